@@ -1,0 +1,50 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// One set of language features for all targets, so that code may move between them unchanged.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// What every test of the service works with.
+let testing: [Target.Dependency] = [
+    "TestSupport",
+    "RBDAPI",
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+]
+
+let package = Package(
+    name: "rbd-rest-api",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Ceph", targets: ["Ceph"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        // Without the default traits: they link full Foundation, which costs the binaries 45 MB of ICU.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Debian's librados-dev and librbd-dev carry no .pc files: naming a pkgConfig here would warn on every build.
+        .systemLibrary(name: "CRados", providers: [.apt(["librados-dev"]), .yum(["librados-devel"])]),
+        .systemLibrary(name: "CRBD", providers: [.apt(["librbd-dev"]), .yum(["librbd-devel"])]),
+
+        .target(
+            name: "Ceph",
+            dependencies: ["CRados", "CRBD"],
+            swiftSettings: strict + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
+        ),
+
+        .testTarget(name: "CephTests", dependencies: ["Ceph"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,8 @@
+#ifndef CRADOS_SHIM_H
+#define CRADOS_SHIM_H
+#include <pthread.h>
+#include <rados/librados.h>
+
+/* glibc shows it only under _GNU_SOURCE, which a module can't set. It names the threads that sit in librados calls. */
+extern int pthread_setname_np(pthread_t thread, const char *name);
+#endif

@@ -1,0 +1,121 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// What went wrong in Ceph, said in terms of what was tried and on what.
+///
+/// `description` is safe to show to a caller; `debugDescription` adds the operation and the errno for the log.
+public struct CephError: Error, Hashable, Sendable {
+    /// What it means. One errno means different things for different resources: see `CephError+Errno.swift`.
+    public var code: Code
+    /// What was being done.
+    public var operation: Operation
+    /// What it was being done to.
+    public var resource: Resource
+    /// The positive errno that librados or librbd returned; nil where we refused before asking.
+    public var errno: CInt?
+    /// Ceph's own words, where a monitor gave some, or ours where we refused.
+    public var detail: String?
+
+    public init(
+        _ code: Code,
+        _ operation: Operation,
+        on resource: Resource,
+        errno: CInt? = nil,
+        detail: String? = nil
+    ) {
+        self.code = code
+        self.operation = operation
+        self.resource = resource
+        self.errno = errno
+        self.detail = detail
+    }
+
+    /// The kinds of trouble that callers tell apart.
+    public enum Code: String, CaseIterable, Sendable {
+        case poolNotFound, namespaceNotFound, imageNotFound, dataPoolNotFound
+        case poolExists, imageExists
+        case imageBusy, imageHasSnapshots, imageInGroup, imageReadOnly
+        case poolDeletionDisabled, poolFull
+        case invalidObjectSize, invalidFeatures, invalidImageOption, invalidPoolOption, invalidConfiguration
+        case unsupported
+        case keyringNotFound, credentialsRefused, clientBlocklisted
+        case clusterUnreachable, timedOut, overloaded, shutDown
+        case other
+    }
+
+    public enum Operation: String, CaseIterable, Sendable {
+        case configure, connect, readStatus
+        case listPools, openPool, createPool, initializePool, deletePool
+        case findNamespace
+        case listImages, readImage, createImage, removeImage
+    }
+
+    public enum Resource: Hashable, Sendable {
+        case cluster
+        case pool(String)
+        case namespace(String, pool: String)
+        case image(String, namespace: String, pool: String)
+    }
+}
+
+extension CephError.Code {
+    /// Whether the same call may succeed later without anyone mending anything.
+    public var isRetriable: Bool {
+        switch self {
+        case .imageBusy, .clusterUnreachable, .timedOut, .overloaded, .shutDown, .clientBlocklisted: true
+        default: false
+        }
+    }
+}
+
+extension CephError.Resource: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .cluster: "the cluster"
+        case .pool(let pool): "pool \"\(pool)\""
+        case .namespace(let namespace, let pool): "namespace \"\(pool)/\(namespace)\""
+        case .image(let image, let namespace, let pool):
+            namespace.isEmpty ? "image \"\(pool)/\(image)\"" : "image \"\(pool)/\(namespace)/\(image)\""
+        }
+    }
+}
+
+extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
+    public var description: String {
+        guard let detail else { return sentence }
+        return "\(sentence): \(detail)"
+    }
+
+    public var debugDescription: String {
+        "\(description) [\(operation.rawValue), \(code.rawValue)\(errno.map { ", errno \($0)" } ?? "")]"
+    }
+
+    /// Our own words, because those of strerror mislead: it calls a blocklisted client "transport endpoint shutdown".
+    private var sentence: String {
+        switch code {
+        case .poolNotFound, .namespaceNotFound, .imageNotFound: "\(resource) does not exist"
+        case .dataPoolNotFound: "the data pool does not exist"
+        case .poolExists, .imageExists: "\(resource) exists already"
+        case .imageBusy: "\(resource) is in use: a client has it open, or it is being changed"
+        case .imageHasSnapshots: "\(resource) has snapshots"
+        case .imageInGroup: "\(resource) belongs to a group"
+        case .imageReadOnly: "\(resource) can only be read"
+        case .poolDeletionDisabled: "the cluster does not allow \(resource) to be deleted"
+        case .poolFull: "the pool of \(resource) is full or over its quota"
+        case .invalidObjectSize: "Ceph refused the object size for \(resource)"
+        case .invalidFeatures: "Ceph does not know all the features asked for \(resource)"
+        case .invalidImageOption: "Ceph refused the values for \(resource)"
+        case .invalidPoolOption: "Ceph refused the values for \(resource)"
+        case .invalidConfiguration: "Ceph refused the configuration"
+        case .unsupported: "the cluster does not support this on \(resource)"
+        case .keyringNotFound: "the configured user has no key: no keyring, or none with that user in it"
+        case .credentialsRefused: "the cluster refused the service's credentials for \(resource)"
+        case .clientBlocklisted: "the cluster has shut this client out (blocklisted)"
+        case .clusterUnreachable: "the cluster can't be reached"
+        case .timedOut: "the cluster did not answer in time for \(resource)"
+        case .overloaded: "too many calls to the cluster are waiting"
+        case .shutDown: "the connection to the cluster is closed"
+        case .other: "Ceph reported an error for \(resource)"
+        }
+    }
+}

@@ -1,0 +1,100 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+
+/// The cluster's state, as its monitors see it.
+public struct ClusterState: Hashable, Sendable {
+    /// The release that the monitors run, such as `16.2.15`; the lowest where they differ. Nil where none tells.
+    public var version: String?
+    /// `HEALTH_OK`, `HEALTH_WARN` or `HEALTH_ERR`.
+    public var health: String
+    public var checks: [HealthCheck]
+    public var totalBytes: UInt64
+    public var usedBytes: UInt64
+    public var availableBytes: UInt64
+
+    public struct HealthCheck: Hashable, Sendable {
+        /// Ceph's name of the check, such as `POOL_APP_NOT_ENABLED`.
+        public var code: String
+        public var severity: String
+        public var summary: String
+    }
+}
+
+extension Cluster {
+    /// Health, version and raw capacity.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_mon_command (`health`, `versions`, `df`)
+    public func state() async throws -> ClusterState {
+        let rados = rados
+        return try await calls.run(.readStatus, on: .cluster) { () throws(CephError) in
+            let health = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
+                .decoded(as: HealthAnswer.self, .readStatus)
+            let versions = try rados.command(MonitorCommand("versions"), .readStatus, on: .cluster)
+                .decoded(as: VersionsAnswer.self, .readStatus)
+            let usage = try rados.command(MonitorCommand("df"), .readStatus, on: .cluster)
+                .decoded(as: UsageAnswer.self, .readStatus)
+            return ClusterState(
+                version: versions.lowestMonitorVersion,
+                health: health.status,
+                checks: health.checks.map { code, check in
+                    ClusterState.HealthCheck(code: code, severity: check.severity, summary: check.summary.message)
+                }.sorted { $0.code < $1.code },
+                totalBytes: usage.stats.totalBytes,
+                usedBytes: usage.stats.usedBytes,
+                availableBytes: usage.stats.availableBytes
+            )
+        }
+    }
+
+    /// Asks the monitors for a sign of life.
+    /// - Throws: `CephError` with `.timedOut`, `.clientBlocklisted`.
+    /// - C function: rados_mon_command (`health`)
+    public func ping() async throws {
+        let rados = rados
+        try await calls.run(.readStatus, on: .cluster) { () throws(CephError) in
+            _ = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
+        }
+    }
+}
+
+private struct HealthAnswer: Decodable {
+    struct Check: Decodable {
+        struct Summary: Decodable {
+            var message: String
+        }
+        var severity: String
+        var summary: Summary
+    }
+    var status: String
+    var checks: [String: Check]
+}
+
+private struct VersionsAnswer: Decodable {
+    /// The key is a sentence: "ceph version 16.2.15 (…) pacific (stable)".
+    var mon: [String: Int]
+
+    var lowestMonitorVersion: String? {
+        mon.keys.compactMap { sentence -> (parts: [Int], text: String)? in
+            let words = sentence.split(separator: " ")
+            guard words.count > 2, words[0] == "ceph", words[1] == "version" else { return nil }
+            return (words[2].split { $0 == "." || $0 == "-" }.compactMap { Int($0) }, String(words[2]))
+        }.min { $0.parts.lexicographicallyPrecedes($1.parts) }?.text
+    }
+}
+
+private struct UsageAnswer: Decodable {
+    struct Stats: Decodable {
+        var totalBytes: UInt64
+        var usedBytes: UInt64
+        var availableBytes: UInt64
+
+        private enum CodingKeys: String, CodingKey {
+            case totalBytes = "total_bytes"
+            case usedBytes = "total_used_raw_bytes"
+            case availableBytes = "total_avail_bytes"
+        }
+    }
+    var stats: Stats
+}

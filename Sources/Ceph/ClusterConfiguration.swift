@@ -1,0 +1,113 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// How to find a cluster and who to be there. Later sources win over earlier ones: the configuration file, `CEPH_KEYRING`,
+/// `CEPH_ARGS`, `arguments`, then `user`, `keyring` and `options`.
+public struct ClusterConfiguration: Hashable, Sendable {
+    /// Path of a ceph.conf. Nil: what the arguments name, then `CEPH_CONF`, then Ceph's default places
+    /// (`/etc/ceph/ceph.conf`, `~/.ceph/ceph.conf`, `ceph.conf`).
+    public var configFile: String?
+    /// The cephx user, as `name` or `client.name`. Nil: what the arguments name, else `admin`.
+    public var user: String?
+    /// Path of the keyring that holds the user's key. Nil: the configuration's.
+    public var keyring: String?
+    /// Ceph's own command line options, such as `["--mon-host", "10.0.0.1", "--id", "kubernetes"]`.
+    public var arguments: [String]
+    /// Ceph's configuration options by name, such as `["rbd_default_features": "layering"]`.
+    public var options: [String: String]
+    public var timeouts: Timeouts
+
+    /// After how many whole seconds librados gives up. Its own defaults are 300 s for connecting and never for the rest.
+    public struct Timeouts: Hashable, Sendable {
+        /// `client_mount_timeout`: connecting.
+        public var connect: Int
+        /// `rados_mon_op_timeout`: what the monitors are asked.
+        public var monitor: Int
+        /// `rados_osd_op_timeout`: reading and writing objects.
+        public var osd: Int
+
+        public init(connect: Int = 10, monitor: Int = 10, osd: Int = 20) {
+            self.connect = connect
+            self.monitor = monitor
+            self.osd = osd
+        }
+    }
+
+    public init(
+        configFile: String? = nil,
+        user: String? = nil,
+        keyring: String? = nil,
+        arguments: [String] = [],
+        options: [String: String] = [:],
+        timeouts: Timeouts = Timeouts()
+    ) {
+        self.configFile = configFile
+        self.user = user
+        self.keyring = keyring
+        self.arguments = arguments
+        self.options = options
+        self.timeouts = timeouts
+    }
+}
+
+/// A Ceph command line taken apart.
+///
+/// `rados_conf_parse_argv` has three traps that make it look as if arguments did nothing. It skips the first argument as
+/// the program's name; it says nothing of arguments that it does not know; and it passes over `--id`, `--name`, `--conf`
+/// and `--cluster`, because the identity is fixed by `rados_create2` before any argument is read. Those are lifted out
+/// here, as Ceph's own tools do, and the rest goes to `rados_conf_parse_argv_remainder`, which has neither of the others.
+struct CephArguments: Hashable {
+    var configFile: String?
+    /// `client.name`.
+    var entity: String?
+    var cluster: String?
+    /// What `rados_conf_parse_argv_remainder` is to read.
+    var rest: [String] = []
+
+    init(_ arguments: [String]) throws(CephError) {
+        var index = 0
+        while index < arguments.count {
+            let argument = arguments[index]
+            index += 1
+            let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard let early = Self.early(parts[0]) else {
+                rest.append(argument)
+                continue
+            }
+            let value: String
+            if parts.count == 2 {
+                value = parts[1]
+            } else if index < arguments.count {
+                value = arguments[index]
+                index += 1
+            } else {
+                throw CephError(.invalidConfiguration, .configure, on: .cluster, detail: "\(argument) needs a value")
+            }
+            switch early {
+            case .conf: configFile = value
+            case .id: entity = "client.\(value)"
+            case .name: entity = value
+            case .cluster: cluster = value
+            }
+        }
+    }
+
+    /// Splits a text as Ceph splits `CEPH_ARGS`: at white space, without quoting.
+    init(splitting text: String) throws(CephError) {
+        try self.init(text.split(whereSeparator: \.isWhitespace).map(String.init))
+    }
+
+    private enum Early {
+        case conf, id, name, cluster
+    }
+
+    private static func early(_ flag: String) -> Early? {
+        switch flag {
+        case "-c", "--conf": .conf
+        case "--id", "--user": .id
+        case "-n", "--name": .name
+        case "--cluster": .cluster
+        default: nil
+        }
+    }
+}

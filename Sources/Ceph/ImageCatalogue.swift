@@ -1,0 +1,258 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import CRados
+internal import Glibc
+
+/// Reads images, one or many, without opening any: names and ids from the pool's directory, then one compound read per
+/// image with a window of them on their way at once. Lives for one blocking call.
+struct ImageCatalogue: ~Copyable {
+    /// A name in the pool's directory and the image that it stands for.
+    struct Entry: Hashable {
+        var name: String
+        /// Empty for the old format 1.
+        var id: String
+    }
+
+    /// Measured: 16 halves the time of one after another, 64 halves it again, 256 gains nothing more.
+    private static let window = 64
+
+    private let context: IOContext
+    private var poolNames: [Int64: String] = [:]
+    private var parents: [ImageHeader.ParentReference: ImageInfo.Parent] = [:]
+
+    init(_ context: consuming IOContext) {
+        self.context = context
+    }
+
+    private func resource(_ name: String) -> CephError.Resource {
+        .image(name, namespace: context.namespace, pool: context.pool)
+    }
+
+    /// The pool's directory, in the order of the names. It lists half-deleted images too.
+    /// - Throws: `CephError` with `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_list2, rbd_image_spec_list_cleanup
+    func entries() throws(CephError) -> [Entry] {
+        let resource: CephError.Resource =
+            context.namespace.isEmpty ? .pool(context.pool) : .namespace(context.namespace, pool: context.pool)
+        var capacity = 1024
+        while true {
+            let specs = UnsafeMutablePointer<rbd_image_spec_t>.allocate(capacity: capacity)
+            defer { specs.deallocate() }
+            var count = capacity
+            let result = rbd_list2(context.pointer, specs, &count)
+            if result == -ERANGE {
+                // The count is now what is needed; images may be added meanwhile.
+                capacity = max(count, capacity) + 256
+                continue
+            }
+            try check(result, .listImages, on: resource)
+            defer { rbd_image_spec_list_cleanup(specs, count) }
+            let entries = (0..<count).map { index in
+                Entry(name: String(cString: specs[index].name), id: String(cString: specs[index].id))
+            }
+            // A namespace that does not exist lists as empty.
+            if entries.isEmpty { try context.requireNamespace() }
+            return entries.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
+        }
+    }
+
+    /// One image by its name.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`get_id` of `rbd_id.<name>`)
+    mutating func image(named name: String) throws(CephError) -> ImageInfo {
+        let image =
+            if let id = try id(ofImage: name) {
+                try images([Entry(name: name, id: id)]).first
+            } else {
+                try format1Image(named: name)
+            }
+        guard let image else {
+            // The namespace may be what is missing; asked only now, because it costs a round trip.
+            try context.requireNamespace()
+            throw CephError(.imageNotFound, .readImage, on: resource(name))
+        }
+        return image
+    }
+
+    /// Many images, in the order of the entries. Those that vanished since they were listed are left out.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_aio_read_op_operate
+    mutating func images(_ entries: [Entry]) throws(CephError) -> [ImageInfo] {
+        var images: [ImageInfo] = []
+        images.reserveCapacity(entries.count)
+        var inFlight: [CompoundRead?] = []
+        inFlight.reserveCapacity(entries.count)
+        for (index, entry) in entries.enumerated() {
+            while inFlight.count < entries.count, inFlight.count < index + Self.window {
+                inFlight.append(try submit(entries[inFlight.count]))
+            }
+            if let image = try finish(inFlight[index], of: entry) { images.append(image) }
+            inFlight[index] = nil
+        }
+        return images
+    }
+
+    /// - Returns: nil for an image of format 1, which has no header of this kind.
+    private func submit(_ entry: Entry) throws(CephError) -> CompoundRead? {
+        guard !entry.id.isEmpty else { return nil }
+        let read = ImageHeader.read()
+        try check(read.submit(to: ImageHeader.object(id: entry.id), in: context), .readImage, on: resource(entry.name))
+        return read
+    }
+
+    private mutating func finish(_ read: CompoundRead?, of entry: Entry) throws(CephError) -> ImageInfo? {
+        guard let read else { return try format1Image(named: entry.name) }
+        let result = read.wait()
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: resource(entry.name))
+        guard let header = ImageHeader(read) else {
+            throw CephError(.other, .readImage, on: resource(entry.name), detail: "its header can't be read")
+        }
+        var info = ImageInfo(
+            name: entry.name,
+            id: entry.id,
+            sizeBytes: header.sizeBytes,
+            objectSizeBytes: 1 << UInt64(header.order),
+            stripeUnitBytes: header.stripeUnitBytes,
+            stripeCount: header.stripeCount,
+            features: header.features,
+            snapshotCount: header.snapshotCount,
+            createdAt: header.createdAt
+        )
+        if let id = header.dataPoolID { info.dataPool = try poolName(id: id) }
+        if var parent = try header.parent.map({ reference throws(CephError) in try self.parent(reference) }) {
+            parent.overlapBytes = header.parentOverlapBytes
+            info.parent = parent
+        }
+        return info
+    }
+
+    /// - Returns: nil where no image of format 2 has the name.
+    private func id(ofImage name: String) throws(CephError) -> String? {
+        let read = CompoundRead(capacity: 1)
+        let answer = read.call("get_id")
+        let result = read.operate(on: "rbd_id.\(name)", in: context)
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: resource(name))
+        guard var reader = read.output(answer), let id = reader.string() else {
+            throw CephError(.other, .readImage, on: resource(name), detail: "its id can't be read")
+        }
+        return id
+    }
+
+    private mutating func poolName(id: Int64) throws(CephError) -> String {
+        if let name = poolNames[id] { return name }
+        let name = try context.rados.poolName(id: id)
+        poolNames[id] = name
+        return name
+    }
+}
+
+// MARK: Parents
+
+extension ImageCatalogue {
+    /// Finds the names behind a clone's reference. Ten thousand clones of one snapshot ask once.
+    ///
+    /// A parent in a pool that we may not read is no reason to hide the clone: what can't be told is left empty.
+    private mutating func parent(_ reference: ImageHeader.ParentReference) throws(CephError) -> ImageInfo.Parent {
+        if let parent = parents[reference] { return parent }
+        var parent = ImageInfo.Parent(
+            pool: try poolName(id: reference.poolID),
+            namespace: reference.namespace,
+            image: "",
+            imageID: reference.imageID,
+            snapshot: "",
+            overlapBytes: 0
+        )
+        do {
+            let pool = try IOContext(poolID: reference.poolID, namespace: reference.namespace, rados: context.rados)
+            parent.image = try Self.imageName(id: reference.imageID, in: pool) ?? ""
+            parent.snapshot =
+                try Self.snapshotName(id: reference.snapshotID, ofImage: reference.imageID, in: pool) ?? ""
+        } catch  where error.code == .credentialsRefused || error.code == .poolNotFound {
+            // Told above.
+        }
+        parents[reference] = parent
+        return parent
+    }
+
+    /// The name of an image, also of one in the trash.
+    private static func imageName(id: String, in pool: borrowing IOContext) throws(CephError) -> String? {
+        let key = encoded(id)
+        let directory = CompoundRead(capacity: 1)
+        let name = directory.call("dir_get_name", input: key)
+        if directory.operate(on: "rbd_directory", in: pool) >= 0, var reader = directory.output(name) {
+            return reader.string()
+        }
+        let trash = CompoundRead(capacity: 1)
+        let entry = trash.call("trash_get", input: key)
+        let result = trash.operate(on: "rbd_trash", in: pool)
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: .image("#\(id)", namespace: pool.namespace, pool: pool.pool))
+        // Its frame begins with the source, then the name.
+        guard var reader = trash.output(entry), reader.enterFrame() != nil, reader.integer(UInt8.self) != nil
+        else { return nil }
+        return reader.string()
+    }
+
+    private static func snapshotName(
+        id: UInt64,
+        ofImage imageID: String,
+        in pool: borrowing IOContext
+    ) throws(CephError) -> String? {
+        let read = CompoundRead(capacity: 1)
+        let snapshot = read.call("snapshot_get", input: withUnsafeBytes(of: id.littleEndian) { Array($0) })
+        let result = read.operate(on: ImageHeader.object(id: imageID), in: pool)
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: .image("#\(imageID)", namespace: pool.namespace, pool: pool.pool))
+        // Its frame begins with the id, then the frame of the snapshot's namespace, then the name.
+        guard var reader = read.output(snapshot), reader.enterFrame() != nil, reader.integer(UInt64.self) != nil,
+            reader.skipFrame() != nil
+        else { return nil }
+        return reader.string()
+    }
+
+    private static func encoded(_ text: String) -> [UInt8] {
+        withUnsafeBytes(of: UInt32(text.utf8.count).littleEndian) { Array($0) } + Array(text.utf8)
+    }
+}
+
+// MARK: Format 1
+
+extension ImageCatalogue {
+    /// Images of the old format 1 keep their header in another form: librbd reads it for us. They are few, and `rbd` has
+    /// refused to make them for years.
+    /// - Returns: nil where there is none.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_stat, rbd_open_read_only, rbd_stat, rbd_snap_list, rbd_close
+    private func format1Image(named name: String) throws(CephError) -> ImageInfo? {
+        let resource = resource(name)
+        // Asking first spares librbd's open, which costs ten times as much for an image that is not there.
+        let found = rados_stat(context.pointer, "\(name).rbd", nil, nil)
+        if found == -ENOENT { return nil }
+        try check(found, .readImage, on: resource)
+        var opened: rbd_image_t?
+        try check(rbd_open_read_only(context.pointer, name, &opened, nil), .readImage, on: resource)
+        guard let image = opened else { throw CephError(.other, .readImage, on: resource) }
+        defer { rbd_close(image) }
+        var stat = rbd_image_info_t()
+        try check(rbd_stat(image, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
+        // Given no room, it answers -ERANGE and the room that it needs, which is one more than there are snapshots.
+        var snapshots: CInt = 0
+        let listed = rbd_snap_list(image, nil, &snapshots)
+        if listed != -ERANGE { try check(listed, .readImage, on: resource) }
+        return ImageInfo(
+            name: name,
+            id: "",
+            sizeBytes: stat.size,
+            objectSizeBytes: stat.obj_size,
+            stripeUnitBytes: stat.obj_size,
+            stripeCount: 1,
+            features: [],
+            snapshotCount: Int(max(0, snapshots - 1))
+        )
+    }
+}

@@ -1,0 +1,60 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+
+/// RBD's feature bits.
+public struct ImageFeatures: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    public static let layering = ImageFeatures(rawValue: 1 << 0)
+    public static let striping = ImageFeatures(rawValue: 1 << 1)
+    public static let exclusiveLock = ImageFeatures(rawValue: 1 << 2)
+    public static let objectMap = ImageFeatures(rawValue: 1 << 3)
+    public static let fastDiff = ImageFeatures(rawValue: 1 << 4)
+    public static let deepFlatten = ImageFeatures(rawValue: 1 << 5)
+    public static let journaling = ImageFeatures(rawValue: 1 << 6)
+    public static let dataPool = ImageFeatures(rawValue: 1 << 7)
+    public static let operations = ImageFeatures(rawValue: 1 << 8)
+    public static let migrating = ImageFeatures(rawValue: 1 << 9)
+    public static let nonPrimary = ImageFeatures(rawValue: 1 << 10)
+    public static let dirtyCache = ImageFeatures(rawValue: 1 << 11)
+
+    /// What a caller may ask for. The others are set by Ceph itself: `data-pool` by naming one, the rest by its work.
+    public static let creatable: ImageFeatures = [
+        .layering, .striping, .exclusiveLock, .objectMap, .fastDiff, .deepFlatten, .journaling,
+    ]
+
+    /// What each feature cannot be without. librbd refuses the first and the last, and drops fast-diff without a word.
+    public static let requirements: [(feature: ImageFeatures, needs: ImageFeatures)] = [
+        (.objectMap, .exclusiveLock),
+        (.fastDiff, .objectMap),
+        (.journaling, .exclusiveLock),
+    ]
+
+    private static let table: [(name: String, feature: ImageFeatures)] = [
+        ("layering", .layering), ("striping", .striping), ("exclusive-lock", .exclusiveLock),
+        ("object-map", .objectMap), ("fast-diff", .fastDiff), ("deep-flatten", .deepFlatten),
+        ("journaling", .journaling), ("data-pool", .dataPool), ("operations", .operations),
+        ("migrating", .migrating), ("non-primary", .nonPrimary), ("dirty-cache", .dirtyCache),
+    ]
+
+    /// The feature that Ceph calls by this name.
+    public init?(named name: String) {
+        guard let feature = Self.table.first(where: { $0.name == name })?.feature else { return nil }
+        self = feature
+    }
+
+    /// Ceph's names, in the order of the bits; `unknown-bit-N` for one that came after this code.
+    public var names: [String] {
+        (0..<UInt64.bitWidth).compactMap { bit in
+            let feature = ImageFeatures(rawValue: 1 << UInt64(bit))
+            guard contains(feature) else { return nil }
+            return Self.table.first { $0.feature == feature }?.name ?? "unknown-bit-\(bit)"
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+public import FoundationEssentials
+
+/// What RBD keeps in an image's header.
+public struct ImageInfo: Hashable, Sendable {
+    public var name: String
+    /// Stays the same when the image is renamed. Empty for images of the old format 1.
+    public var id: String
+    public var sizeBytes: UInt64
+    public var objectSizeBytes: UInt64
+    public var stripeUnitBytes: UInt64
+    public var stripeCount: UInt64
+    public var features: ImageFeatures
+    public var snapshotCount: Int
+    /// Nil where the image carries none.
+    public var createdAt: Date?
+    /// The pool that holds the data, where it is not the image's own.
+    public var dataPool: String?
+    public var parent: Parent?
+
+    /// The snapshot that an image was cloned from.
+    public struct Parent: Hashable, Sendable {
+        public var pool: String
+        public var namespace: String
+        /// Empty where the parent can't be read any more.
+        public var image: String
+        public var imageID: String
+        public var snapshot: String
+        /// How much of the parent the clone still sees.
+        public var overlapBytes: UInt64
+    }
+}
+
+/// What a new image is to be; nil leaves a value to the pool's and the cluster's defaults.
+public struct ImageOptions: Hashable, Sendable {
+    public var features: ImageFeatures?
+    /// The binary logarithm of the object size: 12 (4 KiB) to 25 (32 MiB).
+    public var objectOrder: UInt8?
+    public var stripeUnitBytes: UInt64?
+    public var stripeCount: UInt64?
+    public var dataPool: String?
+
+    public init(
+        features: ImageFeatures? = nil,
+        objectOrder: UInt8? = nil,
+        stripeUnitBytes: UInt64? = nil,
+        stripeCount: UInt64? = nil,
+        dataPool: String? = nil
+    ) {
+        self.features = features
+        self.objectOrder = objectOrder
+        self.stripeUnitBytes = stripeUnitBytes
+        self.stripeCount = stripeCount
+        self.dataPool = dataPool
+    }
+}

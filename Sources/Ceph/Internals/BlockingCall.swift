@@ -1,0 +1,109 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// A call in the pool, whatever it returns.
+protocol BlockingCall: AnyObject, Sendable {
+    var operation: CephError.Operation { get }
+    var resource: CephError.Resource { get }
+    var deadline: ContinuousClock.Instant? { get }
+    var isSettled: Bool { get }
+    func perform()
+    func settle(throwing error: any Error)
+}
+
+extension BlockingCall {
+    func isExpired(at now: ContinuousClock.Instant) -> Bool {
+        deadline.map { $0 <= now } ?? false
+    }
+}
+
+final class Call<Value: Sendable>: BlockingCall {
+    let operation: CephError.Operation
+    let resource: CephError.Resource
+    let deadline: ContinuousClock.Instant?
+    private let promise = Promise<Value>()
+    private let body: @Sendable () throws(CephError) -> Value
+
+    init(
+        operation: CephError.Operation,
+        resource: CephError.Resource,
+        deadline: ContinuousClock.Instant?,
+        body: @escaping @Sendable () throws(CephError) -> Value
+    ) {
+        self.operation = operation
+        self.resource = resource
+        self.deadline = deadline
+        self.body = body
+    }
+
+    var isSettled: Bool { promise.isSettled }
+
+    func hold(_ continuation: CheckedContinuation<Value, any Error>) {
+        promise.hold(continuation)
+    }
+
+    func perform() {
+        let result: Result<Value, any Error>
+        do {
+            result = .success(try body())
+        } catch {
+            result = .failure(error)
+        }
+        promise.settle(with: result)
+    }
+
+    func settle(throwing error: any Error) {
+        promise.settle(with: .failure(error))
+    }
+}
+
+/// Resumes its continuation once, for whoever comes first: the call's end, its deadline, or a cancellation.
+private final class Promise<Value: Sendable>: Sendable {
+    private enum State {
+        case empty
+        case waiting(CheckedContinuation<Value, any Error>)
+        case settledEarly(Result<Value, any Error>)
+        case settled
+    }
+
+    private let state = Mutex(State.empty)
+
+    var isSettled: Bool {
+        state.withLock { state in
+            switch state {
+            case .empty, .waiting: false
+            case .settledEarly, .settled: true
+            }
+        }
+    }
+
+    func hold(_ continuation: CheckedContinuation<Value, any Error>) {
+        let early = state.withLock { state -> Result<Value, any Error>? in
+            if case .settledEarly(let result) = state {
+                state = .settled
+                return result
+            }
+            state = .waiting(continuation)
+            return nil
+        }
+        if let early { continuation.resume(with: early) }
+    }
+
+    func settle(with result: Result<Value, any Error>) {
+        let continuation = state.withLock { state -> CheckedContinuation<Value, any Error>? in
+            switch state {
+            case .empty:
+                state = .settledEarly(result)
+                return nil
+            case .waiting(let continuation):
+                state = .settled
+                return continuation
+            case .settledEarly, .settled:
+                return nil
+            }
+        }
+        continuation?.resume(with: result)
+    }
+}

@@ -1,0 +1,107 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRados
+
+/// One read operation on one object that calls several methods of an object class, all in one round trip.
+///
+/// The buffers that librados fills must stay where they are until it is done; this class owns them.
+final class CompoundRead {
+    private struct Slot {
+        var data: UnsafeMutablePointer<CChar>?
+        var length = 0
+        var result: CInt = 0
+    }
+
+    private let operation: rados_read_op_t
+    private let slots: UnsafeMutablePointer<Slot>
+    private let capacity: Int
+    private var count = 0
+    private var completion: rados_completion_t?
+
+    /// - Parameter capacity: how many methods will be called.
+    /// - C function: rados_create_read_op
+    init(capacity: Int) {
+        operation = rados_create_read_op()
+        slots = .allocate(capacity: capacity)
+        slots.initialize(repeating: Slot(), count: capacity)
+        self.capacity = capacity
+    }
+
+    deinit {
+        // An operation still on its way writes into the slots: it must be over before they go.
+        if let completion {
+            rados_aio_wait_for_complete(completion)
+            rados_aio_release(completion)
+        }
+        for index in 0..<count {
+            if let data = slots[index].data { rados_buffer_free(data) }
+        }
+        slots.deinitialize(count: capacity)
+        slots.deallocate()
+        rados_release_read_op(operation)
+    }
+
+    /// Adds a call.
+    /// - Parameter mayFail: the other methods are answered even where this one fails.
+    /// - Returns: where ``output(_:)`` finds the answer.
+    /// - C function: rados_read_op_exec, rados_read_op_set_flags
+    @discardableResult
+    func call(_ method: String, of objectClass: String = "rbd", input: [UInt8] = [], mayFail: Bool = false) -> Int {
+        precondition(count < capacity, "more calls than the capacity")
+        let slot = slots + count
+        input.withUnsafeBytes { bytes in
+            // librados copies the input, and keeps the three addresses.
+            rados_read_op_exec(
+                operation,
+                objectClass,
+                method,
+                bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+                bytes.count,
+                &slot.pointee.data,
+                &slot.pointee.length,
+                &slot.pointee.result
+            )
+        }
+        if mayFail { rados_read_op_set_flags(operation, CInt(LIBRADOS_OP_FLAG_FAILOK)) }
+        defer { count += 1 }
+        return count
+    }
+
+    /// Sends the operation and comes back at once.
+    /// - C function: rados_aio_create_completion2, rados_aio_read_op_operate
+    func submit(to object: String, in context: borrowing IOContext) -> CInt {
+        var created: rados_completion_t?
+        let result = rados_aio_create_completion2(nil, nil, &created)
+        guard result >= 0, let created else { return result }
+        let submitted = rados_aio_read_op_operate(operation, context.pointer, created, object, 0)
+        guard submitted >= 0 else {
+            rados_aio_release(created)
+            return submitted
+        }
+        completion = created
+        return 0
+    }
+
+    /// Waits for the answer of a submitted operation.
+    /// - Returns: 0 or more, or -errno.
+    /// - C function: rados_aio_wait_for_complete, rados_aio_get_return_value
+    func wait() -> CInt {
+        guard let completion else { return 0 }
+        rados_aio_wait_for_complete(completion)
+        return rados_aio_get_return_value(completion)
+    }
+
+    /// Sends the operation and waits for it.
+    /// - C function: rados_read_op_operate
+    func operate(on object: String, in context: borrowing IOContext) -> CInt {
+        rados_read_op_operate(operation, context.pointer, object, 0)
+    }
+
+    /// What a method answered; nil where it failed. Valid as long as this object.
+    func output(_ index: Int) -> WireReader? {
+        let slot = slots[index]
+        guard slot.result >= 0 else { return nil }
+        return WireReader(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
+    }
+}

@@ -1,0 +1,103 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+/// Some of a pool's images, and where to go on.
+public struct ImagePage: Hashable, Sendable {
+    public var images: [ImageInfo]
+    /// Give it to the next call; nil where there are no more.
+    public var next: ImagePosition?
+}
+
+/// A place in the order of a pool's images: after the one with this name and id. Ids tell apart two entries of one name,
+/// which an interrupted delete can leave behind.
+public struct ImagePosition: Hashable, Sendable {
+    public var name: String
+    public var id: String
+
+    public init(name: String, id: String) {
+        self.name = name
+        self.id = id
+    }
+}
+
+extension Pool {
+    /// One image.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
+    public func image(named name: String) async throws -> ImageInfo {
+        try await withContext(.readImage, on: resource(name)) { context throws(CephError) in
+            var catalogue = ImageCatalogue(context)
+            return try catalogue.image(named: name)
+        }
+    }
+
+    /// Images in the order of their names.
+    /// - Parameters:
+    ///   - prefix: only names that begin with it.
+    ///   - after: where the page before ended.
+    ///   - limit: at most so many.
+    /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_list2, rados_aio_read_op_operate (class `rbd`)
+    public func images(
+        prefix: String = "",
+        after position: ImagePosition? = nil,
+        limit: Int = .max
+    ) async throws -> ImagePage {
+        try await withContext(.listImages, on: resource) { context throws(CephError) in
+            var catalogue = ImageCatalogue(context)
+            let all = try catalogue.entries()
+            var wanted = all.filter { entry in
+                guard entry.name.hasPrefix(prefix) || prefix.isEmpty else { return false }
+                return position.map { ($0.name, $0.id) < (entry.name, entry.id) } ?? true
+            }
+            let isLast = wanted.count <= limit
+            if !isLast { wanted = Array(wanted.prefix(limit)) }
+            return ImagePage(
+                images: try catalogue.images(wanted),
+                next: isLast ? nil : wanted.last.map { ImagePosition(name: $0.name, id: $0.id) }
+            )
+        }
+    }
+
+    /// Creates an image and reads it back: what librbd made is what counts, and it drops some features without a word.
+    /// - Parameter name: any that librbd takes; callers check it with `Names` first.
+    /// - Throws: `CephError` with `.imageExists`, `.namespaceNotFound`, `.dataPoolNotFound`, `.poolNotFound`,
+    ///   `.invalidObjectSize`, `.invalidFeatures`, `.invalidImageOption`, `.poolFull`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_create4
+    public func createImage(
+        named name: String,
+        sizeBytes: UInt64,
+        options: ImageOptions = ImageOptions()
+    ) async throws -> ImageInfo {
+        let resource = resource(name)
+        return try await withContext(.createImage, on: resource) { context throws(CephError) in
+            let creation = try CreationOptions(for: resource)
+            try creation.set(options)
+            let result = rbd_create4(context.pointer, name, sizeBytes, creation.pointer)
+            // A missing namespace and a missing data pool give the same number.
+            if result == -ENOENT { try context.requireNamespace() }
+            try check(result, .createImage, on: resource)
+            var catalogue = ImageCatalogue(context)
+            return try catalogue.image(named: name)
+        }
+    }
+
+    /// Removes an image and its data. It takes as long as the image has data to remove.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.imageBusy` (a client has it open),
+    ///   `.imageHasSnapshots`, `.imageInGroup`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_remove
+    public func removeImage(named name: String) async throws {
+        let resource = resource(name)
+        try await withContext(.removeImage, on: resource) { context throws(CephError) in
+            let result = rbd_remove(context.pointer, name)
+            if result == -ENOENT { try context.requireNamespace() }
+            try check(result, .removeImage, on: resource)
+        }
+    }
+}

@@ -1,0 +1,132 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// A pool as the monitors describe it, with its usage as the manager last reported it.
+public struct PoolInfo: Hashable, Sendable {
+    public var name: String
+    public var id: Int64
+    public var isErasureCoded: Bool
+    /// Copies, or chunks of an erasure-coded pool.
+    public var size: Int
+    public var minSize: Int
+    /// The number that is aimed at; splitting and merging placement groups takes a while.
+    public var pgNum: Int
+    public var autoscale: PoolOptions.Autoscale
+    public var applications: [String]
+    public var flags: [String]
+    /// 0: no limit.
+    public var quotaBytes: UInt64
+    /// 0: no limit.
+    public var quotaObjects: UInt64
+    /// Nil until the manager has reported on a new pool.
+    public var usage: Usage?
+
+    public struct Usage: Hashable, Sendable {
+        /// What clients stored, before replication.
+        public var storedBytes: UInt64
+        /// What that takes on the devices, after replication.
+        public var usedBytes: UInt64
+        /// What can still be stored: the smaller of Ceph's estimate and what the quota leaves.
+        public var availableBytes: UInt64
+        public var objects: UInt64
+    }
+}
+
+/// What a new replicated pool is to be; nil leaves a value to the cluster's defaults.
+public struct PoolOptions: Hashable, Sendable {
+    /// `pg_autoscale_mode`
+    public enum Autoscale: String, CaseIterable, Sendable {
+        case on, off, warn
+    }
+
+    public var pgNum: Int?
+    public var size: Int?
+    public var autoscale: Autoscale?
+
+    public init(pgNum: Int? = nil, size: Int? = nil, autoscale: Autoscale? = nil) {
+        self.pgNum = pgNum
+        self.size = size
+        self.autoscale = autoscale
+    }
+}
+
+// MARK: The monitors' JSON
+
+/// An element of `osd pool ls detail`.
+struct PoolDetail: Decodable {
+    var poolName: String
+    var poolID: Int64
+    var type: Int
+    var size: Int
+    var minSize: Int
+    var pgNumTarget: Int
+    var autoscaleMode: String
+    var applicationMetadata: [String: [String: String]]
+    var flagsNames: String
+    var quotaMaxBytes: UInt64
+    var quotaMaxObjects: UInt64
+
+    private enum CodingKeys: String, CodingKey {
+        case type, size
+        case poolName = "pool_name"
+        case poolID = "pool_id"
+        case minSize = "min_size"
+        case pgNumTarget = "pg_num_target"
+        case autoscaleMode = "pg_autoscale_mode"
+        case applicationMetadata = "application_metadata"
+        case flagsNames = "flags_names"
+        case quotaMaxBytes = "quota_max_bytes"
+        case quotaMaxObjects = "quota_max_objects"
+    }
+
+    /// `type` of an erasure-coded pool; 1 is replicated.
+    private static let erasureType = 3
+
+    func info(usage: PoolUsageAnswer.Stats?) -> PoolInfo {
+        PoolInfo(
+            name: poolName,
+            id: poolID,
+            isErasureCoded: type == Self.erasureType,
+            size: size,
+            minSize: minSize,
+            pgNum: pgNumTarget,
+            autoscale: PoolOptions.Autoscale(rawValue: autoscaleMode) ?? .off,
+            applications: applicationMetadata.keys.sorted(),
+            flags: flagsNames.split(separator: ",").map(String.init),
+            quotaBytes: quotaMaxBytes,
+            quotaObjects: quotaMaxObjects,
+            usage: usage.map { stats in
+                let left = quotaMaxBytes == 0 ? .max : quotaMaxBytes - min(quotaMaxBytes, stats.stored)
+                return PoolInfo.Usage(
+                    storedBytes: stats.stored,
+                    usedBytes: stats.bytesUsed,
+                    availableBytes: min(stats.maxAvail, left),
+                    objects: stats.objects
+                )
+            }
+        )
+    }
+}
+
+/// `df detail`, the part about pools.
+struct PoolUsageAnswer: Decodable {
+    struct Stats: Decodable {
+        var stored: UInt64
+        var bytesUsed: UInt64
+        var maxAvail: UInt64
+        var objects: UInt64
+
+        private enum CodingKeys: String, CodingKey {
+            case stored, objects
+            case bytesUsed = "bytes_used"
+            case maxAvail = "max_avail"
+        }
+    }
+
+    struct Pool: Decodable {
+        var id: Int64
+        var stats: Stats
+    }
+
+    var pools: [Pool]
+}

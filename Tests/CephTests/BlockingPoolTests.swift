@@ -1,0 +1,148 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+import Synchronization
+import Testing
+
+@testable import Ceph
+
+struct BlockingPoolTests {
+    /// Holds calls inside the pool until it is opened.
+    private final class Gate: Sendable {
+        private let semaphore = DispatchSemaphore(value: 0)
+        func wait() {
+            semaphore.wait()
+            semaphore.signal()
+        }
+        func open() { semaphore.signal() }
+    }
+
+    private func wait(_ pool: BlockingPool, until condition: (BlockingPool.Snapshot) -> Bool) async throws {
+        while !condition(pool.snapshot) { try await Task.sleep(for: .milliseconds(1)) }
+    }
+
+    @Test func returnsAndThrowsWhatTheCallDoes() async throws {
+        let pool = BlockingPool()
+        let value = try await pool.run(.readImage, on: .cluster) { () throws(CephError) in 42 }
+        #expect(value == 42)
+        await #expect(throws: CephError(.imageExists, .createImage, on: .cluster)) {
+            try await pool.run(.createImage, on: .cluster) { () throws(CephError) in
+                throw CephError(.imageExists, .createImage, on: .cluster)
+            }
+        }
+        pool.shutdown()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func isBounded() async throws {
+        let pool = BlockingPool(limits: .init(threads: 2, queue: 3))
+        let gate = Gate()
+        defer { gate.open() }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for _ in 0..<10 {
+                group.addTask {
+                    do {
+                        try await pool.run(.readImage, on: .cluster) { () throws(CephError) in gate.wait() }
+                        return true
+                    } catch let error as CephError where error.code == .overloaded {
+                        return false
+                    }
+                }
+            }
+            try await wait(pool) { $0.running == 2 && $0.queued == 3 }
+            // Those beyond the bound are answered while the others still hang.
+            for _ in 0..<5 { #expect(try await group.next() == false) }
+            gate.open()
+            for _ in 0..<5 { #expect(try await group.next() == true) }
+        }
+        try await wait(pool) { $0.running == 0 }
+        #expect(pool.snapshot.threads == 2)
+        pool.shutdown()
+        try await wait(pool) { $0.threads == 0 }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func letsGoAtTheDeadline() async throws {
+        let pool = BlockingPool(limits: .init(threads: 1, queue: 4))
+        let gate = Gate()
+        defer { gate.open() }
+        let stuck = ContinuousClock.now + .milliseconds(50)
+        let error = await #expect(throws: CephError.self) {
+            try await pool.run(.createImage, on: .pool("sick"), deadline: stuck) { () throws(CephError) in gate.wait() }
+        }
+        #expect(error == CephError(.timedOut, .createImage, on: .pool("sick")))
+        #expect(pool.snapshot.abandoned == 1)
+        // A call behind the stuck one is let go as well, and never runs.
+        let ran = Mutex(false)
+        let queued = await #expect(throws: CephError.self) {
+            try await pool.run(.createImage, on: .pool("sick"), deadline: .now + .milliseconds(50)) {
+                () throws(CephError) in
+                ran.withLock { $0 = true }
+            }
+        }
+        #expect(queued?.code == .timedOut)
+        gate.open()
+        try await wait(pool) { $0.running == 0 }
+        #expect(!ran.withLock { $0 })
+        #expect(try await pool.run(.readImage, on: .cluster) { () throws(CephError) in 1 } == 1)
+        pool.shutdown()
+    }
+
+    @Test func theDeadlineTravelsWithTheTask() async throws {
+        let pool = BlockingPool()
+        let gate = Gate()
+        defer { gate.open() }
+        await Deadline.$current.withValue(.now + .milliseconds(20)) {
+            let error = await #expect(throws: CephError.self) {
+                try await pool.run(.readImage, on: .cluster) { () throws(CephError) in gate.wait() }
+            }
+            #expect(error?.code == .timedOut)
+        }
+        pool.shutdown()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func cancellationDropsWhatWaitsAndLetsRunWhatRuns() async throws {
+        let pool = BlockingPool(limits: .init(threads: 1, queue: 4))
+        let gate = Gate()
+        defer { gate.open() }
+        let running = Task { try await pool.run(.readImage, on: .cluster) { () throws(CephError) in gate.wait() } }
+        try await wait(pool) { $0.running == 1 }
+        let ran = Mutex(false)
+        let queued = Task {
+            try await pool.run(.readImage, on: .cluster) { () throws(CephError) in ran.withLock { $0 = true } }
+        }
+        try await wait(pool) { $0.queued == 1 }
+        queued.cancel()
+        running.cancel()
+        await #expect(throws: CancellationError.self) { try await queued.value }
+        #expect(pool.snapshot.queued == 0)
+        gate.open()
+        try await running.value
+        #expect(!ran.withLock { $0 })
+        pool.shutdown()
+    }
+
+    @Test func refusesAfterShutdown() async {
+        let pool = BlockingPool()
+        pool.shutdown()
+        let error = await #expect(throws: CephError.self) {
+            try await pool.run(.readImage, on: .cluster) { () throws(CephError) in }
+        }
+        #expect(error?.code == .shutDown)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func manyCallersLoseNothing() async throws {
+        let pool = BlockingPool(limits: .init(threads: 4, queue: 2000))
+        let sum = try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 1...1000 {
+                group.addTask { try await pool.run(.readImage, on: .cluster) { () throws(CephError) in number } }
+            }
+            return try await group.reduce(0, +)
+        }
+        #expect(sum == 500_500)
+        pool.shutdown()
+    }
+}

@@ -1,0 +1,33 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+/// The façade's documentation names the C functions behind it. They must exist.
+struct DocumentationTests {
+    @Test func everyNamedCFunctionExists() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let headers = try ["/usr/include/rados/librados.h", "/usr/include/rbd/librbd.h"]
+            .map { try String(contentsOfFile: $0, encoding: .utf8) }.joined()
+        let sources = root.appendingPathComponent("Sources/Ceph")
+        let files = try #require(FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
+            .compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
+        var named: Set<String> = []
+        for file in files {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            // The list may go on in the lines below.
+            for match in text.matches(of: #/- C function: (?<list>[^\n]*(?:\n *\/\/\/   [^\n]*)*)/#) {
+                for symbol in match.list.matches(of: #/\b(?:rados|rbd)_[a-z0-9_]+\b/#) {
+                    named.insert(String(symbol.0))
+                }
+            }
+        }
+        named.subtract(["rbd_id"])  // an object, not a function
+        #expect(named.count > 20)
+        for symbol in named {
+            #expect(headers.contains("\(symbol)("), "\(symbol) is in no header")
+        }
+    }
+}

@@ -1,0 +1,88 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Testing
+
+@testable import Ceph
+
+struct ErrnoTests {
+    @Test(
+        arguments: [
+            (ENOENT, .connect, .keyringNotFound),
+            (ENOENT, .configure, .invalidConfiguration),
+            (ENOENT, .openPool, .poolNotFound),
+            (ENOENT, .findNamespace, .namespaceNotFound),
+            (ENOENT, .readImage, .imageNotFound),
+            (ENOENT, .removeImage, .imageNotFound),
+            (ENOENT, .createImage, .dataPoolNotFound),
+            (ENAMETOOLONG, .readImage, .imageNotFound),
+            (ENAMETOOLONG, .listImages, .namespaceNotFound),
+            (EEXIST, .createImage, .imageExists),
+            (EBUSY, .removeImage, .imageBusy),
+            (ENOTEMPTY, .removeImage, .imageHasSnapshots),
+            (EMLINK, .removeImage, .imageInGroup),
+            (EROFS, .removeImage, .imageReadOnly),
+            (EDOM, .createImage, .invalidObjectSize),
+            (ENOSYS, .createImage, .invalidFeatures),
+            (ENOSYS, .removeImage, .unsupported),
+            (EOPNOTSUPP, .createImage, .unsupported),
+            (EINVAL, .createImage, .invalidImageOption),
+            (EINVAL, .createPool, .invalidPoolOption),
+            (EINVAL, .connect, .invalidConfiguration),
+            (ERANGE, .createPool, .invalidPoolOption),
+            (EDQUOT, .createImage, .poolFull),
+            (ENOSPC, .createImage, .poolFull),
+            (EPERM, .deletePool, .poolDeletionDisabled),
+            (EPERM, .listImages, .credentialsRefused),
+            (EACCES, .connect, .credentialsRefused),
+            (EACCES, .createPool, .credentialsRefused),
+            (ESHUTDOWN, .listImages, .clientBlocklisted),
+            (ETIMEDOUT, .connect, .clusterUnreachable),
+            (ETIMEDOUT, .createImage, .timedOut),
+            (EIO, .createImage, .other),
+        ] as [(CInt, CephError.Operation, CephError.Code)]
+    )
+    func meaning(errno: CInt, operation: CephError.Operation, code: CephError.Code) {
+        #expect(ErrnoTable.code(errno: errno, operation: operation) == code)
+    }
+
+    @Test func everyRowCanBeReached() {
+        for (index, row) in ErrnoTable.rows.enumerated() {
+            let operations = row.operations ?? Set(CephError.Operation.allCases)
+            let isReachable = operations.contains { operation in
+                ErrnoTable.rows.firstIndex { $0.errno == row.errno && $0.operations?.contains(operation) ?? true }
+                    == index
+            }
+            #expect(isReachable, "row \(index), errno \(row.errno), is hidden by rows before it")
+        }
+    }
+
+    @Test func checkReadsCephsConvention() throws {
+        #expect(try check(0, .readImage, on: .cluster) == 0)
+        #expect(try check(7, .readImage, on: .cluster) == 7)
+        let image = CephError.Resource.image("vol-1", namespace: "", pool: "rbd")
+        let error = #expect(throws: CephError.self) { try check(-ENOENT, .readImage, on: image) }
+        #expect(error == CephError(.imageNotFound, .readImage, on: image, errno: ENOENT))
+    }
+
+    @Test func descriptionNamesTheResourceAndHidesTheNumber() {
+        let image = CephError.Resource.image("vol-1", namespace: "ns", pool: "rbd")
+        let error = CephError(errno: ENOTEMPTY, .removeImage, on: image)
+        #expect(error.description == "image \"rbd/ns/vol-1\" has snapshots")
+        #expect(error.debugDescription == "\(error.description) [removeImage, imageHasSnapshots, errno 39]")
+    }
+
+    @Test func anUnknownNumberKeepsItsName() {
+        let error = CephError(errno: EIO, .readImage, on: .pool("rbd"))
+        #expect(error.code == .other)
+        #expect(error.description.contains("Input/output error"))
+    }
+
+    @Test(arguments: CephError.Code.allCases)
+    func everyCodeHasASentence(code: CephError.Code) {
+        let description = CephError(code, .readImage, on: .pool("rbd")).description
+        #expect(description.count > 10)
+        #expect(!description.contains(code.rawValue))
+    }
+}
