@@ -21,6 +21,8 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Ceph", targets: ["Ceph"]),
+        .library(name: "RBDAPI", targets: ["RBDAPI"]),
+        .executable(name: "rbd-rest-api", targets: ["rbd-rest-api"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -37,14 +39,49 @@ let package = Package(
         // Debian's librados-dev and librbd-dev carry no .pc files: naming a pkgConfig here would warn on every build.
         .systemLibrary(name: "CRados", providers: [.apt(["librados-dev"]), .yum(["librados-devel"])]),
         .systemLibrary(name: "CRBD", providers: [.apt(["librbd-dev"]), .yum(["librbd-devel"])]),
+        .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"]), .yum(["libyaml-devel"])]),
 
         .target(
             name: "Ceph",
             dependencies: ["CRados", "CRBD"],
             swiftSettings: strict + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
         ),
+        .target(
+            name: "YAML",
+            dependencies: ["CYAML"],
+            swiftSettings: strict,
+            // Linked statically, so that no binary needs libyaml where it runs.
+            linkerSettings: [.linkedLibrary(":libyaml.a", .when(platforms: [.linux]))]
+        ),
+        .target(name: "RBDAPI", swiftSettings: strict),
+        .target(
+            name: "RBDService",
+            dependencies: [
+                "Ceph", "RBDAPI", "YAML",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            resources: [.embedInCode("Resources/openapi.yaml")],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "rbd-rest-api",
+            dependencies: [
+                "Ceph", "RBDService",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
 
         .testTarget(name: "CephTests", dependencies: ["Ceph"], swiftSettings: strict),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,177 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// An RBD image as the API shows it. Sizes are exact bytes; times are RFC 3339 in UTC.
+public struct Image: Codable, Hashable, Sendable {
+    /// `pool/name` or `pool/namespace/name`.
+    public var spec: String
+    public var pool: String
+    /// Empty for the pool's default namespace.
+    public var namespace: String
+    public var name: String
+    /// The image's id, which stays the same when it is renamed.
+    public var id: String
+    public var sizeBytes: UInt64
+    public var objectSizeBytes: UInt64
+    /// Equal to `objectSizeBytes` unless striping was asked for.
+    public var stripeUnitBytes: UInt64
+    public var stripeCount: UInt64
+    /// Ceph's names, in the order of their bits.
+    public var features: [String]
+    public var snapshotCount: Int
+    /// Null for images of the old format 1, which carry no time.
+    public var createdAt: String?
+    /// The pool that holds the data, where it is not the image's own.
+    public var dataPool: String?
+    /// What this image was cloned from, until it is flattened.
+    public var parent: ParentImage?
+
+    public init(
+        spec: ImageSpec,
+        id: String,
+        sizeBytes: UInt64,
+        objectSizeBytes: UInt64,
+        stripeUnitBytes: UInt64,
+        stripeCount: UInt64,
+        features: [String],
+        snapshotCount: Int,
+        createdAt: String?,
+        dataPool: String?,
+        parent: ParentImage?
+    ) {
+        self.spec = spec.description
+        self.pool = spec.pool
+        self.namespace = spec.namespace
+        self.name = spec.image
+        self.id = id
+        self.sizeBytes = sizeBytes
+        self.objectSizeBytes = objectSizeBytes
+        self.stripeUnitBytes = stripeUnitBytes
+        self.stripeCount = stripeCount
+        self.features = features
+        self.snapshotCount = snapshotCount
+        self.createdAt = createdAt
+        self.dataPool = dataPool
+        self.parent = parent
+    }
+
+    /// Writes `null` for what is absent, so that every image has the same members.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(spec, forKey: .spec)
+        try container.encode(pool, forKey: .pool)
+        try container.encode(namespace, forKey: .namespace)
+        try container.encode(name, forKey: .name)
+        try container.encode(id, forKey: .id)
+        try container.encode(sizeBytes, forKey: .sizeBytes)
+        try container.encode(objectSizeBytes, forKey: .objectSizeBytes)
+        try container.encode(stripeUnitBytes, forKey: .stripeUnitBytes)
+        try container.encode(stripeCount, forKey: .stripeCount)
+        try container.encode(features, forKey: .features)
+        try container.encode(snapshotCount, forKey: .snapshotCount)
+        try container.encode(createdAt, forKey: .createdAt)
+        try container.encode(dataPool, forKey: .dataPool)
+        try container.encode(parent, forKey: .parent)
+    }
+}
+
+/// The snapshot that a clone was made from.
+public struct ParentImage: Codable, Hashable, Sendable {
+    /// `pool/image@snapshot` or `pool/namespace/image@snapshot`.
+    public var spec: String
+    public var pool: String
+    public var namespace: String
+    public var image: String
+    public var imageID: String
+    public var snapshot: String
+    /// How much of the parent the clone still sees.
+    public var overlapBytes: UInt64
+
+    public init(spec: ImageSpec, imageID: String, snapshot: String, overlapBytes: UInt64) {
+        self.spec = "\(spec)@\(snapshot)"
+        self.pool = spec.pool
+        self.namespace = spec.namespace
+        self.image = spec.image
+        self.imageID = imageID
+        self.snapshot = snapshot
+        self.overlapBytes = overlapBytes
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case spec, pool, namespace, image, snapshot, overlapBytes
+        case imageID = "imageId"
+    }
+}
+
+/// The body of `POST /v1/pools/{pool}/images`.
+public struct CreateImageRequest: Codable, Hashable, Sendable, RequestBody {
+    public var name: String
+    public var properties: ImageProperties
+
+    public init(name: String, properties: ImageProperties) {
+        self.name = name
+        self.properties = properties
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case name
+    }
+
+    public static let fieldNames = ["name"] + ImageProperties.fieldNames
+
+    public init(from decoder: any Decoder) throws {
+        name = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .name)
+        properties = try ImageProperties(from: decoder)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try properties.encode(to: encoder)
+    }
+}
+
+/// What a new image is to be: the body of `PUT /v1/pools/{pool}/images/{image}`, and of a POST beside the name.
+/// What is left out is the pool's or the cluster's default (`rbd_default_features`, `rbd_default_order`, …).
+public struct ImageProperties: Codable, Hashable, Sendable, RequestBody {
+    public var size: ByteCount
+    /// Ceph's names: `layering`, `exclusive-lock`, `object-map`, `fast-diff`, `deep-flatten`, `journaling`, `striping`.
+    public var features: [String]?
+    /// A power of two from 4 KiB to 32 MiB.
+    public var objectSize: ByteCount?
+    public var stripeUnit: ByteCount?
+    public var stripeCount: UInt64?
+    public var dataPool: String?
+
+    public init(
+        size: ByteCount,
+        features: [String]? = nil,
+        objectSize: ByteCount? = nil,
+        stripeUnit: ByteCount? = nil,
+        stripeCount: UInt64? = nil,
+        dataPool: String? = nil
+    ) {
+        self.size = size
+        self.features = features
+        self.objectSize = objectSize
+        self.stripeUnit = stripeUnit
+        self.stripeCount = stripeCount
+        self.dataPool = dataPool
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        size = try container.decode(ByteCount.self, forKey: .size)
+        features = try container.decodeIfPresent([String].self, forKey: .features)
+        objectSize = try container.decodeIfPresent(ByteCount.self, forKey: .objectSize)
+        stripeUnit = try container.decodeIfPresent(ByteCount.self, forKey: .stripeUnit)
+        stripeCount = try container.wholeNumber(UInt64.self, forKey: .stripeCount)
+        dataPool = try container.decodeIfPresent(String.self, forKey: .dataPool)
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case size, features, objectSize, stripeUnit, stripeCount, dataPool
+    }
+
+    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
+}

@@ -1,0 +1,36 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where an image is, written as Ceph writes it: `pool/image` or `pool/namespace/image`.
+public struct ImageSpec: Hashable, Sendable, CustomStringConvertible {
+    public var pool: String
+    /// Empty for the pool's default namespace.
+    public var namespace: String
+    public var image: String
+
+    public init(pool: String, namespace: String = "", image: String) {
+        self.pool = pool
+        self.namespace = namespace
+        self.image = image
+    }
+
+    /// Reads `pool/image`, `pool/namespace/image`, or a lone `image`, which `rbd` looks for in the pool `rbd`.
+    /// - Returns: nil where a part is empty or there are more than three.
+    public init?(parsing text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard !parts.contains("") else { return nil }
+        switch parts.count {
+        case 1: self.init(pool: Self.defaultPool, image: parts[0])
+        case 2: self.init(pool: parts[0], image: parts[1])
+        case 3: self.init(pool: parts[0], namespace: parts[1], image: parts[2])
+        default: return nil
+        }
+    }
+
+    /// The pool that `rbd` takes where none is named.
+    public static let defaultPool = "rbd"
+
+    public var description: String {
+        namespace.isEmpty ? "\(pool)/\(image)" : "\(pool)/\(namespace)/\(image)"
+    }
+}

@@ -1,0 +1,125 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// A Ceph pool as the API shows it.
+public struct Pool: Codable, Hashable, Sendable {
+    public var name: String
+    public var id: Int64
+    /// `replicated` or `erasure`.
+    public var type: String
+    /// How many copies are kept, or how many chunks for an erasure-coded pool.
+    public var size: Int
+    public var minSize: Int
+    public var pgNum: Int
+    /// `on`, `off` or `warn`: `pg_autoscale_mode`.
+    public var autoscale: String
+    /// What the pool is for; RBD pools carry `rbd`.
+    public var applications: [String]
+    /// Ceph's flags, such as `hashpspool`, `nodelete`, `full`, `full_quota`.
+    public var flags: [String]
+    public var quota: PoolQuota
+    /// Null until the manager has reported on a new pool.
+    public var usage: PoolUsage?
+
+    public init(
+        name: String,
+        id: Int64,
+        type: String,
+        size: Int,
+        minSize: Int,
+        pgNum: Int,
+        autoscale: String,
+        applications: [String],
+        flags: [String],
+        quota: PoolQuota,
+        usage: PoolUsage?
+    ) {
+        self.name = name
+        self.id = id
+        self.type = type
+        self.size = size
+        self.minSize = minSize
+        self.pgNum = pgNum
+        self.autoscale = autoscale
+        self.applications = applications
+        self.flags = flags
+        self.quota = quota
+        self.usage = usage
+    }
+
+    /// Writes `null` for what is absent, so that every pool has the same members.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(id, forKey: .id)
+        try container.encode(type, forKey: .type)
+        try container.encode(size, forKey: .size)
+        try container.encode(minSize, forKey: .minSize)
+        try container.encode(pgNum, forKey: .pgNum)
+        try container.encode(autoscale, forKey: .autoscale)
+        try container.encode(applications, forKey: .applications)
+        try container.encode(flags, forKey: .flags)
+        try container.encode(quota, forKey: .quota)
+        try container.encode(usage, forKey: .usage)
+    }
+}
+
+/// What a pool may hold; 0 means without limit, as in Ceph.
+public struct PoolQuota: Codable, Hashable, Sendable {
+    public var maxBytes: UInt64
+    public var maxObjects: UInt64
+
+    public init(maxBytes: UInt64, maxObjects: UInt64) {
+        self.maxBytes = maxBytes
+        self.maxObjects = maxObjects
+    }
+}
+
+public struct PoolUsage: Codable, Hashable, Sendable {
+    /// What clients stored, before replication.
+    public var storedBytes: UInt64
+    /// What that takes on the devices, after replication.
+    public var usedBytes: UInt64
+    /// What can still be stored: the smaller of Ceph's estimate and what the quota leaves.
+    public var availableBytes: UInt64
+    public var objects: UInt64
+
+    public init(storedBytes: UInt64, usedBytes: UInt64, availableBytes: UInt64, objects: UInt64) {
+        self.storedBytes = storedBytes
+        self.usedBytes = usedBytes
+        self.availableBytes = availableBytes
+        self.objects = objects
+    }
+}
+
+/// The body of `POST /v1/pools`. The pool is replicated and made ready for RBD.
+public struct CreatePoolRequest: Codable, Hashable, Sendable, RequestBody {
+    public var name: String
+    /// Placement groups; a power of two is best. Left out: `osd_pool_default_pg_num`.
+    public var pgNum: Int?
+    /// Copies to keep. Left out: `osd_pool_default_size`.
+    public var size: Int?
+    /// `on`, `off` or `warn`. Left out: `osd_pool_default_pg_autoscale_mode`.
+    public var autoscale: String?
+
+    public init(name: String, pgNum: Int? = nil, size: Int? = nil, autoscale: String? = nil) {
+        self.name = name
+        self.pgNum = pgNum
+        self.size = size
+        self.autoscale = autoscale
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        name = try container.decode(String.self, forKey: .name)
+        pgNum = try container.wholeNumber(Int.self, forKey: .pgNum)
+        size = try container.wholeNumber(Int.self, forKey: .size)
+        autoscale = try container.decodeIfPresent(String.self, forKey: .autoscale)
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, pgNum, size, autoscale
+    }
+
+    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
+}

@@ -1,0 +1,120 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every `code` that a problem can carry. The texts are the contract: a code is never renamed and never reused.
+public enum ProblemCode: String, CaseIterable, Sendable {
+    // The request can't be read.
+    case malformedBody = "malformed-body"
+    case unknownField = "unknown-field"
+    case invalidParameter = "invalid-parameter"
+    case confirmationRequired = "confirmation-required"
+    case bodyTooLarge = "body-too-large"
+    case unsupportedMediaType = "unsupported-media-type"
+    case routeNotFound = "route-not-found"
+    case methodNotAllowed = "method-not-allowed"
+
+    // It can be read, but can't be done as asked.
+    case invalidName = "invalid-name"
+    case invalidSize = "invalid-size"
+    case invalidObjectSize = "invalid-object-size"
+    case invalidStriping = "invalid-striping"
+    case invalidFeatures = "invalid-features"
+    case invalidPoolOption = "invalid-pool-option"
+    case invalidImageOption = "invalid-image-option"
+    case dataPoolNotFound = "data-pool-not-found"
+
+    // The cluster's state is against it.
+    case poolNotFound = "pool-not-found"
+    case namespaceNotFound = "namespace-not-found"
+    case imageNotFound = "image-not-found"
+    case poolExists = "pool-exists"
+    case imageExists = "image-exists"
+    case imageDiffers = "image-differs"
+    case imageInUse = "image-in-use"
+    case imageHasSnapshots = "image-has-snapshots"
+    case imageInGroup = "image-in-group"
+    case imageReadOnly = "image-read-only"
+    case poolDeletionDisabled = "pool-deletion-disabled"
+    case poolFull = "pool-full"
+
+    // The cluster or the service can't.
+    case unsupportedByCluster = "unsupported-by-cluster"
+    case credentialsRefused = "cluster-credentials-refused"
+    case clusterUnavailable = "cluster-unavailable"
+    case overloaded = "overloaded"
+    case deadlineExceeded = "deadline-exceeded"
+    case cephError = "ceph-error"
+    case internalError = "internal-error"
+
+    /// The HTTP status that goes with the code, always the same.
+    public var status: Int {
+        switch self {
+        case .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
+        case .poolDeletionDisabled: 403
+        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound: 404
+        case .methodNotAllowed: 405
+        case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
+            .imageReadOnly:
+            409
+        case .bodyTooLarge: 413
+        case .unsupportedMediaType: 415
+        case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidPoolOption,
+            .invalidImageOption, .dataPoolNotFound:
+            422
+        case .cephError, .internalError: 500
+        case .unsupportedByCluster: 501
+        case .credentialsRefused: 502
+        case .clusterUnavailable, .overloaded: 503
+        case .deadlineExceeded: 504
+        case .poolFull: 507
+        }
+    }
+
+    public var title: String {
+        switch self {
+        case .malformedBody: "The body can't be read"
+        case .unknownField: "The body has a field that is not known"
+        case .invalidParameter: "A parameter of the address is not valid"
+        case .confirmationRequired: "The deletion must be confirmed"
+        case .bodyTooLarge: "The body is too large"
+        case .unsupportedMediaType: "The body is not JSON"
+        case .routeNotFound: "There is nothing at this address"
+        case .methodNotAllowed: "The method is not allowed here"
+        case .invalidName: "The name is not valid"
+        case .invalidSize: "The size is not valid"
+        case .invalidObjectSize: "The object size is not valid"
+        case .invalidStriping: "The striping is not valid"
+        case .invalidFeatures: "The features are not valid"
+        case .invalidPoolOption: "The pool can't be created with these values"
+        case .invalidImageOption: "The image can't be created with these values"
+        case .dataPoolNotFound: "The data pool does not exist"
+        case .poolNotFound: "The pool does not exist"
+        case .namespaceNotFound: "The namespace does not exist"
+        case .imageNotFound: "The image does not exist"
+        case .poolExists: "The pool exists already"
+        case .imageExists: "The image exists already"
+        case .imageDiffers: "The image exists already and is different"
+        case .imageInUse: "The image is in use"
+        case .imageHasSnapshots: "The image has snapshots"
+        case .imageInGroup: "The image belongs to a group"
+        case .imageReadOnly: "The image can't be changed"
+        case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
+        case .poolFull: "The pool is full"
+        case .unsupportedByCluster: "The cluster does not support this"
+        case .credentialsRefused: "The cluster refused the service's credentials"
+        case .clusterUnavailable: "The cluster can't be reached"
+        case .overloaded: "The service is busy"
+        case .deadlineExceeded: "The cluster did not answer in time"
+        case .cephError: "Ceph reported an error"
+        case .internalError: "The service failed"
+        }
+    }
+
+    /// Whether the same request may succeed later without anyone mending anything.
+    public var isRetryable: Bool {
+        switch self {
+        case .imageInUse, .clusterUnavailable, .overloaded, .deadlineExceeded: true
+        default: false
+        }
+    }
+}

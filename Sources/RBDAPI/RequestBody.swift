@@ -1,0 +1,58 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// A JSON body that the service takes. Fields that it does not know are refused: a typo must not be ignored.
+public protocol RequestBody: Decodable, Sendable {
+    static var fieldNames: [String] { get }
+}
+
+/// A body together with the check that it has no unknown field.
+public struct Strict<Body: RequestBody>: Decodable, Sendable {
+    public var body: Body
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: AnyKey.self)
+        let known = Set(Body.fieldNames)
+        // Sorted, so that the same body always gets the same answer.
+        if let unknown = container.allKeys.map(\.stringValue).filter({ !known.contains($0) }).min() {
+            throw UnknownField(name: unknown, known: Body.fieldNames)
+        }
+        body = try Body(from: decoder)
+    }
+
+    private struct AnyKey: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}
+
+/// A body carries a field that the service does not know.
+public struct UnknownField: Error, Hashable, Sendable {
+    public var name: String
+    public var known: [String]
+
+    public init(name: String, known: [String]) {
+        self.name = name
+        self.known = known
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// A whole number, or nil where there is none. For a number that does not fit, Foundation's decoder says that the
+    /// body is not JSON, and not where: this one names the field.
+    func wholeNumber<Number: FixedWidthInteger & Decodable>(_ type: Number.Type, forKey key: Key) throws -> Number? {
+        do {
+            return try decodeIfPresent(type, forKey: key)
+        } catch let error as DecodingError {
+            throw error
+        } catch {
+            throw DecodingError.dataCorruptedError(
+                forKey: key,
+                in: self,
+                debugDescription: "it must be a whole number\(Number.isSigned ? "" : ", 0 or more")"
+            )
+        }
+    }
+}

@@ -1,0 +1,119 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Glibc
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+public import Logging
+import NIOCore
+import ServiceLifecycle
+import UnixSignals
+
+/// The service, wired together. `@main` runs it; tests take its parts.
+public struct RBDService: Sendable {
+    let configuration: ServiceConfiguration
+    let logger: Logger
+    let connection: ClusterConnection
+    private let locks = KeyedLocks()
+
+    public init(configuration: ServiceConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        connection = ClusterConnection(
+            configuration: configuration.cluster,
+            calls: BlockingPool(limits: configuration.calls),
+            interval: configuration.probeInterval,
+            logger: logger
+        )
+    }
+
+    public static let version = "0.1.0"
+
+    /// Serves until a signal ends it, and then until what is in flight is answered.
+    /// - Parameter onListening: told once, the URL under which the service can be reached.
+    /// - Throws: `ListenError` where the address can't be listened on.
+    public func run(onListening: @escaping @Sendable (_ url: String) -> Void) async throws {
+        let application = Application(
+            router: buildRouter(),
+            server: .http1(
+                configuration: HTTP1Channel.Configuration(
+                    idleTimeout: .seconds(75),
+                    httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
+                        maxHeaderFieldSize: 16 << 10,
+                        maxHeaderListSize: 16 << 10,
+                        maxHeaderFieldCount: 100
+                    )
+                )
+            ),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port),
+                serverName: "rbd-rest-api"
+            ),
+            onServerRunning: { channel in
+                if let url = channel.localAddress.flatMap(Self.url) { onListening(url) }
+            },
+            logger: logger
+        )
+        var group = ServiceGroupConfiguration(
+            services: [connection, application],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        group.maximumGracefulShutdownDuration = configuration.shutdownTimeout
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch let error as IOError {
+            // Only binding throws this: later errors belong to a connection and end there.
+            throw ListenError(host: configuration.host, port: configuration.port, errno: error.errnoCode)
+        } catch let error as SocketAddressError {
+            logger.debug("the address can't be resolved", metadata: [LogKeys.error: "\(error)"])
+            throw ListenError(host: configuration.host, port: configuration.port, errno: EADDRNOTAVAIL)
+        }
+    }
+
+    private static func url(_ address: SocketAddress) -> String? {
+        guard let host = address.ipAddress, let port = address.port else { return nil }
+        return address.protocol == .inet6 ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+    }
+
+    var routes: [Route] {
+        let images = ImageService(connection: connection, locks: locks)
+        let limit = configuration.maximumBodyBytes
+        return ClusterController(connection: connection).routes
+            + PoolController(service: PoolService(connection: connection), maximumBodyBytes: limit).routes
+            + ImageController(service: images, maximumBodyBytes: limit).routes
+    }
+
+    func buildRouter() -> Router<ServiceRequestContext> {
+        let routes = routes
+        let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
+        router.add(middleware: RequestIDMiddleware())
+        router.add(middleware: LogMiddleware())
+        router.add(middleware: ProblemMiddleware(routes: RouteTable(routes)))
+        router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))
+        for route in routes {
+            router.on(RouterPath(route.path), method: route.method, use: route.handler)
+        }
+        return router
+    }
+}
+
+/// The service can't listen where it was told to.
+public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
+    public var host: String
+    public var port: Int
+    public var errno: CInt
+
+    public var description: String {
+        let reason =
+            switch errno {
+            case EADDRINUSE: "it is in use already"
+            case EACCES: "ports below 1024 are for privileged processes"
+            case EADDRNOTAVAIL: "this machine has no such address"
+            default: String(cString: strerror(errno))
+            }
+        return "can't listen on \(host) port \(port): \(reason)"
+    }
+}

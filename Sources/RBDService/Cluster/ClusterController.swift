@@ -1,0 +1,61 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import RBDAPI
+
+/// `/v1/cluster`, the probes and the contract.
+struct ClusterController: Sendable {
+    let connection: ClusterConnection
+
+    var routes: [Route] {
+        [
+            .get("/livez", live),
+            .get("/readyz", ready),
+            .get("/openapi.yaml", contract),
+            .get("/v1/cluster", cluster),
+        ]
+    }
+
+    @Sendable private func live(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        .json(Probe(status: "ok"))
+    }
+
+    /// Answers from what was seen last: a probe that waits for a sick cluster would be as sick as the cluster.
+    @Sendable private func ready(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        if let trouble = connection.trouble { throw Problem(.clusterUnavailable, detail: trouble) }
+        return .json(Probe(status: "ok"))
+    }
+
+    @Sendable private func contract(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: "application/yaml"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: PackageResources.openapi_yaml))
+        )
+    }
+
+    @Sendable private func cluster(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let cluster = try connection.cluster()
+        let state = try await cluster.state()
+        return .json(
+            ClusterStatus(
+                fsid: cluster.fsid,
+                cephVersion: state.version,
+                libradosVersion: Cluster.libradosVersion,
+                health: ClusterHealth(
+                    status: state.health,
+                    checks: state.checks.map { HealthCheck(code: $0.code, severity: $0.severity, summary: $0.summary) }
+                ),
+                capacity: ClusterCapacity(
+                    totalBytes: state.totalBytes,
+                    usedBytes: state.usedBytes,
+                    availableBytes: state.availableBytes
+                )
+            )
+        )
+    }
+}

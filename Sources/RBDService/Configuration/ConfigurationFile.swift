@@ -1,0 +1,47 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import YAML
+
+/// A configuration file: one flat mapping from settings' names to values, in YAML or JSON, which is YAML too.
+struct ConfigurationFile {
+    var values: [String: String] = [:]
+
+    /// - Throws: `ConfigurationError` with the file, the line and what is wrong there.
+    init(path: String) throws(ConfigurationError) {
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw ConfigurationError("the configuration file \"\(path)\" can't be read")
+        }
+        do {
+            try self.init(text: text)
+        } catch {
+            throw ConfigurationError("\(path): \(error)")
+        }
+    }
+
+    init(text: String) throws(ConfigurationError) {
+        let root: YAMLNode
+        do {
+            root = try YAMLNode.parse(text)
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
+        if root.isNull { return }
+        guard let entries = root.entries else {
+            throw ConfigurationError("line \(root.line): a mapping of settings is expected, such as \"port: 8080\"")
+        }
+        for entry in entries {
+            guard Setting.all.contains(where: { $0.name == entry.key }) else {
+                throw ConfigurationError("line \(entry.line): there is no setting \"\(entry.key)\"")
+            }
+            guard let value = entry.value.text else {
+                throw ConfigurationError("line \(entry.line): \(entry.key) takes a single value")
+            }
+            if !entry.value.isNull { values[entry.key] = value }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+public import Ceph
+public import Logging
+
+/// Every setting in its own type.
+public struct ServiceConfiguration: Sendable {
+    public var host: String
+    /// 0 takes any free port.
+    public var port: Int
+    public var cluster: ClusterConfiguration
+    public var calls: BlockingPool.Limits
+    public var requestTimeout: Duration
+    public var probeInterval: Duration
+    public var shutdownTimeout: Duration
+    public var maximumBodyBytes: Int
+    public var logLevel: Logger.Level
+
+    /// - Throws: `ConfigurationError`, which names the setting and where its value came from.
+    public init(_ values: SettingValues) throws(ConfigurationError) {
+        host = try values.text(.host)
+        port = try values.integer(.port, in: 0...65_535)
+        cluster = ClusterConfiguration(
+            configFile: values.optional(.cephConf),
+            user: values.optional(.cephUser),
+            keyring: values.optional(.cephKeyring),
+            arguments: values.optional(.cephArgs)?.split(whereSeparator: \.isWhitespace).map(String.init) ?? [],
+            timeouts: ClusterConfiguration.Timeouts(
+                connect: try values.integer(.connectTimeout, in: 1...3600),
+                monitor: try values.integer(.monitorTimeout, in: 1...3600),
+                osd: try values.integer(.osdTimeout, in: 1...3600)
+            )
+        )
+        calls = BlockingPool.Limits(
+            threads: try values.integer(.callThreads, in: 1...1024),
+            queue: try values.integer(.callQueue, in: 0...65_536)
+        )
+        requestTimeout = .seconds(try values.integer(.requestTimeout, in: 1...3600))
+        probeInterval = .seconds(try values.integer(.probeInterval, in: 1...3600))
+        shutdownTimeout = .seconds(try values.integer(.shutdownTimeout, in: 1...3600))
+        maximumBodyBytes = try values.integer(.maximumBodyBytes, in: 1024...(64 << 20))
+        let level = try values.text(.logLevel)
+        guard let logLevel = Logger.Level(rawValue: level) else {
+            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw values.error(.logLevel, "\"\(level)\" is none of \(levels)")
+        }
+        self.logLevel = logLevel
+    }
+}
+
+/// A setting that can't be used: one sentence with its name, its value and where that came from.
+public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+    public var description: String
+
+    public init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,117 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// A setting: its name, what it means, and what it is when nobody says. The command line, the environment, the
+/// configuration file, `--help`, `--print-config` and the README's table all come from this one list.
+public struct Setting: Sendable {
+    /// As on the command line, without the dashes, and in the configuration file.
+    public var name: String
+    /// What `--help` writes for the value.
+    public var valueName: String
+    /// Nil where there is none and the setting stays unset.
+    public var defaultValue: String?
+    public var help: String
+
+    /// The environment's name for it.
+    public var environmentName: String {
+        "RBD_REST_API_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+    }
+
+    init(_ name: String, _ valueName: String, default defaultValue: String? = nil, _ help: String) {
+        self.name = name
+        self.valueName = valueName
+        self.defaultValue = defaultValue
+        self.help = help
+    }
+}
+
+extension Setting {
+    public static let host = Setting("host", "ADDRESS", default: "127.0.0.1", "The address to listen on.")
+    public static let port = Setting("port", "PORT", default: "8080", "The port to listen on; 0 takes any free one.")
+    public static let cephConf = Setting(
+        "ceph-conf",
+        "FILE",
+        "Ceph's configuration file. Unset: CEPH_CONF, then Ceph's default places such as /etc/ceph/ceph.conf."
+    )
+    public static let cephUser = Setting(
+        "ceph-user",
+        "NAME",
+        "The cephx user to be, such as \"kubernetes\" or \"client.kubernetes\". Unset: what the arguments name, else admin."
+    )
+    public static let cephKeyring = Setting(
+        "ceph-keyring",
+        "FILE",
+        "The keyring that holds the user's key. Unset: what Ceph's configuration names."
+    )
+    public static let cephArgs = Setting(
+        "ceph-args",
+        "ARGUMENTS",
+        "Further options as Ceph's own tools take them, such as \"--mon-host 10.0.0.1\"; CEPH_ARGS is read before them."
+    )
+    public static let connectTimeout = Setting(
+        "ceph-connect-timeout",
+        "SECONDS",
+        default: "10",
+        "When to give up a connection attempt (client_mount_timeout)."
+    )
+    public static let monitorTimeout = Setting(
+        "ceph-mon-timeout",
+        "SECONDS",
+        default: "10",
+        "When to give up what the monitors were asked (rados_mon_op_timeout)."
+    )
+    public static let osdTimeout = Setting(
+        "ceph-osd-timeout",
+        "SECONDS",
+        default: "20",
+        "When to give up reading or writing an object (rados_osd_op_timeout)."
+    )
+    public static let requestTimeout = Setting(
+        "request-timeout",
+        "SECONDS",
+        default: "30",
+        "By when every request is answered, if only with 504."
+    )
+    public static let probeInterval = Setting(
+        "probe-interval",
+        "SECONDS",
+        default: "5",
+        "How often the cluster is looked at for /readyz."
+    )
+    public static let shutdownTimeout = Setting(
+        "shutdown-timeout",
+        "SECONDS",
+        default: "35",
+        "How long requests in flight may take to end after SIGTERM."
+    )
+    public static let callThreads = Setting(
+        "call-threads",
+        "NUMBER",
+        default: "16",
+        "How many calls to Ceph may run at once."
+    )
+    public static let callQueue = Setting(
+        "call-queue",
+        "NUMBER",
+        default: "256",
+        "How many calls may wait for their turn; one more is answered 503."
+    )
+    public static let maximumBodyBytes = Setting(
+        "max-body-bytes",
+        "BYTES",
+        default: "65536",
+        "The largest body that a request may have."
+    )
+    public static let logLevel = Setting(
+        "log-level",
+        "LEVEL",
+        default: "info",
+        "trace, debug, info, notice, warning, error or critical."
+    )
+
+    /// All of them, in the order of `--help`.
+    public static let all: [Setting] = [
+        host, port, cephConf, cephUser, cephKeyring, cephArgs, connectTimeout, monitorTimeout, osdTimeout,
+        requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, maximumBodyBytes, logLevel,
+    ]
+}

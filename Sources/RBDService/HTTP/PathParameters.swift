@@ -1,0 +1,23 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+import RBDAPI
+
+extension ServiceRequestContext {
+    /// A part of the path, decoded: the router hands them over as they were sent.
+    /// - Throws: `Problem` with `invalid-parameter`.
+    func pathParameter(_ name: String) throws(Problem) -> String {
+        guard let raw = parameters.get(name), let value = PercentEncoding.decode(raw), !value.isEmpty else {
+            throw Problem(
+                .invalidParameter,
+                detail: "\(name): this part of the path is not percent-encoded UTF-8",
+                field: name
+            )
+        }
+        guard !value.unicodeScalars.contains("\0") else {
+            throw Problem(.invalidParameter, detail: "\(name): it contains a zero byte", field: name)
+        }
+        return value
+    }
+}

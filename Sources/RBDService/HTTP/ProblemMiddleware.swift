@@ -1,0 +1,104 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import RBDAPI
+
+/// Turns whatever was thrown into a problem, and answers for paths and methods that no handler takes.
+struct ProblemMiddleware: RouterMiddleware {
+    typealias Context = ServiceRequestContext
+
+    let routes: RouteTable
+
+    func handle(
+        _ request: Request,
+        context: Context,
+        next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        guard Self.isCanonical(request.uri.path) else {
+            return response(Self.routeNotFound(request), request: request, context: context)
+        }
+        do {
+            return try await next(request, context)
+        } catch let error as HTTPError where error.status == .notFound {
+            // Handlers throw problems: only the router itself throws this.
+            return unrouted(request, context: context)
+        } catch {
+            return response(problem(for: error, context: context), request: request, context: context)
+        }
+    }
+
+    /// Hummingbird matches paths without regard to empty components: `/v1/pools//images` would be a pool named "images".
+    private static func isCanonical(_ path: String) -> Bool {
+        path == "/" || (!path.contains("//") && !path.hasSuffix("/"))
+    }
+
+    private func unrouted(_ request: Request, context: Context) -> Response {
+        guard let methods = routes.methods(of: request.uri.path) else {
+            return response(Self.routeNotFound(request), request: request, context: context)
+        }
+        let allow = methods.map(\.rawValue).joined(separator: ", ")
+        if request.method == .options {
+            return Response(status: .noContent, headers: [.allow: allow])
+        }
+        let problem = Problem(
+            .methodNotAllowed,
+            detail: "\(request.method) is not allowed here",
+            hint: "allowed are \(allow)"
+        )
+        var response = response(problem, request: request, context: context)
+        response.headers[.allow] = allow
+        return response
+    }
+
+    private static func routeNotFound(_ request: Request) -> Problem {
+        Problem(
+            .routeNotFound,
+            detail: "there is nothing at this path",
+            hint: "GET /openapi.yaml lists all paths; parts of a path are percent-encoded, and none is empty"
+        )
+    }
+
+    private func problem(for error: any Error, context: Context) -> Problem {
+        switch error {
+        case let problem as Problem:
+            return problem
+        case let error as CephError:
+            let problem = Problem(error)
+            let level: Logger.Level = problem.status >= 500 ? .error : .debug
+            context.logger.log(
+                level: level,
+                "Ceph call failed",
+                metadata: [LogKeys.error: "\(error.debugDescription)", LogKeys.problem: "\(problem.code)"]
+            )
+            return problem
+        case is CancellationError:
+            return Problem(.clusterUnavailable, detail: "the service is shutting down")
+        case is NIOTooManyBytesError:
+            return Problem(.bodyTooLarge, detail: "the body is over the limit")
+        default:
+            context.logger.error("unexpected error", metadata: [LogKeys.error: "\(String(reflecting: error))"])
+            return Problem(
+                .internalError,
+                detail: "the service failed in a way that it did not foresee",
+                hint: "the service's log has more under this request's id"
+            )
+        }
+    }
+
+    private func response(_ problem: Problem, request: Request, context: Context) -> Response {
+        var problem = problem
+        problem.instance = context.requestID
+        var response = Response.json(problem, status: HTTPResponse.Status(code: problem.status))
+        response.headers[.contentType] = Problem.contentType
+        if problem.status == 503 {
+            // A full queue drains in a moment; a cluster that is away is looked for every few seconds.
+            response.headers[.retryAfter] = problem.code == ProblemCode.overloaded.rawValue ? "1" : "5"
+        }
+        return response
+    }
+}

@@ -1,0 +1,93 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Hummingbird
+import RBDAPI
+
+/// The query of a request. Each parameter may be given once, and only those that the route knows: a typo in `confirm` or
+/// `namespace` must not go unseen.
+struct Query {
+    private var values: [String: String] = [:]
+
+    /// - Throws: `Problem` with `invalid-parameter`.
+    init(_ request: Request, known: Set<String>) throws(Problem) {
+        for pair in (request.uri.query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = PercentEncoding.decode(parts[0]),
+                let value = parts.count == 2 ? PercentEncoding.decode(parts[1]) : ""
+            else {
+                throw Self.invalid(String(parts[0]), "the query is not percent-encoded UTF-8")
+            }
+            guard known.contains(name) else {
+                let hint =
+                    known.isEmpty ? "this path takes none" : "known are \(known.sorted().joined(separator: ", "))"
+                throw Self.invalid(name, "there is no query parameter of this name here", hint: hint)
+            }
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw Self.invalid(name, "the query parameter is given twice")
+            }
+            if value.unicodeScalars.contains("\0") { throw Self.invalid(name, "it contains a zero byte") }
+        }
+    }
+
+    subscript(name: String) -> String? { values[name] }
+
+    /// A page's parameters: `limit`, `cursor`, `prefix`.
+    static let page: Set<String> = ["limit", "cursor", "prefix"]
+    static let maximumLimit = 10_000
+    static let defaultLimit = 1_000
+
+    /// - Throws: `Problem` with `invalid-parameter`.
+    func limit() throws(Problem) -> Int {
+        guard let text = values["limit"] else { return Self.defaultLimit }
+        guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
+            throw Self.invalid("limit", "it must be a whole number from 1 to \(Self.maximumLimit)")
+        }
+        return limit
+    }
+
+    /// - Throws: `Problem` with `invalid-parameter`.
+    func cursor() throws(Problem) -> Cursor? {
+        guard let text = values["cursor"] else { return nil }
+        guard let cursor = Cursor(text) else {
+            throw Self.invalid(
+                "cursor",
+                "it is not a cursor that this service gave out",
+                hint: "leave it out to begin anew"
+            )
+        }
+        return cursor
+    }
+
+    private static func invalid(_ name: String, _ detail: String, hint: String? = nil) -> Problem {
+        Problem(.invalidParameter, detail: "\(name): \(detail)", field: name, hint: hint)
+    }
+}
+
+/// Where a page ended: opaque to callers, base64url of the last item's name and id.
+struct Cursor: Hashable {
+    var name: String
+    var id: String
+
+    init(name: String, id: String = "") {
+        self.name = name
+        self.id = id
+    }
+
+    init?(_ text: String) {
+        var base64 = text.replacing("-", with: "+").replacing("_", with: "/")
+        base64 += String(repeating: "=", count: (4 - base64.utf8.count % 4) % 4)
+        guard let data = Data(base64Encoded: base64), let decoded = String(data: data, encoding: .utf8) else {
+            return nil
+        }
+        let parts = decoded.split(separator: "\0", omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty else { return nil }
+        self.init(name: String(parts[0]), id: String(parts[1]))
+    }
+
+    var text: String {
+        Data("\(name)\0\(id)".utf8).base64EncodedString()
+            .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+}

@@ -1,0 +1,98 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import RBDAPI
+
+extension Request {
+    /// Reads a JSON body and refuses what it does not know.
+    /// - Throws: `Problem` with `unsupported-media-type`, `body-too-large`, `malformed-body`, `unknown-field`, or the
+    ///   code of a size that is not one.
+    func json<Body: RBDAPI.RequestBody>(_ type: Body.Type, limit: Int) async throws -> Body {
+        let mediaType = headers[.contentType]?.prefix { $0 != ";" }.filter { !$0.isWhitespace }.lowercased()
+        guard mediaType == "application/json" else {
+            throw Problem(
+                .unsupportedMediaType,
+                detail: "the body must be JSON",
+                field: "Content-Type",
+                hint: "send the header \"Content-Type: application/json\""
+            )
+        }
+        let buffer: ByteBuffer
+        do {
+            buffer = try await body.collect(upTo: limit)
+        } catch is NIOTooManyBytesError {
+            throw Problem(.bodyTooLarge, detail: "the body is over the limit of \(limit) bytes")
+        }
+        guard buffer.readableBytes > 0 else {
+            throw Problem(.malformedBody, detail: "the body is empty; it must be a JSON object")
+        }
+        do {
+            return try JSONDecoder().decode(Strict<Body>.self, from: Data(buffer.readableBytesView)).body
+        } catch let unknown as UnknownField {
+            throw Problem(
+                .unknownField,
+                detail: "there is no field \"\(unknown.name)\" here",
+                field: unknown.name,
+                hint: "known are \(unknown.known.joined(separator: ", "))"
+            )
+        } catch let error as DecodingError {
+            throw Problem(error)
+        }
+    }
+}
+
+extension Problem {
+    /// What is wrong with a JSON body, by the name of the field.
+    init(_ error: DecodingError) {
+        switch error {
+        case .keyNotFound(let key, _):
+            self.init(.malformedBody, detail: "the field \"\(key.stringValue)\" is missing", field: key.stringValue)
+        case .valueNotFound(_, let context):
+            let field = Self.field(context)
+            self.init(.malformedBody, detail: "\(Self.subject(field)) must not be null", field: field)
+        case .typeMismatch(let type, let context):
+            let field = Self.field(context)
+            self.init(.malformedBody, detail: "\(Self.subject(field)) must be \(Self.jsonName(of: type))", field: field)
+        case .dataCorrupted(let context):
+            let field = Self.field(context)
+            if let size = context.underlyingError as? ByteCount.ParseError, let field {
+                self.init(Self.sizeCode(of: field), detail: "\(field): \(size.reason)", field: field)
+            } else if let field {
+                self.init(.malformedBody, detail: "\(Self.subject(field)): \(context.debugDescription)", field: field)
+            } else {
+                self.init(.malformedBody, detail: "the body is not JSON: \(context.debugDescription)")
+            }
+        @unknown default:
+            self.init(.malformedBody, detail: "the body can't be read")
+        }
+    }
+
+    private static func field(_ context: DecodingError.Context) -> String? {
+        context.codingPath.first { $0.intValue == nil }?.stringValue
+    }
+
+    private static func subject(_ field: String?) -> String {
+        field.map { "the field \"\($0)\"" } ?? "the body"
+    }
+
+    private static func sizeCode(of field: String) -> ProblemCode {
+        switch field {
+        case "objectSize": .invalidObjectSize
+        case "stripeUnit": .invalidStriping
+        default: .invalidSize
+        }
+    }
+
+    private static func jsonName(of type: any Any.Type) -> String {
+        switch type {
+        case is String.Type: "a string"
+        case is any FixedWidthInteger.Type: "a whole number"
+        case is any Sequence.Type: "an array"
+        default: "a JSON object"
+        }
+    }
+}

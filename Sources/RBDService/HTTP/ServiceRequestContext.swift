@@ -1,0 +1,17 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+import Logging
+
+/// What travels with one request.
+struct ServiceRequestContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// From `X-Request-Id` where that is sane, else made here; it is in the answer, in every problem and in the log.
+    var requestID: String
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        requestID = ""
+    }
+}

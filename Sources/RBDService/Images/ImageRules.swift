@@ -1,0 +1,188 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// What can be told of a request before Ceph is asked. librbd refuses most of it with a bare EINVAL, and accepts some of
+/// it in silence; here each refusal names its field.
+struct ImageRules {
+    let properties: ImageProperties
+
+    init(_ properties: ImageProperties) {
+        self.properties = properties
+    }
+
+    /// The number of objects that librbd's object map can hold.
+    static let maximumMappedObjects: UInt64 = 256_000_000
+
+    /// - Throws: `Problem` with `invalid-name`.
+    static func checkName(_ name: String, field: String, what: String) throws(Problem) {
+        guard let objection = Names.objection(to: name) else { return }
+        throw Problem(
+            .invalidName,
+            detail: "\(field): the \(what)'s name \(objection)",
+            field: field,
+            hint: "a name matches \(Names.pattern)"
+        )
+    }
+
+    /// Librbd's options for the request.
+    /// - Throws: `Problem` with `invalid-size`, `invalid-object-size`, `invalid-striping`, `invalid-features`,
+    ///   `data-pool-not-found`.
+    func options() throws(Problem) -> ImageOptions {
+        guard properties.size.bytes > 0 else {
+            throw Problem(.invalidSize, detail: "size: it must be at least 1 byte", field: "size")
+        }
+        let features = try requestedFeatures()
+        let order = try objectOrder()
+        try checkStriping()
+        if let dataPool = properties.dataPool, dataPool.isEmpty || dataPool.unicodeScalars.contains("\0") {
+            throw Problem(.dataPoolNotFound, detail: "dataPool: there is no pool of this name", field: "dataPool")
+        }
+        return ImageOptions(
+            features: features,
+            objectOrder: order,
+            stripeUnitBytes: properties.stripeUnit?.bytes,
+            stripeCount: properties.stripeCount,
+            dataPool: properties.dataPool
+        )
+    }
+
+    private func requestedFeatures() throws(Problem) -> ImageFeatures? {
+        guard let names = properties.features else { return nil }
+        var features: ImageFeatures = []
+        for name in names {
+            guard let feature = ImageFeatures(named: name), ImageFeatures.creatable.contains(feature) else {
+                throw Problem(
+                    .invalidFeatures,
+                    detail: "features: an image can't be created with the feature \"\(name.prefix(40))\"",
+                    field: "features",
+                    hint: "known are \(ImageFeatures.creatable.names.joined(separator: ", "))"
+                )
+            }
+            features.insert(feature)
+        }
+        for (feature, needed) in ImageFeatures.requirements
+        where features.contains(feature) && !features.contains(needed) {
+            throw Problem(
+                .invalidFeatures,
+                detail: "features: \(feature.names.joined()) can't be had without \(needed.names.joined())",
+                field: "features",
+                hint: "add \(needed.names.joined()), or leave \(feature.names.joined()) out"
+            )
+        }
+        if features.contains(.striping), !isStriped {
+            throw Problem(
+                .invalidFeatures,
+                detail: "features: striping needs a stripe unit and count other than the plain ones",
+                field: "features",
+                hint: "give stripeUnit and stripeCount, or leave striping out"
+            )
+        }
+        return features
+    }
+
+    /// Whether the data is to be spread in another way than object after object.
+    private var isStriped: Bool {
+        guard let unit = properties.stripeUnit, let count = properties.stripeCount else { return false }
+        return count > 1 || properties.objectSize.map { $0 != unit } ?? true
+    }
+
+    private func objectOrder() throws(Problem) -> UInt8? {
+        guard let bytes = properties.objectSize?.bytes else { return nil }
+        // The bounds are Ceph's to set: it answers EDOM beyond 4 KiB and 32 MiB.
+        guard bytes.nonzeroBitCount == 1 else {
+            throw Problem(
+                .invalidObjectSize,
+                detail: "objectSize: \(bytes) is not a power of two",
+                field: "objectSize",
+                hint: "write a power of two from 4KiB to 32MiB, or leave it out for the default"
+            )
+        }
+        return UInt8(bytes.trailingZeroBitCount)
+    }
+
+    private func checkStriping() throws(Problem) {
+        switch (properties.stripeUnit?.bytes, properties.stripeCount) {
+        case (nil, nil):
+            return
+        case (nil, _):
+            throw Self.striping("stripeUnit", "it is needed together with stripeCount")
+        case (_, nil):
+            throw Self.striping("stripeCount", "it is needed together with stripeUnit")
+        case (let unit?, let count?):
+            // librbd keeps the count in 32 bits of the layout.
+            guard (1...UInt64(UInt32.max)).contains(count) else {
+                throw Self.striping("stripeCount", "it must be from 1 to \(UInt32.max)")
+            }
+            guard unit > 0 else { throw Self.striping("stripeUnit", "it must be at least 1 byte") }
+            if let objectSize = properties.objectSize?.bytes, !objectSize.isMultiple(of: unit) {
+                throw Self.striping("stripeUnit", "\(unit) does not divide the object size of \(objectSize)")
+            }
+        }
+    }
+
+    private static func striping(_ field: String, _ detail: String) -> Problem {
+        Problem(.invalidStriping, detail: "\(field): \(detail)", field: field)
+    }
+
+    /// The likely reason for librbd's EINVAL, which itself says nothing.
+    func explain(_ error: CephError) -> Problem {
+        let objectSize = properties.objectSize?.bytes ?? Self.defaultObjectSize
+        let mayHaveMap = properties.features.map { $0.contains("object-map") } ?? true
+        let objects = properties.size.bytes / objectSize
+        if mayHaveMap, objects > Self.maximumMappedObjects {
+            return Problem(
+                .invalidSize,
+                detail: "size: \(properties.size) in objects of \(ByteCount(objectSize)) are \(objects) objects; "
+                    + "an image with object-map has at most \(Self.maximumMappedObjects)",
+                field: "size",
+                errno: error.errno,
+                hint: "choose a larger objectSize, or features without object-map and fast-diff"
+            )
+        }
+        if properties.stripeUnit != nil {
+            return Problem(
+                .invalidStriping,
+                detail: "stripeUnit: Ceph refused it; it must divide the object size",
+                field: "stripeUnit",
+                errno: error.errno
+            )
+        }
+        return Problem(
+            .invalidImageOption,
+            detail: "size: Ceph refused the image; the size \(properties.size) is the likeliest reason",
+            field: "size",
+            errno: error.errno
+        )
+    }
+
+    /// `rbd_default_order` as Ceph ships it, for explanations only.
+    private static let defaultObjectSize: UInt64 = 4 << 20
+
+    /// The fields in which an existing image is not what the request asks for. What the request leaves out is not
+    /// compared: its default may have changed since the image was made.
+    func differences(from image: ImageInfo, in pool: String) -> [Problem.Difference] {
+        var differences: [Problem.Difference] = []
+        func compare(_ field: String, _ requested: String?, _ actual: String) {
+            guard let requested, requested != actual else { return }
+            differences.append(Problem.Difference(field: field, requested: requested, actual: actual))
+        }
+        compare("size", "\(properties.size.bytes)", "\(image.sizeBytes)")
+        compare("features", comparableRequest, image.features.intersection(.creatable).names.joined(separator: ","))
+        compare("objectSize", properties.objectSize.map { "\($0.bytes)" }, "\(image.objectSizeBytes)")
+        compare("stripeUnit", properties.stripeUnit.map { "\($0.bytes)" }, "\(image.stripeUnitBytes)")
+        compare("stripeCount", properties.stripeCount.map(String.init), "\(image.stripeCount)")
+        compare("dataPool", properties.dataPool, image.dataPool ?? pool)
+        return differences
+    }
+
+    /// The features as librbd will have made them: it adds striping where the stripes are not the plain ones.
+    private var comparableRequest: String? {
+        guard let names = properties.features else { return nil }
+        var features = names.reduce(into: ImageFeatures()) { $0.formUnion(ImageFeatures(named: $1) ?? []) }
+        if isStriped { features.insert(.striping) }
+        return features.names.joined(separator: ",")
+    }
+}

@@ -1,0 +1,123 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Synchronization
+
+/// One lock for each name, held by one task at a time, in the order of asking.
+///
+/// Eight removes of one image at once would all fail in librbd, because each is a watcher in the others' way; one after
+/// another, the first removes it and the others find it gone. Other processes are not held back: between them librbd's
+/// own atomicity decides.
+final class KeyedLocks: Sendable {
+    private struct Waiter {
+        var id: UInt64
+        var continuation: CheckedContinuation<Void, any Error>
+    }
+
+    private struct State {
+        /// A key is here as long as its lock is held.
+        var queues: [String: [Waiter]] = [:]
+        var lastID: UInt64 = 0
+        /// Waiters that were cancelled before they had queued up.
+        var cancelled: Set<UInt64> = []
+    }
+
+    private let state = Mutex(State())
+
+    /// Runs the body while it alone holds the key's lock.
+    /// - Throws: `CephError` with `.timedOut` where the lock is not free by the task's deadline; `CancellationError`;
+    ///   what the body throws.
+    func withLock<Value: Sendable>(
+        _ key: String,
+        on resource: CephError.Resource,
+        _ operation: CephError.Operation,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        try await acquire(key, on: resource, operation)
+        defer { release(key) }
+        return try await body()
+    }
+
+    private func acquire(
+        _ key: String,
+        on resource: CephError.Resource,
+        _ operation: CephError.Operation
+    ) async throws {
+        let isFree = state.withLock { state in
+            guard state.queues[key] == nil else { return false }
+            state.queues[key] = []
+            return true
+        }
+        if isFree { return }
+        guard let deadline = Deadline.current else { return try await wait(key) }
+        try await withThrowingTaskGroup(of: Outcome.self) { group in
+            group.addTask {
+                try await self.wait(key)
+                return .acquired
+            }
+            group.addTask {
+                try await Task.sleep(until: deadline, clock: .continuous)
+                return .tooLate
+            }
+            let first = await group.nextResult()
+            group.cancelAll()
+            if case .success(.acquired) = first { return }
+            // The lock may have come to us in the moment in which we gave up: then it goes to the next in line.
+            while let other = await group.nextResult() {
+                if case .success(.acquired) = other { release(key) }
+            }
+            if case .failure(let error) = first { throw error }
+            throw CephError(.timedOut, operation, on: resource)
+        }
+    }
+
+    private enum Outcome {
+        case acquired, tooLate
+    }
+
+    private func wait(_ key: String) async throws {
+        let id = state.withLock { state in
+            state.lastID += 1
+            return state.lastID
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                let outcome: Result<Void, any Error>? = state.withLock { state in
+                    if state.cancelled.remove(id) != nil { return .failure(CancellationError()) }
+                    if state.queues[key] == nil {
+                        state.queues[key] = []
+                        return .success(())
+                    }
+                    state.queues[key]?.append(Waiter(id: id, continuation: continuation))
+                    return nil
+                }
+                if let outcome { continuation.resume(with: outcome) }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state -> Waiter? in
+                guard let index = state.queues[key]?.firstIndex(where: { $0.id == id }) else {
+                    state.cancelled.insert(id)
+                    return nil
+                }
+                return state.queues[key]?.remove(at: index)
+            }
+            waiter?.continuation.resume(throwing: CancellationError())
+        }
+        // A cancellation that came after the lock was given leaves its mark behind.
+        state.withLock { _ = $0.cancelled.remove(id) }
+    }
+
+    private func release(_ key: String) {
+        let next = state.withLock { state -> Waiter? in
+            guard var queue = state.queues[key], !queue.isEmpty else {
+                state.queues[key] = nil
+                return nil
+            }
+            let next = queue.removeFirst()
+            state.queues[key] = queue
+            return next
+        }
+        next?.continuation.resume()
+    }
+}

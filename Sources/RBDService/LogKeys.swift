@@ -1,0 +1,16 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// The names of the values in the log.
+enum LogKeys {
+    static let requestID = "request.id"
+    static let method = "http.method"
+    static let route = "http.route"
+    static let status = "http.status"
+    static let durationMilliseconds = "duration.ms"
+    static let problem = "problem.code"
+    static let error = "error"
+    static let attempt = "attempt"
+    static let fsid = "ceph.fsid"
+    static let entity = "ceph.entity"
+}

@@ -1,0 +1,49 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+import RBDAPI
+
+/// `/v1/pools`: decode, call, encode.
+struct PoolController: Sendable {
+    let service: PoolService
+    let maximumBodyBytes: Int
+
+    var routes: [Route] {
+        [
+            .get("/v1/pools", list),
+            .post("/v1/pools", create),
+            .get("/v1/pools/{pool}", get),
+            .delete("/v1/pools/{pool}", delete),
+        ]
+    }
+
+    @Sendable private func list(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let query = try Query(request, known: Query.page)
+        return .json(
+            try await service.list(
+                prefix: query["prefix"] ?? "",
+                after: try query.cursor(),
+                limit: try query.limit()
+            )
+        )
+    }
+
+    @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        _ = try Query(request, known: [])
+        let body = try await request.json(CreatePoolRequest.self, limit: maximumBodyBytes)
+        let pool = try await service.create(body)
+        return .json(pool, status: .created, headers: [.location: "/v1/pools/\(PercentEncoding.encode(pool.name))"])
+    }
+
+    @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        _ = try Query(request, known: [])
+        return .json(try await service.get(try context.pathParameter("pool")))
+    }
+
+    @Sendable private func delete(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let query = try Query(request, known: ["confirm"])
+        try await service.delete(try context.pathParameter("pool"), confirmation: query["confirm"])
+        return .noContent
+    }
+}

@@ -1,0 +1,127 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Ceph
+import Glibc
+import Logging
+import RBDService
+
+@main
+struct Daemon: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rbd-rest-api",
+        abstract: "Gives out Ceph block storage over HTTP.",
+        discussion: """
+            A setting comes from the command line, else from its environment variable, else from the configuration \
+            file, else it is the default. The file is YAML or JSON: one mapping from the names below, without dashes, \
+            to values. SIGTERM and SIGINT end the service once what is in flight is answered.
+            """,
+        version: RBDService.version
+    )
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("A configuration file, YAML or JSON. [env: \(configEnvironmentName)]", valueName: "FILE")
+    )
+    var config: String?
+
+    @Flag(help: "Show the settings in force and where each comes from, as a configuration file, and exit.")
+    var printConfig = false
+
+    @Option(.host) var host: String?
+    @Option(.port) var port: String?
+    @Option(.cephConf) var cephConf: String?
+    @Option(.cephUser) var cephUser: String?
+    @Option(.cephKeyring) var cephKeyring: String?
+    @Option(.cephArgs) var cephArgs: String?
+    @Option(.connectTimeout) var cephConnectTimeout: String?
+    @Option(.monitorTimeout) var cephMonTimeout: String?
+    @Option(.osdTimeout) var cephOSDTimeout: String?
+    @Option(.requestTimeout) var requestTimeout: String?
+    @Option(.probeInterval) var probeInterval: String?
+    @Option(.shutdownTimeout) var shutdownTimeout: String?
+    @Option(.callThreads) var callThreads: String?
+    @Option(.callQueue) var callQueue: String?
+    @Option(.maximumBodyBytes) var maxBodyBytes: String?
+    @Option(.logLevel) var logLevel: String?
+
+    static let configEnvironmentName = "RBD_REST_API_CONFIG"
+
+    /// What the command line says, by the setting's name.
+    var commandLine: [String: String] {
+        let values: [(Setting, String?)] = [
+            (.host, host), (.port, port), (.cephConf, cephConf), (.cephUser, cephUser), (.cephKeyring, cephKeyring),
+            (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
+            (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),
+            (.shutdownTimeout, shutdownTimeout), (.callThreads, callThreads), (.callQueue, callQueue),
+            (.maximumBodyBytes, maxBodyBytes), (.logLevel, logLevel),
+        ]
+        return values.reduce(into: [:]) { result, value in result[value.0.name] = value.1 }
+    }
+
+    func run() async throws {
+        let configuration: ServiceConfiguration
+        do {
+            let environment = Self.environment
+            let file = config ?? environment[Self.configEnvironmentName].flatMap { $0.isEmpty ? nil : $0 }
+            let values = try SettingValues(commandLine: commandLine, environment: environment, file: file)
+            configuration = try ServiceConfiguration(values)
+            if printConfig {
+                print(values.report)
+                return
+            }
+            // A configuration that Ceph can't read will not mend itself by waiting for the cluster.
+            try Cluster.validate(configuration.cluster)
+        } catch {
+            Self.complain("\(error)")
+            throw ExitCode(EX_CONFIG)
+        }
+
+        let level = configuration.logLevel
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        do {
+            try await RBDService(configuration: configuration, logger: Logger(label: "rbd-rest-api")).run { url in
+                // Scripts that asked for any free port read it here; a pipe would otherwise hold it back.
+                print("rbd-rest-api listening on \(url)")
+                fflush(nil)
+            }
+        } catch let error as ListenError {
+            Self.complain("\(error); choose another with --\(Setting.host.name) and --\(Setting.port.name)")
+            throw ExitCode(EXIT_FAILURE)
+        }
+    }
+
+    private static func complain(_ sentence: String) {
+        let line = "rbd-rest-api: \(sentence)\n"
+        _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    }
+
+    private static var environment: [String: String] {
+        var result: [String: String] = [:]
+        var entry = environ
+        while let text = entry.pointee {
+            let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { result[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        return result
+    }
+}
+
+extension Option where Value == String? {
+    /// The option of a setting, with its help, its environment variable and its default.
+    fileprivate init(_ setting: Setting) {
+        let origin = ["env: \(setting.environmentName)"] + (setting.defaultValue.map { ["default: \($0)"] } ?? [])
+        self.init(
+            name: .customLong(setting.name),
+            // A value may begin with dashes: --ceph-args "--mon-host …" does.
+            parsing: .unconditional,
+            help: ArgumentHelp("\(setting.help) [\(origin.joined(separator: ", "))]", valueName: setting.valueName)
+        )
+    }
+}
