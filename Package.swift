@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "Ceph", targets: ["Ceph"]),
         .library(name: "RBDAPI", targets: ["RBDAPI"]),
         .executable(name: "rbd-rest-api", targets: ["rbd-rest-api"]),
+        .executable(name: "rbdctl", targets: ["rbdctl"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -79,9 +80,42 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "rbdctl",
+            dependencies: [
+                "RBDAPI", "YAML",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
 
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "Ceph", "RBDAPI", "RBDService",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
         .testTarget(name: "CephTests", dependencies: ["Ceph"], swiftSettings: strict),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: strict),
+        .testTarget(
+            name: "RBDServiceTests",
+            dependencies: [
+                "RBDService", "YAML",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ] + testing,
+            swiftSettings: strict
+        ),
+        .testTarget(name: "RBDCtlTests", dependencies: ["rbdctl"] + testing, swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

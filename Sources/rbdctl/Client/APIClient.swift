@@ -1,0 +1,96 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import RBDAPI
+
+/// The API, call by call.
+struct APIClient: Sendable {
+    let transport: Transport
+
+    /// What is asked for at once; the service's own default.
+    private static let pageSize = 1000
+
+    func cluster() async throws -> ClusterStatus {
+        try await transport.get(["v1", "cluster"])
+    }
+
+    func pools() async throws -> [Pool] {
+        try await list(["v1", "pools"], query: [], limit: nil)
+    }
+
+    func pool(_ name: String) async throws -> Pool {
+        try await transport.get(["v1", "pools", name])
+    }
+
+    func createPool(_ request: CreatePoolRequest) async throws -> Pool {
+        try await transport.send(.post, ["v1", "pools"], body: request)
+    }
+
+    func deletePool(_ name: String) async throws {
+        try await transport.delete(["v1", "pools", name], query: [("confirm", name)])
+    }
+
+    func images(in folder: ImageFolder, prefix: String?, limit: Int?) async throws -> [Image] {
+        try await list(
+            ["v1", "pools", folder.pool, "images"],
+            query: [("namespace", folder.namespace.nonEmpty), ("prefix", prefix?.nonEmpty)],
+            limit: limit
+        )
+    }
+
+    func image(_ spec: ImageSpec) async throws -> Image {
+        try await transport.get(spec.path, query: spec.query)
+    }
+
+    /// An image of that name is an error.
+    func createImage(_ spec: ImageSpec, _ properties: ImageProperties) async throws -> Image {
+        try await transport.send(
+            .post,
+            ["v1", "pools", spec.pool, "images"],
+            query: spec.query,
+            body: CreateImageRequest(name: spec.image, properties: properties)
+        )
+    }
+
+    /// An image of that name that is exactly so is fine.
+    func ensureImage(_ spec: ImageSpec, _ properties: ImageProperties) async throws -> Image {
+        try await transport.send(.put, spec.path, query: spec.query, body: properties)
+    }
+
+    func deleteImage(_ spec: ImageSpec) async throws {
+        try await transport.delete(spec.path, query: spec.query)
+    }
+
+    /// Follows the pages until the last one or until there are enough items.
+    private func list<Item: Codable & Sendable>(
+        _ path: [String],
+        query: [(name: String, value: String?)],
+        limit: Int?
+    ) async throws -> [Item] {
+        var items: [Item] = []
+        var cursor: String?
+        repeat {
+            let wanted = min(limit.map { $0 - items.count } ?? Self.pageSize, Self.pageSize)
+            let page: Page<Item> = try await transport.get(
+                path,
+                query: query + [("limit", String(wanted)), ("cursor", cursor)]
+            )
+            items += page.items
+            // A service that leads in circles must not keep us for ever.
+            guard page.nextCursor == nil || page.nextCursor != cursor else {
+                throw Failure(.other, "\(transport.server) repeats itself: the list does not end")
+            }
+            cursor = page.nextCursor
+        } while cursor != nil && items.count < limit ?? .max
+        return limit.map { Array(items.prefix($0)) } ?? items
+    }
+}
+
+extension ImageSpec {
+    fileprivate var path: [String] { ["v1", "pools", pool, "images", image] }
+    fileprivate var query: [(name: String, value: String?)] { [("namespace", namespace.nonEmpty)] }
+}
+
+extension String {
+    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+}

@@ -1,0 +1,151 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import AsyncHTTPClient
+internal import FoundationEssentials
+internal import NIOCore
+internal import NIOHTTP1
+internal import RBDAPI
+internal import YAML
+
+/// Requests and answers of one service. Whatever goes wrong comes out as a ``Failure``.
+struct Transport: Sendable {
+    let server: ServerAddress
+    private let http: HTTPClient
+    private let timeout: Duration
+
+    /// An answer that is longer is not one of ours: a page of 1000 images takes less than a megabyte.
+    private static let maximumAnswerBytes = 64 << 20
+
+    static func withTransport<Result: Sendable>(
+        to server: ServerAddress,
+        timeout: Duration,
+        _ body: (Transport) async throws -> Result
+    ) async throws -> Result {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        // Shorter than the whole, so that a host that swallows packets is told from a service that is slow.
+        configuration.timeout.connect = .milliseconds(min(10_000, timeout.components.seconds * 900))
+        // A refused connection is to be reported, not tried again until the time is over.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return try await HTTPClient.withHTTPClient(configuration: configuration) { http in
+            try await body(Transport(server: server, http: http, timeout: timeout))
+        }
+    }
+
+    enum Method: String, Sendable {
+        case get = "GET"
+        case post = "POST"
+        case put = "PUT"
+        case delete = "DELETE"
+    }
+
+    typealias Query = [(name: String, value: String?)]
+
+    func get<Answer: Decodable>(_ path: [String], query: Query = []) async throws -> Answer {
+        try decode(await answer(.get, path, query, body: nil))
+    }
+
+    func send<Answer: Decodable>(
+        _ method: Method,
+        _ path: [String],
+        query: Query = [],
+        body: some Encodable
+    ) async throws -> Answer {
+        let json = try OrderedValue(encoding: body).json()
+        return try decode(await answer(method, path, query, body: json))
+    }
+
+    func delete(_ path: [String], query: Query = []) async throws {
+        let answer = try await answer(.delete, path, query, body: nil)
+        guard answer.status == 204 else { throw notOurs(answer) }
+    }
+
+    /// What the service sent, read to its end.
+    private struct Answer: Sendable {
+        var status: UInt
+        var contentType: String?
+        var body: ByteBuffer
+
+        /// Without parameters such as the charset.
+        var mediaType: String? {
+            contentType?.prefix { $0 != ";" && !$0.isWhitespace }.lowercased()
+        }
+    }
+
+    private func answer(
+        _ method: Method,
+        _ path: [String],
+        _ query: Query,
+        body: String?
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: server.url(path, query: query))
+        request.method = HTTPMethod(rawValue: method.rawValue)
+        request.headers.add(name: "user-agent", value: "rbdctl/\(Rbdctl.version)")
+        request.headers.add(name: "accept", value: "application/json, \(Problem.contentType)")
+        if let body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: body))
+        }
+        let answer: Answer
+        do {
+            answer = try await execute(request)
+        } catch {
+            throw ConnectionProblem(error).failure(
+                server: server,
+                timeout: timeout,
+                mayHaveChanged: method != .get
+            )
+        }
+        guard (200..<300).contains(answer.status) else { throw refusal(answer) }
+        return answer
+    }
+
+    /// The client's own deadline ends with the head of the answer, so that the time is kept here for the body too.
+    private func execute(_ request: HTTPClientRequest) async throws -> Answer {
+        try await withThrowingTaskGroup(of: Answer?.self) { group in
+            group.addTask {
+                let response = try await http.execute(request, deadline: .now() + .hours(48))
+                return Answer(
+                    status: response.status.code,
+                    contentType: response.headers.first(name: "content-type"),
+                    body: try await response.body.collect(upTo: Self.maximumAnswerBytes)
+                )
+            }
+            group.addTask {
+                try await Task.sleep(for: timeout)
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let answer = first else { throw ConnectionProblem.timedOut }
+            return answer
+        }
+    }
+
+    private func refusal(_ answer: Answer) -> Failure {
+        guard answer.mediaType == Problem.contentType,
+            let problem = try? JSONDecoder().decode(Problem.self, from: Data(answer.body.readableBytesView))
+        else { return notOurs(answer) }
+        return Failure(problem)
+    }
+
+    private func decode<Value: Decodable>(_ answer: Answer) throws -> Value {
+        guard answer.mediaType == "application/json" else { throw notOurs(answer) }
+        do {
+            return try JSONDecoder().decode(Value.self, from: Data(answer.body.readableBytesView))
+        } catch {
+            throw Failure(
+                .other,
+                "\(server) answered in a way that this rbdctl (\(Rbdctl.version)) does not understand; "
+                    + "is the service of another version?"
+            )
+        }
+    }
+
+    private func notOurs(_ answer: Answer) -> Failure {
+        let content = answer.mediaType ?? "no content type"
+        return Failure(
+            .other,
+            "\(server) answered \(answer.status) with \(content), which is not rbd-rest-api; check --server"
+        )
+    }
+}

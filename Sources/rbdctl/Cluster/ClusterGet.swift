@@ -1,0 +1,20 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+
+struct ClusterGet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Show the cluster's fsid, version, health and capacity.",
+        discussion: "With -o name, the fsid."
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() async throws {
+        let cluster = try await connection.withClient { try await $0.cluster() }
+        try Console.output.write(format.output.render(cluster))
+    }
+}

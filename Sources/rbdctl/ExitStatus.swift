@@ -1,0 +1,80 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import RBDAPI
+
+/// How rbdctl ends. The numbers are a contract with scripts: none is renamed or reused.
+enum ExitStatus: Int32, CaseIterable, Sendable {
+    case success = 0
+    case other = 1
+    case notFound = 2
+    case conflict = 3
+    case refused = 4
+    case forbidden = 5
+    case unavailable = 6
+    case outcomeUnknown = 7
+    case poolFull = 8
+    /// sysexits.h's EX_USAGE, which the argument parser ends with too.
+    case usage = 64
+
+    var meaning: String {
+        switch self {
+        case .success: "done"
+        case .other: "failed for another reason"
+        case .notFound: "the pool, the namespace or the image does not exist"
+        case .conflict: "it exists already, is different, or is in use"
+        case .refused: "the service refused the request as not valid"
+        case .forbidden: "forbidden, or the credentials were refused"
+        case .unavailable: "the service or the cluster can't be reached or is busy"
+        case .outcomeUnknown: "no answer in time; a change may have happened"
+        case .poolFull: "the pool is full"
+        case .usage: "the command line is not valid"
+        }
+    }
+
+    /// For `rbdctl --help`.
+    static let table = allCases.map { status in
+        let number = String(status.rawValue)
+        return "  \(number)\(String(repeating: " ", count: 4 - number.count))\(status.meaning)"
+    }.joined(separator: "\n")
+
+    /// A code that this rbdctl does not know comes from a newer service: then the HTTP status decides.
+    init(_ problem: Problem) {
+        self = ProblemCode(rawValue: problem.code).map(ExitStatus.init) ?? ExitStatus(httpStatus: problem.status)
+    }
+
+    init(_ code: ProblemCode) {
+        self =
+            switch code {
+            case .poolNotFound, .namespaceNotFound, .imageNotFound: .notFound
+            case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
+                .imageReadOnly:
+                .conflict
+            case .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
+                .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,
+                .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound:
+                .refused
+            case .poolDeletionDisabled, .credentialsRefused: .forbidden
+            case .clusterUnavailable, .overloaded: .unavailable
+            case .deadlineExceeded: .outcomeUnknown
+            case .poolFull: .poolFull
+            // An address that the service does not have says nothing about an image: `notFound` would mislead a script
+            // that takes it for "there is nothing to delete".
+            case .routeNotFound, .methodNotAllowed, .unsupportedByCluster, .cephError, .internalError: .other
+            }
+    }
+
+    private init(httpStatus: Int) {
+        self =
+            switch httpStatus {
+            case 404: .notFound
+            case 409: .conflict
+            case 400, 413, 415, 422: .refused
+            case 401, 403: .forbidden
+            case 429, 503: .unavailable
+            case 504: .outcomeUnknown
+            case 507: .poolFull
+            default: .other
+            }
+    }
+}

@@ -1,0 +1,39 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct ImageList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the images of a pool or of one namespace of it.",
+        aliases: ["ls"]
+    )
+
+    @Argument(
+        help: ArgumentHelp("The pool, or pool/namespace. (default: \(ImageSpec.defaultPool))", valueName: "pool"),
+        transform: Read.imageFolder
+    )
+    var folder: ImageFolder?
+
+    @Option(help: "Only images whose names start like this.")
+    var prefix: String?
+
+    @Option(help: ArgumentHelp("At most this many images.", valueName: "n"))
+    var limit: Int?
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func validate() throws {
+        guard limit.map({ $0 >= 1 }) ?? true else { throw ValidationError("--limit must be 1 or more") }
+    }
+
+    func run() async throws {
+        let images = try await connection.withClient { client in
+            try await client.images(in: folder ?? .default, prefix: prefix, limit: limit)
+        }
+        try Console.output.write(format.output.render(images))
+    }
+}

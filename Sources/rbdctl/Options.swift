@@ -1,0 +1,108 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+/// Where the service is and how long to wait for it.
+struct ConnectionOptions: ParsableArguments {
+    static let environmentVariable = "RBDCTL_SERVER"
+    static let defaultServer = "http://127.0.0.1:8080"
+
+    @Option(
+        help: ArgumentHelp(
+            "The service's address. (default: $\(environmentVariable) or \(defaultServer))",
+            valueName: "url"
+        )
+    )
+    var server: String?
+
+    @Option(help: ArgumentHelp("How long to wait for each answer.", valueName: "seconds"))
+    var timeout = 60
+
+    func validate() throws {
+        guard (1...86_400).contains(timeout) else { throw ValidationError("--timeout must be from 1 to 86400 seconds") }
+        _ = try address()
+    }
+
+    func address(environment: (String) -> String? = Console.environment) throws -> ServerAddress {
+        if let server { return try Self.address(server, from: "--server") }
+        if let server = environment(Self.environmentVariable), !server.isEmpty {
+            return try Self.address(server, from: Self.environmentVariable)
+        }
+        return try Self.address(Self.defaultServer, from: "the default")
+    }
+
+    private static func address(_ text: String, from source: String) throws -> ServerAddress {
+        do {
+            return try ServerAddress(parsing: text)
+        } catch {
+            throw ValidationError("\(source): \(error.reason)")
+        }
+    }
+
+    func withClient<Result: Sendable>(_ body: (APIClient) async throws -> Result) async throws -> Result {
+        try await Transport.withTransport(to: address(), timeout: .seconds(timeout)) { transport in
+            try await body(APIClient(transport: transport))
+        }
+    }
+}
+
+struct OutputOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "How to write the result; name is one bare name per line.")
+    var output = OutputFormat.table
+}
+
+/// Of commands that create: what scripts want to go on with is the name.
+struct CreatedOutputOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "How to write what was created; name is its bare name.")
+    var output = OutputFormat.name
+}
+
+/// The readers of arguments that the argument parser does not know.
+enum Read {
+    @Sendable static func size(_ text: String) throws -> ByteCount {
+        try ByteCount(parsing: text)
+    }
+
+    @Sendable static func imageSpec(_ text: String) throws -> ImageSpec {
+        guard let spec = ImageSpec(parsing: text) else {
+            throw ValidationError("an image is written pool/image, pool/namespace/image, or image for the pool rbd")
+        }
+        return spec
+    }
+
+    @Sendable static func poolName(_ text: String) throws -> String {
+        guard !text.isEmpty else { throw ValidationError("a pool's name is not empty") }
+        return text
+    }
+
+    @Sendable static func imageFolder(_ text: String) throws -> ImageFolder {
+        guard let folder = ImageFolder(parsing: text) else {
+            throw ValidationError("write a pool, or pool/namespace")
+        }
+        return folder
+    }
+}
+
+/// What holds images: a pool, or one namespace of it.
+struct ImageFolder: Hashable, Sendable {
+    var pool: String
+    /// Empty for the pool's default namespace.
+    var namespace = ""
+
+    init?(parsing text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard !parts.contains(""), parts.count <= 2 else { return nil }
+        pool = parts[0]
+        if parts.count == 2 { namespace = parts[1] }
+    }
+}
+
+extension ImageFolder {
+    static let `default` = ImageFolder(pool: ImageSpec.defaultPool)
+
+    private init(pool: String) {
+        self.pool = pool
+    }
+}

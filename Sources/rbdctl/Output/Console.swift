@@ -1,0 +1,88 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// Under a name that ``Console/write(_:)`` does not hide.
+private let systemWrite: @Sendable (CInt, UnsafeRawPointer?, Int) -> Int = { write($0, $1, $2) }
+
+/// The only door to stdout, stderr and the terminal.
+struct Console: Sendable {
+    static let output = Console(descriptor: STDOUT_FILENO)
+    static let errors = Console(descriptor: STDERR_FILENO)
+
+    let descriptor: CInt
+
+    /// Nobody reads any more, as in `rbdctl image list | head -1`. That is not an error.
+    struct ReaderGone: Error {}
+
+    /// Writes all of the text or says why not.
+    /// - Throws: ``ReaderGone``, or ``Failure`` where, say, the disk is full.
+    func write(_ text: String) throws {
+        var text = text
+        try text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while !rest.isEmpty {
+                let written = systemWrite(descriptor, rest.baseAddress, rest.count)
+                if written >= 0 {
+                    rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+                    continue
+                }
+                switch errno {
+                case EINTR: continue
+                case EAGAIN:
+                    // Someone who shares the terminal or the pipe made it non-blocking.
+                    var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    _ = poll(&ready, 1, -1)
+                case EPIPE: throw ReaderGone()
+                default: throw Failure(.other, "can't write the output: \(String(cString: strerror(errno)))")
+                }
+            }
+        }
+    }
+
+    /// For messages: where they can't be written either, there is nobody left to tell.
+    func report(_ text: String) {
+        try? write(text)
+    }
+
+    /// Whether a person is there to be asked.
+    static var isInteractive: Bool {
+        isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1
+    }
+
+    /// - Returns: nil at the end of the input.
+    static func ask(_ question: String) -> String? {
+        errors.report(question)
+        return readLine()
+    }
+
+    /// A closed pipe must be an error of `write`, not a signal that kills the process between two deletions.
+    static func ignoreBrokenPipes() {
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Puts something that can't be written to in the place of a stdout or stderr that is closed (`>&-`): else the next
+    /// descriptor that is opened gets its number, and what is meant for the terminal goes to the service.
+    static func holdStandardDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
+            // The lowest free number, which is this one: those before it are taken.
+            _ = open("/dev/null", O_RDONLY)
+        }
+    }
+
+    static func leave(_ status: CInt) -> Never {
+        exit(status)
+    }
+
+    static func environment(_ name: String) -> String? {
+        guard let value = getenv(name) else { return nil }
+        return String(cString: value)
+    }
+}

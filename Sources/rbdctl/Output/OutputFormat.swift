@@ -1,0 +1,39 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import YAML
+
+/// How results are written to stdout.
+enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
+    case table, json, yaml, name
+}
+
+/// What the commands show.
+protocol Presentable: Encodable {
+    /// The name that another command takes: a pool's name, an image's spec.
+    var bareName: String { get }
+    /// - Parameter detailed: for `get`, which has more columns than `list`.
+    static func table(of items: [Self], detailed: Bool) -> [Table]
+}
+
+extension OutputFormat {
+    /// One thing: an object in JSON and YAML.
+    func render<Item: Presentable>(_ item: Item) throws -> String {
+        switch self {
+        case .json: try OrderedValue(encoding: item).json(pretty: true) + "\n"
+        case .yaml: try YAMLEncoder.encode(item)
+        case .table, .name: try render([item], detailed: true)
+        }
+    }
+
+    /// Any number of things: an array in JSON and YAML.
+    func render<Item: Presentable>(_ items: [Item], detailed: Bool = false) throws -> String {
+        switch self {
+        case .table: Item.table(of: items, detailed: detailed).map { $0.rendered() }.joined(separator: "\n")
+        case .json: try OrderedValue(encoding: items).json(pretty: true) + "\n"
+        case .yaml: try YAMLEncoder.encode(items)
+        case .name: items.map { Escaping.name($0.bareName) + "\n" }.joined()
+        }
+    }
+}

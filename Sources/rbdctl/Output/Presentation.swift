@@ -1,0 +1,82 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import RBDAPI
+
+extension ClusterStatus: Presentable {
+    var bareName: String { fsid }
+
+    static func table(of items: [ClusterStatus], detailed: Bool) -> [Table] {
+        let summary = Table(
+            header: ["FSID", "VERSION", "HEALTH", "TOTAL", "USED", "AVAILABLE"],
+            rows: items.map {
+                [
+                    $0.fsid, $0.cephVersion ?? "", $0.health.status,
+                    ByteCount($0.capacity.totalBytes).rounded,
+                    ByteCount($0.capacity.usedBytes).rounded,
+                    ByteCount($0.capacity.availableBytes).rounded,
+                ]
+            }
+        )
+        let checks = items.flatMap(\.health.checks)
+        if checks.isEmpty { return [summary] }
+        return [
+            summary,
+            Table(header: ["CHECK", "SEVERITY", "SUMMARY"], rows: checks.map { [$0.code, $0.severity, $0.summary] }),
+        ]
+    }
+}
+
+extension Pool: Presentable {
+    var bareName: String { name }
+
+    static func table(of items: [Pool], detailed: Bool) -> [Table] {
+        let more = detailed ? ["MIN-SIZE", "QUOTA", "OBJECTS", "FLAGS"] : []
+        return [
+            Table(
+                header: ["NAME", "ID", "TYPE", "SIZE", "PGS", "AUTOSCALE", "APPLICATIONS", "STORED", "AVAILABLE"]
+                    + more,
+                rows: items.map { $0.cells + (detailed ? $0.detailedCells : []) }
+            )
+        ]
+    }
+
+    private var cells: [String] {
+        [
+            name, String(id), type, String(size), String(pgNum), autoscale, applications.joined(separator: ","),
+            usage.map { ByteCount($0.storedBytes).rounded } ?? "",
+            usage.map { ByteCount($0.availableBytes).rounded } ?? "",
+        ]
+    }
+
+    private var detailedCells: [String] {
+        [
+            String(minSize),
+            quota.maxBytes == 0 ? "" : ByteCount(quota.maxBytes).rounded,
+            usage.map { String($0.objects) } ?? "",
+            flags.joined(separator: ","),
+        ]
+    }
+}
+
+extension Image: Presentable {
+    var bareName: String { spec }
+
+    static func table(of items: [Image], detailed: Bool) -> [Table] {
+        let more = detailed ? ["ID", "OBJECT-SIZE", "DATA-POOL", "FEATURES"] : []
+        return [
+            Table(
+                header: ["SPEC", "SIZE", "SNAPSHOTS", "CREATED", "PARENT"] + more,
+                rows: items.map { $0.cells + (detailed ? $0.detailedCells : []) }
+            )
+        ]
+    }
+
+    private var cells: [String] {
+        [spec, ByteCount(sizeBytes).rounded, String(snapshotCount), createdAt ?? "", parent?.spec ?? ""]
+    }
+
+    private var detailedCells: [String] {
+        [id, ByteCount(objectSizeBytes).rounded, dataPool ?? "", features.joined(separator: ",")]
+    }
+}

@@ -1,0 +1,51 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+
+struct PoolDelete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete a pool with everything in it.",
+        discussion: """
+            The name must be given a second time: with --confirm, or when asked for on a terminal. \
+            Prints the pool's name when it is gone.
+            """,
+        aliases: ["rm"]
+    )
+
+    @Argument(help: "The pool's name.", transform: Read.poolName)
+    var name: String
+
+    @Option(help: ArgumentHelp("The pool's name again.", valueName: "name"))
+    var confirm: String?
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        guard confirm == nil || confirm == name else {
+            throw ValidationError("--confirm must repeat the pool's name; nothing was deleted")
+        }
+    }
+
+    func run() async throws {
+        if confirm == nil { try confirmOnTerminal() }
+        try await connection.withClient { try await $0.deletePool(name) }
+        try Console.output.write(Escaping.name(name) + "\n")
+    }
+
+    private func confirmOnTerminal() throws {
+        let shown = Escaping.terminal(name)
+        guard Console.isInteractive else {
+            throw Failure(
+                .usage,
+                "deleting a pool must be confirmed: repeat its name with --confirm",
+                hint: "rbdctl pool delete \(shown) --confirm \(shown)"
+            )
+        }
+        let answer = Console.ask("This deletes the pool \(shown) and every image in it. Type its name to go on: ")
+        guard answer == name else {
+            throw Failure(.usage, "that is not the pool's name; nothing was deleted")
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+
+@main
+struct Rbdctl: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "rbdctl",
+        abstract: "Provision Ceph RBD images through rbd-rest-api.",
+        discussion: """
+            Images are written as Ceph writes them: pool/image, pool/namespace/image, or image for the pool rbd. \
+            Results go to stdout, errors to stderr.
+
+            Exit codes:
+            \(ExitStatus.table)
+
+            Of several failures, the first decides.
+            """,
+        version: version,
+        subcommands: [ClusterCommand.self, PoolCommand.self, ImageCommand.self]
+    )
+
+    /// Here too, so that `rbdctl --server URL pool list` is as good as `rbdctl pool list --server URL`.
+    @OptionGroup var connection: ConnectionOptions
+
+    /// What the argument parser puts before its own messages.
+    static var _errorPrefix: String { "rbdctl: " }
+
+    static func main() async {
+        Console.holdStandardDescriptors()
+        Console.ignoreBrokenPipes()
+        do {
+            try await run(CommandLine.arguments.dropFirst().map(\.self))
+        } catch {
+            Console.leave(report(error).rawValue)
+        }
+    }
+
+    /// Reads a command line and does what it says.
+    static func run(_ arguments: [String]) async throws {
+        var command = try command(for: arguments)
+        if var command = command as? any AsyncParsableCommand {
+            try await command.run()
+        } else {
+            try command.run()
+        }
+    }
+
+    static func command(for arguments: [String]) throws -> any ParsableCommand {
+        try parseAsRoot(arguments)
+    }
+
+    /// What an error comes to: the help that was asked for is one too, for the argument parser.
+    struct Ending: Equatable {
+        var status: ExitStatus
+        var output = ""
+        var errors = ""
+    }
+
+    static func ending(of error: any Error) -> Ending {
+        switch error {
+        case is Console.ReaderGone: return Ending(status: .success)
+        // They are on the terminal already.
+        case let error as ReportedFailures: return Ending(status: error.status)
+        case let failure as Failure: return Ending(status: failure.status, errors: failure.text())
+        default:
+            let message = fullMessage(for: error) + "\n"
+            switch exitCode(for: error) {
+            case .success: return Ending(status: .success, output: message)
+            case .validationFailure: return Ending(status: .usage, errors: message)
+            default: return Ending(status: .other, errors: message)
+            }
+        }
+    }
+
+    /// Writes what is to be said of an error.
+    private static func report(_ error: any Error) -> ExitStatus {
+        let ending = ending(of: error)
+        Console.errors.report(ending.errors)
+        do {
+            try Console.output.write(ending.output)
+        } catch {
+            return report(error)
+        }
+        return ending.status
+    }
+}

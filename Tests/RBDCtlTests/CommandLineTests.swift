@@ -1,0 +1,170 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import RBDAPI
+import Testing
+
+@testable import rbdctl
+
+@Suite struct CommandLineTests {
+    private func parse<Command>(_ type: Command.Type, _ line: String) throws -> Command {
+        try #require(Rbdctl.command(for: words(line)) as? Command)
+    }
+
+    /// Split at blanks; `''` is an empty argument.
+    private func words(_ line: String) -> [String] {
+        line.split(separator: " ").map { $0 == "''" ? "" : String($0) }
+    }
+
+    @Test func imageCreateTakesEverything() throws {
+        let command = try parse(
+            ImageCreate.self,
+            "image create p/n/v --size 1.5TiB --features layering,exclusive-lock --object-size 8MiB "
+                + "--stripe-unit 65536 --stripe-count 4 --data-pool ec --if-not-exists -o json"
+        )
+        #expect(command.spec == ImageSpec(pool: "p", namespace: "n", image: "v"))
+        #expect(
+            command.properties
+                == ImageProperties(
+                    size: ByteCount(3 << 39),
+                    features: ["layering", "exclusive-lock"],
+                    objectSize: ByteCount(8 << 20),
+                    stripeUnit: ByteCount(65536),
+                    stripeCount: 4,
+                    dataPool: "ec"
+                )
+        )
+        #expect(command.ifNotExists)
+        #expect(command.format.output == .json)
+    }
+
+    @Test func imageCreateLeavesTheRestToTheService() throws {
+        let command = try parse(ImageCreate.self, "image create v --size 10GiB")
+        #expect(command.spec == ImageSpec(pool: "rbd", image: "v"))
+        #expect(command.properties == ImageProperties(size: ByteCount(10 << 30)))
+        #expect(!command.ifNotExists)
+        #expect(command.format.output == .name)
+        #expect(try parse(ImageCreate.self, "image create v --size 1 --features ''").properties.features == [])
+    }
+
+    @Test func listsHaveDefaultsAndAliases() throws {
+        let command = try parse(ImageList.self, "image ls")
+        #expect(command.folder == nil)
+        #expect(command.limit == nil)
+        #expect(command.format.output == .table)
+        let other = try parse(ImageList.self, "image list p/n --prefix vol- --limit 7 --output name")
+        #expect(other.folder?.pool == "p")
+        #expect(other.folder?.namespace == "n")
+        #expect(other.prefix == "vol-")
+        #expect(other.limit == 7)
+        #expect(other.format.output == .name)
+        _ = try parse(PoolList.self, "pool ls -o yaml")
+        _ = try parse(PoolDelete.self, "pool rm p --confirm p")
+        #expect(
+            try parse(ImageDelete.self, "image rm a p/b --ignore-missing").specs.map(\.description) == ["rbd/a", "p/b"]
+        )
+        #expect(try parse(ImageGet.self, "image get a b c").specs.count == 3)
+        #expect(try parse(PoolCreate.self, "pool create p --pg-num 8 --size 2 --autoscale off").autoscale == .off)
+        _ = try parse(ClusterGet.self, "cluster get")
+    }
+
+    @Test(arguments: [
+        "--server http://a:1 pool list --timeout 5", "pool --timeout 5 list --server http://a:1",
+        "pool list --timeout 5 --server http://a:1/",
+    ])
+    func theServerMayStandAnywhere(line: String) throws {
+        let command = try parse(PoolList.self, line)
+        #expect(try command.connection.address { _ in nil }.description == "http://a:1")
+        #expect(command.connection.timeout == 5)
+    }
+
+    @Test func theServerComesFromTheOptionThenTheEnvironment() throws {
+        let plain = try parse(PoolList.self, "pool list").connection
+        #expect(try plain.address { _ in nil }.description == "http://127.0.0.1:8080")
+        #expect(try plain.address { _ in "" }.description == "http://127.0.0.1:8080")
+        #expect(try plain.address { $0 == "RBDCTL_SERVER" ? "https://b" : nil }.description == "https://b")
+        let explicit = try parse(PoolList.self, "pool list --server http://a").connection
+        #expect(try explicit.address { _ in "https://b" }.description == "http://a")
+    }
+
+    @Test(arguments: [
+        ("image create v", "--size"),
+        ("image create v --size 10GB", "'--size <size>': the unit \"GB\" is ambiguous"),
+        ("image create v --size -1", "--size"),
+        ("image create v --size 1GiB --object-size 0.1GiB", "'--object-size <size>': \"0.1GiB\" is not a whole number"),
+        ("image create v --size 1GiB --stripe-unit x", "--stripe-unit"),
+        ("image create v --size 1GiB --stripe-count -1", "--stripe-count"),
+        ("image create v --size 1GiB --data-pool ''", "--data-pool"),
+        ("image create /v --size 1", "pool/namespace/image"),
+        ("image create a/b/c/d --size 1", "pool/namespace/image"),
+        ("image get", "<specs>"),
+        ("image get ''", "pool/namespace/image"),
+        ("image list a/b/c", "pool/namespace"),
+        ("image list --limit 0", "--limit"),
+        ("image list --limit -1", "--limit"),
+        ("image list -o xml", "'table', 'json', 'yaml' or 'name'"),
+        ("pool create p --autoscale maybe", "--autoscale"),
+        ("pool get ''", "not empty"),
+        ("pool delete ''", "not empty"),
+        ("pool delete p --confirm q", "--confirm must repeat"),
+        ("pool list --server 127.0.0.1:8080", "--server: \"127.0.0.1:8080\" is not an address"),
+        ("pool list --timeout 0", "--timeout"),
+        ("pool frobnicate", "frobnicate"),
+        ("frobnicate", "frobnicate"),
+        ("pool list --sever x", "--sever"),
+    ])
+    func aWrongLineEndsWith64AndSaysWhatIsWrong(line: String, message: String) throws {
+        let error = #expect(throws: (any Error).self) { _ = try Rbdctl.command(for: words(line)) }
+        let ending = Rbdctl.ending(of: try #require(error))
+        #expect(ending.status == .usage)
+        #expect(ending.output.isEmpty)
+        #expect(ending.errors.hasPrefix("rbdctl: "))
+        #expect(ending.errors.contains(message), "\(ending.errors)")
+    }
+
+    @Test(arguments: [
+        ("--version", "0.1.0\n"), ("help image create", "--if-not-exists"), ("image rm --help", "--ignore-missing"),
+    ])
+    func whatIsAskedForGoesToStdout(line: String, output: String) async throws {
+        let error = await #expect(throws: (any Error).self) { try await Rbdctl.run(words(line)) }
+        let ending = Rbdctl.ending(of: try #require(error))
+        #expect(ending.status == .success)
+        #expect(ending.errors.isEmpty)
+        #expect(ending.output.contains(output))
+    }
+
+    @Test func deletingAPoolWithoutATerminalNeedsConfirm() async throws {
+        // Tests run without a terminal; where one is there, the command would ask it.
+        guard !Console.isInteractive else { return }
+        let failure = await #expect(throws: Failure.self) { try await Rbdctl.run(["pool", "delete", "p"]) }
+        #expect(failure?.status == .usage)
+        #expect(failure?.detail.contains("--confirm") == true)
+    }
+}
+
+@Suite struct ServerAddressTests {
+    @Test(arguments: [
+        ("http://a", "http://a"), ("https://a:8443/", "https://a:8443"), ("HTTP://a//", "HTTP://a"),
+        ("http://[::1]:8080", "http://[::1]:8080"), ("https://a/ceph/", "https://a/ceph"),
+    ])
+    func reads(text: String, address: String) throws {
+        #expect(try ServerAddress(parsing: text).description == address)
+    }
+
+    @Test(arguments: [
+        "", "a", "a:80", "http://", "http:///x", "ftp://a", "file:///x", "http://a:0", "http://a:65536", "http://a:b",
+        "http://a b", "http://u@a", "http://u:p@a", "http://a?x=1", "http://a#x", "://a",
+    ])
+    func refuses(text: String) {
+        #expect(throws: ServerAddress.ParseError.self) { _ = try ServerAddress(parsing: text) }
+    }
+
+    @Test func pathsAndQueriesAreEscaped() throws {
+        let address = try ServerAddress(parsing: "http://a/base/")
+        #expect(address.url(["v1", "pools", ".."]) == "http://a/base/v1/pools/%2E%2E")
+        #expect(
+            address.url(["pools", "a/b", "images", "é ?#%"], query: [("namespace", "a&b=c"), ("cursor", nil)])
+                == "http://a/base/pools/a%2Fb/images/%C3%A9%20%3F%23%25?namespace=a%26b%3Dc"
+        )
+    }
+}

@@ -1,0 +1,142 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import RBDAPI
+import Testing
+
+@Suite struct ImageSpecTests {
+    @Test(arguments: [
+        ("vol", ImageSpec(pool: "rbd", image: "vol"), "rbd/vol"),
+        ("p/vol", ImageSpec(pool: "p", image: "vol"), "p/vol"),
+        ("p/ns/vol", ImageSpec(pool: "p", namespace: "ns", image: "vol"), "p/ns/vol"),
+        ("a b", ImageSpec(pool: "rbd", image: "a b"), "rbd/a b"),
+    ])
+    func reads(text: String, spec: ImageSpec, description: String) {
+        #expect(ImageSpec(parsing: text) == spec)
+        #expect(spec.description == description)
+        #expect(ImageSpec(parsing: description) == spec)
+    }
+
+    @Test(arguments: ["", "/", "p/", "/vol", "p//vol", "p/ns/", "a/b/c/d", "///"])
+    func refuses(text: String) {
+        #expect(ImageSpec(parsing: text) == nil)
+    }
+}
+
+@Suite struct RequestBodyTests {
+    private func read<Body: RequestBody>(_ type: Body.Type, _ json: String) throws -> Body {
+        try JSONDecoder().decode(Strict<Body>.self, from: Data(json.utf8)).body
+    }
+
+    @Test func aWholeBodyIsRead() throws {
+        let json = """
+            {"name":"v","size":"10GiB","features":["layering"],"objectSize":4194304,"stripeUnit":"64KiB",
+             "stripeCount":4,"dataPool":"ec"}
+            """
+        let properties = ImageProperties(
+            size: ByteCount(10 << 30),
+            features: ["layering"],
+            objectSize: ByteCount(4 << 20),
+            stripeUnit: ByteCount(64 << 10),
+            stripeCount: 4,
+            dataPool: "ec"
+        )
+        #expect(try read(CreateImageRequest.self, json) == CreateImageRequest(name: "v", properties: properties))
+    }
+
+    @Test(arguments: [
+        (#"{"name":"v","size":1,"sizes":2}"#, "sizes"),
+        (#"{"name":"v","size":1,"Size":2}"#, "Size"),
+        (#"{"name":"v","size":1,"zz":null,"aa":1}"#, "aa"),
+        (#"{"name":"v","size":1,"":1}"#, ""),
+    ])
+    func anUnknownFieldIsRefused(json: String, name: String) {
+        #expect(throws: UnknownField(name: name, known: CreateImageRequest.fieldNames)) {
+            _ = try read(CreateImageRequest.self, json)
+        }
+    }
+
+    @Test func theNameIsNoPropertyOfAnImage() {
+        #expect(throws: UnknownField(name: "name", known: ImageProperties.fieldNames)) {
+            _ = try read(ImageProperties.self, #"{"name":"v","size":1}"#)
+        }
+    }
+
+    @Test(arguments: [#"{"name":"v"}"#, #"{"size":1}"#, #"{"name":1,"size":1}"#, #"[]"#, #""x""#, "null"])
+    func anIncompleteBodyIsRefused(json: String) {
+        #expect(throws: DecodingError.self) { _ = try read(CreateImageRequest.self, json) }
+    }
+
+    @Test func whatIsLeftOutIsNotSent() throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let image = CreateImageRequest(name: "v", properties: ImageProperties(size: ByteCount(1)))
+        #expect(try String(decoding: encoder.encode(image), as: UTF8.self) == #"{"name":"v","size":1}"#)
+        #expect(try String(decoding: encoder.encode(CreatePoolRequest(name: "p")), as: UTF8.self) == #"{"name":"p"}"#)
+    }
+}
+
+@Suite struct ExplicitNullTests {
+    private func members(of value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    @Test func anImageHasAllMembers() throws {
+        let image = Image(
+            spec: ImageSpec(pool: "rbd", image: "v"),
+            id: "1",
+            sizeBytes: 1,
+            objectSizeBytes: 2,
+            stripeUnitBytes: 2,
+            stripeCount: 1,
+            features: [],
+            snapshotCount: 0,
+            createdAt: nil,
+            dataPool: nil,
+            parent: nil
+        )
+        #expect(
+            try members(of: image) == #"{"createdAt":null,"dataPool":null,"features":[],"id":"1","name":"v","#
+                + #""namespace":"","objectSizeBytes":2,"parent":null,"pool":"rbd","sizeBytes":1,"snapshotCount":0,"#
+                + #""spec":"rbd/v","stripeCount":1,"stripeUnitBytes":2}"#
+        )
+        #expect(try JSONDecoder().decode(Image.self, from: Data(members(of: image).utf8)) == image)
+    }
+
+    @Test func aPageHasItsCursor() throws {
+        #expect(try members(of: Page<String>(items: [], nextCursor: nil)) == #"{"items":[],"nextCursor":null}"#)
+    }
+
+    @Test func theParentsIdIsSpelledAsInJSON() throws {
+        let parent = ParentImage(
+            spec: ImageSpec(pool: "p", namespace: "n", image: "i"),
+            imageID: "7",
+            snapshot: "s",
+            overlapBytes: 1
+        )
+        #expect(
+            try members(of: parent) == #"{"image":"i","imageId":"7","namespace":"n","overlapBytes":1,"pool":"p","#
+                + #""snapshot":"s","spec":"p/n/i@s"}"#
+        )
+    }
+}
+
+@Suite struct PercentEncodingTests {
+    @Test(arguments: [
+        ("vol-1_a.b~", "vol-1_a.b~"), (".", "%2E"), ("..", "%2E%2E"), ("...", "..."), ("a/b", "a%2Fb"),
+        ("a b+c", "a%20b%2Bc"), ("100%", "100%25"), ("é", "%C3%A9"), ("😀", "%F0%9F%98%80"), ("\n", "%0A"),
+        ("?#[]@!$&'()*,;=:", "%3F%23%5B%5D%40%21%24%26%27%28%29%2A%2C%3B%3D%3A"), ("", ""), ("\u{0}", "%00"),
+    ])
+    func escapesAllButTheUnreserved(text: String, escaped: String) {
+        #expect(PercentEncoding.encode(text) == escaped)
+        #expect(PercentEncoding.decode(escaped) == text)
+    }
+
+    @Test(arguments: ["%", "%2", "%zz", "a%", "%C3", "%FF", "%+1"])
+    func refusesToDecode(text: String) {
+        #expect(PercentEncoding.decode(text) == nil)
+    }
+}

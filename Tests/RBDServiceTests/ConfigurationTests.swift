@@ -1,0 +1,115 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import Logging
+import Testing
+
+@testable import RBDService
+
+struct ConfigurationTests {
+    private func values(
+        commandLine: [String: String] = [:],
+        environment: [String: String] = [:],
+        file: String? = nil
+    ) throws -> SettingValues {
+        guard let file else {
+            return try SettingValues(commandLine: commandLine, environment: environment, file: nil)
+        }
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
+        try file.write(toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return try SettingValues(commandLine: commandLine, environment: environment, file: path)
+    }
+
+    @Test func theCloserSourceWins() throws {
+        let environment = ["RBD_REST_API_PORT": "2", "RBD_REST_API_HOST": "::1"]
+        let file = "port: 3\nhost: 0.0.0.0\nceph-user: kube\n"
+        let values = try values(commandLine: ["port": "1"], environment: environment, file: file)
+        let configuration = try ServiceConfiguration(values)
+        #expect(configuration.port == 1)
+        #expect(configuration.host == "::1")
+        #expect(configuration.cluster.user == "kube")
+        #expect(configuration.calls.threads == 16)
+        let report = values.report
+        #expect(report.contains("port: 1  # command line"))
+        #expect(report.contains("host: '::1'  # environment RBD_REST_API_HOST"))
+        #expect(report.contains(#/ceph-user: kube  # .*\.yaml/#))
+        #expect(report.contains("call-threads: 16  # default"))
+        #expect(report.contains("# ceph-conf: unset"))
+    }
+
+    @Test func theReportIsAConfigurationFile() throws {
+        let first = try values(commandLine: ["ceph-args": "--mon-host 'a' #1", "port": "0"])
+        let second = try values(file: first.report)
+        let configuration = try ServiceConfiguration(second)
+        #expect(configuration.cluster.arguments == ["--mon-host", "'a'", "#1"])
+        #expect(configuration.port == 0)
+    }
+
+    @Test func jsonIsReadToo() throws {
+        let configuration = try ServiceConfiguration(
+            values(file: #"{"port": 9, "log-level": "debug", "ceph-user": null}"#)
+        )
+        #expect(configuration.port == 9)
+        #expect(configuration.logLevel == .debug)
+        #expect(configuration.cluster.user == nil)
+    }
+
+    @Test(
+        arguments: [
+            (["port": "http"], "port (command line): \"http\" is not a whole number from 0 to 65535"),
+            (["port": "65536"], "port (command line)"),
+            (["request-timeout": "0"], "request-timeout (command line)"),
+            (["log-level": "loud"], "log-level (command line): \"loud\" is none of trace"),
+            (["host": ""], "host (command line): it must not be empty"),
+        ]
+    )
+    func badValuesNameTheSettingAndItsSource(commandLine: [String: String], message: String) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try ServiceConfiguration(values(commandLine: commandLine))
+        }
+        #expect(error?.description.contains(message) == true)
+    }
+
+    @Test(
+        arguments: [
+            ("prot: 1", "line 1: there is no setting \"prot\""),
+            ("port: 1\nport: 2", "line 2"),
+            ("port: [1]", "line 1: port takes a single value"),
+            ("- port", "a mapping of settings is expected"),
+            ("port: 'x", "line"),
+        ]
+    )
+    func badFilesNameTheLine(file: String, message: String) throws {
+        let error = #expect(throws: ConfigurationError.self) { try values(file: file) }
+        #expect(error?.description.contains(message) == true, "\(String(describing: error))")
+    }
+
+    @Test func aMissingFileIsNamed() throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try SettingValues(commandLine: [:], environment: [:], file: "/nonexistent.yaml")
+        }
+        #expect(error?.description == "the configuration file \"/nonexistent.yaml\" can't be read")
+    }
+
+    @Test func kubernetesServiceLinksAreNotSettings() throws {
+        let environment = ["RBD_REST_API_PORT": "tcp://10.96.0.7:8080", "RBD_REST_API_SERVICE_HOST": "10.96.0.7"]
+        #expect(try ServiceConfiguration(values(environment: environment)).port == 8080)
+    }
+}
+
+struct CursorTests {
+    @Test(arguments: [("vol-1", ""), ("vol-1", "10198409e360"), ("ü/@\n", "a"), ("?>~", "ÿ")])
+    func goThereAndBack(name: String, id: String) throws {
+        let text = Cursor(name: name, id: id).text
+        #expect(text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") })
+        #expect(Cursor(text) == Cursor(name: name, id: id))
+    }
+
+    @Test(arguments: ["", "A", "AAAA", "dm9sLTE", "%", "AA==", "\u{fc}"])
+    func refuseWhatIsNone(text: String) {
+        #expect(Cursor(text) == nil)
+    }
+}

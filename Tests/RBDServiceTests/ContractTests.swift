@@ -1,0 +1,80 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import RBDAPI
+import Testing
+import YAML
+
+@testable import RBDService
+
+/// `openapi.yaml` says what the router and the types do: neither may drift.
+struct ContractTests {
+    private let contract: YAMLNode
+
+    init() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("openapi.yaml")
+        contract = try YAMLNode.parse(String(contentsOf: file, encoding: .utf8))
+    }
+
+    @Test func everyRouteIsInTheContractAndTheOtherWayRound() throws {
+        let values = try SettingValues(commandLine: [:], environment: [:], file: nil)
+        let service = RBDService(
+            configuration: try ServiceConfiguration(values),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let routed = Set(service.buildRouter().routes.map { "\($0.method.rawValue) \($0.path)" })
+            .filter { !$0.hasPrefix("HEAD ") }
+        let methods: Set<String> = ["get", "put", "post", "delete", "patch", "head", "options"]
+        let described = try #require(contract["paths"]?.entries).flatMap { path in
+            (path.value.entries ?? []).filter { methods.contains($0.key) }.map { "\($0.key.uppercased()) \(path.key)" }
+        }
+        #expect(routed == Set(described))
+    }
+
+    @Test func everyProblemCodeIsInTheContractAndTheOtherWayRound() throws {
+        let described = try #require(contract["components"]?["schemas"]?["ProblemCode"]?["enum"]?.items)
+            .compactMap(\.text)
+        #expect(Set(described) == Set(ProblemCode.allCases.map(\.rawValue)))
+    }
+
+    @Test func everyErrorOfCephHasAProblem() {
+        for code in CephError.Code.allCases {
+            let problem = Problem(CephError(code, .readImage, on: .image("vol-1", namespace: "", pool: "rbd")))
+            #expect(problem.status >= 400)
+            #expect(problem.retryable == code.isRetriable, "\(code)")
+        }
+    }
+
+    @Test func schemasHaveTheMembersOfTheTypes() throws {
+        let types: [(schema: String, type: any Decodable.Type)] = [
+            ("Image", Image.self), ("ParentImage", ParentImage.self), ("Pool", RBDAPI.Pool.self),
+            ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
+            ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),
+            ("ClusterCapacity", ClusterCapacity.self), ("Problem", Problem.self), ("Probe", Probe.self),
+        ]
+        for (schema, type) in types {
+            let properties = try #require(
+                contract["components"]?["schemas"]?[schema]?["properties"]?.entries,
+                "\(schema)"
+            )
+            #expect(Set(properties.map(\.key)) == MemberCollector.members(of: type), "\(schema)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("CreateImageRequest", CreateImageRequest.fieldNames), ("ImageProperties", ImageProperties.fieldNames),
+            ("CreatePoolRequest", CreatePoolRequest.fieldNames),
+        ]
+    )
+    func requestsHaveTheFieldsOfTheTypes(schema: String, fields: [String]) throws {
+        let properties = try #require(contract["components"]?["schemas"]?[schema]?["properties"]?.entries)
+        #expect(Set(properties.map(\.key)) == Set(fields))
+    }
+}

@@ -1,0 +1,96 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Synchronization
+import Testing
+
+@testable import RBDService
+
+struct KeyedLocksTests {
+    private let locks = KeyedLocks()
+
+    @Test(.timeLimit(.minutes(1)))
+    func oneAtATime() async throws {
+        let crowd = Crowd()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<50 {
+                group.addTask {
+                    try await locks.withLock("a", on: .cluster, .createImage) {
+                        crowd.enter()
+                        await Task.yield()
+                        crowd.leave()
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(crowd.most == 1)
+    }
+
+    /// Counts how many are inside at once.
+    private final class Crowd: Sendable {
+        private let counts = Mutex((inside: 0, most: 0))
+
+        var most: Int { counts.withLock { $0.most } }
+
+        func enter() {
+            counts.withLock { counts in
+                counts.inside += 1
+                counts.most = max(counts.most, counts.inside)
+            }
+        }
+
+        func leave() { counts.withLock { $0.inside -= 1 } }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func otherKeysAreFree() async throws {
+        try await locks.withLock("a", on: .cluster, .createImage) {
+            try await locks.withLock("b", on: .cluster, .createImage) {}
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func waitingEndsAtTheDeadline() async throws {
+        try await locks.withLock("a", on: .cluster, .createImage) {
+            let error = await #expect(throws: CephError.self) {
+                try await Deadline.$current.withValue(.now + .milliseconds(30)) {
+                    try await locks.withLock("a", on: .pool("p"), .removeImage) {}
+                }
+            }
+            #expect(error == CephError(.timedOut, .removeImage, on: .pool("p")))
+        }
+        try await locks.withLock("a", on: .cluster, .createImage) {}
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [false, true])
+    func cancelledWaitersStepAside(hasDeadline: Bool) async throws {
+        let (entered, continuation) = AsyncStream.makeStream(of: Void.self)
+        let holder = Task {
+            try await locks.withLock("a", on: .cluster, .createImage) {
+                continuation.finish()
+                while !Task.isCancelled { await Task.yield() }
+            }
+        }
+        for await _ in entered {}
+        let waiter = Task {
+            try await Deadline.$current.withValue(hasDeadline ? .now + .seconds(30) : nil) {
+                try await locks.withLock("a", on: .cluster, .createImage) { Issue.record("it must not get in") }
+            }
+        }
+        await Task.yield()
+        waiter.cancel()
+        await #expect(throws: CancellationError.self) { try await waiter.value }
+        holder.cancel()
+        try await holder.value
+        try await locks.withLock("a", on: .cluster, .createImage) {}
+    }
+
+    @Test func aThrowingBodyGivesTheLockBack() async throws {
+        await #expect(throws: CancellationError.self) {
+            try await locks.withLock("a", on: .cluster, .createImage) { throw CancellationError() }
+        }
+        try await locks.withLock("a", on: .cluster, .createImage) {}
+    }
+}

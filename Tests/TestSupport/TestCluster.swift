@@ -1,0 +1,72 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+public import Ceph
+import Foundation
+import Synchronization
+public import Testing
+
+extension Tag {
+    /// Needs a real Ceph cluster behind it.
+    @Tag public static var cluster: Self
+}
+
+/// The real cluster that `dev/test` starts for the tests. It names the cluster in CEPH_CONF.
+public enum TestCluster {
+    /// Set by `dev/test`: without it a run of `swift test` must not touch whatever cluster the machine happens to know.
+    public static let isAvailable =
+        ProcessInfo.processInfo.environment["RBD_REST_API_TEST_CLUSTER"] == "1"
+        && ProcessInfo.processInfo.environment["CEPH_CONF"] != nil
+
+    /// Path of the cluster's ceph.conf.
+    public static var configFile: String { ProcessInfo.processInfo.environment["CEPH_CONF"] ?? "" }
+
+    /// The default timeouts are for a cluster that is well; here it is busy with all the tests at once.
+    public static var configuration: ClusterConfiguration {
+        ClusterConfiguration(configFile: configFile, timeouts: .init(connect: 30, monitor: 60, osd: 60))
+    }
+
+    private static let connection = Task { try await Cluster.connect(configuration) }
+
+    /// One connection for all the tests of a process.
+    public static func connect() async throws -> Cluster {
+        try await connection.value
+    }
+
+    /// A name that no other test, and no other run, has.
+    public static func uniqueName(_ prefix: String = "test") -> String {
+        "\(prefix)-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+    }
+
+    /// Runs the body with a pool of its own, which is gone afterwards, also where the body throws.
+    public static func withPool<Value>(
+        _ body: (_ name: String, _ cluster: Cluster) async throws -> Value
+    ) async throws -> Value {
+        let cluster = try await connect()
+        let name = uniqueName()
+        _ = try await cluster.createPool(named: name, options: PoolOptions(pgNum: 8, size: 1, autoscale: .off))
+        let result: Result<Value, any Error>
+        do {
+            result = .success(try await body(name, cluster))
+        } catch {
+            result = .failure(error)
+        }
+        try await cluster.deletePool(named: name)
+        return try result.get()
+    }
+
+    /// Runs one of Ceph's own tools against the cluster.
+    /// - Returns: what it wrote to standard output.
+    @discardableResult
+    public static func run(_ tool: String, _ arguments: [String]) async throws -> String {
+        let result = try await Subprocess.run("/usr/bin/\(tool)", ["--conf", configFile] + arguments)
+        guard result.status == 0 else {
+            throw Failure(description: "\(tool) \(arguments.joined(separator: " ")): \(result.standardError)")
+        }
+        return result.standardOutput
+    }
+
+    public struct Failure: Error, CustomStringConvertible {
+        public var description: String
+    }
+}

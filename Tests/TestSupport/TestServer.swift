@@ -1,0 +1,117 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+public import Ceph
+public import FoundationEssentials
+import Logging
+import NIOCore
+import NIOHTTP1
+public import RBDAPI
+public import RBDService
+
+/// The service on a real socket, with a real HTTP client in front of it.
+public struct TestServer: Sendable {
+    public let url: String
+
+    public init(url: String) {
+        self.url = url
+    }
+
+    /// Runs the body while the service serves on a free port of this machine.
+    public static func run<Value: Sendable>(
+        cluster: ClusterConfiguration? = nil,
+        change: (inout ServiceConfiguration) -> Void = { _ in },
+        _ body: @escaping @Sendable (TestServer) async throws -> Value
+    ) async throws -> Value {
+        var configuration = try ServiceConfiguration(
+            SettingValues(commandLine: ["port": "0", "request-timeout": "120"], environment: [:], file: nil)
+        )
+        if let cluster { configuration.cluster = cluster }
+        change(&configuration)
+        let service = RBDService(
+            configuration: configuration,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let (urls, continuation) = AsyncStream.makeStream(of: String.self)
+        return try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask {
+                try await service.run { url in
+                    continuation.yield(url)
+                    continuation.finish()
+                }
+                return nil
+            }
+            var iterator = urls.makeAsyncIterator()
+            guard let url = await iterator.next() else { throw TestCluster.Failure(description: "not listening") }
+            group.addTask { try await body(TestServer(url: url)) }
+            while let outcome = try await group.next() {
+                guard let value = outcome else { continue }
+                group.cancelAll()
+                return value
+            }
+            throw TestCluster.Failure(description: "the service ended by itself")
+        }
+    }
+
+    /// The service with the test cluster behind it, once it is ready.
+    public static func withCluster<Value: Sendable>(
+        _ body: @escaping @Sendable (TestServer) async throws -> Value
+    ) async throws -> Value {
+        try await run(cluster: TestCluster.configuration) { server in
+            while try await server.get("/readyz").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            return try await body(server)
+        }
+    }
+
+    public struct Answer: Sendable {
+        public var status: Int
+        public var headers: [String: String]
+        public var body: Data
+
+        public var text: String { String(decoding: body, as: UTF8.self) }
+
+        public func decoded<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
+            try JSONDecoder().decode(type, from: body)
+        }
+
+        public var problem: Problem {
+            get throws { try decoded() }
+        }
+    }
+
+    public func get(_ path: String) async throws -> Answer {
+        try await send("GET", path)
+    }
+
+    public func delete(_ path: String) async throws -> Answer {
+        try await send("DELETE", path)
+    }
+
+    public func post(_ path: String, _ json: String) async throws -> Answer {
+        try await send("POST", path, body: json, headers: ["Content-Type": "application/json"])
+    }
+
+    public func put(_ path: String, _ json: String) async throws -> Answer {
+        try await send("PUT", path, body: json, headers: ["Content-Type": "application/json"])
+    }
+
+    public func send(
+        _ method: String,
+        _ path: String,
+        body: String? = nil,
+        headers: [String: String] = [:]
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url + path)
+        request.method = .RAW(value: method)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(120))
+        let content = try await response.body.collect(upTo: 64 << 20)
+        return Answer(
+            status: Int(response.status.code),
+            headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first },
+            body: Data(content.readableBytesView)
+        )
+    }
+}
