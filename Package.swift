@@ -91,6 +91,19 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        .executableTarget(
+            name: "rbd-bench",
+            dependencies: [
+                "CRados", "CRBD", "RBDAPI",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Benchmarks",
+            swiftSettings: strict
+        ),
+
         .target(
             name: "TestSupport",
             dependencies: [
@@ -116,6 +129,12 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "RBDCtlTests", dependencies: ["rbdctl"] + testing, swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests",
+            // The two programs are run as programs.
+            dependencies: ["Ceph", "RBDService", "rbd-rest-api", "rbdctl"] + testing,
+            swiftSettings: strict
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,35 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CRBD
+import CRados
+
+/// librbd with nothing around it: one connection, one context, one call for each image.
+final class BareLibrbd {
+    private var cluster: rados_t?
+    private var context: rados_ioctx_t?
+
+    init(pool: String) throws {
+        try check(rados_create2(&cluster, "ceph", "client.admin", 0), "rados_create2")
+        try check(rados_conf_read_file(cluster, nil), "rados_conf_read_file")
+        try check(rados_connect(cluster), "rados_connect")
+        try check(rados_ioctx_create(cluster, pool, &context), "rados_ioctx_create")
+    }
+
+    deinit {
+        if let context { rados_ioctx_destroy(context) }
+        if let cluster { rados_shutdown(cluster) }
+    }
+
+    func create(_ name: String) throws {
+        var options: rbd_image_options_t?
+        rbd_image_options_create(&options)
+        defer { rbd_image_options_destroy(options) }
+        try check(rbd_create4(context, name, 1 << 30, options), "rbd_create4 \(name)")
+    }
+
+    private func check(_ result: CInt, _ call: String) throws {
+        if result < 0 { throw ValidationError("\(call): \(result)") }
+    }
+}

@@ -1,0 +1,154 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import RBDAPI
+import TestSupport
+import Testing
+
+/// The program itself, run as it is run in earnest.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
+struct DaemonTests {
+    private static let path = Subprocess.built("rbd-rest-api")
+
+    private func environment(_ changes: [String: String?] = [:]) -> [String: String] {
+        var environment = ProcessInfo.processInfo.environment
+        for (name, value) in changes { environment[name] = value }
+        return environment
+    }
+
+    /// Starts the daemon on a free port and waits until it is ready.
+    private func start(
+        _ arguments: [String] = [],
+        environment: [String: String]? = nil
+    ) async throws -> (process: RunningProcess, server: TestServer) {
+        let process = try RunningProcess(Self.path, ["--port", "0"] + arguments, environment: environment)
+        let line = try await process.waitForOutput(containing: "listening on ")
+        let server = TestServer(url: String(try #require(line.split(separator: " ").last)))
+        while try await server.get("/readyz").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
+        return (process, server)
+    }
+
+    @Test func helpNamesEverySettingWithItsVariableAndDefault() async throws {
+        let help = try await Subprocess.run(Self.path, ["--help"])
+        #expect(help.status == 0)
+        let text = help.standardOutput.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        for (flag, variable, value) in [
+            ("--host", "RBD_REST_API_HOST", "127.0.0.1"), ("--port", "RBD_REST_API_PORT", "8080"),
+            ("--ceph-conf", "RBD_REST_API_CEPH_CONF", nil), ("--ceph-user", "RBD_REST_API_CEPH_USER", nil),
+            ("--ceph-keyring", "RBD_REST_API_CEPH_KEYRING", nil), ("--config", "RBD_REST_API_CONFIG", nil),
+            ("--log-level", "RBD_REST_API_LOG_LEVEL", "info"),
+        ] as [(String, String, String?)] {
+            #expect(text.contains(flag))
+            #expect(text.contains("env: \(variable)\(value.map { ", default: \($0)" } ?? "")]"), "\(flag)")
+        }
+    }
+
+    @Test func printConfigSaysWhereEachValueComesFrom() async throws {
+        let result = try await Subprocess.run(
+            Self.path,
+            ["--print-config", "--host", "::1"],
+            environment: environment(["RBD_REST_API_PORT": "9"])
+        )
+        #expect(result.status == 0)
+        #expect(result.standardOutput.contains("host: '::1'  # command line"))
+        #expect(result.standardOutput.contains("port: 9  # environment RBD_REST_API_PORT"))
+        #expect(result.standardOutput.contains("log-level: info  # default"))
+    }
+
+    @Test(
+        arguments: [
+            (["--port", "http"], "port (command line): \"http\" is not a whole number"),
+            (["--config", "/nonexistent.yaml"], "\"/nonexistent.yaml\" can't be read"),
+            (["--ceph-conf", "/nonexistent.conf"], "\"/nonexistent.conf\" does not exist"),
+            (["--ceph-args", "--mon-hots x"], "--mon-hots x is not known to Ceph"),
+        ]
+    )
+    func badConfigurationIsOneSentence(arguments: [String], sentence: String) async throws {
+        let result = try await Subprocess.run(Self.path, arguments)
+        #expect(result.status == 78)
+        #expect(result.standardError.contains(sentence))
+        #expect(result.standardError.split(separator: "\n").count == 1, "\(result.standardError)")
+    }
+
+    @Test func anUnknownOptionIsRefused() async throws {
+        let result = try await Subprocess.run(Self.path, ["--prot", "1"])
+        #expect(result.status == 64)
+        #expect(result.standardError.contains("--prot"))
+    }
+
+    @Test func aBusyPortIsOneSentence() async throws {
+        let (process, server) = try await start()
+        let port = try #require(server.url.split(separator: ":").last)
+        let result = try await Subprocess.run(Self.path, ["--port", String(port)])
+        #expect(result.status == 1)
+        #expect(result.standardError.contains("can't listen on 127.0.0.1 port \(port): it is in use already"))
+        #expect(result.standardError.contains("--port"))
+        process.signal(SIGTERM)
+        #expect(await process.finish().status == 0)
+    }
+
+    @Test func cephArgsLeadToTheCluster() async throws {
+        func value(_ option: String) async throws -> String {
+            try await TestCluster.run("ceph-conf", ["--name", "client.admin", "--show-config-value", option])
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        let arguments = "--mon-host \(try await value("mon_host")) --keyring \(try await value("keyring")) --id admin"
+        let bare = environment(["CEPH_CONF": "/dev/null", "CEPH_ARGS": nil])
+        // By the environment, as Ceph's tools take them, and by the setting.
+        for (flags, variables) in [([], ["CEPH_ARGS": arguments]), (["--ceph-args", arguments], [:])] {
+            let (process, server) = try await start(flags, environment: bare.merging(variables) { $1 })
+            #expect(try await server.get("/v1/cluster").status == 200)
+            process.signal(SIGTERM)
+            #expect(await process.finish().status == 0)
+        }
+    }
+
+    @Test func aWrongKeyShowsInReadyz() async throws {
+        let keyring = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).keyring").path
+        _ = try await Subprocess.run(
+            "/usr/bin/ceph-authtool",
+            ["--create-keyring", keyring, "--gen-key", "-n", "client.admin"]
+        )
+        defer { try? FileManager.default.removeItem(atPath: keyring) }
+        let process = try RunningProcess(Self.path, ["--port", "0", "--ceph-keyring", keyring])
+        let line = try await process.waitForOutput(containing: "listening on ")
+        let server = TestServer(url: String(try #require(line.split(separator: " ").last)))
+        #expect(try await server.get("/livez").status == 200)
+        while true {
+            let problem = try await server.get("/readyz").problem
+            #expect(problem.code == "cluster-unavailable")
+            if problem.detail.contains("refused the service's credentials") { break }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        process.signal(SIGTERM)
+        #expect(await process.finish().status == 0)
+    }
+
+    @Test func sigtermFinishesWhatIsInFlight() async throws {
+        try await TestCluster.withPool { pool, _ in
+            let (process, server) = try await start()
+            let answers = try await withThrowingTaskGroup(of: (name: String, status: Int?).self) { group in
+                for number in 0..<16 {
+                    group.addTask {
+                        let name = "vol-\(number)"
+                        // A refused connection is an answer too: the daemon had stopped listening.
+                        let answer = try? await server.put("/v1/pools/\(pool)/images/\(name)", #"{"size":"1GiB"}"#)
+                        return (name, answer?.status)
+                    }
+                }
+                // As soon as one is answered the others are on their way.
+                let first = try await group.next()
+                process.signal(SIGTERM)
+                return try await group.reduce(into: first.map { [$0] } ?? []) { $0.append($1) }
+            }
+            let result = await process.finish()
+            #expect(result.status == 0, "\(result.standardError)")
+            let acknowledged = Set(answers.filter { $0.status == 201 }.map(\.name))
+            #expect(!acknowledged.isEmpty)
+            #expect(answers.allSatisfy { $0.status == 201 || $0.status == nil })
+            let listed = try await TestCluster.run("rbd", ["ls", pool]).split(separator: "\n").map(String.init)
+            #expect(Set(listed) == acknowledged)
+        }
+    }
+}

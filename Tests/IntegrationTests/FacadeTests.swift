@@ -1,0 +1,301 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import TestSupport
+import Testing
+
+/// The façade against what `rbd` and `ceph` see.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
+struct FacadeTests {
+    private struct RBDInfo: Decodable {
+        var id: String
+        var size: UInt64
+        var objectSize: UInt64
+        var features: [String]
+        var dataPool: String?
+        var stripeUnit: UInt64?
+        var stripeCount: UInt64?
+    }
+
+    private func rbdInfo(_ spec: String) async throws -> RBDInfo {
+        let json = try await TestCluster.run("rbd", ["info", "--format", "json", spec])
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(RBDInfo.self, from: Data(json.utf8))
+    }
+
+    @Test(
+        arguments: [
+            (1, ImageOptions()),
+            (10 << 30, ImageOptions()),
+            (12_345_678_901, ImageOptions(features: .layering)),
+            (1 << 40, ImageOptions(features: [.layering, .exclusiveLock, .objectMap, .fastDiff], objectOrder: 25)),
+            (1 << 20, ImageOptions(features: [], objectOrder: 12)),
+            (5 << 20, ImageOptions(objectOrder: 22, stripeUnitBytes: 65_536, stripeCount: 16)),
+        ] as [(UInt64, ImageOptions)]
+    )
+    func imagesReadBackAsCreated(size: UInt64, options: ImageOptions) async throws {
+        try await TestCluster.withPool { name, cluster in
+            let pool = cluster.pool(name)
+            let created = try await pool.createImage(named: "vol-1", sizeBytes: size, options: options)
+            #expect(created.sizeBytes == size)
+            if let features = options.features { #expect(created.features.subtracting(.striping) == features) }
+            if let order = options.objectOrder { #expect(created.objectSizeBytes == 1 << UInt64(order)) }
+            #expect(created.snapshotCount == 0)
+            #expect(created.parent == nil)
+            #expect(try #require(created.createdAt).timeIntervalSinceNow.magnitude < 120)
+            #expect(try await pool.image(named: "vol-1") == created)
+
+            let info = try await rbdInfo("\(name)/vol-1")
+            #expect(info.id == created.id)
+            #expect(info.size == created.sizeBytes)
+            #expect(info.objectSize == created.objectSizeBytes)
+            #expect(Set(info.features) == Set(created.features.names))
+            if options.stripeCount != nil {
+                #expect(info.stripeUnit == created.stripeUnitBytes)
+                #expect(info.stripeCount == created.stripeCount)
+            }
+        }
+    }
+
+    @Test func dataPools() async throws {
+        try await TestCluster.withPool { name, cluster in
+            try await TestCluster.withPool { data, _ in
+                let options = ImageOptions(dataPool: data)
+                let image = try await cluster.pool(name).createImage(
+                    named: "vol-1",
+                    sizeBytes: 1 << 30,
+                    options: options
+                )
+                #expect(image.dataPool == data)
+                #expect(image.features.contains(.dataPool))
+                #expect(try await rbdInfo("\(name)/vol-1").dataPool == data)
+                try await cluster.pool(name).removeImage(named: "vol-1")
+            }
+            let options = ImageOptions(dataPool: "no-such-pool")
+            let error = await #expect(throws: CephError.self) {
+                try await cluster.pool(name).createImage(named: "vol-2", sizeBytes: 1, options: options)
+            }
+            #expect(error?.code == .dataPoolNotFound)
+            #expect(try await cluster.pool(name).images().images.isEmpty)
+        }
+    }
+
+    @Test func snapshotsClonesAndNamespaces() async throws {
+        try await TestCluster.withPool { name, cluster in
+            try await TestCluster.run("rbd", ["namespace", "create", "\(name)/tenant"])
+            _ = try await cluster.pool(name).createImage(named: "golden", sizeBytes: 1 << 30)
+            try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(name)/golden@v1"])
+            try await TestCluster.run(
+                "rbd",
+                ["clone", "--rbd-default-clone-format", "2", "\(name)/golden@v1", "\(name)/tenant/clone"]
+            )
+            #expect(try await cluster.pool(name).image(named: "golden").snapshotCount == 1)
+            let clone = try await cluster.pool(name, namespace: "tenant").image(named: "clone")
+            let parent = try #require(clone.parent)
+            #expect(parent.pool == name)
+            #expect(parent.namespace == "")
+            #expect(parent.image == "golden")
+            #expect(parent.snapshot == "v1")
+            #expect(parent.overlapBytes == 1 << 30)
+            // A parent in the trash keeps its name.
+            try await TestCluster.run("rbd", ["trash", "mv", "\(name)/golden"])
+            #expect(try await cluster.pool(name, namespace: "tenant").image(named: "clone").parent?.image == "golden")
+            let error = await #expect(throws: CephError.self) {
+                try await cluster.pool(name).removeImage(named: "golden")
+            }
+            #expect(error?.code == .imageNotFound)
+        }
+    }
+
+    @Test func aMissingNamespaceIsNotAnEmptyOne() async throws {
+        try await TestCluster.withPool { name, cluster in
+            let pool = cluster.pool(name, namespace: "nowhere")
+            for call in [
+                { _ = try await pool.images() },
+                { _ = try await pool.image(named: "a") },
+                { _ = try await pool.createImage(named: "a", sizeBytes: 1) },
+                { try await pool.removeImage(named: "a") },
+            ] as [() async throws -> Void] {
+                let error = await #expect(throws: CephError.self) { try await call() }
+                #expect(error?.code == .namespaceNotFound)
+            }
+        }
+    }
+
+    @Test func removeRefusesWhatIsInTheWay() async throws {
+        try await TestCluster.withPool { name, cluster in
+            let pool = cluster.pool(name)
+            _ = try await pool.createImage(named: "vol-1", sizeBytes: 1 << 20)
+            try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(name)/vol-1@s"])
+            var error = await #expect(throws: CephError.self) { try await pool.removeImage(named: "vol-1") }
+            #expect(error?.code == .imageHasSnapshots)
+            try await TestCluster.run("rbd", ["snap", "rm", "--no-progress", "\(name)/vol-1@s"])
+
+            try await TestCluster.run("rbd", ["group", "create", "\(name)/g"])
+            try await TestCluster.run("rbd", ["group", "image", "add", "\(name)/g", "\(name)/vol-1"])
+            error = await #expect(throws: CephError.self) { try await pool.removeImage(named: "vol-1") }
+            #expect(error?.code == .imageInGroup)
+            try await TestCluster.run("rbd", ["group", "rm", "\(name)/g"])
+
+            // A watcher: rbd holds the image open until its standard input ends, which here is at once; bench runs on.
+            let client = try RunningProcess(
+                "/usr/bin/rbd",
+                ["--conf", TestCluster.configFile, "bench", "--io-type", "write", "--io-total", "1G", "\(name)/vol-1"]
+            )
+            var watchers = 0
+            while watchers == 0 {
+                watchers =
+                    try await TestCluster.run("rbd", ["status", "\(name)/vol-1"])
+                    .components(separatedBy: "watcher=").count - 1
+            }
+            error = await #expect(throws: CephError.self) { try await pool.removeImage(named: "vol-1") }
+            #expect(error?.code == .imageBusy)
+            client.signal(SIGINT)
+            _ = await client.finish()
+            // The watch of a client that was interrupted goes with its connection.
+            while true {
+                do {
+                    try await pool.removeImage(named: "vol-1")
+                    break
+                } catch let error as CephError where error.code == .imageBusy {
+                    try await Task.sleep(for: .milliseconds(200))
+                }
+            }
+            #expect(try await pool.images().images.isEmpty)
+        }
+    }
+
+    @Test func oddNamesCanBeReadAndRemoved() async throws {
+        try await TestCluster.withPool { name, cluster in
+            let pool = cluster.pool(name)
+            let names = [".", "..", "a b", "a\nb", "a%b", "a/b", "a@b", "vol-ü", String(repeating: "x", count: 300)]
+            for odd in names { _ = try await pool.createImage(named: odd, sizeBytes: 1 << 20) }
+            #expect(try await Set(pool.images().images.map(\.name)) == Set(names))
+            for odd in names {
+                #expect(try await pool.image(named: odd).name == odd)
+                try await pool.removeImage(named: odd)
+            }
+            #expect(try await pool.images().images.isEmpty)
+        }
+    }
+
+    @Test func pagesHoldEveryImageOnce() async throws {
+        try await TestCluster.withPool { name, cluster in
+            let pool = cluster.pool(name)
+            let names = (0..<150).map { "vol-\($0)" } + ["other"]
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for image in names {
+                    group.addTask { _ = try await pool.createImage(named: image, sizeBytes: 1 << 20) }
+                }
+                try await group.waitForAll()
+            }
+            var seen: [String] = []
+            var position: ImagePosition?
+            repeat {
+                let page = try await pool.images(prefix: "vol-", after: position, limit: 40)
+                seen += page.images.map(\.name)
+                position = page.next
+            } while position != nil
+            #expect(seen == names.filter { $0 != "other" }.sorted())
+            #expect(try await pool.images(limit: 151).next == nil)
+            #expect(try await pool.images().images.count == 151)
+        }
+    }
+
+    /// librbd reads images of format 1 but makes none any more, so this one is written byte by byte.
+    @Test func imagesOfFormat1AreShown() async throws {
+        try await TestCluster.withPool { name, cluster in
+            try await put(Format1.header(order: 22, size: 8 << 20), as: "old.rbd", into: name)
+            try await put(Format1.directory(of: ["old"]), as: "rbd_directory", into: name)
+            #expect(try await TestCluster.run("rbd", ["ls", name]) == "old\n")
+            let pool = cluster.pool(name)
+            let image = try await pool.image(named: "old")
+            #expect(image.sizeBytes == 8 << 20)
+            #expect(image.objectSizeBytes == 4 << 20)
+            #expect(image.id == "")
+            #expect(image.features == [])
+            #expect(image.snapshotCount == 0)
+            #expect(try await pool.images().images == [image])
+        }
+    }
+
+    private func put(_ data: Data, as object: String, into pool: String) async throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+        try data.write(to: URL(fileURLWithPath: file))
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await TestCluster.run("rados", ["--pool", pool, "put", object, file])
+    }
+
+    private enum Format1 {
+        /// `rbd_obj_header_ondisk`
+        static func header(order: UInt8, size: UInt64) -> Data {
+            padded("<<< Rados Block Device Image >>>\n", to: 40) + padded("rb.0.1.1", to: 24) + padded("RBD", to: 4)
+                + padded("001.005", to: 8) + Data([order, 0, 0, 0]) + bytes(size) + bytes(UInt64(0)) + bytes(UInt32(0))
+                + bytes(UInt32(0)) + bytes(UInt64(0))
+        }
+
+        /// An empty header and a map from names to nothing.
+        static func directory(of names: [String]) -> Data {
+            names.reduce(bytes(UInt32(0)) + bytes(UInt32(names.count))) { data, name in
+                data + bytes(UInt32(name.utf8.count)) + Data(name.utf8) + bytes(UInt32(0))
+            }
+        }
+
+        private static func padded(_ text: String, to length: Int) -> Data {
+            Data(text.utf8) + Data(count: length - text.utf8.count)
+        }
+
+        private static func bytes(_ value: some FixedWidthInteger) -> Data {
+            withUnsafeBytes(of: value.littleEndian) { Data($0) }
+        }
+    }
+
+    @Test func poolsComeAndGo() async throws {
+        let cluster = try await TestCluster.connect()
+        let name = TestCluster.uniqueName()
+        let options = PoolOptions(pgNum: 16, size: 1, autoscale: .warn)
+        let pool = try await cluster.createPool(named: name, options: options)
+        #expect(pool.name == name)
+        #expect(pool.pgNum == 16)
+        #expect(pool.size == 1)
+        #expect(pool.autoscale == .warn)
+        #expect(pool.applications == ["rbd"])
+        #expect(!pool.isErasureCoded)
+        #expect(try await cluster.pools().contains { $0.id == pool.id })
+        var error = await #expect(throws: CephError.self) { try await cluster.createPool(named: name) }
+        #expect(error?.code == .poolExists)
+        // Making it ready again does no harm.
+        try await cluster.initializePool(named: name)
+
+        try await TestCluster.run("ceph", ["osd", "pool", "set-quota", name, "max_bytes", "4194304"])
+        let quota = try await cluster.poolInfo(named: name)
+        #expect(quota.quotaBytes == 4_194_304)
+        if let usage = quota.usage { #expect(usage.availableBytes <= 4_194_304) }
+
+        try await TestCluster.run("ceph", ["osd", "pool", "set", name, "nodelete", "true"])
+        error = await #expect(throws: CephError.self) { try await cluster.deletePool(named: name) }
+        #expect(error?.code == .poolDeletionDisabled)
+        #expect(error?.detail?.contains("nodelete") == true)
+        try await TestCluster.run("ceph", ["osd", "pool", "set", name, "nodelete", "false"])
+
+        try await cluster.deletePool(named: name)
+        error = await #expect(throws: CephError.self) { try await cluster.deletePool(named: name) }
+        #expect(error?.code == .poolNotFound)
+        error = await #expect(throws: CephError.self) { try await cluster.poolInfo(named: name) }
+        #expect(error?.code == .poolNotFound)
+        error = await #expect(throws: CephError.self) { try await cluster.pool(name).images() }
+        #expect(error?.code == .poolNotFound)
+    }
+
+    @Test func tooManyPlacementGroupsAreRefusedWithTheReason() async throws {
+        let cluster = try await TestCluster.connect()
+        let error = await #expect(throws: CephError.self) {
+            try await cluster.createPool(named: TestCluster.uniqueName(), options: PoolOptions(pgNum: 65_536))
+        }
+        #expect(error?.code == .invalidPoolOption)
+        #expect(error?.detail?.contains("pg_num") == true)
+    }
+}

@@ -1,0 +1,211 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034  # much of this is for the scripts that source this file
+
+# What the scripts in this directory share. They source it after `set -euo pipefail`.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly root
+
+# Debian's names. `git` is for SwiftPM, which clones the packages that Package.swift names.
+readonly build_packages=(librados-dev librbd-dev libyaml-dev git ca-certificates curl jq)
+readonly cluster_packages=(ceph-mon ceph-mgr ceph-osd ceph-common jq)
+readonly test_packages=(python3-venv shellcheck)
+
+# Messages go to stderr: stdout carries only what another program may want to read.
+say() { printf '%s\n' "$*" >&2; }
+
+# die SENTENCE: the last words of a script. The sentence says what is wrong and what mends it.
+die() {
+    printf 'dev/%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# usage: prints the comment block that opens a script, from its third line up to the first line that is no comment.
+usage() { awk 'NR > 3 && !/^#/ { exit } NR > 3 { sub(/^# ?/, ""); print }' "$0"; }
+
+# show_end FILE [LINES]: the end of a log, indented, so that it stands apart from our own sentences.
+show_end() { if [[ -s $1 ]]; then tail -n "${2:-12}" "$1" | sed 's/^/    /' >&2; fi; }
+
+# trap_signals: from now on a signal ends the script through `exit`, so the EXIT trap cleans up exactly once.
+trap_signals() {
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+# in_group COMMAND…: runs a long command in a process group of its own and waits for it. Bash delivers a signal only after
+# its foreground child has ended; `wait` it leaves at once. The EXIT trap calls end_group, so nothing stays behind.
+group=''
+in_group() {
+    set -m
+    "$@" </dev/null &
+    group=$!
+    set +m
+    local code=0
+    wait "$group" || code=$?
+    group=''
+    return "$code"
+}
+
+# end_group: ends what in_group still runs, and waits for its own clean-up. As Ctrl-C would: on SIGTERM the swift command
+# leaves its children behind.
+end_group() {
+    [[ -n $group ]] || return 0
+    kill -INT -- "-$group" 2>/dev/null || true
+    within 60 group_is_gone || kill -KILL -- "-$group" 2>/dev/null || true
+    wait "$group" 2>/dev/null || true
+    group=''
+}
+group_is_gone() { ! kill -0 -- "-$group" 2>/dev/null; }
+
+# within SECONDS COMMAND…: repeats COMMAND until it succeeds; fails when it has not done so in time.
+within() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.1
+    done
+}
+
+# needed PACKAGE…: those of the packages that are not installed.
+needed() {
+    local package
+    for package in "$@"; do
+        [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
+    done
+}
+
+# install_packages PACKAGE…: installs what is missing, and only that.
+install_packages() {
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        say "this is not Debian: taking it that the equivalents of these are installed: $*"
+        return
+    fi
+    local missing=() as_root=()
+    mapfile -t missing < <(needed "$@" | sort -u)
+    ((${#missing[@]})) || return 0
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null ||
+            die "missing packages and neither root nor sudo to install them; as root run: apt-get install ${missing[*]}"
+        as_root=(sudo)
+    fi
+    say "installing from Debian: ${missing[*]}"
+    local log attempt
+    log=$(mktemp)
+    # Twice, because a mirror hiccup is commoner than a missing package; another apt-get that holds the lock is waited for.
+    for attempt in 1 2; do
+        if "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=300 update >"$log" 2>&1 &&
+            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+                install --yes --no-install-recommends "${missing[@]}" </dev/null >>"$log" 2>&1; then
+            rm -f "$log"
+            return
+        fi
+        if ((attempt == 1)); then sleep 5; fi
+    done
+    show_end "$log"
+    rm -f "$log"
+    die "apt-get could not install these; try it by hand as root: apt-get install ${missing[*]}"
+}
+
+# need_swift: a toolchain that can read our Package.swift.
+need_swift() {
+    local version
+    command -v swift >/dev/null ||
+        die "no swift command found; install Swift 6.2 or newer from https://www.swift.org/install and put it on the PATH"
+    version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' | head -n 1)
+    [[ -n $version ]] ||
+        die "the swift command does not tell its version; install Swift 6.2 or newer from https://www.swift.org/install"
+    ((${version%.*} > 6 || (${version%.*} == 6 && ${version#*.} >= 2))) ||
+        die "Swift $version is too old; install Swift 6.2 or newer from https://www.swift.org/install"
+}
+
+# port_is_free PORT: does nothing on this machine hold it? Asks the kernel, so no stranger gets a connection from us.
+# States 01 (established) and 0A (listening) hold a port; one that only lingers (06) can be bound again.
+port_is_free() {
+    local hex
+    printf -v hex '%04X' "$1"
+    ! cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+        awk -v port=":$hex" 'substr($2, length($2) - 4) == port && $4 != "06" { found = 1 } END { exit !found }'
+}
+
+# free_port [COUNT]: the first of COUNT consecutive free ports, from below the range that the kernel gives to clients.
+free_port() {
+    local count=${1:-1} port offset try
+    for try in {1..200}; do
+        port=$((20000 + (RANDOM << 15 | RANDOM) % 12000))
+        for ((offset = 0; offset < count; offset++)); do
+            port_is_free $((port + offset)) || continue 2
+        done
+        printf '%s\n' "$port"
+        return
+    done
+    die "no free port found between 20000 and 32000 after $try tries"
+}
+
+# make_work NAME: a private directory for this run, in work. end_work removes it and ends the cluster in it.
+work='' keep_work=''
+make_work() { work=$(mktemp -d "${TMPDIR:-/tmp}/rbd-$1.XXXXXX"); }
+end_work() {
+    [[ -z $keep_work ]] || return 0
+    if [[ -e $work/cluster ]]; then "$root/dev/cluster" stop "$work/cluster" || return 0; fi
+    rm -rf -- "$work"
+}
+
+# use_cluster_of_our_own: a cluster in the work directory, and CEPH_CONF exported for it; or the end of the script.
+use_cluster_of_our_own() {
+    forget_other_clusters
+    in_group "$root/dev/cluster" start "$work/cluster" >/dev/null || {
+        # dev/cluster has said why, and where its logs are.
+        keep_work=yes
+        exit 1
+    }
+    export CEPH_CONF=$work/cluster/ceph.conf
+}
+
+# forget_other_clusters: drops every setting that could lead the service or a test to another cluster than CEPH_CONF's.
+forget_other_clusters() { unset CEPH_ARGS CEPH_KEYRING "${!RBD_REST_API_@}"; }
+
+# start_service LOG BINARY ARGUMENT…: starts the daemon in a process group of its own (Ctrl-C is ours to handle first),
+# waits until it serves and its cluster answers, and sets service_pid and service_url. The daemon prints its address.
+service_pid='' service_url=''
+start_service() {
+    local log=$1
+    shift
+    set -m
+    "$@" </dev/null >"$log" 2>&1 &
+    service_pid=$!
+    set +m
+    if within 30 service_listens "$log" && [[ -n $service_url ]] && within 60 service_is_ready; then return; fi
+    show_end "$log"
+    if service_lives; then
+        die "the daemon did not become ready; above is the end of its log"
+    else
+        die "the daemon stopped before it was ready; above is the end of its log"
+    fi
+}
+
+service_lives() { [[ -n $service_pid ]] && kill -0 "$service_pid" 2>/dev/null; }
+
+# Both succeed when the daemon is dead, which ends the waiting; start_service looks at what came of it.
+service_listens() {
+    service_url=$(sed -nE 's/.*rbd-rest-api listening on (http:[^ ]+).*/\1/p' "$1" | head -n 1)
+    [[ -n $service_url ]] || ! service_lives
+}
+service_is_ready() { curl --silent --fail --noproxy '*' --max-time 5 --output /dev/null "$service_url/readyz"; }
+
+# stop_service: SIGTERM, so that it finishes what is in flight; SIGKILL when that takes too long.
+stop_service() {
+    service_lives || return 0
+    kill -TERM "$service_pid" 2>/dev/null || true
+    # A little more than its own --shutdown-timeout.
+    within 40 service_is_gone || {
+        say "the daemon did not stop within 40 seconds and was killed"
+        kill -KILL "$service_pid" 2>/dev/null || true
+    }
+    wait "$service_pid" 2>/dev/null || true
+    service_pid=
+}
+
+service_is_gone() { ! service_lives; }
