@@ -96,9 +96,6 @@ let package = Package(
             dependencies: [
                 "CRados", "CRBD", "RBDAPI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Benchmarks",
             swiftSettings: strict

@@ -55,6 +55,13 @@ public final class Cluster: Sendable {
         return "\(major).\(minor).\(extra)"
     }
 
+    /// Waits until connections that were let go are closed. A process that ends while librados still runs its threads may
+    /// crash on its way out.
+    /// - Returns: false where they were not closed in time, because the cluster does not answer.
+    public static func finishClosing(within duration: Duration) async -> Bool {
+        await RadosHandle.finishClosing(within: duration)
+    }
+
     private static func configure(
         _ configuration: ClusterConfiguration
     ) throws(CephError) -> (rados: RadosHandle, entity: String) {
@@ -144,23 +151,5 @@ public final class Cluster: Sendable {
 
     private static func environmentVariable(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-    }
-}
-
-/// Owns a `rados_t`. librados documents the handle as thread-safe once it is configured, and before that only the
-/// thread that configures it knows it.
-final class RadosHandle: @unchecked Sendable {
-    let pointer: rados_t
-
-    init(_ pointer: rados_t) {
-        self.pointer = pointer
-    }
-
-    deinit {
-        // Closing waits for librados' threads, and whoever let go last must not: it may be a cooperative thread.
-        let address = UInt(bitPattern: pointer)
-        _ = NativeThread.start(named: "ceph-shutdown") {
-            rados_shutdown(rados_t(bitPattern: address))
-        }
     }
 }

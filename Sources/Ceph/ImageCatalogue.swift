@@ -81,36 +81,67 @@ struct ImageCatalogue: ~Copyable {
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate
     mutating func images(_ entries: [Entry]) throws(CephError) -> [ImageInfo] {
+        var headers = try headers(of: entries)
+        let detailed = headers.indices.filter { headers[$0]?.hasDetails ?? false }
+        let details = try read(detailed.map { entries[$0] }, ImageHeader.readDetails)
+        for (index, details) in zip(detailed, details) {
+            if let details { headers[index]?.add(details) }
+        }
         var images: [ImageInfo] = []
         images.reserveCapacity(entries.count)
-        var inFlight: [CompoundRead?] = []
-        inFlight.reserveCapacity(entries.count)
-        for (index, entry) in entries.enumerated() {
-            while inFlight.count < entries.count, inFlight.count < index + Self.window {
-                inFlight.append(try submit(entries[inFlight.count]))
+        for (entry, header) in zip(entries, headers) {
+            if let header {
+                images.append(try image(entry, header))
+            } else if entry.id.isEmpty, let image = try format1Image(named: entry.name) {
+                images.append(image)
             }
-            if let image = try finish(inFlight[index], of: entry) { images.append(image) }
-            inFlight[index] = nil
         }
         return images
     }
 
-    /// - Returns: nil for an image of format 1, which has no header of this kind.
-    private func submit(_ entry: Entry) throws(CephError) -> CompoundRead? {
-        guard !entry.id.isEmpty else { return nil }
-        let read = ImageHeader.read()
-        try check(read.submit(to: ImageHeader.object(id: entry.id), in: context), .readImage, on: resource(entry.name))
-        return read
+    /// - Returns: nil for an image that vanished, and for one of format 1, which has no header of this kind.
+    private func headers(of entries: [Entry]) throws(CephError) -> [ImageHeader?] {
+        let reads = try read(entries, ImageHeader.read)
+        var headers: [ImageHeader?] = []
+        headers.reserveCapacity(entries.count)
+        for (entry, read) in zip(entries, reads) {
+            let header = read.flatMap(ImageHeader.init)
+            if read != nil, header == nil {
+                throw CephError(.other, .readImage, on: resource(entry.name), detail: "its header can't be read")
+            }
+            headers.append(header)
+        }
+        return headers
     }
 
-    private mutating func finish(_ read: CompoundRead?, of entry: Entry) throws(CephError) -> ImageInfo? {
-        guard let read else { return try format1Image(named: entry.name) }
-        let result = read.wait()
-        if result == -ENOENT { return nil }
-        try check(result, .readImage, on: resource(entry.name))
-        guard let header = ImageHeader(read) else {
-            throw CephError(.other, .readImage, on: resource(entry.name), detail: "its header can't be read")
+    /// Sends a read to the header of each image, with a window of them on their way at once.
+    /// - Returns: the finished reads; nil where there is no header.
+    private func read(
+        _ entries: [Entry],
+        _ makeRead: () -> CompoundRead
+    ) throws(CephError) -> [CompoundRead?] {
+        var reads: [CompoundRead?] = []
+        reads.reserveCapacity(entries.count)
+        for (index, entry) in entries.enumerated() {
+            while reads.count < entries.count, reads.count < index + Self.window {
+                let next = entries[reads.count]
+                reads.append(next.id.isEmpty ? nil : makeRead())
+                if let read = reads[reads.count - 1] {
+                    let result = read.submit(to: ImageHeader.object(id: next.id), in: context)
+                    try check(result, .readImage, on: resource(next.name))
+                }
+            }
+            guard let result = reads[index]?.wait() else { continue }
+            if result == -ENOENT {
+                reads[index] = nil
+            } else {
+                try check(result, .readImage, on: resource(entry.name))
+            }
         }
+        return reads
+    }
+
+    private mutating func image(_ entry: Entry, _ header: ImageHeader) throws(CephError) -> ImageInfo {
         var info = ImageInfo(
             name: entry.name,
             id: entry.id,
@@ -123,9 +154,9 @@ struct ImageCatalogue: ~Copyable {
             createdAt: header.createdAt
         )
         if let id = header.dataPoolID { info.dataPool = try poolName(id: id) }
-        if var parent = try header.parent.map({ reference throws(CephError) in try self.parent(reference) }) {
-            parent.overlapBytes = header.parentOverlapBytes
-            info.parent = parent
+        if let reference = header.parent {
+            info.parent = try parent(reference)
+            info.parent?.overlapBytes = header.parentOverlapBytes
         }
         return info
     }
@@ -143,9 +174,15 @@ struct ImageCatalogue: ~Copyable {
         return id
     }
 
+    /// - Returns: `#` and the id for a pool that is gone: one orphan must not hide all the other images.
     private mutating func poolName(id: Int64) throws(CephError) -> String {
         if let name = poolNames[id] { return name }
-        let name = try context.rados.poolName(id: id)
+        var name = "#\(id)"
+        do {
+            name = try context.rados.poolName(id: id)
+        } catch  where error.code == .poolNotFound {
+            // Told by the number.
+        }
         poolNames[id] = name
         return name
     }

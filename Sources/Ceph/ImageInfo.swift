@@ -16,7 +16,7 @@ public struct ImageInfo: Hashable, Sendable {
     public var snapshotCount: Int
     /// Nil where the image carries none.
     public var createdAt: Date?
-    /// The pool that holds the data, where it is not the image's own.
+    /// The pool that holds the data, where it is not the image's own; `#` and its id where that pool is gone.
     public var dataPool: String?
     public var parent: Parent?
 

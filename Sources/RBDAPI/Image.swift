@@ -21,7 +21,7 @@ public struct Image: Codable, Hashable, Sendable {
     public var snapshotCount: Int
     /// Null for images of the old format 1, which carry no time.
     public var createdAt: String?
-    /// The pool that holds the data, where it is not the image's own.
+    /// The pool that holds the data, where it is not the image's own; `#` and its id where that pool is gone.
     public var dataPool: String?
     /// What this image was cloned from, until it is flattened.
     public var parent: ParentImage?

@@ -94,6 +94,8 @@ struct Daemon: AsyncParsableCommand {
             Self.complain("\(error); choose another with --\(Setting.host.name) and --\(Setting.port.name)")
             throw ExitCode(EXIT_FAILURE)
         }
+        // Everything is answered. A cluster that does not answer is no reason to crash on the way out.
+        if await !Cluster.finishClosing(within: .seconds(5)) { _exit(EXIT_SUCCESS) }
     }
 
     private static func complain(_ sentence: String) {

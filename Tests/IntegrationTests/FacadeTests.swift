@@ -74,12 +74,24 @@ struct FacadeTests {
                 #expect(try await rbdInfo("\(name)/vol-1").dataPool == data)
                 try await cluster.pool(name).removeImage(named: "vol-1")
             }
+            // A data pool that is gone must not hide the pool's other images.
+            var orphanedPool: Int64?
+            try await TestCluster.withPool { data, _ in
+                let options = ImageOptions(dataPool: data)
+                _ = try await cluster.pool(name).createImage(named: "orphan", sizeBytes: 1 << 30, options: options)
+                _ = try await cluster.pool(name).createImage(named: "sound", sizeBytes: 1 << 30)
+                orphanedPool = try await cluster.poolInfo(named: data).id
+            }
+            let images = try await cluster.pool(name).images().images
+            #expect(images.map(\.name) == ["orphan", "sound"])
+            #expect(try images.first?.dataPool == "#\(#require(orphanedPool))")
+
             let options = ImageOptions(dataPool: "no-such-pool")
             let error = await #expect(throws: CephError.self) {
                 try await cluster.pool(name).createImage(named: "vol-2", sizeBytes: 1, options: options)
             }
             #expect(error?.code == .dataPoolNotFound)
-            #expect(try await cluster.pool(name).images().images.isEmpty)
+            #expect(try await cluster.pool(name).images().images.count == 2)
         }
     }
 
@@ -251,43 +263,6 @@ struct FacadeTests {
         private static func bytes(_ value: some FixedWidthInteger) -> Data {
             withUnsafeBytes(of: value.littleEndian) { Data($0) }
         }
-    }
-
-    @Test func poolsComeAndGo() async throws {
-        let cluster = try await TestCluster.connect()
-        let name = TestCluster.uniqueName()
-        let options = PoolOptions(pgNum: 16, size: 1, autoscale: .warn)
-        let pool = try await cluster.createPool(named: name, options: options)
-        #expect(pool.name == name)
-        #expect(pool.pgNum == 16)
-        #expect(pool.size == 1)
-        #expect(pool.autoscale == .warn)
-        #expect(pool.applications == ["rbd"])
-        #expect(!pool.isErasureCoded)
-        #expect(try await cluster.pools().contains { $0.id == pool.id })
-        var error = await #expect(throws: CephError.self) { try await cluster.createPool(named: name) }
-        #expect(error?.code == .poolExists)
-        // Making it ready again does no harm.
-        try await cluster.initializePool(named: name)
-
-        try await TestCluster.run("ceph", ["osd", "pool", "set-quota", name, "max_bytes", "4194304"])
-        let quota = try await cluster.poolInfo(named: name)
-        #expect(quota.quotaBytes == 4_194_304)
-        if let usage = quota.usage { #expect(usage.availableBytes <= 4_194_304) }
-
-        try await TestCluster.run("ceph", ["osd", "pool", "set", name, "nodelete", "true"])
-        error = await #expect(throws: CephError.self) { try await cluster.deletePool(named: name) }
-        #expect(error?.code == .poolDeletionDisabled)
-        #expect(error?.detail?.contains("nodelete") == true)
-        try await TestCluster.run("ceph", ["osd", "pool", "set", name, "nodelete", "false"])
-
-        try await cluster.deletePool(named: name)
-        error = await #expect(throws: CephError.self) { try await cluster.deletePool(named: name) }
-        #expect(error?.code == .poolNotFound)
-        error = await #expect(throws: CephError.self) { try await cluster.poolInfo(named: name) }
-        #expect(error?.code == .poolNotFound)
-        error = await #expect(throws: CephError.self) { try await cluster.pool(name).images() }
-        #expect(error?.code == .poolNotFound)
     }
 
     @Test func tooManyPlacementGroupsAreRefusedWithTheReason() async throws {

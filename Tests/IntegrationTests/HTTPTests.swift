@@ -32,45 +32,6 @@ struct HTTPTests {
         }
     }
 
-    @Test func theLifeOfAPool() async throws {
-        try await TestServer.withCluster { server in
-            let name = TestCluster.uniqueName()
-            let created = try await server.post(
-                "/v1/pools",
-                #"{"name":"\#(name)","pgNum":8,"size":1,"autoscale":"off"}"#
-            )
-            #expect(created.status == 201, "\(created.text)")
-            #expect(created.headers["location"] == "/v1/pools/\(name)")
-            let pool: RBDAPI.Pool = try created.decoded()
-            #expect(pool.pgNum == 8)
-            #expect(pool.applications == ["rbd"])
-            #expect(try await server.post("/v1/pools", #"{"name":"\#(name)"}"#).problem.code == "pool-exists")
-            #expect(try await server.get("/v1/pools/\(name)").decoded(as: RBDAPI.Pool.self).id == pool.id)
-            let page = try await server.get("/v1/pools?prefix=\(name)&limit=1").decoded(as: Page<RBDAPI.Pool>.self)
-            #expect(page.items.map(\.name) == [name])
-            #expect(page.nextCursor == nil)
-
-            #expect(try await server.delete("/v1/pools/\(name)").problem.code == "confirmation-required")
-            #expect(try await server.get("/v1/pools/\(name)").status == 200)
-            #expect(try await server.delete("/v1/pools/\(name)?confirm=\(name)").status == 204)
-            #expect(try await server.delete("/v1/pools/\(name)?confirm=\(name)").problem.code == "pool-not-found")
-            #expect(try await server.get("/v1/pools/\(name)").problem.code == "pool-not-found")
-            #expect(try await server.get("/v1/pools/\(name)/images").problem.code == "pool-not-found")
-        }
-    }
-
-    @Test func cephsOwnRefusalToDeleteAPool() async throws {
-        try await withPool { server, _, pool in
-            try await TestCluster.run("ceph", ["osd", "pool", "set", pool, "nodelete", "true"])
-            let refused = try await server.delete("/v1/pools/\(pool)?confirm=\(pool)")
-            try await TestCluster.run("ceph", ["osd", "pool", "set", pool, "nodelete", "false"])
-            #expect(refused.status == 403)
-            #expect(try refused.problem.code == "pool-deletion-disabled")
-            #expect(try refused.problem.hint == "ceph osd pool set \(pool) nodelete false")
-            #expect(try refused.problem.errno == 1)
-        }
-    }
-
     @Test func theLifeOfAnImage() async throws {
         try await withPool { server, images, pool in
             let body = #"{"name":"vol-1","size":"10GiB","features":["layering","exclusive-lock"],"objectSize":"1MiB"}"#

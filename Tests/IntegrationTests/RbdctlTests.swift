@@ -9,12 +9,6 @@ import Testing
 /// `rbdctl` as a program, in front of the real service and cluster.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct RbdctlTests {
-    private func rbdctl(_ server: TestServer, _ arguments: String...) async throws -> Subprocess {
-        var environment = ProcessInfo.processInfo.environment
-        environment["RBDCTL_SERVER"] = server.url
-        return try await Subprocess.run(Subprocess.built("rbdctl"), arguments, environment: environment)
-    }
-
     @Test func theLifeOfAnImage() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in
@@ -60,25 +54,6 @@ struct RbdctlTests {
         }
     }
 
-    @Test func poolsAndTheCluster() async throws {
-        try await TestServer.withCluster { server in
-            let name = TestCluster.uniqueName()
-            let created = try await rbdctl(server, "pool", "create", name, "--pg-num", "8", "--size", "1")
-            #expect(created.status == 0, "\(created.standardError)")
-            let names = try await rbdctl(server, "pool", "list", "-o", "name").standardOutput
-            #expect(names.split(separator: "\n").contains { $0 == name })
-            #expect(try await rbdctl(server, "pool", "get", name, "-o", "yaml").standardOutput.contains("pgNum: 8"))
-            let unconfirmed = try await rbdctl(server, "pool", "delete", name)
-            #expect(unconfirmed.status == 64)
-            #expect(unconfirmed.standardError.contains("--confirm"))
-            #expect(try await rbdctl(server, "pool", "delete", name, "--confirm", name).status == 0)
-            #expect(try await rbdctl(server, "pool", "get", name).status == 2)
-            let cluster = try await rbdctl(server, "cluster", "get", "-o", "json")
-            let status = try JSONDecoder().decode(ClusterStatus.self, from: Data(cluster.standardOutput.utf8))
-            #expect(try await TestCluster.run("ceph", ["fsid"]).contains(status.fsid))
-        }
-    }
-
     @Test func errorsGoToStandardErrorWithTheHint() async throws {
         try await TestServer.withCluster { server in
             let missing = try await rbdctl(server, "image", "list", "no-such-pool")
@@ -94,4 +69,11 @@ struct RbdctlTests {
         #expect(nobody.status == 6)
         #expect(nobody.standardError.contains("http://127.0.0.1:1"))
     }
+}
+
+/// Runs `rbdctl` in front of a server.
+func rbdctl(_ server: TestServer, _ arguments: String...) async throws -> Subprocess {
+    var environment = ProcessInfo.processInfo.environment
+    environment["RBDCTL_SERVER"] = server.url
+    return try await Subprocess.run(Subprocess.built("rbdctl"), arguments, environment: environment)
 }

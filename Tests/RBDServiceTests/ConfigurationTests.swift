@@ -100,6 +100,20 @@ struct ConfigurationTests {
     }
 }
 
+/// The README says exactly what the code does.
+struct ReadmeTests {
+    @Test func theTableOfSettingsIsComplete() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("README.md")
+        let readme = try String(contentsOf: file, encoding: .utf8)
+        for setting in Setting.all {
+            let value = setting.defaultValue.map { "`\($0)`" } ?? "unset"
+            let row = "| `--\(setting.name)` | `\(setting.environmentName)` | \(value) | \(setting.help) |"
+            #expect(readme.contains(row), "\(row)")
+        }
+    }
+}
+
 struct CursorTests {
     @Test(arguments: [("vol-1", ""), ("vol-1", "10198409e360"), ("ü/@\n", "a"), ("?>~", "ÿ")])
     func goThereAndBack(name: String, id: String) throws {

@@ -51,8 +51,21 @@ public enum TestCluster {
         } catch {
             result = .failure(error)
         }
-        try await cluster.deletePool(named: name)
+        try await delete(name, from: cluster)
         return try result.get()
+    }
+
+    /// Deletes a pool, also where a test forbids that for a moment to all.
+    private static func delete(_ pool: String, from cluster: Cluster) async throws {
+        var attemptsLeft = 50
+        while true {
+            do {
+                return try await cluster.deletePool(named: pool)
+            } catch let error as CephError where error.code == .poolDeletionDisabled && attemptsLeft > 0 {
+                attemptsLeft -= 1
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
     }
 
     /// Runs one of Ceph's own tools against the cluster.

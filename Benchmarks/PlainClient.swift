@@ -1,0 +1,80 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+
+/// The least that can be called an HTTP client: one blocking connection, one request after another. What it costs is
+/// counted against the service, so it should cost next to nothing.
+final class PlainClient {
+    private let descriptor: CInt
+    private let host: String
+    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+
+    /// - Parameter server: `http://127.0.0.1:PORT`; a benchmark's load stays on this machine.
+    init(server: String) throws {
+        let prefix = "http://127.0.0.1:"
+        guard server.hasPrefix(prefix), let port = UInt16(server.dropFirst(prefix.count)) else {
+            throw ValidationError("--server must be \(prefix)PORT")
+        }
+        host = String(server.dropFirst("http://".count))
+        descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        var yes: CInt = 1
+        setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<CInt>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else { throw ValidationError("\(server): \(String(cString: strerror(errno)))") }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Sends a request and reads the whole answer.
+    /// - Returns: the status.
+    func send(_ method: String, _ path: String, json: String = "") throws -> Int {
+        let request = """
+            \(method) \(path) HTTP/1.1\r
+            Host: \(host)\r
+            Content-Type: application/json\r
+            Content-Length: \(json.utf8.count)\r
+            \r
+            \(json)
+            """
+        var bytes = Array(request.utf8)
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
+            guard count > 0 else { throw ValidationError("the service closed the connection") }
+            sent += count
+        }
+        var answer: [UInt8] = []
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { throw ValidationError("the service closed the connection") }
+            answer += buffer[..<count]
+            if let status = try Self.status(ofComplete: answer) { return status }
+        }
+    }
+
+    /// - Returns: nil while there is more to come.
+    private static func status(ofComplete answer: [UInt8]) throws -> Int? {
+        let text = String(decoding: answer, as: UTF8.self)
+        guard let end = text.firstRange(of: "\r\n\r\n") else { return nil }
+        let head = text[..<end.lowerBound].split(separator: "\r\n")
+        guard let status = head.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+            throw ValidationError("not an HTTP answer: \(text.prefix(60))")
+        }
+        let length =
+            head.first { $0.lowercased().hasPrefix("content-length:") }
+            .flatMap { Int($0.split(separator: ":")[1].filter(\.isNumber)) } ?? 0
+        return text[end.upperBound...].utf8.count >= length ? status : nil
+    }
+}

@@ -1,0 +1,40 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRados
+internal import Dispatch
+
+/// Owns a `rados_t`. librados documents the handle as thread-safe once it is configured, and before that only the
+/// thread that configures it knows it.
+final class RadosHandle: @unchecked Sendable {
+    let pointer: rados_t
+
+    init(_ pointer: rados_t) {
+        self.pointer = pointer
+    }
+
+    deinit {
+        // Closing waits for librados' threads, and whoever let go last must not: it may be a cooperative thread.
+        let address = UInt(bitPattern: pointer)
+        Self.closing.enter()
+        let isStarted = NativeThread.start(named: "ceph-shutdown") {
+            rados_shutdown(rados_t(bitPattern: address))
+            Self.closing.leave()
+        }
+        if !isStarted { Self.closing.leave() }
+    }
+
+    /// Connections that are being closed.
+    private static let closing = DispatchGroup()
+
+    static func finishClosing(within duration: Duration) async -> Bool {
+        await withCheckedContinuation { continuation in
+            let isStarted = NativeThread.start(named: "ceph-closing") {
+                let (seconds, attoseconds) = duration.components
+                let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
+                continuation.resume(returning: closing.wait(timeout: .now() + .nanoseconds(nanoseconds)) == .success)
+            }
+            if !isStarted { continuation.resume(returning: false) }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import RBDAPI
+import TestSupport
+import Testing
+
+/// Pools by the façade, over HTTP and by `rbdctl`. One at a time: one of them forbids the deletion of all pools for a
+/// moment, which `TestCluster.withPool` waits out.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)), .serialized)
+struct PoolTests {
+    @Test func poolsComeAndGo() async throws {
+        let cluster = try await TestCluster.connect()
+        let name = TestCluster.uniqueName()
+        let options = PoolOptions(pgNum: 16, size: 1, autoscale: .warn)
+        let pool = try await cluster.createPool(named: name, options: options)
+        #expect(pool.name == name)
+        #expect(pool.pgNum == 16)
+        #expect(pool.size == 1)
+        #expect(pool.autoscale == .warn)
+        #expect(pool.applications == ["rbd"])
+        #expect(!pool.isErasureCoded)
+        #expect(try await cluster.pools().contains { $0.id == pool.id })
+        var error = await #expect(throws: CephError.self) { try await cluster.createPool(named: name) }
+        #expect(error?.code == .poolExists)
+        // Making it ready again does no harm.
+        try await cluster.initializePool(named: name)
+
+        try await TestCluster.run("ceph", ["osd", "pool", "set-quota", name, "max_bytes", "4194304"])
+        let quota = try await cluster.poolInfo(named: name)
+        #expect(quota.quotaBytes == 4_194_304)
+        if let usage = quota.usage { #expect(usage.availableBytes <= 4_194_304) }
+
+        try await TestCluster.run("ceph", ["osd", "pool", "set", name, "nodelete", "true"])
+        error = await #expect(throws: CephError.self) { try await cluster.deletePool(named: name) }
+        #expect(error?.code == .poolDeletionDisabled)
+        #expect(error?.detail?.contains("nodelete") == true)
+        try await TestCluster.run("ceph", ["osd", "pool", "set", name, "nodelete", "false"])
+
+        try await cluster.deletePool(named: name)
+        error = await #expect(throws: CephError.self) { try await cluster.deletePool(named: name) }
+        #expect(error?.code == .poolNotFound)
+        error = await #expect(throws: CephError.self) { try await cluster.poolInfo(named: name) }
+        #expect(error?.code == .poolNotFound)
+        error = await #expect(throws: CephError.self) { try await cluster.pool(name).images() }
+        #expect(error?.code == .poolNotFound)
+    }
+
+    @Test func theLifeOfAPool() async throws {
+        try await TestServer.withCluster { server in
+            let name = TestCluster.uniqueName()
+            let created = try await server.post(
+                "/v1/pools",
+                #"{"name":"\#(name)","pgNum":8,"size":1,"autoscale":"off"}"#
+            )
+            #expect(created.status == 201, "\(created.text)")
+            #expect(created.headers["location"] == "/v1/pools/\(name)")
+            let pool: RBDAPI.Pool = try created.decoded()
+            #expect(pool.pgNum == 8)
+            #expect(pool.applications == ["rbd"])
+            #expect(try await server.post("/v1/pools", #"{"name":"\#(name)"}"#).problem.code == "pool-exists")
+            #expect(try await server.get("/v1/pools/\(name)").decoded(as: RBDAPI.Pool.self).id == pool.id)
+            let page = try await server.get("/v1/pools?prefix=\(name)&limit=1").decoded(as: Page<RBDAPI.Pool>.self)
+            #expect(page.items.map(\.name) == [name])
+            #expect(page.nextCursor == nil)
+
+            #expect(try await server.delete("/v1/pools/\(name)").problem.code == "confirmation-required")
+            #expect(try await server.get("/v1/pools/\(name)").status == 200)
+            #expect(try await server.delete("/v1/pools/\(name)?confirm=\(name)").status == 204)
+            #expect(try await server.delete("/v1/pools/\(name)?confirm=\(name)").problem.code == "pool-not-found")
+            #expect(try await server.get("/v1/pools/\(name)").problem.code == "pool-not-found")
+            #expect(try await server.get("/v1/pools/\(name)/images").problem.code == "pool-not-found")
+        }
+    }
+
+    /// What the monitors refuse, and the command that mends each.
+    @Test(
+        arguments: [
+            (["osd", "pool", "set", "POOL", "nodelete"], "ceph osd pool set POOL nodelete false"),
+            (
+                ["tell", "mon.*", "config", "set", "mon_allow_pool_delete"],
+                "ceph config set mon mon_allow_pool_delete true"
+            ),
+        ]
+    )
+    func cephsOwnRefusalToDeleteAPool(command: [String], mend: String) async throws {
+        try await TestServer.withCluster { server in
+            try await TestCluster.withPool { pool, _ in
+                let command = command.map { $0 == "POOL" ? pool : $0 }
+                let isFlag = command.last == "nodelete"
+                try await TestCluster.run("ceph", command + [isFlag ? "true" : "false"])
+                let refused = try await server.delete("/v1/pools/\(pool)?confirm=\(pool)")
+                try await TestCluster.run("ceph", command + [isFlag ? "false" : "true"])
+                #expect(refused.status == 403)
+                let problem = try refused.problem
+                #expect(problem.code == "pool-deletion-disabled")
+                #expect(problem.hint?.hasPrefix(mend.replacingOccurrences(of: "POOL", with: pool)) == true)
+                #expect(problem.errno == 1)
+                #expect(try await server.get("/v1/pools/\(pool)").status == 200)
+            }
+        }
+    }
+
+    @Test func poolsAndTheCluster() async throws {
+        try await TestServer.withCluster { server in
+            let name = TestCluster.uniqueName()
+            let created = try await rbdctl(server, "pool", "create", name, "--pg-num", "8", "--size", "1")
+            #expect(created.status == 0, "\(created.standardError)")
+            let names = try await rbdctl(server, "pool", "list", "-o", "name").standardOutput
+            #expect(names.split(separator: "\n").contains { $0 == name })
+            #expect(try await rbdctl(server, "pool", "get", name, "-o", "yaml").standardOutput.contains("pgNum: 8"))
+            let unconfirmed = try await rbdctl(server, "pool", "delete", name)
+            #expect(unconfirmed.status == 64)
+            #expect(unconfirmed.standardError.contains("--confirm"))
+            #expect(try await rbdctl(server, "pool", "delete", name, "--confirm", name).status == 0)
+            #expect(try await rbdctl(server, "pool", "get", name).status == 2)
+            let cluster = try await rbdctl(server, "cluster", "get", "-o", "json")
+            let status = try JSONDecoder().decode(ClusterStatus.self, from: Data(cluster.standardOutput.utf8))
+            #expect(try await TestCluster.run("ceph", ["fsid"]).contains(status.fsid))
+        }
+    }
+}
