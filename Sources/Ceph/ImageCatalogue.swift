@@ -264,23 +264,17 @@ extension ImageCatalogue {
     /// refused to make them for years.
     /// - Returns: nil where there is none.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_stat, rbd_open_read_only, rbd_stat, rbd_snap_list, rbd_close
+    /// - C function: rados_stat, rbd_stat
     private func format1Image(named name: String) throws(CephError) -> ImageInfo? {
         let resource = resource(name)
         // Asking first spares librbd's open, which costs ten times as much for an image that is not there.
         let found = rados_stat(context.pointer, "\(name).rbd", nil, nil)
         if found == -ENOENT { return nil }
         try check(found, .readImage, on: resource)
-        var opened: rbd_image_t?
-        try check(rbd_open_read_only(context.pointer, name, &opened, nil), .readImage, on: resource)
-        guard let image = opened else { throw CephError(.other, .readImage, on: resource) }
-        defer { rbd_close(image) }
+        let image = try OpenImage(named: name, in: context)
         var stat = rbd_image_info_t()
-        try check(rbd_stat(image, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
-        // Given no room, it answers -ERANGE and the room that it needs, which is one more than there are snapshots.
-        var snapshots: CInt = 0
-        let listed = rbd_snap_list(image, nil, &snapshots)
-        if listed != -ERANGE { try check(listed, .readImage, on: resource) }
+        try check(rbd_stat(image.pointer, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
+        let snapshotCount = try image.snapshotCount()
         return ImageInfo(
             name: name,
             id: "",
@@ -289,7 +283,7 @@ extension ImageCatalogue {
             stripeUnitBytes: stat.obj_size,
             stripeCount: 1,
             features: [],
-            snapshotCount: Int(max(0, snapshots - 1))
+            snapshotCount: snapshotCount
         )
     }
 }

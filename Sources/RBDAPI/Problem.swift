@@ -26,6 +26,8 @@ public struct Problem: Codable, Hashable, Sendable, Error {
     public var hint: String?
     /// Where PUT found an image that differs from the one asked for: each field with both values.
     public var differences: [Difference]?
+    /// Who and what holds on to an image that was to be deleted.
+    public var blockers: [Blocker]?
 
     public init(
         _ code: ProblemCode,
@@ -33,7 +35,8 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         field: String? = nil,
         errno: Int32? = nil,
         hint: String? = nil,
-        differences: [Difference]? = nil
+        differences: [Difference]? = nil,
+        blockers: [Blocker]? = nil
     ) {
         self.type = "/problems/\(code.rawValue)"
         self.title = code.title
@@ -45,6 +48,7 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         self.retryable = code.isRetryable
         self.hint = hint
         self.differences = differences
+        self.blockers = blockers
     }
 
     /// A field in which an existing image is not the one asked for. Values are written as texts: sizes in bytes,
@@ -58,6 +62,45 @@ public struct Problem: Codable, Hashable, Sendable, Error {
             self.field = field
             self.requested = requested
             self.actual = actual
+        }
+    }
+
+    /// One thing that stands in the way of a deletion.
+    public struct Blocker: Codable, Hashable, Sendable {
+        public enum Kind: String, Codable, CaseIterable, Sendable {
+            /// A client that has the image open.
+            case watcher
+            /// An advisory lock, which outlives its holder.
+            case lock
+            case snapshot
+            /// A group that the image belongs to.
+            case group
+            /// A live migration that is not committed yet.
+            case migration
+        }
+
+        public var kind: Kind
+        /// The snapshot's or the group's name, or the lock's cookie.
+        public var name: String?
+        /// Who: Ceph's name of the connection, such as `client.4123`.
+        public var client: String?
+        /// From where: IP address, port and nonce, as Ceph writes them.
+        public var address: String?
+        /// Since when, where that is known.
+        public var since: String?
+
+        public init(
+            _ kind: Kind,
+            name: String? = nil,
+            client: String? = nil,
+            address: String? = nil,
+            since: String? = nil
+        ) {
+            self.kind = kind
+            self.name = name
+            self.client = client
+            self.address = address
+            self.since = since
         }
     }
 }

@@ -33,6 +33,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case imageInUse = "image-in-use"
     case imageHasSnapshots = "image-has-snapshots"
     case imageInGroup = "image-in-group"
+    case imageMigrating = "image-migrating"
     case imageReadOnly = "image-read-only"
     case poolDeletionDisabled = "pool-deletion-disabled"
     case poolFull = "pool-full"
@@ -54,7 +55,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound: 404
         case .methodNotAllowed: 405
         case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-            .imageReadOnly:
+            .imageMigrating, .imageReadOnly:
             409
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
@@ -97,6 +98,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .imageInUse: "The image is in use"
         case .imageHasSnapshots: "The image has snapshots"
         case .imageInGroup: "The image belongs to a group"
+        case .imageMigrating: "The image is being migrated"
         case .imageReadOnly: "The image can't be changed"
         case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
         case .poolFull: "The pool is full"

@@ -48,7 +48,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             switch code {
             case .poolNotFound, .namespaceNotFound, .imageNotFound: .notFound
             case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-                .imageReadOnly:
+                .imageMigrating, .imageReadOnly:
                 .conflict
             case .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
                 .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,

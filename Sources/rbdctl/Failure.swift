@@ -24,7 +24,7 @@ struct Failure: Error, Hashable, Sendable {
     init(_ problem: Problem) {
         status = ExitStatus(problem)
         detail = problem.detail
-        notes = (problem.differences ?? []).map(Self.line)
+        notes = (problem.differences ?? []).map(Self.line) + (problem.blockers ?? []).map(Self.line)
         hint = problem.hint
         code = ProblemCode(rawValue: problem.code)
         // What is the service's fault is looked up in its log.
@@ -39,6 +39,13 @@ struct Failure: Error, Hashable, Sendable {
         lines += notes.map { "  \($0)" }
         if let hint { lines.append("hint: \(hint)") }
         return lines.map { Escaping.terminal($0) + "\n" }.joined()
+    }
+
+    private static func line(_ blocker: Problem.Blocker) -> String {
+        let parts = [
+            blocker.name, blocker.client, blocker.address.map { "at \($0)" }, blocker.since.map { "since \($0)" },
+        ]
+        return ([blocker.kind.rawValue] + parts.compactMap { $0 }).joined(separator: " ")
     }
 
     private static func line(_ difference: Problem.Difference) -> String {

@@ -152,22 +152,12 @@ struct FacadeTests {
             #expect(error?.code == .imageInGroup)
             try await TestCluster.run("rbd", ["group", "rm", "\(name)/g"])
 
-            // A watcher: rbd holds the image open until its standard input ends, which here is at once; bench runs on.
-            let client = try RunningProcess(
-                "/usr/bin/rbd",
-                ["--conf", TestCluster.configFile, "bench", "--io-type", "write", "--io-total", "1G", "\(name)/vol-1"]
-            )
-            var watchers = 0
-            while watchers == 0 {
-                watchers =
-                    try await TestCluster.run("rbd", ["status", "\(name)/vol-1"])
-                    .components(separatedBy: "watcher=").count - 1
-            }
+            let client = try await TestCluster.openClient(of: "\(name)/vol-1")
             error = await #expect(throws: CephError.self) { try await pool.removeImage(named: "vol-1") }
             #expect(error?.code == .imageBusy)
-            client.signal(SIGINT)
+            try client.endInput()
             _ = await client.finish()
-            // The watch of a client that was interrupted goes with its connection.
+            // The watch of a client that has ended goes a moment after it.
             while true {
                 do {
                     try await pool.removeImage(named: "vol-1")

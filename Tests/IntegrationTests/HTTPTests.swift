@@ -218,16 +218,4 @@ struct HTTPTests {
             #expect(statuses.sorted() == [204] + Array(repeating: 404, count: 7))
         }
     }
-
-    @Test func refusalsOfDelete() async throws {
-        try await withPool { server, images, pool in
-            #expect(try await server.put("\(images)/vol-1", #"{"size":"1GiB"}"#).status == 201)
-            try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(pool)/vol-1@s"])
-            let snapshots = try await server.delete("\(images)/vol-1")
-            #expect(snapshots.status == 409)
-            #expect(try snapshots.problem.code == "image-has-snapshots")
-            #expect(try snapshots.problem.hint?.contains("rbd snap ls \(pool)/vol-1") == true)
-            #expect(try await server.get("\(images)/vol-1").decoded(as: Image.self).snapshotCount == 1)
-        }
-    }
 }

@@ -33,16 +33,25 @@ public struct Subprocess: Sendable {
 /// A program that runs while the test goes on.
 public final class RunningProcess: Sendable {
     private let end: Task<Int32, Never>
+    private let input: FileHandle?
     private let output: OutputFile
     private let error: OutputFile
     public let processIdentifier: Int32
 
-    public init(_ path: String, _ arguments: [String], environment: [String: String]? = nil) throws {
+    /// - Parameter holdsInput: the program's standard input stays open until ``endInput()``; else it is at its end.
+    public init(
+        _ path: String,
+        _ arguments: [String],
+        environment: [String: String]? = nil,
+        holdsInput: Bool = false
+    ) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         if let environment { process.environment = environment }
-        process.standardInput = FileHandle.nullDevice
+        let pipe = holdsInput ? Pipe() : nil
+        input = pipe?.fileHandleForWriting
+        process.standardInput = pipe ?? FileHandle.nullDevice
         output = try OutputFile()
         error = try OutputFile()
         process.standardOutput = try output.handleForWriting()
@@ -56,6 +65,11 @@ public final class RunningProcess: Sendable {
         end = Task { await ends.first { _ in true } ?? -1 }
         try process.run()
         processIdentifier = process.processIdentifier
+    }
+
+    /// Ends the standard input that was held.
+    public func endInput() throws {
+        try input?.close()
     }
 
     public func signal(_ signal: Int32) {

@@ -79,6 +79,15 @@ public enum TestCluster {
         return result.standardOutput
     }
 
+    /// Starts a client that has an image open, and waits until the cluster knows. It ends with its input.
+    public static func openClient(of spec: String) async throws -> RunningProcess {
+        let client = try RunningProcess("/usr/bin/rbd", ["--conf", configFile, "watch", spec], holdsInput: true)
+        while try await !run("rbd", ["status", spec]).contains("watcher=") {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return client
+    }
+
     public struct Failure: Error, CustomStringConvertible {
         public var description: String
     }

@@ -76,10 +76,17 @@ struct ImageService: Sendable {
         }
     }
 
-    /// Removes an image with its data.
+    /// Removes an image with its data, unless somebody or something holds on to it.
     func delete(_ name: String, in place: Place) async throws {
         try await alone(name, in: place, .removeImage) {
-            try await pool(place).removeImage(named: name)
+            let pool = try pool(place)
+            do {
+                let use = try await pool.use(ofImage: name)
+                if let problem = Problem(use, of: place.spec(name)) { throw problem }
+            } catch let error as CephError where error.code == .imageNotFound {
+                // An interrupted create or delete leaves a name that can't be opened. Removing it clears it away.
+            }
+            try await pool.removeImage(named: name)
         }
     }
 

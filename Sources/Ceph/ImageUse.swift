@@ -1,0 +1,67 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+public import FoundationEssentials
+
+/// Who and what holds on to an image, so that it must not be removed.
+public struct ImageUse: Hashable, Sendable {
+    /// A client that has the image open.
+    public struct Watcher: Hashable, Sendable {
+        /// Ceph's name of the connection, such as `client.4123`.
+        public var client: String
+        /// IP address, port and nonce, as Ceph writes them.
+        public var address: String
+        public var cookie: UInt64
+    }
+
+    /// An advisory lock, which its holder set with `rbd lock add` or `rbd_lock_exclusive`. It outlives its holder.
+    public struct Lock: Hashable, Sendable {
+        public var client: String
+        public var address: String
+        public var cookie: String
+    }
+
+    public struct Snapshot: Hashable, Sendable {
+        public var name: String
+        public var createdAt: Date?
+    }
+
+    public struct Group: Hashable, Sendable {
+        public var name: String
+        public var pool: String
+    }
+
+    public var watchers: [Watcher] = []
+    public var locks: [Lock] = []
+    public var snapshots: [Snapshot] = []
+    public var group: Group?
+    public var isMigrating = false
+
+    /// Whether nothing holds on to it.
+    public var isFree: Bool {
+        watchers.isEmpty && locks.isEmpty && snapshots.isEmpty && group == nil && !isMigrating
+    }
+}
+
+extension Pool {
+    /// Looks who and what uses an image. librbd itself would hang on some of it, and move the image into the trash from
+    /// under others.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_open_read_only, rbd_watchers_list, rbd_list_lockers, rbd_snap_list, rbd_get_group,
+    ///   rbd_get_features
+    public func use(ofImage name: String) async throws -> ImageUse {
+        try await withContext(.readImage, on: resource(name)) { context throws(CephError) in
+            let poolName = context.pool
+            let rados = context.rados
+            let image = try OpenImage(named: name, in: context)
+            var use = ImageUse()
+            use.watchers = try image.watchers()
+            use.locks = try image.locks()
+            use.snapshots = try image.snapshots()
+            use.group = try image.group(rados: rados, ownPool: poolName)
+            use.isMigrating = try image.features().contains(.migrating)
+            return use
+        }
+    }
+}

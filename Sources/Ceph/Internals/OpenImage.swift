@@ -1,0 +1,151 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import FoundationEssentials
+internal import Glibc
+
+/// Owns a `rbd_image_t` that was opened to read, for the length of one blocking call. Opened so, we are no watcher, and
+/// stand in nobody's way.
+struct OpenImage: ~Copyable {
+    let pointer: rbd_image_t
+    private let resource: CephError.Resource
+
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_open_read_only
+    init(named name: String, in context: borrowing IOContext) throws(CephError) {
+        let resource = CephError.Resource.image(name, namespace: context.namespace, pool: context.pool)
+        var opened: rbd_image_t?
+        let result = rbd_open_read_only(context.pointer, name, &opened, nil)
+        if result == -ENOENT { try context.requireNamespace() }
+        try check(result, .readImage, on: resource)
+        guard let opened else { throw CephError(.other, .readImage, on: resource) }
+        pointer = opened
+        self.resource = resource
+    }
+
+    deinit {
+        rbd_close(pointer)
+    }
+
+    /// - C function: rbd_get_features
+    func features() throws(CephError) -> ImageFeatures {
+        var bits: UInt64 = 0
+        try check(rbd_get_features(pointer, &bits), .readImage, on: resource)
+        return ImageFeatures(rawValue: bits)
+    }
+
+    /// - C function: rbd_watchers_list, rbd_watchers_list_cleanup
+    func watchers() throws(CephError) -> [ImageUse.Watcher] {
+        var capacity = 16
+        while true {
+            let list = UnsafeMutablePointer<rbd_image_watcher_t>.allocate(capacity: capacity)
+            defer { list.deallocate() }
+            var count = capacity
+            let result = rbd_watchers_list(pointer, list, &count)
+            if result == -ERANGE {
+                capacity = max(count, capacity) + 16
+                continue
+            }
+            try check(result, .readImage, on: resource)
+            defer { rbd_watchers_list_cleanup(list, count) }
+            return (0..<count).map { index in
+                ImageUse.Watcher(
+                    client: "client.\(list[index].id)",
+                    address: String(cString: list[index].addr),
+                    cookie: list[index].cookie
+                )
+            }
+        }
+    }
+
+    /// The advisory locks, without those of librbd's own exclusive-lock feature: their cookies begin with "auto", they go
+    /// with the watcher that holds them, and rbd_remove breaks those that a dead client left.
+    /// - C function: rbd_list_lockers
+    func locks() throws(CephError) -> [ImageUse.Lock] {
+        var size = 1024
+        while true {
+            var exclusive: CInt = 0
+            var tag = [CChar](repeating: 0, count: size)
+            var clients = tag
+            var cookies = tag
+            var addresses = tag
+            var (tagSize, clientsSize, cookiesSize, addressesSize) = (size, size, size, size)
+            let result = rbd_list_lockers(
+                pointer,
+                &exclusive,
+                &tag,
+                &tagSize,
+                &clients,
+                &clientsSize,
+                &cookies,
+                &cookiesSize,
+                &addresses,
+                &addressesSize
+            )
+            if result == -Int(ERANGE), size < 1 << 24 {
+                size = max(size * 2, tagSize, clientsSize, cookiesSize, addressesSize)
+                continue
+            }
+            try check(CInt(result), .readImage, on: resource)
+            let texts = [clients, cookies, addresses].map { Self.texts(in: $0, count: Int(result)) }
+            return (0..<Int(result)).map { index in
+                ImageUse.Lock(client: texts[0][index], address: texts[2][index], cookie: texts[1][index])
+            }.filter { !$0.cookie.hasPrefix("auto ") }
+        }
+    }
+
+    /// Texts one after another, each with its terminating zero.
+    private static func texts(in buffer: [CChar], count: Int) -> [String] {
+        let parts = buffer.map { UInt8(bitPattern: $0) }.split(separator: 0, omittingEmptySubsequences: false)
+        return (0..<count).map { String(decoding: parts[$0], as: UTF8.self) }
+    }
+
+    /// - C function: rbd_snap_list, rbd_snap_list_end, rbd_snap_get_timestamp
+    func snapshots() throws(CephError) -> [ImageUse.Snapshot] {
+        var capacity: CInt = 16
+        while true {
+            let list = UnsafeMutablePointer<rbd_snap_info_t>.allocate(capacity: Int(capacity))
+            defer { list.deallocate() }
+            var count = capacity
+            let result = rbd_snap_list(pointer, list, &count)
+            if result == -ERANGE {
+                capacity = max(count, capacity) + 16
+                continue
+            }
+            try check(result, .readImage, on: resource)
+            // Without snapshots it leaves the list as it was: there is nothing to free.
+            defer { if result > 0 { rbd_snap_list_end(list) } }
+            return (0..<Int(result)).map { index in
+                var time = timespec()
+                let isKnown = rbd_snap_get_timestamp(pointer, list[index].id, &time) >= 0 && time.tv_sec > 0
+                return ImageUse.Snapshot(
+                    name: String(cString: list[index].name),
+                    createdAt: isKnown ? Date(timeIntervalSince1970: Double(time.tv_sec)) : nil
+                )
+            }
+        }
+    }
+
+    /// How many snapshots there are.
+    /// - C function: rbd_snap_list
+    func snapshotCount() throws(CephError) -> Int {
+        // Given no room, it answers -ERANGE and the room that it needs, which is one more than there are snapshots.
+        var count: CInt = 0
+        let result = rbd_snap_list(pointer, nil, &count)
+        if result != -ERANGE { try check(result, .readImage, on: resource) }
+        return Int(max(0, count - 1))
+    }
+
+    /// - C function: rbd_get_group, rbd_group_info_cleanup
+    func group(rados: RadosHandle, ownPool: String) throws(CephError) -> ImageUse.Group? {
+        var info = rbd_group_info_t()
+        let size = MemoryLayout<rbd_group_info_t>.size
+        try check(rbd_get_group(pointer, &info, size), .readImage, on: resource)
+        defer { rbd_group_info_cleanup(&info, size) }
+        guard info.pool >= 0, let name = info.name, name.pointee != 0 else { return nil }
+        // A pool that we can't name is no reason to deny the membership.
+        return ImageUse.Group(name: String(cString: name), pool: (try? rados.poolName(id: info.pool)) ?? ownPool)
+    }
+}

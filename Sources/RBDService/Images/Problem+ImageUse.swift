@@ -1,0 +1,53 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import FoundationEssentials
+import RBDAPI
+
+extension Problem {
+    /// Why an image must not be deleted, with all that stands in the way; nil where nothing does. The code is that of what
+    /// has to go first: clients, then locks, snapshots, the group, the migration.
+    init?(_ use: ImageUse, of spec: ImageSpec) {
+        let blockers =
+            use.watchers.map { Blocker(.watcher, client: $0.client, address: $0.address) }
+            + use.locks.map { Blocker(.lock, name: $0.cookie, client: $0.client, address: $0.address) }
+            + use.snapshots.map { Blocker(.snapshot, name: $0.name, since: $0.createdAt?.formatted(.iso8601)) }
+            + (use.group.map { [Blocker(.group, name: "\($0.pool)/\($0.name)")] } ?? [])
+            + (use.isMigrating ? [Blocker(.migration)] : [])
+        guard let first = blockers.first else { return nil }
+        let (code, reason, hint): (ProblemCode, String, String) =
+            switch first.kind {
+            case .watcher:
+                (
+                    .imageInUse, "is open at \(Self.count(use.watchers, "client"))",
+                    "unmap it or end its clients; rbd status \(spec) shows them"
+                )
+            case .lock:
+                (
+                    .imageInUse, "has \(Self.count(use.locks, "lock"))",
+                    "rbd lock rm \(spec) '\(first.name ?? "")' \(first.client ?? "")"
+                )
+            case .snapshot:
+                (
+                    .imageHasSnapshots, "has \(Self.count(use.snapshots, "snapshot"))",
+                    "rbd snap purge \(spec) removes them all, except protected ones and those with clones"
+                )
+            case .group:
+                (
+                    .imageInGroup, "belongs to the group \(first.name ?? "")",
+                    "rbd group image rm \(first.name ?? "") \(spec)"
+                )
+            case .migration:
+                (
+                    .imageMigrating, "is being migrated",
+                    "rbd migration commit or rbd migration abort ends the migration"
+                )
+            }
+        self.init(code, detail: "image \"\(spec)\" \(reason)", hint: hint, blockers: blockers)
+    }
+
+    private static func count(_ items: [some Any], _ noun: String) -> String {
+        "\(items.count) \(noun)\(items.count == 1 ? "" : "s")"
+    }
+}

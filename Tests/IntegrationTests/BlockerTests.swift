@@ -1,0 +1,119 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import RBDAPI
+import TestSupport
+import Testing
+
+/// DELETE asks before it breaks anything: each refusal names who and what is in the way, and nothing is lost.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
+struct BlockerTests {
+    /// Runs the body with an image, which must still be there afterwards, and then be deletable.
+    private func withImage(
+        _ body: @escaping @Sendable (_ server: TestServer, _ path: String, _ spec: String) async throws -> Void
+    ) async throws {
+        try await TestServer.withCluster { server in
+            try await TestCluster.withPool { pool, _ in
+                let path = "/v1/pools/\(pool)/images/vol-1"
+                #expect(try await server.put(path, #"{"size":"16MiB"}"#).status == 201)
+                try await body(server, path, "\(pool)/vol-1")
+                #expect(try await server.get(path).status == 200)
+                var answer = try await server.delete(path)
+                // The watch of a client that has ended goes a moment after it.
+                while answer.status == 409, try answer.problem.blockers?.allSatisfy({ $0.kind == .watcher }) ?? false {
+                    try await Task.sleep(for: .milliseconds(200))
+                    answer = try await server.delete(path)
+                }
+                #expect(answer.status == 204, "\(answer.text)")
+            }
+        }
+    }
+
+    @Test func clientsThatHaveItOpen() async throws {
+        try await withImage { server, path, spec in
+            let client = try await TestCluster.openClient(of: spec)
+            let problem = try await server.delete(path).problem
+            #expect(problem.status == 409)
+            #expect(problem.code == "image-in-use")
+            #expect(problem.retryable)
+            let blocker = try #require(problem.blockers?.first)
+            #expect(blocker.kind == .watcher)
+            #expect(try await TestCluster.run("rbd", ["status", spec]).contains("watcher=\(blocker.address ?? "?") "))
+            #expect(blocker.client?.hasPrefix("client.") == true)
+            try client.endInput()
+            _ = await client.finish()
+        }
+    }
+
+    /// With such a lock rbd_remove does not fail: it hangs.
+    @Test func locks() async throws {
+        try await withImage { server, path, spec in
+            try await TestCluster.run("rbd", ["lock", "add", spec, "backup job"])
+            let problem = try await server.delete(path).problem
+            #expect(problem.code == "image-in-use")
+            let blocker = try #require(problem.blockers?.first)
+            #expect(blocker.kind == .lock)
+            #expect(blocker.name == "backup job")
+            #expect(blocker.address?.hasPrefix("127.0.0.1:") == true)
+            #expect(problem.hint == "rbd lock rm \(spec) 'backup job' \(blocker.client ?? "?")")
+            try await TestCluster.run("rbd", ["lock", "rm", spec, "backup job", blocker.client ?? ""])
+        }
+    }
+
+    @Test func snapshotsAndGroupsTogether() async throws {
+        try await withImage { server, path, spec in
+            let group = spec.replacingOccurrences(of: "vol-1", with: "database")
+            for name in ["hourly", "daily"] {
+                try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(spec)@\(name)"])
+            }
+            try await TestCluster.run("rbd", ["group", "create", group])
+            try await TestCluster.run("rbd", ["group", "image", "add", group, spec])
+            var problem = try await server.delete(path).problem
+            #expect(problem.code == "image-has-snapshots")
+            #expect(problem.detail.contains("has 2 snapshots"))
+            #expect(problem.blockers?.map(\.name) == ["hourly", "daily", group])
+            #expect(problem.blockers?.first?.since?.hasSuffix("Z") == true)
+            let told = try await rbdctl(server, "image", "delete", spec)
+            #expect(told.status == 3)
+            #expect(told.standardError.contains("snapshot hourly since 2"))
+            #expect(told.standardError.contains("group \(group)"))
+
+            try await TestCluster.run("rbd", ["snap", "purge", "--no-progress", spec])
+            problem = try await server.delete(path).problem
+            #expect(problem.code == "image-in-group")
+            #expect(problem.hint == "rbd group image rm \(group) \(spec)")
+            try await TestCluster.run("rbd", ["group", "image", "rm", group, spec])
+        }
+    }
+
+    @Test func migrations() async throws {
+        try await withImage { server, path, spec in
+            try await TestCluster.run("rbd", ["migration", "prepare", spec, "\(spec)-new"])
+            let problem = try await server.delete("\(path)-new").problem
+            #expect(problem.code == "image-migrating")
+            #expect(problem.blockers?.map(\.kind) == [.migration])
+            try await TestCluster.run("rbd", ["migration", "abort", "--no-progress", spec])
+        }
+    }
+
+    @Test func whatAnInterruptedCreateLeftIsClearedAway() async throws {
+        try await TestServer.withCluster { server in
+            try await TestCluster.withPool { pool, _ in
+                let images = "/v1/pools/\(pool)/images"
+                // The first thing that a create writes is the name.
+                let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+                try Data([4, 0, 0, 0] + Array("dead".utf8)).write(to: URL(fileURLWithPath: file))
+                defer { try? FileManager.default.removeItem(atPath: file) }
+                try await TestCluster.run("rados", ["--pool", pool, "put", "rbd_id.vol-1", file])
+                #expect(
+                    try await server.post(images, #"{"name":"vol-1","size":"1GiB"}"#).problem.code == "image-exists"
+                )
+                #expect(try await server.get("\(images)/vol-1").status == 404)
+                #expect(try await server.delete("\(images)/vol-1").status == 404)
+                #expect(try await server.post(images, #"{"name":"vol-1","size":"1GiB"}"#).status == 201)
+            }
+        }
+    }
+}
