@@ -44,6 +44,8 @@ struct Bench: ParsableCommand {
             try librbd.create("warm-librbd-\(number)")
             try throughTheAPI("warm-api-\(number)")
         }
+        let live = try (0..<count).map { _ in try milliseconds { _ = try client.send("GET", "/livez") } }
+        print("HTTP alone, GET /livez: median \(decimals(percentile(50, of: live))) ms")
         print("creates one after another, by turns, \(count) each a round; milliseconds")
         print("round    librbd median      p90    API median      p90    ratio of the medians")
         var worst = 0.0

@@ -12,6 +12,10 @@ readonly build_packages=(librados-dev librbd-dev libyaml-dev git ca-certificates
 readonly cluster_packages=(ceph-mon ceph-mgr ceph-osd ceph-common jq)
 readonly test_packages=(python3-venv shellcheck)
 
+# How the binaries are built that are measured and shipped: the Swift runtime inside, functions of the same code folded into
+# one. In a directory of its own: the static runtime and the tests' build would evict each other.
+readonly release_build=(swift build --configuration release --static-swift-stdlib --scratch-path .build-release -Xlinker --icf=safe)
+
 # Messages go to stderr: stdout carries only what another program may want to read.
 say() { printf '%s\n' "$*" >&2; }
 
