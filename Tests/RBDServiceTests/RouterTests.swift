@@ -156,6 +156,19 @@ struct RouterTests {
         }
     }
 
+    @Test(arguments: ["0", "-1", "1.5", "3601", "soon", "", "99999999999999999999", "5, 6"])
+    func badTimeLimits(text: String) async throws {
+        let name = try #require(HTTPField.Name("Request-Timeout"))
+        try await withClient { client in
+            try await client.execute(uri: "/v1/pools", method: .get, headers: [name: text]) { response in
+                let problem = try problem(response)
+                #expect(problem.code == "invalid-parameter")
+                #expect(problem.field == "Request-Timeout")
+            }
+            try await client.execute(uri: "/livez", method: .get, headers: [name: text]) { #expect($0.status == .ok) }
+        }
+    }
+
     @Test(arguments: [
         "/v1/pools/rbd", "/v1/pools/rbd?confirm=", "/v1/pools/rbd?confirm=RBD", "/v1/pools/rbd?confirm=rbd2",
     ])

@@ -2,21 +2,49 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import HTTPTypes
 import Hummingbird
+import RBDAPI
 
-/// Gives every request the time by which it is answered: calls to Ceph let go of it then.
+/// Gives every request the time by which it is answered: calls to Ceph let go of it then. A caller may ask for less time
+/// than the service's own, not for more.
 struct DeadlineMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
     let timeout: Duration
+
+    /// What a caller may ask for, in seconds.
+    static let range = 1...3600
 
     func handle(
         _ request: Request,
         context: Context,
         next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        try await Deadline.$current.withValue(.now + timeout) {
+        let timeout = min(timeout, try Self.requested(request) ?? timeout)
+        return try await Deadline.$current.withValue(.now + timeout) {
             try await next(request, context)
         }
     }
+
+    /// - Throws: `Problem` with `invalid-parameter`.
+    private static func requested(_ request: Request) throws(Problem) -> Duration? {
+        // The probes and the contract wait for nothing.
+        guard request.uri.path.hasPrefix("/v1/"), let text = request.headers[.requestTimeout] else { return nil }
+        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let seconds = Int(text),
+            range.contains(seconds)
+        else {
+            throw Problem(
+                .invalidParameter,
+                detail:
+                    "Request-Timeout: it must be a whole number of seconds from \(range.lowerBound) to \(range.upperBound)",
+                field: "Request-Timeout"
+            )
+        }
+        return .seconds(seconds)
+    }
+}
+
+extension HTTPField.Name {
+    static let requestTimeout = HTTPField.Name("Request-Timeout")!
 }

@@ -10,7 +10,7 @@ extension Problem {
         let code = ProblemCode(error.code)
         self.init(
             code,
-            detail: error.description,
+            detail: error.description + (error.isOutcomeUnknown ? "; whether the change was made is not known" : ""),
             field: error.field,
             errno: error.errno,
             hint: error.hint
@@ -52,6 +52,15 @@ extension ProblemCode {
 }
 
 extension CephError {
+    /// Whether a change was on its way when the caller was let go.
+    fileprivate var isOutcomeUnknown: Bool {
+        guard code == .timedOut else { return false }
+        return switch operation {
+        case .createPool, .initializePool, .deletePool, .createImage, .removeImage: true
+        case .configure, .connect, .readStatus, .listPools, .openPool, .findNamespace, .listImages, .readImage: false
+        }
+    }
+
     /// The request's field that the error is about, where there is one.
     fileprivate var field: String? {
         switch code {
@@ -84,7 +93,8 @@ extension CephError {
         case .poolFull: "ceph df shows what is full; ceph osd pool set-quota raises a quota"
         case .credentialsRefused: "check the caps of the service's user: ceph auth get NAME"
         case .keyringNotFound: "set ceph-user and ceph-keyring in the service's configuration"
-        case .timedOut: "the outcome is unknown: read the resource again before repeating the request"
+        case .timedOut where isOutcomeUnknown: "GET it to find out; repeating a PUT or a DELETE does no harm"
+        case .timedOut: "repeat the request; GET /readyz tells whether the cluster answers at all"
         default: nil
         }
     }
