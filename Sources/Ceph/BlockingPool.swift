@@ -187,22 +187,7 @@ public final class BlockingPool: Sendable {
     /// Lets callers go whose deadline has passed, whether their call waits or runs.
     private func watch() {
         while true {
-            let now = ContinuousClock.now
-            let (expired, nextLook, isOver) = state.withLock { state in
-                let waiting = state.queue.filter { $0.isExpired(at: now) }
-                state.queue.removeAll { $0.isExpired(at: now) }
-                let running = state.running.values.filter { $0.isExpired(at: now) && !$0.isSettled }
-                let deadlines = (state.queue + Array(state.running.values)).compactMap {
-                    $0.isSettled ? nil : $0.deadline
-                }
-                state.nextLook = deadlines.filter { $0 > now }.min()
-                let isOver = state.isShutDown && deadlines.isEmpty
-                if isOver { state.watchdogRuns = false }
-                return (waiting + running, state.nextLook, isOver)
-            }
-            for call in expired {
-                call.settle(throwing: CephError(.timedOut, call.operation, on: call.resource))
-            }
+            let (nextLook, isOver) = letGo()
             if isOver { return }
             guard let nextLook else {
                 deadlineArmed.wait()
@@ -212,5 +197,27 @@ public final class BlockingPool: Sendable {
             let nanoseconds = max(0, Int(seconds)) * 1_000_000_000 + max(0, Int(attoseconds / 1_000_000_000))
             _ = deadlineArmed.wait(timeout: .now() + .nanoseconds(nanoseconds))
         }
+    }
+
+    /// One look of the watchdog. A function of its own, so that no call is kept, and with it what the call holds, while the
+    /// watchdog sleeps.
+    private func letGo() -> (nextLook: ContinuousClock.Instant?, isOver: Bool) {
+        let now = ContinuousClock.now
+        let (expired, nextLook, isOver) = state.withLock { state in
+            let waiting = state.queue.filter { $0.isExpired(at: now) }
+            state.queue.removeAll { $0.isExpired(at: now) }
+            let running = state.running.values.filter { $0.isExpired(at: now) && !$0.isSettled }
+            let deadlines = (state.queue + Array(state.running.values)).compactMap {
+                $0.isSettled ? nil : $0.deadline
+            }
+            state.nextLook = deadlines.filter { $0 > now }.min()
+            let isOver = state.isShutDown && deadlines.isEmpty
+            if isOver { state.watchdogRuns = false }
+            return (waiting + running, state.nextLook, isOver)
+        }
+        for call in expired {
+            call.settle(throwing: CephError(.timedOut, call.operation, on: call.resource))
+        }
+        return (nextLook, isOver)
     }
 }

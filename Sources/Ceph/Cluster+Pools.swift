@@ -35,7 +35,18 @@ extension Cluster {
         return try await calls.run(.createPool, on: .pool(name)) { () throws(CephError) in
             try rados.createPool(named: name, options: options)
             try rados.initializePool(named: name)
-            return try rados.poolInfo(named: name)
+            do throws(CephError) {
+                return try rados.poolInfo(named: name)
+            } catch {
+                // The create must not look as if nothing had happened.
+                throw CephError(
+                    error.code == .poolNotFound ? .other : error.code,
+                    .createPool,
+                    on: .pool(name),
+                    errno: error.errno,
+                    detail: "it was created, but could not be read back"
+                )
+            }
         }
     }
 

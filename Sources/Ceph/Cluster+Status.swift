@@ -49,11 +49,12 @@ extension Cluster {
     }
 
     /// Asks the monitors for a sign of life.
+    /// - Parameter pool: where to make the call; a probe of its own pool does not wait behind the work of others.
     /// - Throws: `CephError` with `.timedOut`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`health`)
-    public func ping() async throws {
+    public func ping(through pool: BlockingPool? = nil) async throws {
         let rados = rados
-        try await calls.run(.readStatus, on: .cluster) { () throws(CephError) in
+        try await (pool ?? calls).run(.readStatus, on: .cluster) { () throws(CephError) in
             _ = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
         }
     }

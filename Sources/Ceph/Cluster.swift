@@ -24,15 +24,19 @@ public final class Cluster: Sendable {
     }
 
     /// Connects, within the configuration's connect timeout.
+    /// - Parameters:
+    ///   - calls: where the connection's calls will be made.
+    ///   - pool: where to make the call that connects; nil for `calls`.
     /// - Throws: `CephError` with `.invalidConfiguration` (no such file or option, a monitor's name that can't be
     ///   resolved), `.keyringNotFound`, `.credentialsRefused`, `.clusterUnreachable`, `.timedOut`.
     /// - C function: rados_create2, rados_conf_read_file, rados_conf_parse_argv_remainder, rados_conf_set, rados_connect,
     ///   rados_cluster_fsid
     public static func connect(
         _ configuration: ClusterConfiguration,
-        calls: BlockingPool = BlockingPool()
+        calls: BlockingPool = BlockingPool(),
+        through pool: BlockingPool? = nil
     ) async throws -> Cluster {
-        let (rados, entity, fsid) = try await calls.run(.connect, on: .cluster) { () throws(CephError) in
+        let (rados, entity, fsid) = try await (pool ?? calls).run(.connect, on: .cluster) { () throws(CephError) in
             let (rados, entity) = try configure(configuration)
             try check(rados_connect(rados.pointer), .connect, on: .cluster)
             return (rados, entity, try readFSID(rados))
@@ -40,7 +44,7 @@ public final class Cluster: Sendable {
         return Cluster(rados: rados, entity: entity, fsid: fsid, calls: calls)
     }
 
-    /// Reads the configuration as ``connect(_:calls:)`` would, without talking to the cluster: what it throws will not
+    /// Reads the configuration as ``connect(_:calls:through:)`` would, without talking to the cluster: what it throws will not
     /// mend itself by trying again.
     /// - Throws: `CephError` with `.invalidConfiguration`.
     public static func validate(_ configuration: ClusterConfiguration) throws(CephError) {
@@ -67,7 +71,7 @@ public final class Cluster: Sendable {
     ) throws(CephError) -> (rados: RadosHandle, entity: String) {
         let environment = try CephArguments(splitting: environmentVariable("CEPH_ARGS") ?? "")
         let arguments = try CephArguments(configuration.arguments)
-        let user = configuration.user.map { $0.contains(".") ? $0 : "client.\($0)" }
+        let user = configuration.user.map { $0.hasPrefix("client.") ? $0 : "client.\($0)" }
         let entity = user ?? arguments.entity ?? environment.entity ?? "client.admin"
         let name = arguments.cluster ?? environment.cluster ?? "ceph"
 

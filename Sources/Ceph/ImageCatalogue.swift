@@ -209,7 +209,7 @@ extension ImageCatalogue {
             parent.image = try Self.imageName(id: reference.imageID, in: pool) ?? ""
             parent.snapshot =
                 try Self.snapshotName(id: reference.snapshotID, ofImage: reference.imageID, in: pool) ?? ""
-        } catch  where error.code == .credentialsRefused || error.code == .poolNotFound {
+        } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
             // Told above.
         }
         parents[reference] = parent

@@ -84,7 +84,18 @@ extension Pool {
             if result == -ENOENT { try context.requireNamespace() }
             try check(result, .createImage, on: resource)
             var catalogue = ImageCatalogue(context)
-            return try catalogue.image(named: name)
+            do throws(CephError) {
+                return try catalogue.image(named: name)
+            } catch {
+                // The create must not look as if nothing had happened.
+                throw CephError(
+                    error.code == .imageNotFound ? .other : error.code,
+                    .createImage,
+                    on: resource,
+                    errno: error.errno,
+                    detail: "it was created, but could not be read back"
+                )
+            }
         }
     }
 

@@ -16,6 +16,8 @@ final class ClusterConnection: Service {
 
     private let configuration: ClusterConfiguration
     private let calls: BlockingPool
+    /// The probe's own threads: behind sixteen slow deletes it would take a busy service for a sick cluster.
+    private let probes = BlockingPool(limits: .init(threads: 2, queue: 2))
     private let interval: Duration
     private let logger: Logger
     private let state = Mutex(State.connecting(reason: "the first connection to the cluster is being made"))
@@ -55,6 +57,7 @@ final class ClusterConnection: Service {
         // Calls in progress hold the cluster themselves; with the last of them it closes.
         state.withLock { $0 = .connecting(reason: "the service is shutting down") }
         calls.shutdown()
+        probes.shutdown()
     }
 
     /// Connects, or looks whether the connection still serves.
@@ -65,13 +68,15 @@ final class ClusterConnection: Service {
         do {
             if let connected {
                 let deadline = ContinuousClock.now + .seconds(configuration.timeouts.monitor)
-                try await Deadline.$current.withValue(deadline) { try await connected.ping() }
+                try await Deadline.$current.withValue(deadline) {
+                    try await connected.ping(through: probes)
+                }
                 remember(connected, trouble: nil)
             } else {
                 // librados bounds its own connecting; the second more is for what it does around it.
                 let deadline = ContinuousClock.now + .seconds(configuration.timeouts.connect + 5)
                 let cluster = try await Deadline.$current.withValue(deadline) {
-                    try await Cluster.connect(configuration, calls: calls)
+                    try await Cluster.connect(configuration, calls: calls, through: probes)
                 }
                 logger.info(
                     "connected to the cluster",

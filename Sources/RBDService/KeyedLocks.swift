@@ -35,8 +35,23 @@ final class KeyedLocks: Sendable {
         _ body: () async throws -> Value
     ) async throws -> Value {
         try await acquire(key, on: resource, operation)
-        defer { release(key) }
-        return try await body()
+        // Not released when the body ends, but when the last call that it made has ended: at its deadline a request is
+        // answered, while the thread is still in librbd and changes the image.
+        let token = Token { self.release(key) }
+        return try await Hold.$current.withValue(token) { try await body() }
+    }
+
+    /// Releases a lock with its last reference.
+    private final class Token: Sendable {
+        private let release: @Sendable () -> Void
+
+        init(_ release: @escaping @Sendable () -> Void) {
+            self.release = release
+        }
+
+        deinit {
+            release()
+        }
     }
 
     private func acquire(

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Dispatch
 import Synchronization
 import Testing
 
@@ -85,6 +86,41 @@ struct KeyedLocksTests {
         holder.cancel()
         try await holder.value
         try await locks.withLock("a", on: .cluster, .createImage) {}
+    }
+
+    /// A call whose caller was let go still changes the image: the next change waits for it.
+    @Test(.timeLimit(.minutes(1)))
+    func theLockIsHeldUntilTheCallEnds() async throws {
+        let pool = BlockingPool()
+        let work = SlowWork()
+        await #expect(throws: CephError.self) {
+            try await locks.withLock("a", on: .cluster, .removeImage) {
+                try await pool.run(.removeImage, on: .cluster, deadline: .now + .milliseconds(20)) { work.perform() }
+            }
+        }
+        await Deadline.$current.withValue(.now + .milliseconds(30)) {
+            let error = await #expect(throws: CephError.self) {
+                try await locks.withLock("a", on: .cluster, .createImage) {}
+            }
+            #expect(error?.code == .timedOut)
+        }
+        work.finish()
+        try await locks.withLock("a", on: .cluster, .createImage) { #expect(work.isOver) }
+        pool.shutdown()
+    }
+
+    private final class SlowWork: Sendable {
+        private let gate = DispatchSemaphore(value: 0)
+        private let over = Mutex(false)
+
+        var isOver: Bool { over.withLock { $0 } }
+
+        func perform() {
+            gate.wait()
+            over.withLock { $0 = true }
+        }
+
+        func finish() { gate.signal() }
     }
 
     @Test func aThrowingBodyGivesTheLockBack() async throws {

@@ -156,6 +156,19 @@ struct RouterTests {
         }
     }
 
+    @Test func headProblemsHaveNoBody() async throws {
+        try await withClient { client in
+            try await client.execute(uri: "/readyz", method: .head) { response in
+                #expect(response.status == .serviceUnavailable)
+                #expect(response.body.readableBytes == 0)
+            }
+        }
+    }
+
+    @Test func namesCannotForgeLinesOfTheLog() {
+        #expect(ProblemMiddleware.escaped("a\n2026\u{2028}b\u{1b}[31m\u{fc}") == "a\\n2026\\u{2028}b\\u{1B}[31m\u{fc}")
+    }
+
     @Test(arguments: ["0", "-1", "1.5", "3601", "soon", "", "99999999999999999999", "5, 6"])
     func badTimeLimits(text: String) async throws {
         let name = try #require(HTTPField.Name("Request-Timeout"))

@@ -46,6 +46,7 @@ public struct BadInput: Sendable, CustomTestStringConvertible {
             image(#""size":"10 parsecs""#, "invalid-size", "size"),
             image(#""size":"""#, "invalid-size", "size"),
             image(#""size":1,"objectSize":0"#, "invalid-object-size", "objectSize"),
+            image(#""size":1,"objectSize":1"#, "invalid-object-size", "objectSize"),
             image(#""size":1,"objectSize":5000"#, "invalid-object-size", "objectSize"),
             image(#""size":1,"objectSize":"4MB""#, "invalid-object-size", "objectSize"),
             image(#""size":1,"features":["turbo"]"#, "invalid-features", "features"),

@@ -25,6 +25,8 @@ final class Call<Value: Sendable>: BlockingCall {
     let deadline: ContinuousClock.Instant?
     private let promise = Promise<Value>()
     private let body: @Sendable () throws(CephError) -> Value
+    /// Released with this call, which the pool keeps until the thread comes back.
+    private let hold = Hold.current
 
     init(
         operation: CephError.Operation,

@@ -11,28 +11,28 @@ final class RadosHandle: @unchecked Sendable {
 
     init(_ pointer: rados_t) {
         self.pointer = pointer
+        Self.open.enter()
     }
 
     deinit {
         // Closing waits for librados' threads, and whoever let go last must not: it may be a cooperative thread.
         let address = UInt(bitPattern: pointer)
-        Self.closing.enter()
         let isStarted = NativeThread.start(named: "ceph-shutdown") {
             rados_shutdown(rados_t(bitPattern: address))
-            Self.closing.leave()
+            Self.open.leave()
         }
-        if !isStarted { Self.closing.leave() }
+        if !isStarted { Self.open.leave() }
     }
 
-    /// Connections that are being closed.
-    private static let closing = DispatchGroup()
+    /// Connections that are open or being closed. A call that was let go at its deadline keeps its own open.
+    private static let open = DispatchGroup()
 
     static func finishClosing(within duration: Duration) async -> Bool {
         await withCheckedContinuation { continuation in
             let isStarted = NativeThread.start(named: "ceph-closing") {
                 let (seconds, attoseconds) = duration.components
                 let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
-                continuation.resume(returning: closing.wait(timeout: .now() + .nanoseconds(nanoseconds)) == .success)
+                continuation.resume(returning: open.wait(timeout: .now() + .nanoseconds(nanoseconds)) == .success)
             }
             if !isStarted { continuation.resume(returning: false) }
         }

@@ -73,7 +73,9 @@ struct ProblemMiddleware: RouterMiddleware {
             context.logger.log(
                 level: level,
                 "Ceph call failed",
-                metadata: [LogKeys.error: "\(error.debugDescription)", LogKeys.problem: "\(problem.code)"]
+                metadata: [
+                    LogKeys.error: "\(Self.escaped(error.debugDescription))", LogKeys.problem: "\(problem.code)",
+                ]
             )
             return problem
         case is CancellationError:
@@ -90,6 +92,16 @@ struct ProblemMiddleware: RouterMiddleware {
         }
     }
 
+    /// A name from a path may hold a newline, with which it could forge a line of the log.
+    static func escaped(_ text: String) -> String {
+        text.unicodeScalars.map { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: scalar.escaped(asASCII: true)
+            default: String(scalar)
+            }
+        }.joined()
+    }
+
     private func response(_ problem: Problem, request: Request, context: Context) -> Response {
         var problem = problem
         problem.instance = context.requestID
@@ -99,6 +111,7 @@ struct ProblemMiddleware: RouterMiddleware {
             // A full queue drains in a moment; a cluster that is away is looked for every few seconds.
             response.headers[.retryAfter] = problem.code == ProblemCode.overloaded.rawValue ? "1" : "5"
         }
-        return response
+        // Hummingbird takes the body from what a handler returns, not from what stands in for what it throws.
+        return request.method == .head ? response.createHeadResponse() : response
     }
 }

@@ -91,11 +91,12 @@ struct ImageRules {
 
     private func objectOrder() throws(Problem) -> UInt8? {
         guard let bytes = properties.objectSize?.bytes else { return nil }
-        // The bounds are Ceph's to set: it answers EDOM beyond 4 KiB and 32 MiB.
-        guard bytes.nonzeroBitCount == 1 else {
+        // The bounds are Ceph's to set: it answers EDOM beyond 4 KiB and 32 MiB. But 1 has the order 0, which it takes for
+        // the default.
+        guard bytes > 1, bytes.nonzeroBitCount == 1 else {
             throw Problem(
                 .invalidObjectSize,
-                detail: "objectSize: \(bytes) is not a power of two",
+                detail: "objectSize: \(bytes) is not a power of two from 4KiB to 32MiB",
                 field: "objectSize",
                 hint: "write a power of two from 4KiB to 32MiB, or leave it out for the default"
             )
