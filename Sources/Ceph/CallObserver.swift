@@ -1,0 +1,29 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// Told of every call to the cluster once its caller has an answer, in the caller's own task.
+public protocol CallObserver: Sendable {
+    func callEnded(_ call: CallRecord)
+}
+
+/// A call to the cluster, as its caller saw it.
+public struct CallRecord: Sendable {
+    public var operation: CephError.Operation
+    public var resource: CephError.Resource
+    /// Nil where the call succeeded.
+    public var error: CephError?
+    /// From the moment in which it was asked for to the answer, the wait for a thread included.
+    public var duration: Duration
+
+    public init(
+        operation: CephError.Operation,
+        resource: CephError.Resource,
+        error: CephError?,
+        duration: Duration
+    ) {
+        self.operation = operation
+        self.resource = resource
+        self.error = error
+        self.duration = duration
+    }
+}
