@@ -9,17 +9,21 @@ import Synchronization
 /// librbd creates, removes and clones by blocking calls only, and no librados call can be cancelled. On Swift's
 /// cooperative threads a few such calls would stop the whole process. Here the damage is bounded: the queue refuses
 /// work beyond its limit at once, a caller is let go at its deadline even if its thread is not, and work that a
-/// cancelled task left in the queue is dropped. Work that has started always runs to its end.
+/// cancelled task left in the queue is dropped. Work that has started always runs to its end. A thread that hangs is made
+/// up for by another, up to a bound, and one sick pool never has all the threads.
 public final class BlockingPool: Sendable {
     public struct Limits: Hashable, Sendable {
         /// Threads that may be inside Ceph at once.
         public var threads: Int
         /// Calls that may wait for a thread; one more is refused.
         public var queue: Int
+        /// Threads that may be started in place of those that hang in calls whose callers were let go.
+        public var replacements: Int
 
-        public init(threads: Int = 16, queue: Int = 256) {
+        public init(threads: Int = 16, queue: Int = 256, replacements: Int = 48) {
             self.threads = threads
             self.queue = queue
+            self.replacements = replacements
         }
     }
 
@@ -33,29 +37,24 @@ public final class BlockingPool: Sendable {
     }
 
     public let limits: Limits
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let workAvailable = DispatchSemaphore(value: 0)
     private let deadlineArmed = DispatchSemaphore(value: 0)
 
     public init(limits: Limits = Limits()) {
         self.limits = limits
+        state = Mutex(State(calls: CallQueue(limits: limits)))
     }
 
     public var snapshot: Snapshot {
-        state.withLock { state in
-            Snapshot(
-                threads: state.threads,
-                running: state.running.count,
-                queued: state.queue.count,
-                abandoned: state.running.values.count { $0.isSettled }
-            )
-        }
+        state.withLock { $0.calls.snapshot }
     }
 
     /// Runs a blocking call on a thread of this pool.
-    /// - Throws: `CephError` with `.overloaded` when the queue is full, `.timedOut` when the deadline passes first (the
-    ///   outcome of the call is then unknown), `.shutDown` after ``shutdown()``; `CancellationError` when the task is
-    ///   cancelled before the call has started; whatever the call throws.
+    /// - Throws: `CephError` with `.overloaded` when there is no room, `.notStarted` when its turn does not come before the
+    ///   deadline, `.timedOut` when the deadline passes while it runs (its outcome is then unknown), `.shutDown` after
+    ///   ``shutdown()``; `CancellationError` when the task is cancelled before the call has started; whatever the call
+    ///   throws.
     public func run<Value: Sendable>(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
@@ -80,7 +79,7 @@ public final class BlockingPool: Sendable {
     public func shutdown() {
         let threads = state.withLock { state in
             state.isShutDown = true
-            return state.threads
+            return state.calls.snapshot.threads
         }
         for _ in 0..<threads { workAvailable.signal() }
         deadlineArmed.signal()
@@ -89,11 +88,7 @@ public final class BlockingPool: Sendable {
     // MARK: The queue
 
     private struct State {
-        var queue: [any BlockingCall] = []
-        var running: [ObjectIdentifier: any BlockingCall] = [:]
-        var threads = 0
-        /// Threads that wait for work; a new one counts from the moment in which it is asked for.
-        var idle = 0
+        var calls: CallQueue
         var isShutDown = false
         var watchdogRuns = false
         /// When the watchdog will look next; nil while it sleeps until it is woken.
@@ -108,14 +103,7 @@ public final class BlockingPool: Sendable {
     private func submit(_ call: some BlockingCall) {
         let admission = state.withLock { state -> Admission in
             if state.isShutDown { return .refused(.shutDown) }
-            if state.running.count + state.queue.count >= limits.threads + limits.queue { return .refused(.overloaded) }
-            state.queue.append(call)
-            var startThread: Int?
-            if state.queue.count > state.idle, state.threads < limits.threads {
-                state.threads += 1
-                state.idle += 1
-                startThread = state.threads
-            }
+            guard state.calls.admit(call) else { return .refused(.overloaded) }
             var startWatchdog = false
             var wakeWatchdog = false
             if let deadline = call.deadline, state.nextLook.map({ deadline < $0 }) ?? true {
@@ -124,19 +112,17 @@ public final class BlockingPool: Sendable {
                 wakeWatchdog = state.watchdogRuns
                 state.watchdogRuns = true
             }
-            return .queued(startThread: startThread, startWatchdog: startWatchdog, wakeWatchdog: wakeWatchdog)
+            return .queued(
+                startThread: state.calls.addThread(),
+                startWatchdog: startWatchdog,
+                wakeWatchdog: wakeWatchdog
+            )
         }
         switch admission {
         case .refused(let code):
             call.settle(throwing: CephError(code, call.operation, on: call.resource))
         case .queued(let number, let startWatchdog, let wakeWatchdog):
-            if let number, !NativeThread.start(named: "ceph-call-\(number)", { self.work() }) {
-                // Out of threads: the others take the call, or its deadline does, and the next call tries again.
-                state.withLock { state in
-                    state.threads -= 1
-                    state.idle -= 1
-                }
-            }
+            if let number { startThread(number) }
             if startWatchdog, !NativeThread.start(named: "ceph-watchdog", { self.watch() }) {
                 state.withLock { state in
                     state.watchdogRuns = false
@@ -148,38 +134,35 @@ public final class BlockingPool: Sendable {
         }
     }
 
-    /// - Returns: whether the call was still waiting, so that it will never run.
-    private func dequeue(_ call: some BlockingCall) -> Bool {
-        state.withLock { state in
-            guard let index = state.queue.firstIndex(where: { $0 === call }) else { return false }
-            state.queue.remove(at: index)
-            return true
-        }
+    private func startThread(_ number: Int) {
+        if NativeThread.start(named: "ceph-call-\(number)", { self.work() }) { return }
+        // Out of threads: the others take the call, or its deadline does, and the next call tries again.
+        state.withLock { $0.calls.removeThread() }
     }
 
-    /// The life of one thread. A signal may find an empty queue, where a waiting call was cancelled: that is fine.
+    /// - Returns: whether the call was still waiting, so that it will never run.
+    private func dequeue(_ call: some BlockingCall) -> Bool {
+        state.withLock { $0.calls.withdraw(call) }
+    }
+
+    /// The life of one thread. A signal may find nothing to do, where a waiting call was cancelled or its scope has its
+    /// share already; whoever comes back from a call looks again.
     private func work() {
         while true {
             workAvailable.wait()
-            let next = state.withLock { state -> (call: (any BlockingCall)?, isOver: Bool) in
-                guard !state.queue.isEmpty else {
-                    if state.isShutDown {
-                        state.threads -= 1
-                        state.idle -= 1
-                    }
-                    return (nil, state.isShutDown)
-                }
-                state.idle -= 1
-                let call = state.queue.removeFirst()
-                state.running[ObjectIdentifier(call)] = call
-                return (call, false)
+            while let call = state.withLock({ $0.calls.next() }) {
+                call.perform()
+                state.withLock { $0.calls.finish(call) }
             }
-            if next.isOver { return }
-            guard let call = next.call else { continue }
-            call.perform()
-            state.withLock { state in
-                state.running.removeValue(forKey: ObjectIdentifier(call))
-                state.idle += 1
+            let isOver = state.withLock { state in
+                let isOver = state.isShutDown && state.calls.snapshot.queued == 0 || state.calls.hasSurplusThread
+                if isOver { state.calls.removeThread() }
+                return isOver
+            }
+            if isOver {
+                // At the end of it all the others look again, too.
+                workAvailable.signal()
+                return
             }
         }
     }
@@ -202,22 +185,24 @@ public final class BlockingPool: Sendable {
     /// One look of the watchdog. A function of its own, so that no call is kept, and with it what the call holds, while the
     /// watchdog sleeps.
     private func letGo() -> (nextLook: ContinuousClock.Instant?, isOver: Bool) {
-        let now = ContinuousClock.now
-        let (expired, nextLook, isOver) = state.withLock { state in
-            let waiting = state.queue.filter { $0.isExpired(at: now) }
-            state.queue.removeAll { $0.isExpired(at: now) }
-            let running = state.running.values.filter { $0.isExpired(at: now) && !$0.isSettled }
-            let deadlines = (state.queue + Array(state.running.values)).compactMap {
-                $0.isSettled ? nil : $0.deadline
-            }
-            state.nextLook = deadlines.filter { $0 > now }.min()
-            let isOver = state.isShutDown && deadlines.isEmpty
+        let (expired, replacements, isOver) = state.withLock { state in
+            let expired = state.calls.expire(at: .now)
+            state.nextLook = expired.next
+            let isOver = state.isShutDown && expired.next == nil
             if isOver { state.watchdogRuns = false }
-            return (waiting + running, state.nextLook, isOver)
+            var replacements: [Int] = []
+            while let number = state.calls.addThread() { replacements.append(number) }
+            return (expired, replacements, isOver)
         }
-        for call in expired {
+        for number in replacements { startThread(number) }
+        // A scope that hung has room again, for threads that found nothing to do before.
+        for _ in expired.running { workAvailable.signal() }
+        for call in expired.waiting {
+            call.settle(throwing: CephError(.notStarted, call.operation, on: call.resource))
+        }
+        for call in expired.running {
             call.settle(throwing: CephError(.timedOut, call.operation, on: call.resource))
         }
-        return (nextLook, isOver)
+        return (expired.next, isOver)
     }
 }

@@ -26,11 +26,11 @@ enum ErrnoTable {
         Row(ENOENT, [.connect], .keyringNotFound),
         Row(ENOENT, [.openPool, .initializePool, .listImages, .deletePool], .poolNotFound),
         Row(ENOENT, [.findNamespace], .namespaceNotFound),
-        Row(ENOENT, [.readImage, .removeImage], .imageNotFound),
+        Row(ENOENT, [.readImage, .removeImage, .repairImage], .imageNotFound),
         Row(ENOENT, [.createImage], .dataPoolNotFound),  // a missing namespace is told apart by asking for it
         // RADOS bounds the names of objects and namespaces; nothing longer can exist.
         Row(ENAMETOOLONG, [.findNamespace, .listImages, .createImage], .namespaceNotFound),
-        Row(ENAMETOOLONG, [.readImage, .removeImage], .imageNotFound),
+        Row(ENAMETOOLONG, [.readImage, .removeImage, .repairImage], .imageNotFound),
         Row(EEXIST, [.createPool], .poolExists),
         Row(EEXIST, [.createImage], .imageExists),
         Row(EBUSY, [.createPool, .deletePool], .other),

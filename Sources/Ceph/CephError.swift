@@ -39,7 +39,7 @@ public struct CephError: Error, Hashable, Sendable {
         case invalidObjectSize, invalidFeatures, invalidImageOption, invalidPoolOption, invalidConfiguration
         case unsupported
         case keyringNotFound, credentialsRefused, clientBlocklisted
-        case clusterUnreachable, timedOut, overloaded, shutDown
+        case clusterUnreachable, poolUnavailable, timedOut, notStarted, overloaded, shutDown
         case other
     }
 
@@ -47,7 +47,7 @@ public struct CephError: Error, Hashable, Sendable {
         case configure, connect, readStatus
         case listPools, openPool, createPool, initializePool, deletePool
         case findNamespace
-        case listImages, readImage, createImage, removeImage
+        case listImages, readImage, createImage, removeImage, repairImage
     }
 
     public enum Resource: Hashable, Sendable {
@@ -62,7 +62,9 @@ extension CephError.Code {
     /// Whether the same call may succeed later without anyone mending anything.
     public var isRetriable: Bool {
         switch self {
-        case .imageBusy, .clusterUnreachable, .timedOut, .overloaded, .shutDown, .clientBlocklisted: true
+        case .imageBusy, .clusterUnreachable, .poolUnavailable, .timedOut, .notStarted, .overloaded, .shutDown,
+            .clientBlocklisted:
+            true
         default: false
         }
     }
@@ -112,7 +114,10 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .credentialsRefused: "the cluster refused the service's credentials for \(resource)"
         case .clientBlocklisted: "the cluster has shut this client out (blocklisted)"
         case .clusterUnreachable: "the cluster can't be reached"
+        case .poolUnavailable:
+            "\(resource.pool.map { "pool \"\($0)\"" } ?? "the pool") does not answer; it is looked at every second"
         case .timedOut: "the cluster did not answer in time for \(resource)"
+        case .notStarted: "calls before this one took all the time there was for \(resource); it was not begun"
         case .overloaded: "too many calls to the cluster are waiting"
         case .shutDown: "the connection to the cluster is closed"
         case .other: "Ceph reported an error for \(resource)"

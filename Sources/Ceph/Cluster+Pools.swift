@@ -10,7 +10,7 @@ extension Cluster {
     /// - C function: rados_mon_command (`osd pool ls detail`, `df detail`)
     public func pools() async throws -> [PoolInfo] {
         let rados = rados
-        return try await calls.run(.listPools, on: .cluster) { () throws(CephError) in
+        return try await run(.listPools, on: .cluster) { () throws(CephError) in
             try rados.poolInfos(.cluster)
         }
     }
@@ -20,7 +20,7 @@ extension Cluster {
     /// - C function: rados_mon_command (`osd pool ls detail`, `df detail`)
     public func poolInfo(named name: String) async throws -> PoolInfo {
         let rados = rados
-        return try await calls.run(.listPools, on: .pool(name)) { () throws(CephError) in
+        return try await run(.listPools, on: .pool(name)) { () throws(CephError) in
             try rados.poolInfo(named: name)
         }
     }
@@ -32,7 +32,7 @@ extension Cluster {
     /// - C function: rados_mon_command (`osd pool create`), rados_wait_for_latest_osdmap, rbd_pool_init
     public func createPool(named name: String, options: PoolOptions = PoolOptions()) async throws -> PoolInfo {
         let rados = rados
-        return try await calls.run(.createPool, on: .pool(name)) { () throws(CephError) in
+        return try await run(.createPool, on: .pool(name)) { () throws(CephError) in
             try rados.createPool(named: name, options: options)
             try rados.initializePool(named: name)
             do throws(CephError) {
@@ -55,7 +55,7 @@ extension Cluster {
     /// - C function: rbd_pool_init
     public func initializePool(named name: String) async throws {
         let rados = rados
-        try await calls.run(.initializePool, on: .pool(name)) { () throws(CephError) in
+        try await run(.initializePool, on: .pool(name)) { () throws(CephError) in
             try rados.initializePool(named: name)
         }
     }
@@ -66,7 +66,7 @@ extension Cluster {
     /// - C function: rados_mon_command (`osd pool delete`), rados_wait_for_latest_osdmap
     public func deletePool(named name: String) async throws {
         let rados = rados
-        try await calls.run(.deletePool, on: .pool(name)) { () throws(CephError) in
+        try await run(.deletePool, on: .pool(name)) { () throws(CephError) in
             try rados.deletePool(named: name)
         }
     }

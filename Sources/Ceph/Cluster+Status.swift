@@ -28,7 +28,7 @@ extension Cluster {
     /// - C function: rados_mon_command (`health`, `versions`, `df`)
     public func state() async throws -> ClusterState {
         let rados = rados
-        return try await calls.run(.readStatus, on: .cluster) { () throws(CephError) in
+        return try await run(.readStatus, on: .cluster) { () throws(CephError) in
             let health = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
                 .decoded(as: HealthAnswer.self, .readStatus)
             let versions = try rados.command(MonitorCommand("versions"), .readStatus, on: .cluster)
@@ -45,17 +45,6 @@ extension Cluster {
                 usedBytes: usage.stats.usedBytes,
                 availableBytes: usage.stats.availableBytes
             )
-        }
-    }
-
-    /// Asks the monitors for a sign of life.
-    /// - Parameter pool: where to make the call; a probe of its own pool does not wait behind the work of others.
-    /// - Throws: `CephError` with `.timedOut`, `.clientBlocklisted`.
-    /// - C function: rados_mon_command (`health`)
-    public func ping(through pool: BlockingPool? = nil) async throws {
-        let rados = rados
-        try await (pool ?? calls).run(.readStatus, on: .cluster) { () throws(CephError) in
-            _ = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
         }
     }
 }

@@ -3,6 +3,7 @@
 
 internal import CRados
 internal import Glibc
+internal import Synchronization
 
 /// A connection to a Ceph cluster. One is enough for a process: librados multiplexes, and a connection costs about
 /// twelve threads.
@@ -14,18 +15,34 @@ public final class Cluster: Sendable {
     public let fsid: String
     /// Where calls that block are made.
     public let calls: BlockingPool
+    /// What is known of the cluster's parts that do not answer; it outlives a connection.
+    public let breakers: Breakers
+    private let files: ConfigurationFiles
     let rados: RadosHandle
+    private let observer: (any CallObserver)?
+    private let shutOut = Atomic(false)
 
-    private init(rados: RadosHandle, entity: String, fsid: String, calls: BlockingPool) {
-        self.rados = rados
-        self.entity = entity
+    private init(
+        _ configured: Configured,
+        fsid: String,
+        calls: BlockingPool,
+        breakers: Breakers,
+        observer: (any CallObserver)?
+    ) {
+        rados = configured.rados
+        entity = configured.entity
+        files = configured.files
         self.fsid = fsid
         self.calls = calls
+        self.breakers = breakers
+        self.observer = observer
     }
 
     /// Connects, within the configuration's connect timeout.
     /// - Parameters:
     ///   - calls: where the connection's calls will be made.
+    ///   - breakers: refuse calls to what does not answer. They open by themselves; the caller probes and closes them.
+    ///   - observer: told of every call.
     ///   - pool: where to make the call that connects; nil for `calls`.
     /// - Throws: `CephError` with `.invalidConfiguration` (no such file or option, a monitor's name that can't be
     ///   resolved), `.keyringNotFound`, `.credentialsRefused`, `.clusterUnreachable`, `.timedOut`.
@@ -34,18 +51,25 @@ public final class Cluster: Sendable {
     public static func connect(
         _ configuration: ClusterConfiguration,
         calls: BlockingPool = BlockingPool(),
+        breakers: Breakers = Breakers(),
+        observer: (any CallObserver)? = nil,
         through pool: BlockingPool? = nil
     ) async throws -> Cluster {
-        let (rados, entity, fsid) = try await (pool ?? calls).run(.connect, on: .cluster) { () throws(CephError) in
-            let (rados, entity) = try configure(configuration)
-            try check(rados_connect(rados.pointer), .connect, on: .cluster)
-            return (rados, entity, try readFSID(rados))
+        let (configured, fsid) = try await (pool ?? calls).run(.connect, on: .cluster) { () throws(CephError) in
+            let configured = try configure(configuration)
+            let result = rados_connect(configured.rados.pointer)
+            if result == -ENOENT, configured.rados.option("mon_host").isEmpty {
+                let detail = "no monitors are configured: neither mon_host nor a DNS record names them"
+                throw CephError(.invalidConfiguration, .connect, on: .cluster, errno: ENOENT, detail: detail)
+            }
+            try check(result, .connect, on: .cluster)
+            return (configured, try readFSID(configured.rados))
         }
-        return Cluster(rados: rados, entity: entity, fsid: fsid, calls: calls)
+        return Cluster(configured, fsid: fsid, calls: calls, breakers: breakers, observer: observer)
     }
 
-    /// Reads the configuration as ``connect(_:calls:through:)`` would, without talking to the cluster: what it throws will not
-    /// mend itself by trying again.
+    /// Reads the configuration as `connect` would, without talking to the cluster: what it throws will not mend itself by
+    /// trying again.
     /// - Throws: `CephError` with `.invalidConfiguration`.
     public static func validate(_ configuration: ClusterConfiguration) throws(CephError) {
         _ = try configure(configuration)
@@ -66,9 +90,79 @@ public final class Cluster: Sendable {
         await RadosHandle.finishClosing(within: duration)
     }
 
-    private static func configure(
-        _ configuration: ClusterConfiguration
-    ) throws(CephError) -> (rados: RadosHandle, entity: String) {
+    /// Where the connection comes from as the cluster sees it: IP address, port and nonce. Blocklisting goes by it.
+    /// - C function: rados_getaddrs
+    public var address: String {
+        var text: UnsafeMutablePointer<CChar>?
+        guard rados_getaddrs(rados.pointer, &text) >= 0, let text else { return "" }
+        defer { free(text) }
+        return String(cString: text)
+    }
+
+    /// Whether a file that says where the cluster is, or who we are, is no longer as it was when the connection was made.
+    public var hasChangedFiles: Bool { files.haveChanged }
+
+    /// Whether the cluster has shut this connection out (blocklisted): only a new one is let in again.
+    public var isShutOut: Bool { shutOut.load(ordering: .relaxed) }
+
+    /// Makes a call: unless the breaker of what it depends on is open, on a thread of the pool, told to the observer.
+    /// - Throws: what ``BlockingPool/run(_:on:deadline:_:)`` throws; `CephError` with `.poolUnavailable` or
+    ///   `.clusterUnreachable` where the breaker is open.
+    func run<Value: Sendable>(
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource,
+        _ body: @escaping @Sendable () throws(CephError) -> Value
+    ) async throws -> Value {
+        let start = ContinuousClock.now
+        let scope = CallScope(operation, on: resource)
+        let breakers = breakers
+        do {
+            try breakers.admit(scope, operation, on: resource)
+            let value = try await calls.run(operation, on: resource) { () throws(CephError) in
+                // The breaker may have opened while the call waited for its turn.
+                try breakers.admit(scope, operation, on: resource)
+                return try body()
+            }
+            ended(operation, on: resource, scope, nil, since: start)
+            return value
+        } catch let error as CephError {
+            ended(operation, on: resource, scope, error, since: start)
+            throw error
+        }
+    }
+
+    /// Makes a call that the observer is not told of, but notices when the cluster has shut us out.
+    func noticing<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as CephError {
+            if error.code == .clientBlocklisted { shutOut.store(true, ordering: .relaxed) }
+            throw error
+        }
+    }
+
+    private func ended(
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource,
+        _ scope: CallScope,
+        _ error: CephError?,
+        since start: ContinuousClock.Instant
+    ) {
+        breakers.record(scope, error)
+        if error?.code == .clientBlocklisted { shutOut.store(true, ordering: .relaxed) }
+        observer?.callEnded(
+            CallRecord(operation: operation, resource: resource, error: error, duration: .now - start)
+        )
+    }
+
+    /// A handle that knows all it needs to connect.
+    private struct Configured {
+        var rados: RadosHandle
+        var entity: String
+        var files: ConfigurationFiles
+    }
+
+    private static func configure(_ configuration: ClusterConfiguration) throws(CephError) -> Configured {
         let environment = try CephArguments(splitting: environmentVariable("CEPH_ARGS") ?? "")
         let arguments = try CephArguments(configuration.arguments)
         let user = configuration.user.map { $0.hasPrefix("client.") ? $0 : "client.\($0)" }
@@ -100,7 +194,12 @@ public final class Cluster: Sendable {
         try set("client_mount_timeout", to: "\(configuration.timeouts.connect)", in: rados)
         try set("rados_mon_op_timeout", to: "\(configuration.timeouts.monitor)", in: rados)
         try set("rados_osd_op_timeout", to: "\(configuration.timeouts.osd)", in: rados)
-        return (rados, entity)
+        let files = ConfigurationFiles(
+            configFile: file ?? environmentVariable("CEPH_CONF"),
+            cluster: name,
+            keyring: rados.option("keyring")
+        )
+        return Configured(rados: rados, entity: entity, files: files)
     }
 
     private static func readFile(_ path: String?, into rados: RadosHandle) throws(CephError) {

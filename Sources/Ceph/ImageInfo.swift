@@ -19,6 +19,18 @@ public struct ImageInfo: Hashable, Sendable {
     /// The pool that holds the data, where it is not the image's own; `#` and its id where that pool is gone.
     public var dataPool: String?
     public var parent: Parent?
+    /// A removal of it has begun, and was interrupted or still goes on: what is read of it may be gone in a moment.
+    public var isBeingRemoved = false
+
+    /// How many objects its data can take up.
+    public var objectCount: UInt64 {
+        let period = objectSizeBytes * stripeCount
+        let remainder = sizeBytes % period
+        // The last period of a striped image may not reach all of its objects.
+        let stripes = (remainder + stripeUnitBytes - 1) / stripeUnitBytes
+        let unreached = remainder > 0 && stripes < stripeCount ? stripeCount - stripes : 0
+        return (sizeBytes / period + (remainder > 0 ? 1 : 0)) * stripeCount - unreached
+    }
 
     /// The snapshot that an image was cloned from.
     public struct Parent: Hashable, Sendable {

@@ -51,7 +51,7 @@ extension Pool {
     /// - C function: rbd_open_read_only, rbd_watchers_list, rbd_list_lockers, rbd_snap_list, rbd_get_group,
     ///   rbd_get_features
     public func use(ofImage name: String) async throws -> ImageUse {
-        try await withContext(.readImage, on: resource(name)) { context throws(CephError) in
+        try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
             let poolName = context.pool
             let rados = context.rados
             let image = try OpenImage(named: name, in: context)

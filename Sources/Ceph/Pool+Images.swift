@@ -29,9 +29,9 @@ extension Pool {
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
     public func image(named name: String) async throws -> ImageInfo {
-        try await withContext(.readImage, on: resource(name)) { context throws(CephError) in
+        try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
             var catalogue = ImageCatalogue(context)
-            return try catalogue.image(named: name)
+            return try catalogue.image(named: name, asksTrash: true)
         }
     }
 
@@ -75,7 +75,7 @@ extension Pool {
         sizeBytes: UInt64,
         options: ImageOptions = ImageOptions()
     ) async throws -> ImageInfo {
-        let resource = resource(name)
+        let resource = resource(ofImage: name)
         return try await withContext(.createImage, on: resource) { context throws(CephError) in
             let creation = try CreationOptions(for: resource)
             try creation.set(options)
@@ -101,10 +101,10 @@ extension Pool {
 
     /// Removes an image and its data. It takes as long as the image has data to remove.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.imageBusy` (a client has it open),
-    ///   `.imageHasSnapshots`, `.imageInGroup`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.imageHasSnapshots`, `.imageInGroup`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_remove
     public func removeImage(named name: String) async throws {
-        let resource = resource(name)
+        let resource = resource(ofImage: name)
         try await withContext(.removeImage, on: resource) { context throws(CephError) in
             let result = rbd_remove(context.pointer, name)
             if result == -ENOENT { try context.requireNamespace() }

@@ -12,7 +12,8 @@ public struct Pool: Sendable {
     /// Empty for the pool's default namespace.
     public let namespace: String
 
-    func resource(_ image: String) -> CephError.Resource {
+    /// How errors name an image of this place.
+    public func resource(ofImage image: String) -> CephError.Resource {
         .image(image, namespace: namespace, pool: name)
     }
 
@@ -21,15 +22,24 @@ public struct Pool: Sendable {
     }
 
     /// Runs a blocking call with an I/O context of its own.
+    ///
+    /// A pool that the client's map does not have is asked for first, in a call of its own: librados would wait for a
+    /// monitor without any timeout, and the pool would get the blame.
     func withContext<Value: Sendable>(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
         _ body: @escaping @Sendable (consuming IOContext) throws(CephError) -> Value
     ) async throws -> Value {
         let (name, namespace, rados) = (name, namespace, cluster.rados)
-        return try await cluster.calls.run(operation, on: resource) { () throws(CephError) in
+        let call: @Sendable () throws(CephError) -> Value = { () throws(CephError) in
             let context = try IOContext(pool: name, namespace: namespace, rados: rados)
             return try body(context)
+        }
+        do {
+            return try await cluster.run(operation, on: resource, call)
+        } catch let error as CephError where error.code == .poolNotFound && error.operation == .openPool {
+            try await cluster.learnPool(named: name)
+            return try await cluster.run(operation, on: resource, call)
         }
     }
 }
@@ -37,6 +47,19 @@ public struct Pool: Sendable {
 extension Cluster {
     public func pool(_ name: String, namespace: String = "") -> Pool {
         Pool(cluster: self, name: name, namespace: namespace)
+    }
+
+    /// Sees to it that the client's map has a pool that was made a moment ago.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`.
+    /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
+    func learnPool(named name: String) async throws {
+        let rados = rados
+        try await run(.openPool, on: .pool(name)) { () throws(CephError) in
+            let names = try rados.command(MonitorCommand("osd pool ls"), .openPool, on: .pool(name))
+                .decoded(as: [String].self, .openPool)
+            guard names.contains(name) else { throw CephError(.poolNotFound, .openPool, on: .pool(name)) }
+            try check(rados_wait_for_latest_osdmap(rados.pointer), .openPool, on: .pool(name))
+        }
     }
 }
 
@@ -50,9 +73,10 @@ struct IOContext: ~Copyable {
     let pool: String
     let namespace: String
 
-    /// - Throws: `CephError` with `.poolNotFound`, `.clientBlocklisted`, `.timedOut`.
-    /// - C function: rados_ioctx_create, rados_ioctx_set_namespace
+    /// - Throws: `CephError` with `.poolNotFound` where the client's map does not have the pool, `.clientBlocklisted`.
+    /// - C function: rados_ioctx_create, rados_ioctx_set_namespace, rados_set_pool_full_try
     init(pool: String, namespace: String, rados: RadosHandle) throws(CephError) {
+        guard try rados.mapHasPool(named: pool) else { throw CephError(.poolNotFound, .openPool, on: .pool(pool)) }
         var pointer: rados_ioctx_t?
         try check(rados_ioctx_create(rados.pointer, pool, &pointer), .openPool, on: .pool(pool))
         guard let pointer else { throw CephError(.other, .openPool, on: .pool(pool)) }
@@ -71,6 +95,8 @@ struct IOContext: ~Copyable {
 
     private init(_ pointer: rados_ioctx_t, pool: String, namespace: String, rados: RadosHandle) {
         rados_ioctx_set_namespace(pointer, namespace)
+        // A write to a full pool comes back at once with EDQUOT or ENOSPC, instead of waiting for room.
+        rados_set_pool_full_try(pointer)
         self.pointer = pointer
         self.pool = pool
         self.namespace = namespace
@@ -94,6 +120,26 @@ struct IOContext: ~Copyable {
 }
 
 extension RadosHandle {
+    /// Whether the client's own map has the pool; the monitors are not asked.
+    /// - C function: rados_pool_list
+    fileprivate func mapHasPool(named name: String) throws(CephError) -> Bool {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        while true {
+            let needed = Int(try check(rados_pool_list(pointer, &buffer, buffer.count), .openPool, on: .pool(name)))
+            guard needed > buffer.count else { break }
+            buffer = [CChar](repeating: 0, count: needed + 1024)
+        }
+        // Names one after another, each with its terminating zero; an empty one ends the list.
+        return buffer.withUnsafeBytes { bytes in
+            var rest = bytes[...]
+            while let end = rest.firstIndex(of: 0), end > rest.startIndex {
+                if rest[..<end].elementsEqual(name.utf8) { return true }
+                rest = rest[(end + 1)...]
+            }
+            return false
+        }
+    }
+
     /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_pool_reverse_lookup
     func poolName(id: Int64) throws(CephError) -> String {

@@ -11,6 +11,8 @@ public struct Image: Codable, Hashable, Sendable {
     public var name: String
     /// The image's id, which stays the same when it is renamed.
     public var id: String
+    /// `ready`, or `removing` where its removal has begun, and was interrupted or still goes on.
+    public var state: String
     public var sizeBytes: UInt64
     public var objectSizeBytes: UInt64
     /// Equal to `objectSizeBytes` unless striping was asked for.
@@ -29,6 +31,7 @@ public struct Image: Codable, Hashable, Sendable {
     public init(
         spec: ImageSpec,
         id: String,
+        state: String,
         sizeBytes: UInt64,
         objectSizeBytes: UInt64,
         stripeUnitBytes: UInt64,
@@ -44,6 +47,7 @@ public struct Image: Codable, Hashable, Sendable {
         self.namespace = spec.namespace
         self.name = spec.image
         self.id = id
+        self.state = state
         self.sizeBytes = sizeBytes
         self.objectSizeBytes = objectSizeBytes
         self.stripeUnitBytes = stripeUnitBytes
@@ -63,6 +67,7 @@ public struct Image: Codable, Hashable, Sendable {
         try container.encode(namespace, forKey: .namespace)
         try container.encode(name, forKey: .name)
         try container.encode(id, forKey: .id)
+        try container.encode(state, forKey: .state)
         try container.encode(sizeBytes, forKey: .sizeBytes)
         try container.encode(objectSizeBytes, forKey: .objectSizeBytes)
         try container.encode(stripeUnitBytes, forKey: .stripeUnitBytes)

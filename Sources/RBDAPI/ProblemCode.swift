@@ -35,6 +35,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case imageInGroup = "image-in-group"
     case imageMigrating = "image-migrating"
     case imageReadOnly = "image-read-only"
+    case imageIncomplete = "image-incomplete"
     case poolDeletionDisabled = "pool-deletion-disabled"
     case poolFull = "pool-full"
 
@@ -42,6 +43,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case unsupportedByCluster = "unsupported-by-cluster"
     case credentialsRefused = "cluster-credentials-refused"
     case clusterUnavailable = "cluster-unavailable"
+    case poolUnavailable = "pool-unavailable"
     case overloaded = "overloaded"
     case deadlineExceeded = "deadline-exceeded"
     case cephError = "ceph-error"
@@ -55,7 +57,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound: 404
         case .methodNotAllowed: 405
         case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-            .imageMigrating, .imageReadOnly:
+            .imageMigrating, .imageReadOnly, .imageIncomplete:
             409
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
@@ -65,7 +67,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .cephError, .internalError: 500
         case .unsupportedByCluster: 501
         case .credentialsRefused: 502
-        case .clusterUnavailable, .overloaded: 503
+        case .clusterUnavailable, .poolUnavailable, .overloaded: 503
         case .deadlineExceeded: 504
         case .poolFull: 507
         }
@@ -100,11 +102,13 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .imageInGroup: "The image belongs to a group"
         case .imageMigrating: "The image is being migrated"
         case .imageReadOnly: "The image can't be changed"
+        case .imageIncomplete: "The image is being made or removed, or that was interrupted"
         case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
         case .poolFull: "The pool is full"
         case .unsupportedByCluster: "The cluster does not support this"
         case .credentialsRefused: "The cluster refused the service's credentials"
         case .clusterUnavailable: "The cluster can't be reached"
+        case .poolUnavailable: "The pool does not answer"
         case .overloaded: "The service is busy"
         case .deadlineExceeded: "The cluster did not answer in time"
         case .cephError: "Ceph reported an error"
@@ -115,7 +119,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     /// Whether the same request may succeed later without anyone mending anything.
     public var isRetryable: Bool {
         switch self {
-        case .imageInUse, .clusterUnavailable, .overloaded, .deadlineExceeded: true
+        case .imageInUse, .imageIncomplete, .clusterUnavailable, .poolUnavailable, .overloaded, .deadlineExceeded: true
         default: false
         }
     }

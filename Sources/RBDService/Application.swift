@@ -17,6 +17,7 @@ public struct RBDService: Sendable {
     let logger: Logger
     let connection: ClusterConnection
     private let locks = KeyedLocks()
+    private let remnants: Remnants
 
     public init(configuration: ServiceConfiguration, logger: Logger) {
         self.configuration = configuration
@@ -27,6 +28,7 @@ public struct RBDService: Sendable {
             interval: configuration.probeInterval,
             logger: logger
         )
+        remnants = Remnants(patience: .seconds(2 * configuration.cluster.timeouts.osd))
     }
 
     public static let version = "0.1.0"
@@ -79,7 +81,7 @@ public struct RBDService: Sendable {
     }
 
     var routes: [Route] {
-        let images = ImageService(connection: connection, locks: locks)
+        let images = ImageService(connection: connection, locks: locks, remnants: remnants)
         let limit = configuration.maximumBodyBytes
         return ClusterController(connection: connection).routes
             + PoolController(service: PoolService(connection: connection), maximumBodyBytes: limit).routes

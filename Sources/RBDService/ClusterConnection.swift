@@ -8,32 +8,66 @@ import Synchronization
 
 /// Keeps one connection to the cluster. The daemon starts without it, makes it when the cluster can be reached, and
 /// looks at it now and then, so that /readyz answers at once from what was seen last.
-final class ClusterConnection: Service {
+///
+/// A connection is replaced by a new one when the cluster has shut it out, when the files that it was made from have
+/// changed, and when the monitors have not answered for a while: they may have moved. What is in flight ends on the old
+/// one, which closes with the last of it.
+final class ClusterConnection: Service, CallObserver {
+    private struct Connection {
+        var cluster: Cluster
+        /// Why it does not serve; nil where it does.
+        var trouble: String?
+        /// Looks in a row that found the monitors silent.
+        var silences = 0
+        /// Why there is no second connection beside it, where one was wanted.
+        var complaint: String?
+    }
+
     private enum State {
         case connecting(reason: String)
-        case connected(Cluster, trouble: String?)
+        case connected(Connection)
     }
+
+    /// So many looks in a row must fail before a second connection is tried beside the first.
+    private static let patience = 3
+    /// How long to wait before the next attempt to connect.
+    private static let retryInterval = Duration.seconds(1)
+    private static let breakerInterval = Duration.milliseconds(200)
 
     private let configuration: ClusterConfiguration
     private let calls: BlockingPool
-    /// The probe's own threads: behind sixteen slow deletes it would take a busy service for a sick cluster.
-    private let probes = BlockingPool(limits: .init(threads: 2, queue: 2))
+    /// The probes' own threads: behind sixteen slow deletes they would take a busy service for a sick cluster.
+    private let probes = BlockingPool(limits: .init(threads: 32, queue: 256, replacements: 32))
     private let interval: Duration
     private let logger: Logger
     private let state = Mutex(State.connecting(reason: "the first connection to the cluster is being made"))
+    private let connections = Atomic(0)
+    /// The pool that was used last, to be looked at when nobody asks.
+    private let lastPool = Mutex<String?>(nil)
+    private let looks = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private let observer: (any CallObserver)?
 
-    init(configuration: ClusterConfiguration, calls: BlockingPool, interval: Duration, logger: Logger) {
+    let breakers = Breakers()
+
+    init(
+        configuration: ClusterConfiguration,
+        calls: BlockingPool,
+        interval: Duration,
+        logger: Logger,
+        observer: (any CallObserver)? = nil
+    ) {
         self.configuration = configuration
         self.calls = calls
         self.interval = interval
         self.logger = logger
+        self.observer = observer
     }
 
     /// The cluster to talk to.
     /// - Throws: `CephError` with `.clusterUnreachable` while there is no connection.
     func cluster() throws(CephError) -> Cluster {
         switch state.withLock({ $0 }) {
-        case .connected(let cluster, _): return cluster
+        case .connected(let connection): return connection.cluster
         case .connecting(let reason):
             throw CephError(.clusterUnreachable, .connect, on: .cluster, detail: reason)
         }
@@ -42,16 +76,30 @@ final class ClusterConnection: Service {
     /// Why the service is not ready; nil where it is.
     var trouble: String? {
         switch state.withLock({ $0 }) {
-        case .connected(_, let trouble): trouble
+        case .connected(let connection): connection.trouble
         case .connecting(let reason): reason
         }
     }
 
+    /// How many connections have been made.
+    var generation: Int { connections.load(ordering: .relaxed) }
+
+    func callEnded(_ call: CallRecord) {
+        if let error = call.error {
+            // Not at the next look: everybody gets this error until there is a new connection.
+            if error.code == .clientBlocklisted { looks.continuation.yield() }
+        } else if let pool = call.resource.pool {
+            lastPool.withLock { $0 = pool }
+        }
+        observer?.callEnded(call)
+    }
+
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                await self.probe()
-                try? await Task.sleep(for: self.interval)
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.tick() }
+                group.addTask { await self.keepConnected() }
+                group.addTask { await self.tendBreakers() }
             }
         }
         // Calls in progress hold the cluster themselves; with the last of them it closes.
@@ -60,53 +108,125 @@ final class ClusterConnection: Service {
         probes.shutdown()
     }
 
-    /// Connects, or looks whether the connection still serves.
-    private func probe() async {
-        let connected: Cluster? = state.withLock { state in
-            if case .connected(let cluster, _) = state { cluster } else { nil }
+    private func keepConnected() async {
+        for await _ in looks.stream { await look() }
+    }
+
+    /// Asks for a look now and then; a call that was shut out asks for one at once.
+    private func tick() async {
+        while !Task.isCancelled {
+            looks.continuation.yield()
+            let isConnected = (try? cluster()) != nil
+            try? await Task.sleep(for: isConnected ? interval : Self.retryInterval)
         }
-        do {
-            if let connected {
-                let deadline = ContinuousClock.now + .seconds(configuration.timeouts.monitor)
-                try await Deadline.$current.withValue(deadline) {
-                    try await connected.ping(through: probes)
+    }
+
+    /// Probes what does not answer, one probe for each breaker at a time.
+    private func tendBreakers() async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                if let cluster = try? cluster() {
+                    for probe in breakers.takeDueProbes() {
+                        group.addTask { await cluster.run(probe, through: self.probes) }
+                    }
                 }
-                remember(connected, trouble: nil)
-            } else {
-                // librados bounds its own connecting; the second more is for what it does around it.
-                let deadline = ContinuousClock.now + .seconds(configuration.timeouts.connect + 5)
-                let cluster = try await Deadline.$current.withValue(deadline) {
-                    try await Cluster.connect(configuration, calls: calls, through: probes)
-                }
-                logger.info(
-                    "connected to the cluster",
-                    metadata: [LogKeys.fsid: "\(cluster.fsid)", LogKeys.entity: "\(cluster.entity)"]
-                )
-                remember(cluster, trouble: nil)
+                try? await Task.sleep(for: Self.breakerInterval)
             }
+            // A probe of a cluster that does not answer must not hold up the end.
+            group.cancelAll()
+        }
+    }
+
+    // MARK: Looking
+
+    /// Looks at the connection, or makes one.
+    private func look() async {
+        guard case .connected(var connection) = state.withLock({ $0 }) else { return await connect(instead: nil) }
+        do {
+            try await check(connection.cluster)
+            connection.trouble = nil
+            connection.silences = 0
         } catch is CancellationError {
             return
-        } catch let error as CephError {
-            failed(connected, error)
         } catch {
-            logger.error("unexpected error", metadata: [LogKeys.error: "\(String(reflecting: error))"])
+            let trouble = (error as? CephError)?.description ?? "\(error)"
+            if connection.trouble != trouble {
+                logger.warning("the cluster does not answer", metadata: [LogKeys.error: "\(Self.described(error))"])
+            }
+            connection.trouble = trouble
+            connection.silences += 1
+        }
+        if connection.cluster.isShutOut {
+            logger.warning("the cluster has shut this client out; connecting anew")
+            state.withLock { $0 = .connecting(reason: "the cluster has shut the service out; it is connecting anew") }
+            return await connect(instead: nil)
+        }
+        state.withLock { $0 = .connected(connection) }
+        if connection.silences >= Self.patience || connection.cluster.hasChangedFiles {
+            await connect(instead: connection)
         }
     }
 
-    private func remember(_ cluster: Cluster, trouble: String?) {
-        state.withLock { $0 = .connected(cluster, trouble: trouble) }
+    /// - Throws: `CephError`, where the connection does not serve.
+    private func check(_ cluster: Cluster) async throws {
+        let deadline = ContinuousClock.now + .seconds(configuration.timeouts.monitor)
+        try await Deadline.$current.withValue(deadline) {
+            if cluster.isShutOut { throw CephError(.clientBlocklisted, .readStatus, on: .cluster) }
+            // Only an OSD tells a client that it is shut out. A pool that is sick is its breaker's matter.
+            if let pool = lastPool.withLock({ $0 }), !breakers.isOpen(.pool(pool)) {
+                async let probe: Void? = try? cluster.probe(pool: pool, through: probes)
+                try await cluster.probeMonitors(through: probes)
+                await probe
+            } else {
+                try await cluster.probeMonitors(through: probes)
+            }
+        }
     }
 
-    private func failed(_ connected: Cluster?, _ error: CephError) {
-        let isNews = trouble != error.description
-        if let connected, error.code != .clientBlocklisted {
-            remember(connected, trouble: error.description)
-        } else {
-            // A client that was shut out stays out: only a new connection is let in again.
-            state.withLock { $0 = .connecting(reason: error.description) }
+    /// - Parameter old: serves until there is a new one.
+    private func connect(instead old: Connection?) async {
+        // librados bounds its own connecting; the seconds more are for what it does around it.
+        let deadline = ContinuousClock.now + .seconds(configuration.timeouts.connect + 5)
+        do {
+            let cluster = try await Deadline.$current.withValue(deadline) {
+                try await Cluster.connect(
+                    configuration,
+                    calls: calls,
+                    breakers: breakers,
+                    observer: self,
+                    through: probes
+                )
+            }
+            state.withLock { $0 = .connected(Connection(cluster: cluster)) }
+            connections.add(1, ordering: .relaxed)
+            breakers.forgetProbes()
+            logger.info(
+                old == nil ? "connected to the cluster" : "connected to the cluster anew",
+                metadata: [LogKeys.fsid: "\(cluster.fsid)", LogKeys.entity: "\(cluster.entity)"]
+            )
+        } catch is CancellationError {
+            return
+        } catch {
+            let reason = (error as? CephError)?.description ?? "\(error)"
+            if var old {
+                if old.complaint != reason {
+                    logger.warning(
+                        "a second connection could not be made; the first one stays",
+                        metadata: [LogKeys.error: "\(Self.described(error))"]
+                    )
+                }
+                old.complaint = reason
+                state.withLock { $0 = .connected(old) }
+                return
+            }
+            if trouble != reason {
+                logger.warning("the cluster does not answer", metadata: [LogKeys.error: "\(Self.described(error))"])
+            }
+            state.withLock { $0 = .connecting(reason: reason) }
         }
-        if isNews {
-            logger.warning("the cluster does not answer", metadata: [LogKeys.error: "\(error.debugDescription)"])
-        }
+    }
+
+    private static func described(_ error: any Error) -> String {
+        (error as? CephError)?.debugDescription ?? String(reflecting: error)
     }
 }

@@ -26,7 +26,7 @@ final class KeyedLocks: Sendable {
     private let state = Mutex(State())
 
     /// Runs the body while it alone holds the key's lock.
-    /// - Throws: `CephError` with `.timedOut` where the lock is not free by the task's deadline; `CancellationError`;
+    /// - Throws: `CephError` with `.notStarted` where the lock is not free by the task's deadline; `CancellationError`;
     ///   what the body throws.
     func withLock<Value: Sendable>(
         _ key: String,
@@ -83,7 +83,7 @@ final class KeyedLocks: Sendable {
                 if case .success(.acquired) = other { release(key) }
             }
             if case .failure(let error) = first { throw error }
-            throw CephError(.timedOut, operation, on: resource)
+            throw CephError(.notStarted, operation, on: resource)
         }
     }
 

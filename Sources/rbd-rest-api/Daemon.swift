@@ -43,6 +43,7 @@ struct Daemon: AsyncParsableCommand {
     @Option(.shutdownTimeout) var shutdownTimeout: String?
     @Option(.callThreads) var callThreads: String?
     @Option(.callQueue) var callQueue: String?
+    @Option(.spareThreads) var callSpareThreads: String?
     @Option(.maximumBodyBytes) var maxBodyBytes: String?
     @Option(.logLevel) var logLevel: String?
 
@@ -55,6 +56,7 @@ struct Daemon: AsyncParsableCommand {
             (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
             (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),
             (.shutdownTimeout, shutdownTimeout), (.callThreads, callThreads), (.callQueue, callQueue),
+            (.spareThreads, callSpareThreads),
             (.maximumBodyBytes, maxBodyBytes), (.logLevel, logLevel),
         ]
         return values.reduce(into: [:]) { result, value in result[value.0.name] = value.1 }

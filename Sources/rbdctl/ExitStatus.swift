@@ -48,14 +48,14 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             switch code {
             case .poolNotFound, .namespaceNotFound, .imageNotFound: .notFound
             case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-                .imageMigrating, .imageReadOnly:
+                .imageMigrating, .imageReadOnly, .imageIncomplete:
                 .conflict
             case .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
                 .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,
                 .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound:
                 .refused
             case .poolDeletionDisabled, .credentialsRefused: .forbidden
-            case .clusterUnavailable, .overloaded: .unavailable
+            case .clusterUnavailable, .poolUnavailable, .overloaded: .unavailable
             case .deadlineExceeded: .outcomeUnknown
             case .poolFull: .poolFull
             // An address that the service does not have says nothing about an image: `notFound` would mislead a script

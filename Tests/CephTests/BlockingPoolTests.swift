@@ -40,6 +40,7 @@ struct BlockingPoolTests {
         let gate = Gate()
         defer { gate.open() }
         try await withThrowingTaskGroup(of: Bool.self) { group in
+            defer { gate.open() }
             for _ in 0..<10 {
                 group.addTask {
                     do {
@@ -64,7 +65,7 @@ struct BlockingPoolTests {
 
     @Test(.timeLimit(.minutes(1)))
     func letsGoAtTheDeadline() async throws {
-        let pool = BlockingPool(limits: .init(threads: 1, queue: 4))
+        let pool = BlockingPool(limits: .init(threads: 1, queue: 4, replacements: 1))
         let gate = Gate()
         defer { gate.open() }
         let stuck = ContinuousClock.now + .milliseconds(50)
@@ -73,7 +74,14 @@ struct BlockingPoolTests {
         }
         #expect(error == CephError(.timedOut, .createImage, on: .pool("sick")))
         #expect(pool.snapshot.abandoned == 1)
-        // A call behind the stuck one is let go as well, and never runs.
+        // Another thread stands in for the stuck one; a call behind that one is let go as well, and never runs.
+        let second = Task {
+            try await pool.run(.createImage, on: .pool("sick"), deadline: .now + .milliseconds(200)) {
+                () throws(CephError) in
+                gate.wait()
+            }
+        }
+        try await wait(pool) { $0.running == 2 }
         let ran = Mutex(false)
         let queued = await #expect(throws: CephError.self) {
             try await pool.run(.createImage, on: .pool("sick"), deadline: .now + .milliseconds(50)) {
@@ -81,12 +89,51 @@ struct BlockingPoolTests {
                 ran.withLock { $0 = true }
             }
         }
-        #expect(queued?.code == .timedOut)
+        #expect(queued?.code == .notStarted)
+        await #expect(throws: CephError(.timedOut, .createImage, on: .pool("sick"))) { try await second.value }
+        // Now all the threads that there may be are stuck: nothing waits for one of them.
+        #expect(pool.snapshot.abandoned == 2)
+        let refused = await #expect(throws: CephError.self) {
+            try await pool.run(.createImage, on: .pool("well")) { () throws(CephError) in }
+        }
+        #expect(refused?.code == .overloaded)
         gate.open()
-        try await wait(pool) { $0.running == 0 }
+        // And when they come back, the one that stood in goes.
+        try await wait(pool) { $0.running == 0 && $0.threads == 1 }
         #expect(!ran.withLock { $0 })
         #expect(try await pool.run(.readImage, on: .cluster) { () throws(CephError) in 1 } == 1)
         pool.shutdown()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aScopeThatHangsLeavesRoomForTheOthers() async throws {
+        let pool = BlockingPool(limits: .init(threads: 8, queue: 8))
+        let gate = Gate()
+        defer { gate.open() }
+        try await withThrowingTaskGroup(of: CephError.Code?.self) { group in
+            defer { gate.open() }
+            for _ in 0..<20 {
+                group.addTask {
+                    do {
+                        try await pool.run(.readImage, on: .pool("sick")) { () throws(CephError) in gate.wait() }
+                        return nil
+                    } catch let error as CephError {
+                        return error.code
+                    }
+                }
+            }
+            // Six of eight threads and six of eight places in the queue are all that it gets.
+            try await wait(pool) { $0.running == 6 && $0.queued == 6 }
+            for _ in 0..<8 { #expect(try await group.next() == .some(.overloaded)) }
+            for _ in 0..<50 {
+                let value = try await pool.run(.readImage, on: .pool("well")) { () throws(CephError) in 1 }
+                #expect(value == 1)
+            }
+            gate.open()
+            for _ in 0..<12 { #expect(try await group.next() == .some(nil)) }
+        }
+        pool.shutdown()
+        try await wait(pool) { $0.threads == 0 }
     }
 
     @Test func theDeadlineTravelsWithTheTask() async throws {

@@ -24,7 +24,8 @@ struct DocumentationTests {
                 }
             }
         }
-        named.subtract(["rbd_id"])  // an object, not a function
+        // Objects, not functions.
+        named.subtract(["rbd_id", "rbd_directory", "rbd_trash", "rbd_object_map"])
         #expect(named.count > 20)
         for symbol in named {
             #expect(headers.contains("\(symbol)("), "\(symbol) is in no header")

@@ -97,23 +97,4 @@ struct BlockerTests {
             try await TestCluster.run("rbd", ["migration", "abort", "--no-progress", spec])
         }
     }
-
-    @Test func whatAnInterruptedCreateLeftIsClearedAway() async throws {
-        try await TestServer.withCluster { server in
-            try await TestCluster.withPool { pool, _ in
-                let images = "/v1/pools/\(pool)/images"
-                // The first thing that a create writes is the name.
-                let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
-                try Data([4, 0, 0, 0] + Array("dead".utf8)).write(to: URL(fileURLWithPath: file))
-                defer { try? FileManager.default.removeItem(atPath: file) }
-                try await TestCluster.run("rados", ["--pool", pool, "put", "rbd_id.vol-1", file])
-                #expect(
-                    try await server.post(images, #"{"name":"vol-1","size":"1GiB"}"#).problem.code == "image-exists"
-                )
-                #expect(try await server.get("\(images)/vol-1").status == 404)
-                #expect(try await server.delete("\(images)/vol-1").status == 404)
-                #expect(try await server.post(images, #"{"name":"vol-1","size":"1GiB"}"#).status == 201)
-            }
-        }
-    }
 }

@@ -144,6 +144,6 @@ struct ConnectTests {
         #expect(state.health.hasPrefix("HEALTH_"))
         #expect(state.totalBytes > 0)
         #expect(state.usedBytes + state.availableBytes <= state.totalBytes)
-        try await cluster.ping()
+        try await cluster.probeMonitors(through: BlockingPool())
     }
 }

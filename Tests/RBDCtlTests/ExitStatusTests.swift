@@ -15,9 +15,10 @@ import Testing
         .invalidPoolOption: 4, .invalidImageOption: 4, .dataPoolNotFound: 4,
         .poolNotFound: 2, .namespaceNotFound: 2, .imageNotFound: 2,
         .poolExists: 3, .imageExists: 3, .imageDiffers: 3, .imageInUse: 3, .imageHasSnapshots: 3, .imageInGroup: 3,
-        .imageMigrating: 3,
+        .imageMigrating: 3, .imageIncomplete: 3,
         .imageReadOnly: 3, .poolDeletionDisabled: 5, .poolFull: 8,
-        .unsupportedByCluster: 1, .credentialsRefused: 5, .clusterUnavailable: 6, .overloaded: 6,
+        .unsupportedByCluster: 1, .credentialsRefused: 5, .clusterUnavailable: 6, .poolUnavailable: 6,
+        .overloaded: 6,
         .deadlineExceeded: 7, .cephError: 1, .internalError: 1,
     ]
 

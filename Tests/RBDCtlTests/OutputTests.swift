@@ -18,6 +18,7 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
     Image(
         spec: ImageSpec(pool: "rbd", image: name),
         id: "10198409e360",
+        state: "ready",
         sizeBytes: size,
         objectSizeBytes: 4 << 20,
         stripeUnitBytes: 4 << 20,
@@ -36,9 +37,9 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
         let text = try OutputFormat.table.render([image("v"), image("long-name", size: 10 << 30, parent: parent)])
         #expect(
             text == """
-                SPEC           SIZE     SNAPSHOTS  CREATED               PARENT
-                rbd/v          1.5 GiB  2          2026-01-31T10:00:00Z  -
-                rbd/long-name  10 GiB   2          2026-01-31T10:00:00Z  rbd/p@s
+                SPEC           SIZE     STATE  SNAPSHOTS  CREATED               PARENT
+                rbd/v          1.5 GiB  ready  2          2026-01-31T10:00:00Z  -
+                rbd/long-name  10 GiB   ready  2          2026-01-31T10:00:00Z  rbd/p@s
 
                 """
         )
@@ -46,7 +47,7 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
 
     @Test func anEmptyListIsAHeaderAnArrayOrNothing() throws {
         let none: [Image] = []
-        #expect(try OutputFormat.table.render(none) == "SPEC  SIZE  SNAPSHOTS  CREATED  PARENT\n")
+        #expect(try OutputFormat.table.render(none) == "SPEC  SIZE  STATE  SNAPSHOTS  CREATED  PARENT\n")
         #expect(try OutputFormat.json.render(none) == "[]\n")
         #expect(try OutputFormat.yaml.render(none) == "[]\n")
         #expect(try OutputFormat.name.render(none).isEmpty)
@@ -81,6 +82,7 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
                   "namespace": "",
                   "name": "v",
                   "id": "10198409e360",
+                  "state": "ready",
                   "sizeBytes": 9223372036854775807,
                   "objectSizeBytes": 4194304,
                   "stripeUnitBytes": 4194304,
@@ -104,7 +106,7 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
         let text = try OutputFormat.yaml.render(image("v"))
         #expect(
             text.hasPrefix(
-                "spec: rbd/v\npool: rbd\nnamespace: ''\nname: v\nid: '10198409e360'\nsizeBytes: 1610612736\n"
+                "spec: rbd/v\npool: rbd\nnamespace: ''\nname: v\nid: '10198409e360'\nstate: ready\nsizeBytes: 1610612736\n"
             )
         )
         #expect(try OutputFormat.yaml.render([image("v")]).hasPrefix("- spec: rbd/v\n  pool: rbd\n"))

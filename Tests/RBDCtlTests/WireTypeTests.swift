@@ -88,6 +88,7 @@ import Testing
         let image = Image(
             spec: ImageSpec(pool: "rbd", image: "v"),
             id: "1",
+            state: "ready",
             sizeBytes: 1,
             objectSizeBytes: 2,
             stripeUnitBytes: 2,
@@ -101,7 +102,7 @@ import Testing
         #expect(
             try members(of: image) == #"{"createdAt":null,"dataPool":null,"features":[],"id":"1","name":"v","#
                 + #""namespace":"","objectSizeBytes":2,"parent":null,"pool":"rbd","sizeBytes":1,"snapshotCount":0,"#
-                + #""spec":"rbd/v","stripeCount":1,"stripeUnitBytes":2}"#
+                + #""spec":"rbd/v","state":"ready","stripeCount":1,"stripeUnitBytes":2}"#
         )
         #expect(try JSONDecoder().decode(Image.self, from: Data(members(of: image).utf8)) == image)
     }

@@ -56,9 +56,10 @@ public struct TestServer: Sendable {
 
     /// The service with the test cluster behind it, once it is ready.
     public static func withCluster<Value: Sendable>(
+        change: (inout ServiceConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (TestServer) async throws -> Value
     ) async throws -> Value {
-        try await run(cluster: TestCluster.configuration) { server in
+        try await run(cluster: TestCluster.configuration, change: change) { server in
             while try await server.get("/readyz").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
             return try await body(server)
         }

@@ -8,12 +8,13 @@ protocol BlockingCall: AnyObject, Sendable {
     var operation: CephError.Operation { get }
     var resource: CephError.Resource { get }
     var deadline: ContinuousClock.Instant? { get }
-    var isSettled: Bool { get }
     func perform()
     func settle(throwing error: any Error)
 }
 
 extension BlockingCall {
+    var scope: CallScope { CallScope(operation, on: resource) }
+
     func isExpired(at now: ContinuousClock.Instant) -> Bool {
         deadline.map { $0 <= now } ?? false
     }
@@ -39,8 +40,6 @@ final class Call<Value: Sendable>: BlockingCall {
         self.deadline = deadline
         self.body = body
     }
-
-    var isSettled: Bool { promise.isSettled }
 
     func hold(_ continuation: CheckedContinuation<Value, any Error>) {
         promise.hold(continuation)
@@ -71,15 +70,6 @@ private final class Promise<Value: Sendable>: Sendable {
     }
 
     private let state = Mutex(State.empty)
-
-    var isSettled: Bool {
-        state.withLock { state in
-            switch state {
-            case .empty, .waiting: false
-            case .settledEarly, .settled: true
-            }
-        }
-    }
 
     func hold(_ continuation: CheckedContinuation<Value, any Error>) {
         let early = state.withLock { state -> Result<Value, any Error>? in

@@ -89,7 +89,7 @@ struct ImageHeader {
     // MARK: Layouts
 
     /// CEPH_NOSNAP, -2: the image itself, not one of its snapshots.
-    private static let noSnapshot = withUnsafeBytes(of: Int64(-2).littleEndian) { Array($0) }
+    static let noSnapshot = WireWriter.integer(Int64(-2))
 
     private static func date(_ reader: WireReader) -> Date? {
         var reader = reader

@@ -24,6 +24,14 @@ final class RadosHandle: @unchecked Sendable {
         if !isStarted { Self.open.leave() }
     }
 
+    /// The value of one of Ceph's options; empty where there is none.
+    /// - C function: rados_conf_get
+    func option(_ name: String) -> String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        guard rados_conf_get(pointer, name, &buffer, buffer.count) >= 0 else { return "" }
+        return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     /// Connections that are open or being closed. A call that was let go at its deadline keeps its own open.
     private static let open = DispatchGroup()
 

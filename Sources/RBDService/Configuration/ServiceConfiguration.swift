@@ -34,7 +34,8 @@ public struct ServiceConfiguration: Sendable {
         )
         calls = BlockingPool.Limits(
             threads: try values.integer(.callThreads, in: 1...1024),
-            queue: try values.integer(.callQueue, in: 0...65_536)
+            queue: try values.integer(.callQueue, in: 0...65_536),
+            replacements: try values.integer(.spareThreads, in: 0...1024)
         )
         requestTimeout = .seconds(try values.integer(.requestTimeout, in: 1...3600))
         probeInterval = .seconds(try values.integer(.probeInterval, in: 1...3600))

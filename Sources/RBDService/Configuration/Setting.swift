@@ -96,6 +96,12 @@ extension Setting {
         default: "256",
         "How many calls may wait for their turn; one more is answered 503."
     )
+    public static let spareThreads = Setting(
+        "call-spare-threads",
+        "NUMBER",
+        default: "48",
+        "How many further threads may stand in for ones that hang in Ceph."
+    )
     public static let maximumBodyBytes = Setting(
         "max-body-bytes",
         "BYTES",
@@ -112,6 +118,7 @@ extension Setting {
     /// All of them, in the order of `--help`.
     public static let all: [Setting] = [
         host, port, cephConf, cephUser, cephKeyring, cephArgs, connectTimeout, monitorTimeout, osdTimeout,
-        requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, maximumBodyBytes, logLevel,
+        requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumBodyBytes,
+        logLevel,
     ]
 }

@@ -42,7 +42,8 @@ extension ProblemCode {
             // Our key failed, not the caller's.
             case .keyringNotFound, .credentialsRefused: .credentialsRefused
             case .clientBlocklisted, .clusterUnreachable, .shutDown: .clusterUnavailable
-            case .timedOut: .deadlineExceeded
+            case .poolUnavailable: .poolUnavailable
+            case .timedOut, .notStarted: .deadlineExceeded
             case .overloaded: .overloaded
             case .other: .cephError
             // Read before the service starts: no request can meet it.
@@ -56,7 +57,7 @@ extension CephError {
     fileprivate var isOutcomeUnknown: Bool {
         guard code == .timedOut else { return false }
         return switch operation {
-        case .createPool, .initializePool, .deletePool, .createImage, .removeImage: true
+        case .createPool, .initializePool, .deletePool, .createImage, .removeImage, .repairImage: true
         case .configure, .connect, .readStatus, .listPools, .openPool, .findNamespace, .listImages, .readImage: false
         }
     }
@@ -94,6 +95,8 @@ extension CephError {
         case .credentialsRefused: "check the caps of the service's user: ceph auth get NAME"
         case .keyringNotFound: "set ceph-user and ceph-keyring in the service's configuration"
         case .timedOut where isOutcomeUnknown: "GET it to find out; repeating a PUT or a DELETE does no harm"
+        case .poolUnavailable: "repeat the request later; ceph health detail says what is wrong with the pool"
+        case .notStarted: "repeat the request; nothing was changed"
         case .timedOut: "repeat the request; GET /readyz tells whether the cluster answers at all"
         default: nil
         }

@@ -102,15 +102,24 @@ struct ProblemMiddleware: RouterMiddleware {
         }.joined()
     }
 
+    /// Seconds after which it is worth to try again.
+    private static func retryAfter(_ code: ProblemCode) -> String? {
+        switch code {
+        // A full queue drains in a moment. What does not answer is looked at every second.
+        case .overloaded, .poolUnavailable: "1"
+        case .clusterUnavailable: "2"
+        // A create may take its time elsewhere, and a dead client's watch lasts for half a minute.
+        case .imageIncomplete: "5"
+        default: nil
+        }
+    }
+
     private func response(_ problem: Problem, request: Request, context: Context) -> Response {
         var problem = problem
         problem.instance = context.requestID
         var response = Response.json(problem, status: HTTPResponse.Status(code: problem.status))
         response.headers[.contentType] = Problem.contentType
-        if problem.status == 503 {
-            // A full queue drains in a moment; a cluster that is away is looked for every few seconds.
-            response.headers[.retryAfter] = problem.code == ProblemCode.overloaded.rawValue ? "1" : "5"
-        }
+        response.headers[.retryAfter] = ProblemCode(rawValue: problem.code).flatMap(Self.retryAfter)
         // Hummingbird takes the body from what a handler returns, not from what stands in for what it throws.
         return request.method == .head ? response.createHeadResponse() : response
     }

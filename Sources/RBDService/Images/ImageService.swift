@@ -9,6 +9,7 @@ import RBDAPI
 struct ImageService: Sendable {
     let connection: ClusterConnection
     let locks: KeyedLocks
+    let remnants: Remnants
 
     /// A pool, or a namespace of it, as a request names it.
     struct Place: Hashable {
@@ -17,6 +18,10 @@ struct ImageService: Sendable {
 
         func spec(_ image: String) -> ImageSpec {
             ImageSpec(pool: pool, namespace: namespace, image: image)
+        }
+
+        func resource(_ image: String) -> CephError.Resource {
+            .image(image, namespace: namespace, pool: pool)
         }
     }
 
@@ -46,8 +51,12 @@ struct ImageService: Sendable {
     /// Creates an image that does not exist yet. librbd decides who was first.
     func create(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> RBDAPI.Image {
         try ImageRules.checkName(name, field: "name", what: "image")
+        let rules = ImageRules(properties)
         return try await alone(name, in: place, .createImage) {
-            RBDAPI.Image(try await make(name, ImageRules(properties), in: place), in: place)
+            switch try await ensure(name, rules, in: place) {
+            case .created(let image): return RBDAPI.Image(image, in: place)
+            case .existed: throw CephError(.imageExists, .createImage, on: place.resource(name))
+            }
         }
     }
 
@@ -56,10 +65,10 @@ struct ImageService: Sendable {
         try ImageRules.checkName(name, field: "image", what: "image")
         let rules = ImageRules(properties)
         return try await alone(name, in: place, .createImage) {
-            do {
-                return .created(RBDAPI.Image(try await make(name, rules, in: place), in: place))
-            } catch let error as CephError where error.code == .imageExists {
-                let image = try await existing(name, in: place)
+            switch try await ensure(name, rules, in: place) {
+            case .created(let image):
+                return .created(RBDAPI.Image(image, in: place))
+            case .existed(let image):
                 let differences = rules.differences(from: image, in: place.pool)
                 guard differences.isEmpty else {
                     throw Problem(
@@ -84,9 +93,19 @@ struct ImageService: Sendable {
                 let use = try await pool.use(ofImage: name)
                 if let problem = Problem(use, of: place.spec(name)) { throw problem }
             } catch let error as CephError where error.code == .imageNotFound {
-                // An interrupted create or delete leaves a name that can't be opened. Removing it clears it away.
+                if try await repair.clearRemnant(of: name, in: pool) { return }
+                // An interrupted delete leaves a name that can't be opened, too; librbd takes it up again.
+                return try await repair.resumeRemoval(of: name, in: pool)
             }
-            try await pool.removeImage(named: name)
+            do {
+                try await pool.removeImage(named: name)
+            } catch let error as CephError where error.code == .imageNotFound {
+                // It was there. librbd says so, too, where a full pool has no room for the trash's record.
+                if let problem = await PoolFullness(pool).problem(error) { throw problem }
+                throw error
+            } catch let error as CephError where error.code == .poolFull {
+                throw await PoolFullness(pool).problem(error) ?? Problem(error)
+            }
         }
     }
 
@@ -100,47 +119,40 @@ struct ImageService: Sendable {
         _ operation: CephError.Operation,
         _ body: () async throws -> Value
     ) async throws -> Value {
-        let resource = CephError.Resource.image(name, namespace: place.namespace, pool: place.pool)
         // No part can hold a zero byte: requests with one are refused.
         let key = [place.pool, place.namespace, name].joined(separator: "\0")
-        return try await locks.withLock(key, on: resource, operation, body)
+        return try await locks.withLock(key, on: place.resource(name), operation, body)
     }
 
-    private func make(_ name: String, _ rules: ImageRules, in place: Place) async throws -> ImageInfo {
+    private enum Ensured {
+        case created(ImageInfo)
+        case existed(ImageInfo)
+    }
+
+    /// Creates the image, or finds the one that has its name. What was left half-made by others is cleared up first.
+    private func ensure(_ name: String, _ rules: ImageRules, in place: Place) async throws -> Ensured {
         let options = try rules.options()
-        do {
-            return try await pool(place).createImage(
-                named: name,
-                sizeBytes: rules.properties.size.bytes,
-                options: options
-            )
-        } catch let error as CephError where error.code == .invalidImageOption {
-            throw rules.explain(error)
+        let pool = try pool(place)
+        // Each round begins with a cleared name. Somebody who takes it each time anew is no case of ours.
+        for _ in 0..<3 {
+            do {
+                let size = rules.properties.size.bytes
+                return .created(try await pool.createImage(named: name, sizeBytes: size, options: options))
+            } catch let error as CephError {
+                switch error.code {
+                case .imageExists: break
+                case .invalidImageOption: throw rules.explain(error)
+                case .poolFull:
+                    throw await PoolFullness(pool, dataPool: rules.properties.dataPool).problem(error) ?? Problem(error)
+                default: throw error
+                }
+            }
+            if let image = try await repair.settle(name, in: pool) { return .existed(image) }
         }
+        throw ImageRepair.incomplete(place.resource(name))
     }
 
-    /// Reads an image that librbd says is there. Another process may be in the middle of making it: its name is taken
-    /// first and its header written last.
-    private func existing(_ name: String, in place: Place) async throws -> ImageInfo {
-        var attemptsLeft = 10
-        while true {
-            do {
-                return try await pool(place).image(named: name)
-            } catch let error as CephError where error.code == .imageNotFound {
-                attemptsLeft -= 1
-                guard attemptsLeft > 0 else {
-                    throw Problem(
-                        .imageExists,
-                        detail: "the name of image \"\(place.spec(name))\" is taken, but there is no image behind it: "
-                            + "a create was interrupted",
-                        field: "image",
-                        hint: "rbd rm \(place.spec(name)) frees the name, even though it reports an error"
-                    )
-                }
-                try await Task.sleep(for: .milliseconds(100))
-            }
-        }
-    }
+    private var repair: ImageRepair { ImageRepair(remnants: remnants) }
 }
 
 extension RBDAPI.Image {
@@ -148,6 +160,7 @@ extension RBDAPI.Image {
         self.init(
             spec: place.spec(info.name),
             id: info.id,
+            state: info.isBeingRemoved ? "removing" : "ready",
             sizeBytes: info.sizeBytes,
             objectSizeBytes: info.objectSizeBytes,
             stripeUnitBytes: info.stripeUnitBytes,

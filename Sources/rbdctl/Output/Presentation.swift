@@ -66,14 +66,14 @@ extension Image: Presentable {
         let more = detailed ? ["ID", "OBJECT-SIZE", "DATA-POOL", "FEATURES"] : []
         return [
             Table(
-                header: ["SPEC", "SIZE", "SNAPSHOTS", "CREATED", "PARENT"] + more,
+                header: ["SPEC", "SIZE", "STATE", "SNAPSHOTS", "CREATED", "PARENT"] + more,
                 rows: items.map { $0.cells + (detailed ? $0.detailedCells : []) }
             )
         ]
     }
 
     private var cells: [String] {
-        [spec, ByteCount(sizeBytes).rounded, String(snapshotCount), createdAt ?? "", parent?.spec ?? ""]
+        [spec, ByteCount(sizeBytes).rounded, state, String(snapshotCount), createdAt ?? "", parent?.spec ?? ""]
     }
 
     private var detailedCells: [String] {

@@ -1,0 +1,172 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Remembers which parts of the cluster do not answer, so that calls to them are refused at once instead of waiting for
+/// their deadline in a thread that others need.
+///
+/// A breaker opens when so many calls in a row have timed out. Whoever owns the breakers then probes the scope, one probe
+/// at a time; the first answer, whatever it says, closes the breaker again. No caller is spent on probing.
+public final class Breakers: Sendable {
+    public enum State: String, CaseIterable, Sendable {
+        case closed
+        /// Calls are refused.
+        case open
+        /// Calls are refused, and a probe is on its way.
+        case halfOpen
+    }
+
+    /// A breaker that has been open at least once.
+    public struct Snapshot: Hashable, Sendable {
+        public var scope: CallScope
+        public var state: State
+        /// How often it has opened.
+        public var openings: Int
+    }
+
+    /// A scope to be looked at.
+    public struct Probe: Hashable, Sendable {
+        public var scope: CallScope
+        /// The image whose call timed out last: a pool may answer for some of its objects and not for others.
+        public var image: CephError.Resource?
+    }
+
+    private struct Breaker {
+        var state = State.closed
+        var timeouts = 0
+        var openings = 0
+        var lastImage: CephError.Resource?
+        var nextProbe = ContinuousClock.now
+    }
+
+    private static let capacity = 1000
+
+    private let threshold: Int
+    private let interval: Duration
+    private let breakers = Mutex<[CallScope: Breaker]>([:])
+
+    /// - Parameters:
+    ///   - threshold: how many timeouts in a row open a breaker.
+    ///   - interval: how long to wait after a probe that failed.
+    public init(threshold: Int = 3, interval: Duration = .seconds(1)) {
+        self.threshold = threshold
+        self.interval = interval
+    }
+
+    // MARK: Calls
+
+    /// - Throws: `CephError` with `.poolUnavailable` or `.clusterUnreachable` where the scope's breaker is open.
+    func admit(_ scope: CallScope, _ operation: CephError.Operation, on resource: CephError.Resource) throws(CephError)
+    {
+        guard isOpen(scope) else { return }
+        switch scope {
+        case .pool:
+            throw CephError(.poolUnavailable, operation, on: resource)
+        case .monitors:
+            let detail = "its monitors do not answer; they are looked at every second"
+            throw CephError(.clusterUnreachable, operation, on: resource, detail: detail)
+        }
+    }
+
+    /// Whether calls to the scope are refused.
+    public func isOpen(_ scope: CallScope) -> Bool {
+        breakers.withLock { ($0[scope]?.state ?? .closed) != .closed }
+    }
+
+    /// - Parameter error: nil for a success.
+    /// - Returns: true where this opened the breaker.
+    @discardableResult
+    func record(_ scope: CallScope, _ error: CephError?) -> Bool {
+        switch Self.verdict(on: error) {
+        case .answered:
+            // Most calls succeed and find no breaker: nothing is kept for them.
+            breakers.withLock { breakers in
+                if breakers[scope]?.state == .closed { breakers[scope]?.timeouts = 0 }
+            }
+            return false
+        case .silent:
+            return breakers.withLock { breakers in
+                // Whoever asks for pools that do not exist, while the monitors are away, must not fill our memory.
+                if breakers.count >= Self.capacity { breakers = breakers.filter { $0.value.state != .closed } }
+                var breaker = breakers[scope] ?? Breaker()
+                defer { breakers[scope] = breaker }
+                breaker.timeouts += 1
+                if case .image = error?.resource { breaker.lastImage = error?.resource }
+                guard breaker.state == .closed, breaker.timeouts >= threshold else { return false }
+                breaker.state = .open
+                breaker.openings += 1
+                breaker.nextProbe = .now
+                return true
+            }
+        case .unknown:
+            return false
+        }
+    }
+
+    /// Whether an error is one that an answer of the cluster brought.
+    static func isAnswer(_ error: CephError) -> Bool {
+        verdict(on: error) == .answered
+    }
+
+    private enum Verdict {
+        case answered, silent, unknown
+    }
+
+    private static func verdict(on error: CephError?) -> Verdict {
+        guard let error else { return .answered }
+        return switch error.code {
+        // Removing takes as long as there is data to remove: only Ceph's own timeout says that nothing answers.
+        case .timedOut: error.operation == .removeImage && error.errno == nil ? .unknown : .silent
+        case .notStarted, .overloaded, .shutDown, .clientBlocklisted, .clusterUnreachable, .poolUnavailable: .unknown
+        default: .answered
+        }
+    }
+
+    // MARK: Probes
+
+    /// The open breakers whose time for a probe has come. Each is half-open until its probe's end is told.
+    public func takeDueProbes(at now: ContinuousClock.Instant = .now) -> [Probe] {
+        breakers.withLock { breakers in
+            var probes: [Probe] = []
+            for (scope, breaker) in breakers where breaker.state == .open && breaker.nextProbe <= now {
+                breakers[scope]?.state = .halfOpen
+                probes.append(Probe(scope: scope, image: breaker.lastImage))
+            }
+            return probes
+        }
+    }
+
+    /// A probe has ended.
+    /// - Parameter hasAnswered: closes the breaker; else it stays open until the next probe.
+    public func probeEnded(_ scope: CallScope, hasAnswered: Bool) {
+        breakers.withLock { breakers in
+            breakers[scope]?.timeouts = 0
+            breakers[scope]?.state = hasAnswered ? .closed : .open
+            breakers[scope]?.nextProbe = .now + interval
+        }
+    }
+
+    /// No probe is on its way any more: the connection that they were sent through is gone.
+    public func forgetProbes() {
+        breakers.withLock { breakers in
+            for (scope, breaker) in breakers where breaker.state == .halfOpen {
+                breakers[scope]?.state = .open
+                breakers[scope]?.nextProbe = .now
+            }
+        }
+    }
+
+    /// How many are remembered.
+    var count: Int { breakers.withLock { $0.count } }
+
+    /// The breakers that have ever opened, and whether they are open now.
+    public var snapshot: [Snapshot] {
+        breakers.withLock { breakers in
+            breakers.compactMap { scope, breaker in
+                breaker.openings == 0
+                    ? nil : Snapshot(scope: scope, state: breaker.state, openings: breaker.openings)
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// The part of the cluster that a call depends on. Parts fail apart from each other: a pool whose OSDs are away does not
+/// answer while all the others do, and without its monitors a cluster goes on serving the pools that are known.
+public enum CallScope: Hashable, Sendable {
+    case monitors
+    case pool(String)
+
+    init(_ operation: CephError.Operation, on resource: CephError.Resource) {
+        switch operation {
+        // A pool is opened by asking the monitors only where the client does not know it yet.
+        case .configure, .connect, .readStatus, .listPools, .openPool, .createPool, .initializePool, .deletePool:
+            self = .monitors
+        case .findNamespace, .listImages, .readImage, .createImage, .removeImage, .repairImage:
+            self = resource.pool.map(CallScope.pool) ?? .monitors
+        }
+    }
+}
+
+extension CephError.Resource {
+    /// The pool that it is, or that it is in.
+    public var pool: String? {
+        switch self {
+        case .cluster: nil
+        case .pool(let pool), .namespace(_, let pool), .image(_, _, let pool): pool
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRados
+
+/// Looks for signs of life. Probes are made in a pool of their own, where they do not wait behind the work of others, and
+/// past the breakers, which wait for them.
+extension Cluster {
+    /// Asks the monitors.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_mon_command (`health`)
+    public func probeMonitors(through pool: BlockingPool) async throws {
+        let rados = rados
+        try await noticing {
+            try await pool.run(.readStatus, on: .cluster) { () throws(CephError) in
+                _ = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
+            }
+        }
+    }
+
+    /// Asks a pool for its directory, and for an image in it.
+    /// - Throws: `CephError` with `.poolNotFound`, `.imageNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_stat, rados_read_op_operate
+    public func probe(
+        pool name: String,
+        image: CephError.Resource? = nil,
+        through pool: BlockingPool
+    ) async throws {
+        let rados = rados
+        try await noticing {
+            try await pool.run(.readImage, on: .pool(name)) { () throws(CephError) in
+                let context = try IOContext(pool: name, namespace: image?.namespace ?? "", rados: rados)
+                // That there is none is an answer.
+                try check(rados_stat(context.pointer, "rbd_directory", nil, nil), .readImage, on: .pool(name))
+                if case .image(let image, _, _) = image {
+                    var catalogue = ImageCatalogue(context)
+                    _ = try catalogue.image(named: image)
+                }
+            }
+        }
+    }
+
+    /// Sends the probe that a breaker asks for, and tells it what came of it.
+    public func run(_ probe: Breakers.Probe, through pool: BlockingPool) async {
+        do {
+            switch probe.scope {
+            case .monitors: try await probeMonitors(through: pool)
+            case .pool(let name): try await self.probe(pool: name, image: probe.image, through: pool)
+            }
+            breakers.probeEnded(probe.scope, hasAnswered: true)
+        } catch let error as CephError {
+            breakers.probeEnded(probe.scope, hasAnswered: Breakers.isAnswer(error))
+        } catch {
+            breakers.probeEnded(probe.scope, hasAnswered: false)
+        }
+    }
+}
+
+extension CephError.Resource {
+    fileprivate var namespace: String {
+        switch self {
+        case .cluster, .pool: ""
+        case .namespace(let namespace, _), .image(_, let namespace, _): namespace
+        }
+    }
+}

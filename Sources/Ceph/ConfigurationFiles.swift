@@ -1,0 +1,49 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// The files that a connection was configured from, and what they looked like then. librados reads them once; whoever
+/// wants to follow a rotated key or moved monitors looks whether they have changed, and connects anew.
+struct ConfigurationFiles: Hashable {
+    /// Enough to tell that a file was replaced, written to, made or removed.
+    private struct Look: Hashable {
+        var device: UInt
+        var inode: UInt
+        var size: Int
+        var seconds: Int
+        var nanoseconds: Int
+    }
+
+    /// Places where a file may be, whether there is one or not: one that appears is a change, too.
+    let paths: [String]
+    private let looks: [Look?]
+
+    /// - Parameters:
+    ///   - configFile: nil for Ceph's default places.
+    ///   - cluster: Ceph's name of the cluster, almost always `ceph`.
+    ///   - keyring: the option of this name, which is a list.
+    init(configFile: String?, cluster: String, keyring: String) {
+        let home = getenv("HOME").map { String(cString: $0) } ?? ""
+        let configFiles = configFile ?? "/etc/ceph/\(cluster).conf,\(home)/.ceph/\(cluster).conf,\(cluster).conf"
+        paths = (configFiles + "," + keyring).split { ",; ".contains($0) }.map(String.init)
+        looks = paths.map(Self.look)
+    }
+
+    var haveChanged: Bool {
+        paths.map(Self.look) != looks
+    }
+
+    private static func look(at path: String) -> Look? {
+        var status = stat()
+        // Through links: a mounted Kubernetes Secret is replaced by moving one.
+        guard stat(path, &status) == 0 else { return nil }
+        return Look(
+            device: status.st_dev,
+            inode: status.st_ino,
+            size: status.st_size,
+            seconds: status.st_mtim.tv_sec,
+            nanoseconds: status.st_mtim.tv_nsec
+        )
+    }
+}

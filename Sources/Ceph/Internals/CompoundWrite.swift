@@ -1,0 +1,58 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRados
+
+/// One write operation on one object: all its steps are done, or none.
+struct CompoundWrite: ~Copyable {
+    private let operation: rados_write_op_t
+
+    /// - C function: rados_create_write_op
+    init() {
+        operation = rados_create_write_op()
+    }
+
+    deinit {
+        rados_release_write_op(operation)
+    }
+
+    /// Fails the operation with -ERANGE or -EOVERFLOW unless the object still is at this version.
+    /// - C function: rados_write_op_assert_version
+    func assertVersion(_ version: UInt64) {
+        rados_write_op_assert_version(operation, version)
+    }
+
+    /// Creates the object; fails the operation with -EEXIST where there is one.
+    /// - C function: rados_write_op_create
+    func create() {
+        rados_write_op_create(operation, CInt(LIBRADOS_CREATE_EXCLUSIVE), nil)
+    }
+
+    /// - C function: rados_write_op_remove
+    func remove() {
+        rados_write_op_remove(operation)
+    }
+
+    /// Calls a method of the object class `rbd`.
+    /// - C function: rados_write_op_exec
+    func call(_ method: String, input: [UInt8]) {
+        input.withUnsafeBytes { bytes in
+            // librados copies the input.
+            rados_write_op_exec(
+                operation,
+                "rbd",
+                method,
+                bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+                bytes.count,
+                nil
+            )
+        }
+    }
+
+    /// Sends the operation and waits for it.
+    /// - Returns: 0, or -errno.
+    /// - C function: rados_write_op_operate
+    consuming func operate(on object: String, in context: borrowing IOContext) -> CInt {
+        rados_write_op_operate(operation, context.pointer, object, nil, 0)
+    }
+}

@@ -1,0 +1,13 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// Writes Ceph's wire encoding, as ``WireReader`` reads it.
+enum WireWriter {
+    static func integer(_ value: some FixedWidthInteger) -> [UInt8] {
+        withUnsafeBytes(of: value.littleEndian) { Array($0) }
+    }
+
+    static func string(_ text: String) -> [UInt8] {
+        integer(UInt32(text.utf8.count)) + Array(text.utf8)
+    }
+}

@@ -1,0 +1,44 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Synchronization
+
+/// Since when each remnant of an interrupted create has been seen.
+///
+/// A create that another process is in the middle of looks the same, and freeing its name would take the volume away from
+/// under it. So a remnant is cleared only after it was seen unchanged for longer than any step of a create may take, by
+/// our own clock: those of the machines that made it may be wrong.
+final class Remnants: Sendable {
+    private struct Sighting {
+        var remnant: ImageRemnant
+        var since: ContinuousClock.Instant
+    }
+
+    /// More names than that are half-made only where something is very wrong; then the oldest wait anew.
+    private static let capacity = 10_000
+
+    private let patience: Duration
+    private let sightings = Mutex<[CephError.Resource: Sighting]>([:])
+
+    init(patience: Duration) {
+        self.patience = patience
+    }
+
+    /// Notes a remnant.
+    /// - Returns: whether it has been there for long enough to be cleared.
+    func isStale(_ remnant: ImageRemnant, of image: CephError.Resource, now: ContinuousClock.Instant = .now) -> Bool {
+        sightings.withLock { sightings in
+            if let sighting = sightings[image], sighting.remnant == remnant { return now - sighting.since >= patience }
+            if sightings.count >= Self.capacity, let oldest = sightings.min(by: { $0.value.since < $1.value.since }) {
+                sightings[oldest.key] = nil
+            }
+            sightings[image] = Sighting(remnant: remnant, since: now)
+            return patience <= .zero
+        }
+    }
+
+    func forget(_ image: CephError.Resource) {
+        sightings.withLock { $0[image] = nil }
+    }
+}

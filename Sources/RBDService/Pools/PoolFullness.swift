@@ -1,0 +1,58 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// Says which pool is full, by how much, and how that is mended. Only asked after a write was refused: it takes the
+/// monitors two answers.
+struct PoolFullness {
+    private let cluster: Cluster
+    private let pools: [String]
+
+    init(_ pool: Ceph.Pool, dataPool: String? = nil) {
+        cluster = pool.cluster
+        pools = [pool.name] + (dataPool.map { [$0] } ?? [])
+    }
+
+    /// - Returns: nil where none of the pools is full, or none can be asked.
+    func problem(_ error: CephError) async -> Problem? {
+        for pool in pools {
+            guard let info = try? await cluster.poolInfo(named: pool), info.flags.contains("full") else { continue }
+            return Self.problem(info, error)
+        }
+        return nil
+    }
+
+    static func problem(_ pool: PoolInfo, _ error: CephError) -> Problem {
+        let stored = pool.usage.map { ByteCount($0.storedBytes).description } ?? "an unknown amount"
+        let objects = pool.usage.map { "\($0.objects)" } ?? "an unknown number of"
+        var reasons: [String] = []
+        var hints: [String] = []
+        if pool.quotaBytes > 0 {
+            let quota = ByteCount(pool.quotaBytes)
+            reasons.append("it holds \(stored) of the \(quota) of its quota")
+            hints.append("ceph osd pool set-quota \(pool.name) max_bytes \(Self.twice(pool.quotaBytes))")
+        }
+        if pool.quotaObjects > 0 {
+            reasons.append("it holds \(objects) of the \(pool.quotaObjects) objects of its quota")
+            hints.append("ceph osd pool set-quota \(pool.name) max_objects \(Self.twice(pool.quotaObjects))")
+        }
+        if !pool.flags.contains("full_quota") {
+            reasons = ["it holds \(stored), and its OSDs are full"]
+            hints = ["add OSDs or delete data; ceph osd set-full-ratio makes room for the deleting"]
+        }
+        return Problem(
+            .poolFull,
+            detail: "pool \"\(pool.name)\" is full: \(reasons.joined(separator: "; "))",
+            field: "pool",
+            errno: error.errno,
+            hint: hints.joined(separator: "; ")
+        )
+    }
+
+    private static func twice(_ quota: UInt64) -> UInt64 {
+        let (result, overflows) = quota.multipliedReportingOverflow(by: 2)
+        return overflows ? .max : result
+    }
+}

@@ -1,0 +1,114 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import RBDAPI
+import RBDService
+import TestSupport
+import Testing
+
+/// Faults that the cluster of the other tests can bear. Those that stop its daemons are rehearsed by `dev/chaos`.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
+struct FaultTests {
+    private let size = #"{"size":"1GiB"}"#
+
+    @Test func aBlocklistedClientConnectsAnew() async throws {
+        let cluster = try await Cluster.connect(TestCluster.configuration)
+        let pool = BlockingPool()
+        let address = cluster.address
+        #expect(address.contains("127.0.0.1"))
+        #expect(!cluster.isShutOut)
+        try await TestCluster.withPool { name, _ in
+            _ = try await cluster.pool(name).createImage(named: "one", sizeBytes: 1 << 20)
+            let entity = address.split(separator: " ").last.map(String.init) ?? address
+            try await TestCluster.run("ceph", ["osd", "blocklist", "add", entity])
+            while !cluster.isShutOut {
+                do {
+                    _ = try await cluster.pool(name).image(named: "one")
+                } catch let error as CephError {
+                    #expect(error.code == .clientBlocklisted)
+                }
+            }
+        }
+        pool.shutdown()
+    }
+
+    @Test func aChangedKeyringLeadsToANewConnection() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let keyring = folder.appendingPathComponent("keyring")
+        let entity = "client.\(TestCluster.uniqueName())"
+        let caps = ["mon", "profile rbd", "osd", "profile rbd"]
+        let first = try await TestCluster.run("ceph", ["auth", "get-or-create", entity] + caps)
+        try first.write(to: keyring, atomically: true, encoding: .utf8)
+        var configuration = TestCluster.configuration
+        configuration.user = entity
+        configuration.keyring = keyring.path
+        let cluster = try await Cluster.connect(configuration)
+        #expect(!cluster.hasChangedFiles)
+        // A new key for the same user: the file follows, as a mounted Secret does.
+        try await TestCluster.run("ceph", ["auth", "rm", entity])
+        let second = try await TestCluster.run("ceph", ["auth", "get-or-create", entity] + caps)
+        #expect(first != second)
+        try second.write(to: keyring, atomically: true, encoding: .utf8)
+        #expect(cluster.hasChangedFiles)
+        let anew = try await Cluster.connect(configuration)
+        #expect(!anew.hasChangedFiles)
+        try await TestCluster.run("ceph", ["auth", "rm", entity])
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func aFullPoolSaysSoAtOnce() async throws {
+        try await TestServer.withCluster { server in
+            try await TestCluster.withPool { pool, cluster in
+                let images = "/v1/pools/\(pool)/images"
+                #expect(try await server.put("\(images)/before", size).status == 201)
+                try await TestCluster.run("ceph", ["osd", "pool", "set-quota", pool, "max_objects", "1"])
+                while try await !cluster.poolInfo(named: pool).flags.contains("full") {
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+                // The OSDs and our client learn it a moment after the monitors.
+                var answer = try await server.put("\(images)/after-0", size)
+                var number = 1
+                while answer.status == 201 {
+                    answer = try await server.put("\(images)/after-\(number)", size)
+                    number += 1
+                }
+                for answer in [
+                    answer, try await server.post(images, #"{"name":"more","size":"1GiB"}"#),
+                    try await server.delete("\(images)/before"),
+                ] {
+                    #expect(answer.status == 507)
+                    let problem = try answer.problem
+                    #expect(problem.code == "pool-full")
+                    #expect(problem.detail.contains("of the 1 objects of its quota"))
+                    #expect(problem.hint == "ceph osd pool set-quota \(pool) max_objects 2")
+                }
+                // Reading goes on, and what is there stays whole.
+                let listed = try await server.get(images).decoded(as: Page<RBDAPI.Image>.self).items.map(\.name)
+                #expect(listed.contains("before"))
+                #expect(!listed.contains("more"))
+                #expect(try await server.get("\(images)/before").status == 200)
+                #expect(try await server.put("\(images)/before", size).status == 200)
+                try await TestCluster.run("ceph", ["osd", "pool", "set-quota", pool, "max_objects", "0"])
+                while try await server.put("\(images)/again", size).status != 201 {
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+                #expect(try await server.delete("\(images)/before").status == 204)
+            }
+        }
+    }
+
+    @Test func anUnknownPoolIsNoReasonToDistrustThePools() async throws {
+        try await TestServer.withCluster { server in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for number in 0..<40 {
+                    group.addTask { try await server.get("/v1/pools/no-such-pool-\(number)/images").status }
+                }
+                for try await status in group { #expect(status == 404) }
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import RBDAPI
+import RBDService
+import TestSupport
+import Testing
+
+/// What a daemon leaves that is killed in the middle of a create or a delete: made here by taking away from a whole image
+/// what the killed one would not have come to, or by killing one.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
+struct RepairTests {
+    /// Two seconds after a remnant was first seen it is cleared away.
+    private func withServer(
+        _ body: @escaping @Sendable (_ server: TestServer, _ images: String, _ pool: String) async throws -> Void
+    ) async throws {
+        try await TestServer.withCluster(change: { $0.cluster.timeouts.osd = 1 }) { server in
+            try await TestCluster.withPool { pool, _ in try await body(server, "/v1/pools/\(pool)/images", pool) }
+        }
+    }
+
+    private func rados(_ pool: String, _ arguments: String...) async throws -> String {
+        try await TestCluster.run("rados", ["--pool", pool] + arguments)
+    }
+
+    /// Objects of the pool that belong to images.
+    private func objects(_ pool: String) async throws -> Set<String> {
+        Set(try await rados(pool, "ls").split(separator: "\n").map(String.init))
+            .subtracting(["rbd_directory", "rbd_info", "rbd_trash", "rbd_object_map"])
+    }
+
+    private let size = #"{"size":"1GiB"}"#
+
+    /// The states that a killed create leaves: only the directory's entry; the name's object too.
+    @Test(arguments: [["rbd_header", "rbd_object_map", "rbd_id"], ["rbd_header", "rbd_object_map"]])
+    func aRepeatedPutFinishesAnInterruptedCreate(missing: [String]) async throws {
+        try await withServer { server, images, pool in
+            for method in ["PUT", "POST"] {
+                let name = "vol-\(method)"
+                let made = try await server.put("\(images)/\(name)", size)
+                let id = try made.decoded(as: RBDAPI.Image.self).id
+                for object in missing {
+                    _ = try await rados(pool, "rm", "\(object).\(object == "rbd_id" ? name : id)")
+                }
+                #expect(try await server.get("\(images)/\(name)").status == 404)
+                let listed = try await server.get(images).decoded(as: Page<RBDAPI.Image>.self).items.map(\.name)
+                #expect(!listed.contains(name))
+
+                var answer: TestServer.Answer
+                var refusals = 0
+                repeat {
+                    answer =
+                        method == "PUT"
+                        ? try await server.put("\(images)/\(name)", size)
+                        : try await server.post(images, #"{"name":"\#(name)","size":"1GiB"}"#)
+                    guard answer.status != 201 else { break }
+                    let problem = try answer.problem
+                    #expect(problem.code == "image-incomplete")
+                    #expect(problem.retryable)
+                    #expect(answer.headers["retry-after"] != nil)
+                    refusals += 1
+                } while refusals < 20
+                #expect(answer.status == 201)
+                // It might have been a create on its way: the first time it is left alone.
+                #expect(refusals > 0)
+                let image = try await server.get("\(images)/\(name)").decoded(as: RBDAPI.Image.self)
+                #expect(image.id != id)
+                #expect(
+                    try await objects(pool).filter { $0.hasSuffix(".\(name)") || $0.hasSuffix(image.id) }.sorted()
+                        == ["rbd_header.\(image.id)", "rbd_id.\(name)", "rbd_object_map.\(image.id)"]
+                )
+                #expect(try await TestCluster.run("rbd", ["ls", pool]).split(separator: "\n").contains { $0 == name })
+            }
+        }
+    }
+
+    @Test func deleteClearsAnInterruptedCreateAway() async throws {
+        try await withServer { server, images, pool in
+            let id = try await server.put("\(images)/vol-1", size).decoded(as: RBDAPI.Image.self).id
+            _ = try await rados(pool, "rm", "rbd_header.\(id)")
+            _ = try await rados(pool, "rm", "rbd_object_map.\(id)")
+            #expect(try await server.delete("\(images)/vol-1").problem.code == "image-incomplete")
+            try await Task.sleep(for: .seconds(2))
+            #expect(try await server.delete("\(images)/vol-1").status == 204)
+            #expect(try await objects(pool).isEmpty)
+            #expect(try await server.delete("\(images)/vol-1").status == 404)
+        }
+    }
+
+    @Test func aCreateInTheMakingElsewhereIsWaitedFor() async throws {
+        try await withServer { server, images, pool in
+            let id = try await server.put("\(images)/vol-1", size).decoded(as: RBDAPI.Image.self).id
+            // As if the other one were slow to write the header.
+            let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            let keys = try await rados(pool, "listomapkeys", "rbd_header.\(id)").split(separator: "\n").map(String.init)
+            var values: [(String, String)] = []
+            for key in keys {
+                _ = try await rados(pool, "getomapval", "rbd_header.\(id)", key, "\(file).\(key)")
+                values.append((key, "\(file).\(key)"))
+            }
+            defer { for (_, path) in values { try? FileManager.default.removeItem(atPath: path) } }
+            _ = try await rados(pool, "rm", "rbd_header.\(id)")
+            async let answer = server.put("\(images)/vol-1", size)
+            for (key, path) in values {
+                _ = try await rados(pool, "setomapval", "rbd_header.\(id)", key, "--input-file", path)
+            }
+            #expect([200, 409].contains(try await answer.status))
+            // Whatever it said, the other one's image is there.
+            #expect(try await server.get("\(images)/vol-1").decoded(as: RBDAPI.Image.self).id == id)
+            #expect(try await server.put("\(images)/vol-1", size).status == 200)
+        }
+    }
+
+    @Test func aMissingObjectMapIsMade() async throws {
+        try await withServer { server, images, pool in
+            for (name, body) in [
+                ("plain", #"{"size":"1GiB"}"#),
+                (
+                    "striped",
+                    #"{"size":"10MiB","objectSize":"1MiB","stripeUnit":"64KiB","stripeCount":4,"features":"#
+                        + #"["layering","striping","exclusive-lock","object-map","fast-diff"]}"#
+                ),
+            ] {
+                let id = try await server.put("\(images)/\(name)", body).decoded(as: RBDAPI.Image.self).id
+                let before = try await TestCluster.run("rados", ["--pool", pool, "stat", "rbd_object_map.\(id)"])
+                _ = try await rados(pool, "rm", "rbd_object_map.\(id)")
+                #expect(try await server.put("\(images)/\(name)", body).status == 200)
+                let after = try await TestCluster.run("rados", ["--pool", pool, "stat", "rbd_object_map.\(id)"])
+                // The same length as the one that librbd made.
+                #expect(before.split(separator: " ").last == after.split(separator: " ").last)
+                // And librbd opens the image to write without a complaint.
+                let spec = "\(pool)/\(name)"
+                try await TestCluster.run("rbd", ["bench", "--io-type", "write", "--io-total", "64K", spec])
+                #expect(try await TestCluster.run("rbd", ["info", spec]).contains("flags: \n"))
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func anInterruptedRemovalIsShownAndTakenUpAgain() async throws {
+        try await withServer { server, images, pool in
+            // Without an object map every one of its objects is removed, whether it exists or not: that takes a while.
+            let body = #"{"size":"1TiB","features":["layering"]}"#
+            #expect(try await server.put("\(images)/big", body).status == 201)
+            #expect(try await server.put("\(images)/whole", #"{"size":"1GiB"}"#).status == 201)
+            let removal = try RunningProcess(
+                "/usr/bin/rbd",
+                ["--conf", TestCluster.configFile, "rm", "--no-progress", "\(pool)/big"]
+            )
+            while try await server.get("\(images)/big").status != 404 { try await Task.sleep(for: .milliseconds(50)) }
+            removal.signal(SIGKILL)
+            _ = await removal.finish()
+
+            let listed = try await server.get(images).decoded(as: Page<RBDAPI.Image>.self).items
+            #expect(listed.map(\.name) == ["big", "whole"])
+            #expect(listed.map(\.state) == ["removing", "ready"])
+            // The dead client counts as alive for up to half a minute.
+            let answer = try await server.delete("\(images)/big")
+            #expect(try answer.problem.code == "image-incomplete")
+            #expect(answer.headers["retry-after"] != nil)
+            // The name is free already.
+            #expect(try await server.put("\(images)/big", #"{"size":"1GiB"}"#).status == 201)
+            let twice = try await server.get("\(images)?prefix=big").decoded(as: Page<RBDAPI.Image>.self).items
+            #expect(twice.map(\.state).sorted() == ["ready", "removing"])
+            #expect(try await server.delete("\(images)/big").status == 204)
+            while true {
+                let answer = try await server.delete("\(images)/big")
+                if answer.status == 204 { break }
+                #expect(try answer.problem.code == "image-incomplete")
+                try await Task.sleep(for: .seconds(1))
+            }
+            #expect(try await server.delete("\(images)/big").status == 404)
+            let left = try await server.get(images).decoded(as: Page<RBDAPI.Image>.self).items
+            #expect(left.map(\.name) == ["whole"])
+        }
+    }
+}
