@@ -18,6 +18,15 @@ public enum CallScope: Hashable, Sendable {
     }
 }
 
+extension CallScope: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .monitors: "the monitors"
+        case .pool(let pool): "pool \"\(pool)\""
+        }
+    }
+}
+
 extension CephError.Resource {
     /// The pool that it is, or that it is in.
     public var pool: String? {

@@ -4,6 +4,11 @@
 /// Every `code` that a problem can carry. The texts are the contract: a code is never renamed and never reused.
 public enum ProblemCode: String, CaseIterable, Sendable {
     // The request can't be read.
+    case malformedRequest = "malformed-request"
+    case requestTimeout = "request-timeout"
+    case headerTooLarge = "header-too-large"
+    case expectationFailed = "expectation-failed"
+    case httpVersionNotSupported = "http-version-not-supported"
     case malformedBody = "malformed-body"
     case unknownField = "unknown-field"
     case invalidParameter = "invalid-parameter"
@@ -52,29 +57,38 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     /// The HTTP status that goes with the code, always the same.
     public var status: Int {
         switch self {
-        case .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
+        case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
         case .poolDeletionDisabled: 403
         case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound: 404
         case .methodNotAllowed: 405
+        case .requestTimeout: 408
         case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
             .imageMigrating, .imageReadOnly, .imageIncomplete:
             409
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
+        case .expectationFailed: 417
         case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidPoolOption,
             .invalidImageOption, .dataPoolNotFound:
             422
+        case .headerTooLarge: 431
         case .cephError, .internalError: 500
         case .unsupportedByCluster: 501
         case .credentialsRefused: 502
         case .clusterUnavailable, .poolUnavailable, .overloaded: 503
         case .deadlineExceeded: 504
+        case .httpVersionNotSupported: 505
         case .poolFull: 507
         }
     }
 
     public var title: String {
         switch self {
+        case .malformedRequest: "The request can't be read"
+        case .requestTimeout: "The request took too long to arrive"
+        case .headerTooLarge: "The head of the request is too large"
+        case .expectationFailed: "The expectation can't be met"
+        case .httpVersionNotSupported: "The version of HTTP is not known"
         case .malformedBody: "The body can't be read"
         case .unknownField: "The body has a field that is not known"
         case .invalidParameter: "A parameter of the address is not valid"
@@ -119,7 +133,9 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     /// Whether the same request may succeed later without anyone mending anything.
     public var isRetryable: Bool {
         switch self {
-        case .imageInUse, .imageIncomplete, .clusterUnavailable, .poolUnavailable, .overloaded, .deadlineExceeded: true
+        case .requestTimeout, .imageInUse, .imageIncomplete, .clusterUnavailable, .poolUnavailable, .overloaded,
+            .deadlineExceeded:
+            true
         default: false
         }
     }

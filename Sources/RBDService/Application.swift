@@ -37,21 +37,23 @@ public struct RBDService: Sendable {
     /// - Parameter onListening: told once, the URL under which the service can be reached.
     /// - Throws: `ListenError` where the address can't be listened on.
     public func run(onListening: @escaping @Sendable (_ url: String) -> Void) async throws {
+        let connections = Descriptors.connections(wanted: configuration.maximumConnections)
+        if connections < configuration.maximumConnections {
+            logger.warning(
+                "the limit on open files leaves room for fewer connections than configured",
+                metadata: [LogKeys.connections: "\(connections)"]
+            )
+        }
         let application = Application(
             router: buildRouter(),
-            server: .http1(
-                configuration: HTTP1Channel.Configuration(
-                    idleTimeout: .seconds(75),
-                    httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
-                        maxHeaderFieldSize: 16 << 10,
-                        maxHeaderListSize: 16 << 10,
-                        maxHeaderFieldCount: 100
-                    )
-                )
-            ),
+            server: HTTPServerBuilder { [limits = configuration.door] responder in
+                DoorChannel(responder: responder, limits: limits, refused: { _ in })
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
-                serverName: "rbd-rest-api"
+                serverName: "rbd-rest-api",
+                backlog: 1024,
+                availableConnectionsDelegate: .maximum(connections, logger: logger)
             ),
             onServerRunning: { channel in
                 if let url = channel.localAddress.flatMap(Self.url) { onListening(url) }

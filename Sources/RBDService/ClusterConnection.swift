@@ -124,12 +124,24 @@ final class ClusterConnection: Service, CallObserver {
     /// Probes what does not answer, one probe for each breaker at a time.
     private func tendBreakers() async {
         await withDiscardingTaskGroup { group in
+            var open: Set<CallScope> = []
             while !Task.isCancelled {
                 if let cluster = try? cluster() {
                     for probe in breakers.takeDueProbes() {
                         group.addTask { await cluster.run(probe, through: self.probes) }
                     }
                 }
+                let nowOpen = Set(breakers.snapshot.filter { $0.state != .closed }.map(\.scope))
+                for scope in nowOpen.subtracting(open) {
+                    logger.warning(
+                        "no answer; calls are refused until there is one",
+                        metadata: [LogKeys.scope: "\(scope)"]
+                    )
+                }
+                for scope in open.subtracting(nowOpen) {
+                    logger.info("there are answers again", metadata: [LogKeys.scope: "\(scope)"])
+                }
+                open = nowOpen
                 try? await Task.sleep(for: Self.breakerInterval)
             }
             // A probe of a cluster that does not answer must not hold up the end.

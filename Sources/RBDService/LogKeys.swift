@@ -10,7 +10,10 @@ enum LogKeys {
     static let durationMilliseconds = "duration.ms"
     static let problem = "problem.code"
     static let error = "error"
+    static let connections = "connections"
     static let attempt = "attempt"
     static let fsid = "ceph.fsid"
+    /// What a breaker is for: the monitors, or a pool.
+    static let scope = "ceph.scope"
     static let entity = "ceph.entity"
 }

@@ -44,6 +44,10 @@ struct Daemon: AsyncParsableCommand {
     @Option(.callThreads) var callThreads: String?
     @Option(.callQueue) var callQueue: String?
     @Option(.spareThreads) var callSpareThreads: String?
+    @Option(.maximumConnections) var maxConnections: String?
+    @Option(.idleTimeout) var idleTimeout: String?
+    @Option(.headerTimeout) var headerTimeout: String?
+    @Option(.bodyTimeout) var bodyTimeout: String?
     @Option(.maximumBodyBytes) var maxBodyBytes: String?
     @Option(.logLevel) var logLevel: String?
 
@@ -56,7 +60,8 @@ struct Daemon: AsyncParsableCommand {
             (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
             (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),
             (.shutdownTimeout, shutdownTimeout), (.callThreads, callThreads), (.callQueue, callQueue),
-            (.spareThreads, callSpareThreads),
+            (.spareThreads, callSpareThreads), (.maximumConnections, maxConnections), (.idleTimeout, idleTimeout),
+            (.headerTimeout, headerTimeout), (.bodyTimeout, bodyTimeout),
             (.maximumBodyBytes, maxBodyBytes), (.logLevel, logLevel),
         ]
         return values.reduce(into: [:]) { result, value in result[value.0.name] = value.1 }

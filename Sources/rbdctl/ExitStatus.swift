@@ -50,7 +50,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
                 .imageMigrating, .imageReadOnly, .imageIncomplete:
                 .conflict
-            case .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
+            case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
+                .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
                 .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,
                 .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound:
                 .refused

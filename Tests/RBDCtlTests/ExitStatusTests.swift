@@ -9,7 +9,9 @@ import Testing
 @Suite struct ExitStatusTests {
     /// Written out once more, on purpose: the numbers are a contract, and a change must be made in two places.
     static let expected: [ProblemCode: Int32] = [
-        .malformedBody: 4, .unknownField: 4, .invalidParameter: 4, .confirmationRequired: 4, .bodyTooLarge: 4,
+        .malformedRequest: 4, .requestTimeout: 4, .headerTooLarge: 4, .expectationFailed: 4,
+        .httpVersionNotSupported: 4, .malformedBody: 4, .unknownField: 4, .invalidParameter: 4,
+        .confirmationRequired: 4, .bodyTooLarge: 4,
         .unsupportedMediaType: 4, .routeNotFound: 1, .methodNotAllowed: 1,
         .invalidName: 4, .invalidSize: 4, .invalidObjectSize: 4, .invalidStriping: 4, .invalidFeatures: 4,
         .invalidPoolOption: 4, .invalidImageOption: 4, .dataPoolNotFound: 4,

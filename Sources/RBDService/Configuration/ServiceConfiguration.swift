@@ -3,6 +3,7 @@
 
 public import Ceph
 public import Logging
+import NIOCore
 
 /// Every setting in its own type.
 public struct ServiceConfiguration: Sendable {
@@ -14,6 +15,10 @@ public struct ServiceConfiguration: Sendable {
     public var requestTimeout: Duration
     public var probeInterval: Duration
     public var shutdownTimeout: Duration
+    public var maximumConnections: Int
+    public var idleTimeout: Duration
+    public var headerTimeout: Duration
+    public var bodyTimeout: Duration
     public var maximumBodyBytes: Int
     public var logLevel: Logger.Level
 
@@ -40,6 +45,10 @@ public struct ServiceConfiguration: Sendable {
         requestTimeout = .seconds(try values.integer(.requestTimeout, in: 1...3600))
         probeInterval = .seconds(try values.integer(.probeInterval, in: 1...3600))
         shutdownTimeout = .seconds(try values.integer(.shutdownTimeout, in: 1...3600))
+        maximumConnections = try values.integer(.maximumConnections, in: 1...1_000_000)
+        idleTimeout = .seconds(try values.integer(.idleTimeout, in: 1...3600))
+        headerTimeout = .seconds(try values.integer(.headerTimeout, in: 1...3600))
+        bodyTimeout = .seconds(try values.integer(.bodyTimeout, in: 1...3600))
         maximumBodyBytes = try values.integer(.maximumBodyBytes, in: 1024...(64 << 20))
         let level = try values.text(.logLevel)
         guard let logLevel = Logger.Level(rawValue: level) else {
@@ -47,6 +56,17 @@ public struct ServiceConfiguration: Sendable {
             throw values.error(.logLevel, "\"\(level)\" is none of \(levels)")
         }
         self.logLevel = logLevel
+    }
+}
+
+extension ServiceConfiguration {
+    var door: DoorLimits {
+        DoorLimits(
+            idleTimeout: TimeAmount(idleTimeout),
+            headerTimeout: TimeAmount(headerTimeout),
+            bodyTimeout: TimeAmount(bodyTimeout),
+            bodyBytes: maximumBodyBytes
+        )
     }
 }
 

@@ -102,6 +102,30 @@ extension Setting {
         default: "48",
         "How many further threads may stand in for ones that hang in Ceph."
     )
+    public static let maximumConnections = Setting(
+        "max-connections",
+        "NUMBER",
+        default: "8192",
+        "How many clients may be connected; more wait until others leave."
+    )
+    public static let idleTimeout = Setting(
+        "idle-timeout",
+        "SECONDS",
+        default: "75",
+        "How long a connection may wait for its next request."
+    )
+    public static let headerTimeout = Setting(
+        "header-timeout",
+        "SECONDS",
+        default: "10",
+        "How long the head of a request may take to arrive."
+    )
+    public static let bodyTimeout = Setting(
+        "body-timeout",
+        "SECONDS",
+        default: "20",
+        "How long the body of a request may take to arrive."
+    )
     public static let maximumBodyBytes = Setting(
         "max-body-bytes",
         "BYTES",
@@ -118,7 +142,8 @@ extension Setting {
     /// All of them, in the order of `--help`.
     public static let all: [Setting] = [
         host, port, cephConf, cephUser, cephKeyring, cephArgs, connectTimeout, monitorTimeout, osdTimeout,
-        requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumBodyBytes,
+        requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,
+        idleTimeout, headerTimeout, bodyTimeout, maximumBodyBytes,
         logLevel,
     ]
 }

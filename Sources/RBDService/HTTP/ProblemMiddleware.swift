@@ -69,7 +69,12 @@ struct ProblemMiddleware: RouterMiddleware {
             return problem
         case let error as CephError:
             let problem = Problem(error)
-            let level: Logger.Level = problem.status >= 500 ? .error : .debug
+            // What is refused without asking Ceph was told when it began: a line for each request would bury the rest.
+            let level: Logger.Level =
+                switch error.code {
+                case .poolUnavailable, .clusterUnreachable, .overloaded, .poolFull: .debug
+                default: problem.status >= 500 ? .error : .debug
+                }
             context.logger.log(
                 level: level,
                 "Ceph call failed",

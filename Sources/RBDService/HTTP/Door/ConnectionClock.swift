@@ -1,0 +1,144 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+
+/// Bounds in time what a connection waits for: the next request, the rest of a head, the rest of a body, a client that
+/// does not read. It stands before the parser, because only there the first byte of a request can be seen.
+///
+/// Most requests arrive in one piece, and cost no timer: what is awaited is looked at once a read is over, and a timer that
+/// fires early is set again.
+final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase {
+        /// Between two requests.
+        case idle
+        case head
+        case body
+        /// The request has been read; its own deadline bounds the answer.
+        case answering
+        /// The last answer was sent; what the client still sends is thrown away.
+        case lingering(bytes: Int)
+    }
+
+    private let limits: DoorLimits
+    /// Told that the client is too slow, so that it is answered before the connection is closed.
+    private let isTooSlow: () -> Void
+    private var phase = Phase.idle
+    private var readDeadline: NIODeadline?
+    private var writeDeadline: NIODeadline?
+    private var timer: (task: Scheduled<Void>, fires: NIODeadline)?
+    private var context: ChannelHandlerContext?
+
+    init(limits: DoorLimits, isTooSlow: @escaping () -> Void) {
+        self.limits = limits
+        self.isTooSlow = isTooSlow
+    }
+
+    // MARK: What the guard tells
+
+    func enter(_ phase: Phase) {
+        self.phase = phase
+        switch phase {
+        case .idle: readDeadline = .now() + limits.idleTimeout
+        case .head: readDeadline = .now() + limits.headerTimeout
+        case .body: readDeadline = .now() + limits.bodyTimeout
+        case .answering: readDeadline = nil
+        case .lingering: readDeadline = .now() + limits.lingerTimeout
+        }
+        // During a read the phase changes several times.
+        if case .idle = phase { arm() }
+        if case .lingering = phase { arm() }
+    }
+
+    // MARK: The channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { enter(.idle) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.task.cancel()
+        timer = nil
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        enter(.idle)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.task.cancel()
+        timer = nil
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch phase {
+        case .lingering(let bytes):
+            let total = bytes + unwrapInboundIn(data).readableBytes
+            phase = .lingering(bytes: total)
+            if total > limits.lingerBytes { context.close(promise: nil) }
+            return
+        case .idle:
+            enter(.head)
+        case .head, .body, .answering:
+            break
+        }
+        context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        arm()
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        writeDeadline = context.channel.isWritable ? nil : .now() + limits.writeTimeout
+        arm()
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: The timer
+
+    private var deadline: NIODeadline? {
+        switch (readDeadline, writeDeadline) {
+        case (let read?, let write?): min(read, write)
+        case (let read, let write): read ?? write
+        }
+    }
+
+    /// Sees to it that the timer fires no later than the deadline.
+    private func arm() {
+        guard let deadline, let context else { return }
+        if let timer {
+            guard deadline < timer.fires else { return }
+            timer.task.cancel()
+        }
+        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.fired() }
+        timer = (task, deadline)
+    }
+
+    private func fired() {
+        timer = nil
+        guard let deadline, let context else { return }
+        guard deadline <= .now() else { return arm() }
+        if let writeDeadline, writeDeadline <= .now() { return context.close(promise: nil) }
+        switch phase {
+        case .idle, .answering, .lingering:
+            context.close(promise: nil)
+        case .head, .body:
+            readDeadline = nil
+            isTooSlow()
+        }
+    }
+}
+
+@available(*, unavailable)
+extension ConnectionClock: Sendable {}

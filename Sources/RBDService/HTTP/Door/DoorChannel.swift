@@ -1,0 +1,50 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+import RBDAPI
+
+/// HTTP/1.1 as Hummingbird serves it, with our guard and clock in front.
+struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
+    typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+    let responder: HTTPChannelHandler.Responder
+    let limits: DoorLimits
+    let refused: @Sendable (ProblemCode) -> Void
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            var decoderLimits = NIOHTTPDecoderLimitConfiguration()
+            decoderLimits.maxHeaderFieldSize = limits.headerBytes
+            decoderLimits.maxHeaderListSize = limits.headerBytes
+            decoderLimits.maxHeaderFieldCount = limits.headerCount
+            let guardian = RequestGuard(limits: limits, refused: refused)
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(guardian.clock)
+            try pipeline.configureHTTPServerPipeline(
+                withPipeliningAssistance: false,  // the channel below hands requests over one after another
+                withErrorHandling: false,  // the guard answers
+                withOutboundHeaderValidation: false,  // HTTP types hold nothing else
+                withEncoderConfiguration: .init(),
+                withDecoderLimitConfiguration: decoderLimits
+            )
+            try pipeline.addHandler(guardian)
+            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            // It ends connections when the service stops; the clock does the rest.
+            try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
+            return try NIOAsyncChannel(
+                wrappingChannelSynchronously: channel,
+                configuration: .init(isOutboundHalfClosureEnabled: true)
+            )
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await handleHTTP(asyncChannel: value, logger: logger)
+    }
+}

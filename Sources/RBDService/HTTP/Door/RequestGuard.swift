@@ -1,0 +1,181 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+import RBDAPI
+
+/// Stands between the parser and the handlers. It lets only requests pass that nobody can read in two ways, answers the
+/// others, and closes the connection behind them: nothing that follows on it is looked at any more. The same goes for a
+/// request that was answered before its body was read.
+final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let limits: DoorLimits
+    private let refused: (ProblemCode) -> Void
+    /// Requests by the order of their arrival: how many heads were passed on, how many were read to their end, how many
+    /// answers were sent.
+    private var begun = 0
+    private var read = 0
+    private var answered = 0
+    private var bodyBytes = 0
+    private var hasAnswerBegun = false
+    /// The request after which the client wants the connection closed.
+    private var last: Int?
+    /// What is to be answered once those before it are; from then on nothing is read.
+    private var objection: (problem: Problem, request: Int)?
+    /// The connection's last answer is written.
+    private var isOver = false
+    private var context: ChannelHandlerContext?
+    private(set) lazy var clock = ConnectionClock(limits: limits) { [unowned self] in tooSlow() }
+
+    /// - Parameter refused: told the code of each refusal, for the metrics.
+    init(limits: DoorLimits, refused: @escaping (ProblemCode) -> Void = { _ in }) {
+        self.limits = limits
+        self.refused = refused
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    // MARK: Requests
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard objection == nil, !isOver, last == nil || read < begun else { return }
+        switch unwrapInboundIn(data) {
+        case .head(var head):
+            if let problem = RequestRules.objection(to: head, limits: limits) {
+                return refuse(problem, request: begun + 1, context)
+            }
+            begun += 1
+            bodyBytes = 0
+            clock.enter(.body)
+            if wantsClose(head) {
+                last = begun
+                // Hummingbird compares the whole header, letter by letter.
+                head.headers.replaceOrAdd(name: "Connection", value: "close")
+            }
+            if head.headers.contains(name: "Expect"), head.version == .http1_1, answered == begun - 1 {
+                context.writeAndFlush(
+                    wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))),
+                    promise: nil
+                )
+            }
+            context.fireChannelRead(wrapInboundOut(.head(head)))
+        case .body(let bytes):
+            bodyBytes += bytes.readableBytes
+            if bodyBytes > limits.bodyBytes {
+                return refuse(RequestRules.bodyTooLarge(limits), request: begun, context)
+            }
+            context.fireChannelRead(data)
+        case .end:
+            read += 1
+            clock.enter(.answering)
+            context.fireChannelRead(data)
+        }
+    }
+
+    private func wantsClose(_ head: HTTPRequestHead) -> Bool {
+        let options = head.headers[canonicalForm: "Connection"].map { $0.lowercased() }
+        if options.contains("close") { return true }
+        return head.version == .http1_0 && !options.contains("keep-alive")
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
+        guard objection == nil, !isOver else { return }
+        refuse(RequestRules.problem(error, limits: limits), request: read < begun ? begun : begun + 1, context)
+    }
+
+    private func tooSlow() {
+        guard let context, objection == nil, !isOver else { return }
+        let problem = Problem(
+            .requestTimeout,
+            detail: "the request took too long to arrive",
+            hint:
+                "a head must arrive within \(limits.headerTimeout.nanoseconds / 1_000_000_000) seconds, a body within "
+                + "\(limits.bodyTimeout.nanoseconds / 1_000_000_000) more"
+        )
+        refuse(problem, request: read < begun ? begun : begun + 1, context)
+    }
+
+    // MARK: Answers
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !isOver else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        switch unwrapOutboundIn(data) {
+        case .head(var head):
+            hasAnswerBegun = true
+            if isLastAnswer { head.headers.replaceOrAdd(name: "Connection", value: "close") }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .body:
+            context.write(data, promise: promise)
+        case .end:
+            let isLast = isLastAnswer
+            hasAnswerBegun = false
+            answered += 1
+            context.write(data, promise: promise)
+            if isLast {
+                end(context)
+            } else if let objection, answered == objection.request - 1 {
+                answer(objection.problem, context)
+            } else {
+                clock.enter(begun == answered ? .idle : read < begun ? .body : .answering)
+            }
+        }
+    }
+
+    /// Whether the answer that is being written ends the connection: the client wants it so, or its request has not been
+    /// read, and what is left of it must not be taken for another.
+    private var isLastAnswer: Bool {
+        answered + 1 == last || read < answered + 1
+    }
+
+    private func refuse(_ problem: Problem, request: Int, _ context: ChannelHandlerContext) {
+        if let code = ProblemCode(rawValue: problem.code) { refused(code) }
+        objection = (problem, request)
+        guard answered == request - 1 else { return }
+        if hasAnswerBegun {
+            // The answer can't be taken back, nor another one be put into its middle.
+            isOver = true
+            return context.close(promise: nil)
+        }
+        answer(problem, context)
+    }
+
+    private func answer(_ problem: Problem, _ context: ChannelHandlerContext) {
+        let body = (try? JSONEncoder().encode(problem)).map { ByteBuffer(bytes: $0) } ?? ByteBuffer()
+        var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: problem.status))
+        head.headers.add(name: "Content-Type", value: Problem.contentType)
+        head.headers.add(name: "Content-Length", value: "\(body.readableBytes)")
+        head.headers.add(name: "Connection", value: "close")
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        context.write(wrapOutboundOut(.end(nil)), promise: nil)
+        end(context)
+    }
+
+    /// Sends what is written, and then listens for a while: closing at once, with bytes unread, would make the kernel throw
+    /// the answer away.
+    private func end(_ context: ChannelHandlerContext) {
+        isOver = true
+        clock.enter(.lingering(bytes: 0))
+        context.flush()
+        context.close(mode: .output, promise: nil)
+    }
+}
+
+@available(*, unavailable)
+extension RequestGuard: Sendable {}

@@ -1,0 +1,109 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOHTTP1
+import RBDAPI
+
+/// What is wrong with the head of a request, beyond what the parser refuses. Wherever two readers of one request could
+/// disagree on where it ends or for whom it is, it is refused: the second reader may be a proxy, and what the one takes for
+/// a body the other may take for a request.
+enum RequestRules {
+    /// - Returns: nil where the request may pass.
+    static func objection(to head: HTTPRequestHead, limits: DoorLimits) -> Problem? {
+        guard head.version == .http1_1 || head.version == .http1_0 else {
+            return Problem(.httpVersionNotSupported, detail: "the service speaks HTTP/1.1 and HTTP/1.0")
+        }
+        if let detail = objection(toTarget: head.uri) {
+            return malformed(detail, field: nil, hint: "write the path beginning with a slash, percent-encoded")
+        }
+        for (name, value) in head.headers where !isPlain(value) {
+            return malformed("it holds control characters or is not UTF-8", field: String(name.prefix(60)))
+        }
+        return objection(toHost: head) ?? objection(toLength: head, limits: limits) ?? objection(toExpectation: head)
+    }
+
+    private static func malformed(_ detail: String, field: String?, hint: String? = nil) -> Problem {
+        Problem(.malformedRequest, detail: (field.map { "\($0): " } ?? "") + detail, field: field, hint: hint)
+    }
+
+    private static func objection(toTarget target: String) -> String? {
+        guard target.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else {
+            return "the address has characters that must be percent-encoded"
+        }
+        let isKnown =
+            target.hasPrefix("/") || target == "*" || target.hasPrefix("http://") || target.hasPrefix("https://")
+        return isKnown ? nil : "the address is neither a path nor an http address"
+    }
+
+    /// The parser puts U+FFFD where a byte is no UTF-8.
+    private static func isPlain(_ value: String) -> Bool {
+        value.unicodeScalars.allSatisfy { scalar in
+            scalar == "\t" || (scalar.value >= 0x20 && scalar.value != 0x7F && scalar.value != 0xFFFD)
+        }
+    }
+
+    private static func objection(toHost head: HTTPRequestHead) -> Problem? {
+        let hosts = head.headers[canonicalForm: "Host"]
+        if head.headers["Host"].count > 1 || hosts.count > 1 { return malformed("it is given twice", field: "Host") }
+        guard let host = hosts.first else {
+            return head.version == .http1_0 ? nil : malformed("it is missing", field: "Host")
+        }
+        // Letters, digits, and what addresses and ports are written with.
+        let isPlain = host.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "-._~:[]%".utf8.contains(byte)
+            }
+        }
+        return isPlain ? nil : malformed("it is not a host's name or address", field: "Host")
+    }
+
+    private static func objection(toLength head: HTTPRequestHead, limits: DoorLimits) -> Problem? {
+        let codings = head.headers["Transfer-Encoding"]
+        let lengths = head.headers["Content-Length"]
+        if !codings.isEmpty {
+            guard codings.count == 1, codings[0].lowercased() == "chunked" else {
+                return malformed("only \"chunked\" is known, and only once", field: "Transfer-Encoding")
+            }
+            guard head.version == .http1_1 else {
+                return malformed("HTTP/1.0 does not have it", field: "Transfer-Encoding")
+            }
+            guard lengths.isEmpty else {
+                return malformed("it can't be given together with Transfer-Encoding", field: "Content-Length")
+            }
+        }
+        guard let length = lengths.first else { return nil }
+        guard lengths.count == 1, !length.isEmpty, length.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return malformed("it must be one whole number", field: "Content-Length")
+        }
+        guard let bytes = Int(length), bytes <= limits.bodyBytes else { return bodyTooLarge(limits) }
+        return nil
+    }
+
+    private static func objection(toExpectation head: HTTPRequestHead) -> Problem? {
+        let expectations = head.headers["Expect"]
+        guard !expectations.isEmpty, expectations.map({ $0.lowercased() }) != ["100-continue"] else { return nil }
+        return Problem(.expectationFailed, detail: "Expect: only \"100-continue\" can be met", field: "Expect")
+    }
+
+    static func bodyTooLarge(_ limits: DoorLimits) -> Problem {
+        Problem(.bodyTooLarge, detail: "the body is over the limit of \(limits.bodyBytes) bytes")
+    }
+
+    /// What the parser's own refusals mean to the client.
+    static func problem(_ error: HTTPParserError, limits: DoorLimits) -> Problem {
+        switch error {
+        case .headerOverflow:
+            Problem(
+                .headerTooLarge,
+                detail: "the head is over the limit of \(limits.headerBytes) bytes or \(limits.headerCount) headers"
+            )
+        case .invalidVersion:
+            Problem(.httpVersionNotSupported, detail: "the service speaks HTTP/1.1 and HTTP/1.0")
+        default:
+            Problem(.malformedRequest, detail: "it can't be read: \(error)")
+        }
+    }
+}

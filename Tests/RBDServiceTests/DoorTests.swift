@@ -1,0 +1,249 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import RBDAPI
+import TestSupport
+import Testing
+
+@testable import RBDService
+
+/// What the service does with clients that are broken, slow or hostile, over real sockets. No cluster is needed: nothing of
+/// it may get that far.
+struct DoorTests {
+    /// Sends all at once and reads until the service closes the connection.
+    private func exchange(_ text: String, to server: TestServer) async throws -> String {
+        let connection = try RawConnection(to: server.url)
+        connection.send(text)
+        return await connection.read()
+    }
+
+    struct Rudeness: Sendable, CustomTestStringConvertible {
+        var request: String
+        var status: Int
+        var testDescription: String { String(request.prefix(70)) }
+
+        init(_ status: Int, _ request: String) {
+            self.status = status
+            self.request = request
+        }
+    }
+
+    private static let host = "Host: x\r\n"
+
+    /// Each is followed by a request that must not be answered.
+    static let rude: [Rudeness] = [
+        Rudeness(400, "GET /livez HTTP/1.1\r\n\r\n"),
+        Rudeness(400, "GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+        Rudeness(400, "GET /livez HTTP/1.1\r\nHost: a, b\r\n\r\n"),
+        Rudeness(400, "GET /livez HTTP/1.1\r\nHost: a/b\r\n\r\n"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        Rudeness(
+            400,
+            "POST /x HTTP/1.1\r\n\(host)Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Transfer-Encoding: identity\r\n\r\n"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Transfer-Encoding: xchunked\r\n\r\n"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+        Rudeness(400, "POST /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Content-Length: 5, 6\r\n\r\nhello"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Content-Length: +5\r\n\r\nhello"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Content-Length: -1\r\n\r\n"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Content-Length: 0x5\r\n\r\nhello"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Content-Length: 99999999999999999999\r\n\r\n"),
+        Rudeness(413, "POST /x HTTP/1.1\r\n\(host)Content-Length: 9999999999\r\n\r\n"),
+        Rudeness(400, "POST /x HTTP/1.1\r\n\(host)Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n"),
+        Rudeness(400, "GET /livez HTTP/1.1\r\n\(host)X-A: a\u{1}b\r\n\r\n"),
+        Rudeness(400, "GET /livez HTTP/1.1\r\n\(host)X A: b\r\n\r\n"),
+        Rudeness(400, "GET /livez HTTP/1.1\r\n\(host) folded: b\r\n\r\n"),
+        Rudeness(400, "GET /livéz HTTP/1.1\r\n\(host)\r\n"),
+        Rudeness(400, "GET ftp://x/livez HTTP/1.1\r\n\(host)\r\n"),
+        Rudeness(400, "GET livez HTTP/1.1\r\n\(host)\r\n"),
+        Rudeness(400, "CONNECT x:80 HTTP/1.1\r\n\(host)\r\n"),
+        Rudeness(400, "NONSENSE /livez HTTP/1.1\r\n\(host)\r\n"),
+        Rudeness(400, "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}hello"),
+        Rudeness(505, "GET /livez HTTP/2.0\r\n\(host)\r\n"),
+        Rudeness(417, "POST /x HTTP/1.1\r\n\(host)Expect: a-miracle\r\nContent-Length: 0\r\n\r\n"),
+        Rudeness(431, "GET /livez HTTP/1.1\r\n\(host)X-A: \(String(repeating: "a", count: 20_000))\r\n\r\n"),
+        Rudeness(431, "GET /livez HTTP/1.1\r\n\(host)\(String(repeating: "X-A: a\r\n", count: 200))\r\n"),
+    ]
+
+    @Test(arguments: rude)
+    func rudenessEndsTheConnection(rudeness: Rudeness) async throws {
+        try await TestServer.run { server in
+            let answer = try await exchange(
+                rudeness.request + "GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n",
+                to: server
+            )
+            // One answer, and none to what follows.
+            #expect(RawConnection.statuses(in: answer) == [rudeness.status], "\(answer.prefix(300))")
+            #expect(answer.contains("Connection: close"))
+            #expect(answer.contains("application/problem+json"))
+            #expect(try await server.get("/livez").status == 200)
+        }
+    }
+
+    @Test func bytesThatAreNoTextAreRefused() async throws {
+        try await TestServer.run { server in
+            let connection = try RawConnection(to: server.url)
+            connection.send(
+                Array("GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ".utf8) + [0xC3, 0x28] + Array("\r\n\r\n".utf8)
+            )
+            #expect(RawConnection.statuses(in: await connection.read()) == [400])
+        }
+    }
+
+    @Test func anUnreadBodyIsNoRequest() async throws {
+        try await TestServer.run { server in
+            let smuggled = "DELETE /v1/pools/rbd/images/x HTTP/1.1\r\nHost: x\r\n\r\n"
+            let padding = String(repeating: " ", count: 60_000)
+            // Answered 404 before the body has come.
+            let connection = try RawConnection(to: server.url)
+            connection.send("POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 60100\r\n\r\n")
+            _ = await connection.read { $0.contains("route-not-found") }
+            connection.send(smuggled + padding + smuggled)
+            let rest = await connection.read()
+            #expect(RawConnection.statuses(in: rest).isEmpty, "\(rest.prefix(300))")
+            // The same with a length that is too large to be waited for.
+            let answer = try await exchange(
+                "POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + smuggled,
+                to: server
+            )
+            #expect(RawConnection.statuses(in: answer) == [413])
+        }
+    }
+
+    @Test func aChunkedBodyHasALimit() async throws {
+        try await TestServer.run { server in
+            let connection = try RawConnection(to: server.url)
+            connection.send(
+                "POST /v1/pools HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+            for _ in 0..<20 { connection.send("1000\r\n" + String(repeating: "a", count: 4096) + "\r\n") }
+            #expect(RawConnection.statuses(in: await connection.read()) == [413])
+        }
+    }
+
+    @Test func pipelinedRequestsAreAnsweredInTheirOrder() async throws {
+        try await TestServer.run { server in
+            let get = { (path: String) in "GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n" }
+            let text =
+                get("/livez") + get("/nope") + get("/readyz") + get("/livez")
+                + "GET /livez HTTP/1.1\r\n\r\n" + get("/livez")
+            let answer = try await exchange(text, to: server)
+            #expect(RawConnection.statuses(in: answer) == [200, 404, 503, 200, 400])
+        }
+    }
+
+    @Test(arguments: ["close", "Close", "CLOSE", "keep-alive, Close", "x,close"])
+    func closeIsUnderstoodInAnyCase(option: String) async throws {
+        try await TestServer.run { server in
+            let request = "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: \(option)\r\n\r\n"
+            let answer = try await exchange(request + request, to: server)
+            #expect(RawConnection.statuses(in: answer) == [200])
+            #expect(answer.contains("Connection: close"))
+        }
+    }
+
+    @Test func http10ClosesUnlessItSaysOtherwise() async throws {
+        try await TestServer.run { server in
+            #expect(RawConnection.statuses(in: try await exchange("GET /livez HTTP/1.0\r\n\r\n", to: server)) == [200])
+            let kept = "GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+            let answer = try await exchange(kept + kept + "GET /livez HTTP/1.0\r\n\r\n", to: server)
+            #expect(RawConnection.statuses(in: answer) == [200, 200, 200])
+        }
+    }
+
+    @Test func aContinueIsSent() async throws {
+        try await TestServer.run { server in
+            let connection = try RawConnection(to: server.url)
+            connection.send(
+                "POST /v1/pools HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+                    + "Expect: 100-Continue\r\nConnection: close\r\n\r\n"
+            )
+            let first = await connection.read { $0.contains("\r\n\r\n") }
+            #expect(RawConnection.statuses(in: first) == [100])
+            connection.send("{}")
+            // The name is missing: the body was read.
+            #expect(RawConnection.statuses(in: await connection.read()) == [400])
+        }
+    }
+
+    /// A server that has little patience.
+    private func withHaste(
+        _ change: @escaping @Sendable (inout ServiceConfiguration) -> Void,
+        _ body: @escaping @Sendable (TestServer) async throws -> Void
+    ) async throws {
+        try await TestServer.run(change: change, body)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aSlowHeadIsAnswered408() async throws {
+        try await withHaste({ $0.headerTimeout = .milliseconds(300) }) { server in
+            let connection = try RawConnection(to: server.url)
+            connection.send("GET /livez HTTP/1.1\r\n")
+            // A byte now and then is no excuse.
+            let trickle = Task {
+                while connection.send("X") { try await Task.sleep(for: .milliseconds(50)) }
+            }
+            let answer = await connection.read()
+            trickle.cancel()
+            #expect(RawConnection.statuses(in: answer) == [408])
+            #expect(answer.contains("request-timeout"))
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aSlowBodyIsAnswered408() async throws {
+        try await withHaste({ $0.bodyTimeout = .milliseconds(300) }) { server in
+            let connection = try RawConnection(to: server.url)
+            connection.send(
+                "POST /v1/pools HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+            )
+            let trickle = Task {
+                while connection.send(" ") { try await Task.sleep(for: .milliseconds(50)) }
+            }
+            let answer = await connection.read()
+            trickle.cancel()
+            #expect(RawConnection.statuses(in: answer) == [408])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func anIdleConnectionIsClosedWithoutAWord() async throws {
+        try await withHaste({ $0.idleTimeout = .milliseconds(300) }) { server in
+            let silent = try RawConnection(to: server.url)
+            #expect(await silent.read().isEmpty)
+            let idle = try RawConnection(to: server.url)
+            idle.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(RawConnection.statuses(in: await idle.read()) == [200])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func connectionsBeyondTheLimitWait() async throws {
+        try await withHaste({ $0.maximumConnections = 2 }) { server in
+            var first: RawConnection? = try RawConnection(to: server.url)
+            let second = try RawConnection(to: server.url)
+            for connection in [first, second] {
+                connection?.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                _ = await connection?.read { $0.contains("\"ok\"") }
+            }
+            let third = try RawConnection(to: server.url)
+            third.send("GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            let answer = Task { await third.read() }
+            try await Task.sleep(for: .milliseconds(100))
+            first = nil
+            #expect(RawConnection.statuses(in: await answer.value) == [200])
+        }
+    }
+
+    @Test func descriptorsAreLeftForTheCluster() {
+        #expect(Descriptors.connections(wanted: 8192, descriptors: 1 << 20) == 8192)
+        #expect(Descriptors.connections(wanted: 8192, descriptors: 1024) == 512)
+        #expect(Descriptors.connections(wanted: 8192, descriptors: 256) == 128)
+        #expect(Descriptors.connections(wanted: 8192, descriptors: 1) == 1)
+    }
+}

@@ -1,0 +1,82 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+import Foundation
+
+/// A connection on which anything can be said, byte by byte.
+public final class RawConnection: Sendable {
+    private let descriptor: Int32
+
+    /// - Parameter url: `http://127.0.0.1:PORT`
+    public init(to url: String) throws {
+        guard let port = url.split(separator: ":").last.flatMap({ UInt16($0) }) else {
+            throw TestCluster.Failure(description: "no port in \(url)")
+        }
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard result == 0 else { throw TestCluster.Failure(description: String(cString: strerror(errno))) }
+        // Tests wait for an answer or an end; without either they fail after a minute.
+        var timeout = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// - Returns: false where the other side no longer takes anything.
+    @discardableResult
+    public func send(_ text: String) -> Bool {
+        send(Array(text.utf8))
+    }
+
+    @discardableResult
+    public func send(_ bytes: [UInt8]) -> Bool {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes {
+                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return false }
+            sent += count
+        }
+        return true
+    }
+
+    public func endOutput() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Reads until the other side closes, or until what was read fulfils the condition.
+    public func read(until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
+        await withCheckedContinuation { continuation in
+            // Not on one of Swift's few threads.
+            DispatchQueue.global().async { [self] in
+                var text: [UInt8] = []
+                var buffer = [UInt8](repeating: 0, count: 64 << 10)
+                while !isEnough(String(decoding: text, as: UTF8.self)) {
+                    let count = recv(descriptor, &buffer, buffer.count, 0)
+                    guard count > 0 else { break }
+                    text += buffer[..<count]
+                }
+                continuation.resume(returning: String(decoding: text, as: UTF8.self))
+            }
+        }
+    }
+
+    /// The statuses of the answers in a text, in their order.
+    public static func statuses(in text: String) -> [Int] {
+        text.split(separator: "HTTP/1.1 ", omittingEmptySubsequences: false).dropFirst().compactMap {
+            Int($0.prefix(3))
+        }
+    }
+}
