@@ -16,19 +16,30 @@ public struct RBDService: Sendable {
     let configuration: ServiceConfiguration
     let logger: Logger
     let connection: ClusterConnection
+    let telemetry: Telemetry
     private let locks = KeyedLocks()
     private let remnants: Remnants
 
-    public init(configuration: ServiceConfiguration, logger: Logger) {
+    /// - Parameter metrics: shown at /metrics. The daemon has one for the process, each service of a test one of its own.
+    public init(
+        configuration: ServiceConfiguration,
+        logger: Logger,
+        metrics: PrometheusRegistry = PrometheusRegistry()
+    ) {
         self.configuration = configuration
         self.logger = logger
+        telemetry = Telemetry(registry: metrics, logger: logger)
+        let calls = BlockingPool(limits: configuration.calls)
         connection = ClusterConnection(
             configuration: configuration.cluster,
-            calls: BlockingPool(limits: configuration.calls),
+            calls: calls,
             interval: configuration.probeInterval,
-            logger: logger
+            logger: logger,
+            observer: telemetry.calls
         )
         remnants = Remnants(patience: .seconds(2 * configuration.cluster.timeouts.osd))
+        telemetry.watch(calls)
+        telemetry.watch(connection)
     }
 
     public static let version = "0.1.0"
@@ -46,8 +57,8 @@ public struct RBDService: Sendable {
         }
         let application = Application(
             router: buildRouter(),
-            server: HTTPServerBuilder { [limits = configuration.door] responder in
-                DoorChannel(responder: responder, limits: limits, refused: { _ in })
+            server: HTTPServerBuilder { [limits = configuration.door, requests = telemetry.requests] responder in
+                DoorChannel(responder: responder, limits: limits, refused: requests.refused)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
@@ -86,6 +97,7 @@ public struct RBDService: Sendable {
         let images = ImageService(connection: connection, locks: locks, remnants: remnants)
         let limit = configuration.maximumBodyBytes
         return ClusterController(connection: connection).routes
+            + MetricsController(telemetry: telemetry).routes
             + PoolController(service: PoolService(connection: connection), maximumBodyBytes: limit).routes
             + ImageController(service: images, maximumBodyBytes: limit).routes
     }
@@ -94,7 +106,7 @@ public struct RBDService: Sendable {
         let routes = routes
         let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: RequestIDMiddleware())
-        router.add(middleware: LogMiddleware())
+        router.add(middleware: TelemetryMiddleware(metrics: telemetry.requests))
         router.add(middleware: ProblemMiddleware(routes: RouteTable(routes)))
         router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))
         for route in routes {

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Ceph
+import CoreMetrics
 import Glibc
 import Logging
 import RBDService
@@ -50,6 +51,7 @@ struct Daemon: AsyncParsableCommand {
     @Option(.bodyTimeout) var bodyTimeout: String?
     @Option(.maximumBodyBytes) var maxBodyBytes: String?
     @Option(.logLevel) var logLevel: String?
+    @Option(.logFormat) var logFormat: String?
 
     static let configEnvironmentName = "RBD_REST_API_CONFIG"
 
@@ -63,6 +65,7 @@ struct Daemon: AsyncParsableCommand {
             (.spareThreads, callSpareThreads), (.maximumConnections, maxConnections), (.idleTimeout, idleTimeout),
             (.headerTimeout, headerTimeout), (.bodyTimeout, bodyTimeout),
             (.maximumBodyBytes, maxBodyBytes), (.logLevel, logLevel),
+            (.logFormat, logFormat),
         ]
         return values.reduce(into: [:]) { result, value in result[value.0.name] = value.1 }
     }
@@ -85,21 +88,26 @@ struct Daemon: AsyncParsableCommand {
             throw ExitCode(EX_CONFIG)
         }
 
-        let level = configuration.logLevel
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
-            return handler
-        }
+        let (level, format) = (configuration.logLevel, configuration.logFormat)
+        LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
+        // Whatever a library counts is shown too.
+        let metrics = PrometheusRegistry()
+        MetricsSystem.bootstrap(metrics)
+        let service = RBDService(
+            configuration: configuration,
+            logger: Logger(label: "rbd-rest-api"),
+            metrics: metrics
+        )
         do {
-            try await RBDService(configuration: configuration, logger: Logger(label: "rbd-rest-api")).run { url in
+            try await service.run { url in
                 // Scripts that asked for any free port read it here; a pipe would otherwise hold it back.
                 print("rbd-rest-api listening on \(url)")
                 fflush(nil)
             }
         } catch let error as ListenError {
             Self.complain("\(error); choose another with --\(Setting.host.name) and --\(Setting.port.name)")
-            throw ExitCode(EXIT_FAILURE)
+            // Not by exit: a connection to the cluster may be in the making, and librados' threads do not survive it.
+            _exit(EXIT_FAILURE)
         }
         // Everything is answered. A cluster that does not answer is no reason to crash on the way out.
         if await !Cluster.finishClosing(within: .seconds(5)) { _exit(EXIT_SUCCESS) }

@@ -4,6 +4,7 @@
 import Ceph
 import Foundation
 import Logging
+import TestSupport
 import Testing
 
 @testable import RBDService
@@ -62,6 +63,7 @@ struct ConfigurationTests {
             (["port": "http"], "port (command line): \"http\" is not a whole number from 0 to 65535"),
             (["port": "65536"], "port (command line)"),
             (["request-timeout": "0"], "request-timeout (command line)"),
+            (["log-format": "xml"], "log-format (command line): \"xml\" is none of json, text"),
             (["log-level": "loud"], "log-level (command line): \"loud\" is none of trace"),
             (["host": ""], "host (command line): it must not be empty"),
         ]
@@ -111,6 +113,29 @@ struct ReadmeTests {
             let row = "| `--\(setting.name)` | `\(setting.environmentName)` | \(value) | \(setting.help) |"
             #expect(readme.contains(row), "\(row)")
         }
+    }
+
+    @Test func theTableOfMetricsIsWhatIsShown() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("README.md")
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map(String.init)
+        let table = lines.filter { $0.hasPrefix("| `rbd_rest_api_") || $0.hasPrefix("| `process_") }
+        let rows = Metric.all.map { metric in
+            let labels = metric.labels.map { "`\($0)`" }.joined(separator: ", ")
+            return
+                "| `\(metric.name)` | \(metric.kind.rawValue) | \(labels.isEmpty ? "" : "\(labels) ")| \(metric.help) |"
+        }
+        #expect(table == rows)
+        let service = RBDService(
+            configuration: try ServiceConfiguration(values()),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let shown = try Exposition(service.telemetry.exposition).types
+        #expect(shown == Dictionary(uniqueKeysWithValues: Metric.all.map { ($0.name, $0.kind.rawValue) }))
+    }
+
+    private func values() throws -> SettingValues {
+        try SettingValues(commandLine: [:], environment: [:], file: nil)
     }
 }
 

@@ -21,6 +21,7 @@ public struct ServiceConfiguration: Sendable {
     public var bodyTimeout: Duration
     public var maximumBodyBytes: Int
     public var logLevel: Logger.Level
+    public var logFormat: LogFormat
 
     /// - Throws: `ConfigurationError`, which names the setting and where its value came from.
     public init(_ values: SettingValues) throws(ConfigurationError) {
@@ -56,6 +57,12 @@ public struct ServiceConfiguration: Sendable {
             throw values.error(.logLevel, "\"\(level)\" is none of \(levels)")
         }
         self.logLevel = logLevel
+        let format = try values.text(.logFormat)
+        guard let logFormat = LogFormat(rawValue: format) else {
+            let formats = LogFormat.allCases.map(\.rawValue).joined(separator: ", ")
+            throw values.error(.logFormat, "\"\(format)\" is none of \(formats)")
+        }
+        self.logFormat = logFormat
     }
 }
 

@@ -138,12 +138,18 @@ extension Setting {
         default: "info",
         "trace, debug, info, notice, warning, error or critical."
     )
+    public static let logFormat = Setting(
+        "log-format",
+        "FORMAT",
+        default: "json",
+        "How the log is written to standard error: json, one object per line, or text."
+    )
 
     /// All of them, in the order of `--help`.
     public static let all: [Setting] = [
         host, port, cephConf, cephUser, cephKeyring, cephArgs, connectTimeout, monitorTimeout, osdTimeout,
         requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,
         idleTimeout, headerTimeout, bodyTimeout, maximumBodyBytes,
-        logLevel,
+        logLevel, logFormat,
     ]
 }

@@ -20,6 +20,8 @@ struct ProblemMiddleware: RouterMiddleware {
         next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         guard Self.isCanonical(request.uri.path) else {
+            // The router took it for another route.
+            context.coreContext.endpointPath.value = nil
             return response(Self.routeNotFound(request), request: request, context: context)
         }
         do {
@@ -68,21 +70,8 @@ struct ProblemMiddleware: RouterMiddleware {
         case let problem as Problem:
             return problem
         case let error as CephError:
-            let problem = Problem(error)
-            // What is refused without asking Ceph was told when it began: a line for each request would bury the rest.
-            let level: Logger.Level =
-                switch error.code {
-                case .poolUnavailable, .clusterUnreachable, .overloaded, .poolFull: .debug
-                default: problem.status >= 500 ? .error : .debug
-                }
-            context.logger.log(
-                level: level,
-                "Ceph call failed",
-                metadata: [
-                    LogKeys.error: "\(Self.escaped(error.debugDescription))", LogKeys.problem: "\(problem.code)",
-                ]
-            )
-            return problem
+            RequestNotes.current?.set(error)
+            return Problem(error)
         case is CancellationError:
             return Problem(.clusterUnavailable, detail: "the service is shutting down")
         case is NIOTooManyBytesError:
@@ -95,16 +84,6 @@ struct ProblemMiddleware: RouterMiddleware {
                 hint: "the service's log has more under this request's id"
             )
         }
-    }
-
-    /// A name from a path may hold a newline, with which it could forge a line of the log.
-    static func escaped(_ text: String) -> String {
-        text.unicodeScalars.map { scalar in
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator: scalar.escaped(asASCII: true)
-            default: String(scalar)
-            }
-        }.joined()
     }
 
     /// Seconds after which it is worth to try again.
@@ -122,6 +101,7 @@ struct ProblemMiddleware: RouterMiddleware {
     private func response(_ problem: Problem, request: Request, context: Context) -> Response {
         var problem = problem
         problem.instance = context.requestID
+        RequestNotes.current?.set(problem)
         var response = Response.json(problem, status: HTTPResponse.Status(code: problem.status))
         response.headers[.contentType] = Problem.contentType
         response.headers[.retryAfter] = ProblemCode(rawValue: problem.code).flatMap(Self.retryAfter)

@@ -1,0 +1,80 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import CoreMetrics
+import Logging
+
+/// Counts and logs every call to the cluster.
+final class CallTelemetry: CallObserver {
+    private struct Key: Hashable, Sendable {
+        var operation: CephError.Operation
+        var outcome: CephError.Code?
+    }
+
+    private let registry: PrometheusRegistry
+    private let logger: Logger
+    private let timers = HandleCache<Key, Timer>()
+
+    /// - Parameter logger: for calls that belong to no request.
+    init(registry: PrometheusRegistry, logger: Logger) {
+        self.registry = registry
+        self.logger = logger
+    }
+
+    func callEnded(_ call: CallRecord) {
+        let key = Key(operation: call.operation, outcome: call.error?.code)
+        let timer = timers.handle(for: key) {
+            Timer(
+                label: Metric.cephCallDuration.name,
+                dimensions: [
+                    ("operation", key.operation.label), ("outcome", key.outcome?.label ?? "ok"),
+                ],
+                factory: registry
+            )
+        }
+        timer.recordNanoseconds(call.duration.nanoseconds)
+        let notes = RequestNotes.current
+        notes?.add(call)
+        log(call, to: notes?.logger ?? logger)
+    }
+
+    private func log(_ call: CallRecord, to logger: Logger) {
+        guard logger.logLevel <= .debug else { return }
+        var metadata = call.resource.metadata
+        metadata[LogKeys.operation] = "\(call.operation.label)"
+        metadata[LogKeys.outcome] = "\(call.error?.code.label ?? "ok")"
+        metadata[LogKeys.errno] = call.error?.errno.map { .stringConvertible($0) }
+        metadata[LogKeys.durationMilliseconds] = .stringConvertible(call.duration.milliseconds)
+        logger.debug("Ceph call", metadata: metadata)
+    }
+}
+
+extension RawRepresentable<String> {
+    /// As metrics and log have it: `imageNotFound` is `image-not-found`, as in problems.
+    fileprivate var kebab: String {
+        rawValue.map { $0.isUppercase ? "-\($0.lowercased())" : String($0) }.joined()
+    }
+}
+
+extension CephError.Operation {
+    var label: String { kebab }
+}
+
+extension CephError.Code {
+    var label: String { kebab }
+}
+
+extension CephError.Resource {
+    /// The names in it, for the log.
+    var metadata: Logger.Metadata {
+        switch self {
+        case .cluster: [:]
+        case .pool(let pool): [LogKeys.pool: "\(pool)"]
+        case .namespace(let namespace, let pool): [LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)"]
+        case .image(let image, "", let pool): [LogKeys.pool: "\(pool)", LogKeys.image: "\(image)"]
+        case .image(let image, let namespace, let pool):
+            [LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)", LogKeys.image: "\(image)"]
+        }
+    }
+}

@@ -1,0 +1,81 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Logging
+
+/// The parts of a line of the log.
+enum LogText {
+    /// A text longer than this is cut: an address may be kilobytes long, and lines above 4 KiB may be torn in a pipe.
+    static let maximumLength = 1024
+
+    /// Numbers stay numbers.
+    static func json(_ value: Logger.MetadataValue) -> String {
+        switch value {
+        case .string(let text): return quoted(text)
+        case .array(let values): return "[\(values.map(json).joined(separator: ","))]"
+        case .dictionary(let members):
+            let texts = members.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(json($0.value))" }
+            return "{\(texts.joined(separator: ","))}"
+        case .stringConvertible(let value):
+            return switch value {
+            case let number as Int: "\(number)"
+            case let number as Int32: "\(number)"
+            case let number as UInt64: "\(number)"
+            // JSON has no infinity.
+            case let number as Double where number.isFinite: "\(number)"
+            case let flag as Bool: "\(flag)"
+            default: quoted(value.description)
+            }
+        }
+    }
+
+    /// As it is where that can't be mistaken, else as a JSON string.
+    static func plain(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "=")
+                && byte != UInt8(ascii: "\\")
+        }
+        return isPlain && !text.isEmpty && text.utf8.count <= maximumLength ? text : quoted(text)
+    }
+
+    static func quoted(_ text: String) -> String {
+        "\"\(escaped(text, quotes: true))\""
+    }
+
+    /// Escapes what ends a line, moves a terminal's cursor, or turns the direction of what follows.
+    static func escaped(_ text: String, quotes: Bool = false) -> String {
+        var result = ""
+        result.reserveCapacity(text.utf8.count + 16)
+        for (index, scalar) in text.unicodeScalars.enumerated() {
+            if index == maximumLength { return result + "…" }
+            switch scalar {
+            case "\"" where quotes, "\\" where quotes:
+                result += "\\"
+                result.unicodeScalars.append(scalar)
+            case " "..."~":
+                result.unicodeScalars.append(scalar)
+            case "\n": result += "\\n"
+            default:
+                switch scalar.properties.generalCategory {
+                case .control, .format, .lineSeparator, .paragraphSeparator:
+                    for unit in String(scalar).utf16 { result += "\\u\(hexadecimal(unit))" }
+                default: result.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        return result
+    }
+
+    private static func hexadecimal(_ unit: UInt16) -> String {
+        let digits = String(unit, radix: 16)
+        return String(repeating: "0", count: 4 - digits.count) + digits
+    }
+
+    /// The time by RFC 3339, in UTC, with milliseconds.
+    static func time(_ time: Date = .now) -> String {
+        time.formatted(timeFormat)
+    }
+
+    private static let timeFormat = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+}

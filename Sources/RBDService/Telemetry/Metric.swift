@@ -1,0 +1,123 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// A metric of the service: its name, its labels, what it means. What `/metrics` writes above the values and the README's
+/// table both come from this one list.
+struct Metric: Hashable, Sendable {
+    enum Kind: String, Sendable {
+        case counter, gauge, histogram
+    }
+
+    var name: String
+    var kind: Kind
+    var labels: [String]
+    var help: String
+
+    init(_ name: String, _ kind: Kind, labels: [String] = [], _ help: String) {
+        self.name = name
+        self.kind = kind
+        self.labels = labels
+        self.help = help
+    }
+}
+
+extension Metric {
+    static let httpRequests = Metric(
+        "rbd_rest_api_http_requests_total",
+        .counter,
+        labels: ["method", "route", "status"],
+        "Requests answered."
+    )
+    static let httpRequestDuration = Metric(
+        "rbd_rest_api_http_request_duration_seconds",
+        .histogram,
+        labels: ["method", "route"],
+        "Time from a request's head to its answer."
+    )
+    static let httpRequestsInFlight = Metric(
+        "rbd_rest_api_http_requests_in_flight",
+        .gauge,
+        "Requests that wait for their answer, the one that reads this included."
+    )
+    static let httpRefusals = Metric(
+        "rbd_rest_api_http_refused_total",
+        .counter,
+        labels: ["code"],
+        "Requests refused before they reached a route: malformed, too large, too slow."
+    )
+    static let cephCallDuration = Metric(
+        "rbd_rest_api_ceph_call_duration_seconds",
+        .histogram,
+        labels: ["operation", "outcome"],
+        "Time of a call to the cluster, the wait for a thread included. The outcome is ok or what went wrong."
+    )
+    static let callThreads = Metric("rbd_rest_api_call_threads", .gauge, "Threads for calls to the cluster.")
+    static let callThreadsRunning = Metric(
+        "rbd_rest_api_call_threads_running",
+        .gauge,
+        "Threads that are inside a call to the cluster."
+    )
+    static let callThreadsStuck = Metric(
+        "rbd_rest_api_call_threads_stuck",
+        .gauge,
+        "Threads inside a call whose caller was let go at its deadline."
+    )
+    static let callQueueLength = Metric(
+        "rbd_rest_api_call_queue_length",
+        .gauge,
+        "Calls to the cluster that wait for a thread."
+    )
+    static let breakerOpen = Metric(
+        "rbd_rest_api_breaker_open",
+        .gauge,
+        labels: ["scope", "pool"],
+        "1 while calls are refused without asking: those to the monitors, or those to a pool that has failed."
+    )
+    static let connectionGeneration = Metric(
+        "rbd_rest_api_connection_generation",
+        .gauge,
+        "How many connections to the cluster were made since the start."
+    )
+    static let clusterConnected = Metric(
+        "rbd_rest_api_cluster_connected",
+        .gauge,
+        "1 while the cluster answers, as /readyz has it."
+    )
+    static let buildInfo = Metric(
+        "rbd_rest_api_build_info",
+        .gauge,
+        labels: ["version", "librados"],
+        "Always 1; the labels tell the versions of the service and of librados."
+    )
+    static let residentMemory = Metric("process_resident_memory_bytes", .gauge, "Memory of the process in RAM.")
+    static let openFiles = Metric("process_open_fds", .gauge, "Open file descriptors.")
+    static let maximumFiles = Metric("process_max_fds", .gauge, "The limit of open file descriptors.")
+    static let startTime = Metric("process_start_time_seconds", .gauge, "When the process started, in Unix time.")
+    static let processorTime = Metric(
+        "process_cpu_seconds_total",
+        .counter,
+        "Processor time spent, in user and in system mode."
+    )
+
+    /// All of them, in the order of the README.
+    static let all: [Metric] = [
+        httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, cephCallDuration, callThreads,
+        callThreadsRunning,
+        callThreadsStuck, callQueueLength, breakerOpen, connectionGeneration, clusterConnected, buildInfo,
+        residentMemory, openFiles, maximumFiles, startTime, processorTime,
+    ]
+}
+
+/// A value that is read from somewhere at the moment in which /metrics is asked.
+struct MetricSample: Sendable {
+    var metric: Metric
+    /// Values in the order of the metric's labels. They come from a bounded set: never from a request.
+    var labels: [String]
+    var value: Double
+
+    init(_ metric: Metric, labels: [String] = [], _ value: Double) {
+        self.metric = metric
+        self.labels = labels
+        self.value = value
+    }
+}

@@ -1,0 +1,78 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import CoreMetrics
+import HTTPTypes
+import RBDAPI
+
+/// Counts requests. The labels are from bounded sets: known methods, templates of routes, our own statuses.
+final class RequestMetrics: Sendable {
+    private struct Key: Hashable, Sendable {
+        var method: Method
+        var route: String
+        var status: Int
+    }
+
+    private struct Handles: Sendable {
+        let count: Counter
+        let duration: Timer
+    }
+
+    /// A caller may invent methods; we don't count each of them apart.
+    enum Method: String, Sendable {
+        case get = "GET"
+        case head = "HEAD"
+        case post = "POST"
+        case put = "PUT"
+        case patch = "PATCH"
+        case delete = "DELETE"
+        case options = "OPTIONS"
+        case other = "OTHER"
+
+        init(_ method: HTTPRequest.Method) {
+            self = Method(rawValue: method.rawValue) ?? .other
+        }
+    }
+
+    static let unmatched = "unmatched"
+
+    private let registry: PrometheusRegistry
+    private let inFlight: Meter
+    private let handles = HandleCache<Key, Handles>()
+    private let refusals = HandleCache<ProblemCode, Counter>()
+
+    init(registry: PrometheusRegistry) {
+        self.registry = registry
+        inFlight = Meter(label: Metric.httpRequestsInFlight.name, factory: registry)
+    }
+
+    /// A request was refused before it was one: no route, no handler saw it.
+    @Sendable func refused(_ code: ProblemCode) {
+        refusals.handle(for: code) {
+            Counter(label: Metric.httpRefusals.name, dimensions: [("code", code.rawValue)], factory: registry)
+        }.increment()
+    }
+
+    func began() {
+        inFlight.increment()
+    }
+
+    /// - Parameter route: the route's template; nil where no route took the request.
+    func ended(_ method: HTTPRequest.Method, route: String?, status: Int, duration: Duration) {
+        inFlight.decrement()
+        let key = Key(method: Method(method), route: route ?? Self.unmatched, status: status)
+        let handles = handles.handle(for: key) {
+            let dimensions = [("method", key.method.rawValue), ("route", key.route)]
+            return Handles(
+                count: Counter(
+                    label: Metric.httpRequests.name,
+                    dimensions: dimensions + [("status", "\(key.status)")],
+                    factory: registry
+                ),
+                duration: Timer(label: Metric.httpRequestDuration.name, dimensions: dimensions, factory: registry)
+            )
+        }
+        handles.count.increment()
+        handles.duration.recordNanoseconds(duration.nanoseconds)
+    }
+}

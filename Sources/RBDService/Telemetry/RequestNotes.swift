@@ -1,0 +1,71 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Logging
+import RBDAPI
+import Synchronization
+
+/// What is learnt about a request on its way, for its line in the log. It travels with the task, so that whatever has
+/// something to tell needs no parameter for it.
+final class RequestNotes: Sendable {
+    @TaskLocal static var current: RequestNotes?
+
+    /// With the request's id in it.
+    let logger: Logger
+
+    private struct State {
+        var problemCode: String?
+        var errno: CInt?
+        var failure: CephError?
+        var operation: CephError.Operation?
+        var resource: CephError.Resource?
+    }
+
+    private let state = Mutex(State())
+
+    init(logger: Logger) {
+        self.logger = logger
+    }
+
+    /// The problem that the request is answered with.
+    func set(_ problem: Problem) {
+        state.withLock { state in
+            state.problemCode = problem.code
+            state.errno = problem.errno
+        }
+    }
+
+    /// The error behind the problem.
+    func set(_ failure: CephError) {
+        state.withLock { $0.failure = failure }
+    }
+
+    func add(_ call: CallRecord) {
+        state.withLock { state in
+            // A create is followed by a read: the create is what the request was about.
+            if state.operation?.isChange != true || call.operation.isChange { state.operation = call.operation }
+            if case .image = call.resource { state.resource = call.resource }
+        }
+    }
+
+    /// Names that the path does not tell come from the calls: that of an image made by POST is in the body.
+    var metadata: Logger.Metadata {
+        let state = state.withLock { $0 }
+        var metadata = state.failure?.resource.metadata ?? state.resource?.metadata ?? [:]
+        metadata[LogKeys.problem] = state.problemCode.map { "\($0)" }
+        metadata[LogKeys.errno] = state.errno.map { .stringConvertible($0) }
+        metadata[LogKeys.operation] = (state.failure?.operation ?? state.operation).map { "\($0.label)" }
+        metadata[LogKeys.error] = state.failure.map { "\($0.debugDescription)" }
+        return metadata
+    }
+}
+
+extension CephError.Operation {
+    fileprivate var isChange: Bool {
+        switch self {
+        case .createPool, .initializePool, .deletePool, .createImage, .removeImage, .repairImage: true
+        default: false
+        }
+    }
+}
