@@ -1,0 +1,111 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+"""Rehearses outages: dev/chaos starts this with a cluster of its own and a daemon's binary."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import abuse
+import endings
+import outages
+from cluster import Cluster
+from rehearsal import SHORT, Rehearsal, Scale
+from report import Report, explain, markdown, table
+
+SCENARIOS: dict[str, Callable[[Rehearsal], Report]] = {
+    "osd-stopped": outages.osd_stopped,
+    "monitor-stopped": outages.monitor_stopped,
+    "start-without-cluster": outages.start_without_cluster,
+    "killed": endings.killed,
+    "client-blocklisted": outages.client_blocklisted,
+    "pool-full": outages.pool_full,
+    "slow-callers": abuse.slow_callers,
+    "malformed-requests": abuse.malformed_requests,
+    "open-files": abuse.open_files,
+    "terminated": endings.terminated,
+}
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="dev/chaos")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--cluster", type=Path)
+    parser.add_argument("--binary", type=Path)
+    parser.add_argument("--logs", type=Path)
+    parser.add_argument("--build", default="")
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--seed", type=int, default=20160801)
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS)
+    return parser.parse_args()
+
+
+def rehearse(name: str, rehearsal: Rehearsal) -> Report:
+    """One scenario. What goes wrong in the rehearsal itself is a failure too: nothing was shown."""
+    cluster = rehearsal.cluster
+    try:
+        cluster.await_clean()
+        report = SCENARIOS[name](rehearsal)
+    except Exception as error:
+        report = Report(name, name.replace("-", " "))
+        report.holds("the rehearsal comes to its end", f"{type(error).__name__}: {error}", False)
+        say(traceback.format_exc())
+    finally:
+        cluster.resume_all()
+    report.name = name
+    return report
+
+
+def describe(options: argparse.Namespace, scale: Scale) -> list[str]:
+    """What the figures depend on."""
+    deadline = scale.deadline
+    form = "short form" if options.short else "full form"
+    return [
+        f"dev/chaos, {form}, {options.build or 'another'} build, seed {options.seed}, {os.cpu_count()} cores for clients, "
+        f"daemon and cluster (a monitor, a manager, two OSDs in memory).",
+        f"The daemon ran with --request-timeout, --ceph-osd-timeout, --ceph-mon-timeout and --ceph-connect-timeout {deadline}: "
+        f"the deadline is {deadline} s. {scale.clients} clients on each pool where there is a load.",
+    ]
+
+
+def main() -> int:
+    options = arguments()
+    if options.list:
+        print("\n".join(f"{name:24}{(function.__doc__ or '').strip().splitlines()[0]}" for name, function in SCENARIOS.items()))
+        return 0
+    # So that `finally` wakes what is suspended and ends the daemon.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    scale = SHORT if options.short else Scale()
+    rehearsal = Rehearsal(Cluster(options.cluster), options.binary, options.logs, scale, options.seed)
+    reports = []
+    for name in options.scenario or SCENARIOS:
+        began = time.perf_counter()
+        say(f"{name} …")
+        reports.append(rehearse(name, rehearsal))
+        say(f"{explain(reports[-1])}\n  took {time.perf_counter() - began:.0f} s")
+    passed = sum(report.passed for report in reports)
+    if options.markdown:
+        print(markdown(reports, describe(options, scale)))
+    else:
+        print("\n" + "\n".join(describe(options, scale)) + "\n\n" + table(reports) + "\n")
+        print(f"chaos: {passed} passed, {len(reports) - passed} failed")
+    return 0 if passed == len(reports) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,262 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios in which callers misbehave: slow ones, too many, and those that send what is no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+
+from child import Child
+from cluster import within
+from daemon import raise_open_files
+from load import Ledger, Result, blunder, p99
+from malformed import Malformed, generate
+from rehearsal import Rehearsal, audit, count, eventually, list_images, sleep_until, take
+from report import Report
+from wire import Address, Answer, Connection, get, image, images, once
+
+MOST_GROWTH = 256
+TICK = 5.0
+
+
+@dataclass
+class Slow:
+    """What became of the slow clients."""
+
+    connected: int = 0
+    refused: int = 0
+    closed: int = 0
+
+
+async def slow_clients(
+    stop: asyncio.Event, address: Address, pool: str, headers: int, idle: int, bodies: int
+) -> Slow:
+    """Keeps that many connections of each kind; one that the server closes is made anew."""
+    slow = Slow()
+    head = "PUT {} HTTP/1.1\r\nHost: slow\r\nContent-Type: application/json\r\n"
+    tasks = []
+    for number in range(headers + idle + bodies):
+        if number < headers:
+            start, drip = "GET /livez HTTP/1.1\r\nHost: slow\r\nX-Slow: ", b"a"
+        elif number < headers + idle:
+            start, drip = "", b""
+        else:
+            start = head.format(image(pool, f"slow-{number}")) + "Content-Length: 60000\r\n\r\n{"
+            drip = b" "
+        tasks.append(asyncio.create_task(slow_client(address, start.encode(), drip, slow)))
+        if number % 20 == 0:
+            # Connecting is not the attack, and the listening queue is finite.
+            await asyncio.sleep(0.01)
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return slow
+
+
+async def slow_client(address: Address, start: bytes, drip: bytes, slow: Slow) -> None:
+    await asyncio.sleep(random.uniform(0, 0.2))
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection(*address)
+        except OSError:
+            slow.refused += 1
+            await asyncio.sleep(TICK)
+            continue
+        slow.connected += 1
+        try:
+            writer.write(start)
+            while not reader.at_eof():
+                try:
+                    # Whatever it answers, it is not waited for.
+                    if not await asyncio.wait_for(reader.read(4096), TICK * random.uniform(0.8, 1.2)):
+                        break
+                except asyncio.TimeoutError:
+                    writer.write(drip)
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()
+        slow.closed += 1
+        await asyncio.sleep(TICK)
+
+
+def slow_callers(rehearsal: Rehearsal) -> Report:
+    """Connections that do nothing must cost next to nothing."""
+    scale, cluster = rehearsal.scale, rehearsal.cluster
+    numbers = (scale.slow_headers, scale.idle, scale.slow_bodies)
+    report = Report("slow-callers", "{} slow headers, {} idle connections, {} slow bodies at once".format(*numbers))
+    if raise_open_files() < sum(numbers) + 500:
+        raise RuntimeError(f"the limit on open files is too low for {sum(numbers)} connections; see ulimit -Hn")
+    with rehearsal.pools(0, 1) as pools, rehearsal.daemon(report.name) as daemon:
+        with rehearsal.load(daemon, {pool: scale.clients // 2 or 1 for pool in pools}) as load:
+            time.sleep(1)
+            calm = time.perf_counter()
+            sleep_until(calm + scale.calm)
+            before = daemon.resident
+            began = time.perf_counter()
+            crowd = Child(slow_clients, daemon.address, pools[0], *numbers)
+            try:
+                sleep_until(began + scale.slow_time)
+                ended, during = time.perf_counter(), daemon.resident
+                slow: Slow = crowd.finish()
+            finally:
+                crowd.kill()
+            time.sleep(2)
+            after = daemon.resident
+            result: Result = load.finish()
+        take(report, result)
+        for pool in pools:
+            audit(report, cluster, daemon.address, pool, result.ledgers[pool])
+        report.holds("the process lives", daemon.pid, daemon.lives)
+    of_load = [sample for sample in result.samples if calm <= sample.ended < ended]
+    ratio = p99([s for s in of_load if s.ended >= began]), p99([s for s in of_load if s.ended < began])
+    failures = sum(not sample.fine for sample in of_load)
+    report.holds("other clients have no failures", f"{failures} of {len(of_load)}", failures == 0)
+    report.ratio("p99 of other clients", *ratio, scale.slow_ratio)
+    report.holds(f"memory grows by ≤ {MOST_GROWTH} MiB", f"{during - before:.0f} MiB", during - before <= MOST_GROWTH)
+    report.notes.append(f"resident memory: {before:.0f} MiB before, {during:.0f} during, {after:.0f} after")
+    report.notes.append(f"{slow.connected} slow connections were made, {slow.refused} refused, {slow.closed} closed by the daemon")
+    return report
+
+
+def open_files(rehearsal: Rehearsal) -> Report:
+    """A process that is out of descriptors must wait for better times, not end."""
+    scale, cluster = rehearsal.scale, rehearsal.cluster
+    report = Report("open-files", f"{scale.connections} connections with an open-file limit of 256")
+    with rehearsal.pools(0) as (pool,), rehearsal.daemon(report.name, open_files=256) as daemon:
+        pid = daemon.pid
+        answered = asyncio.run(crowd_in(daemon.address, scale.connections))
+        closed = time.perf_counter()
+        live = eventually(daemon.address, "GET", "/livez", None, {200}, 20, report)
+        made = eventually(daemon.address, "PUT", image(pool, "after"), {"size": 1 << 20}, {200, 201}, 20, report)
+        report.holds("the process lives", f"{pid}, then {daemon.pid if daemon.lives else 'none'}", daemon.lives)
+        report.recovery = None if live is None or made is None else max(live, made) - closed
+        report.at_most("serves again when they have closed", report.recovery, 5)
+        report.notes.append(f"{answered} of the {scale.connections} connections were answered meanwhile")
+        audit(report, cluster, daemon.address, pool, Ledger(present={"after": 1 << 20}) if made else Ledger())
+    return report
+
+
+async def crowd_in(address: Address, number: int) -> int:
+    """Opens connections at once, each with a request, and holds them all for three seconds."""
+    connections = [Connection(address) for _ in range(number)]
+    requests = [asyncio.create_task(connection.request("GET", "/livez", timeout=3)) for connection in connections]
+    await asyncio.sleep(3)
+    answers = await asyncio.gather(*requests)
+    for connection in connections:
+        connection.close()
+    return sum(answer.status == 200 for answer in answers)
+
+
+# Malformed requests
+
+CANARIES = 8
+BATCH = 25
+WORKERS = 4
+
+
+@dataclass
+class Barrage:
+    """What came of the malformed requests."""
+
+    sent: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    slowest: float = 0
+    culprits: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    worst: float = 0
+
+
+def malformed_requests(rehearsal: Rehearsal) -> Report:
+    """Whatever bytes come in: no crash, nothing done that nobody asked for, and the next caller is served."""
+    scale, cluster, seed = rehearsal.scale, rehearsal.cluster, rehearsal.seed
+    report = Report("malformed-requests", f"{scale.malformed} malformed requests")
+    report.notes.append(f"seed {seed}")
+    with rehearsal.pools(0) as (pool,), rehearsal.daemon(report.name) as daemon:
+        pid, before = daemon.pid, daemon.resident
+        canaries = {f"canary-{number}": 1 << 20 for number in range(CANARIES)}
+        for name, size in canaries.items():
+            eventually(daemon.address, "PUT", image(pool, name), {"size": size}, {200, 201}, 10, report)
+        requests = generate(seed, scale.malformed, pool, list(canaries))
+        barrage = asyncio.run(fire(daemon.address, pool, requests, canaries))
+        report.requests += barrage.sent * 2
+        report.worst = max(report.worst, barrage.worst)
+        report.wrong += barrage.wrong + barrage.culprits
+        report.holds("no crash", f"process {pid}, then {daemon.pid if daemon.lives else 'none'}", daemon.lives and daemon.pid == pid)
+        report.holds("no smuggled request is executed", len(barrage.culprits), not barrage.culprits)
+        report.at_most("the next well-formed request is answered", barrage.slowest, 0.1, "ms")
+        statuses = ", ".join(f"{status}: {number}" for status, number in sorted(barrage.statuses.items()))
+        report.notes.append(f"answers: {statuses}")
+        report.notes.append(f"resident memory: {before:.0f} MiB before, {daemon.resident:.0f} after")
+        audit(report, cluster, daemon.address, pool, Ledger(present=canaries))
+    return report
+
+
+async def fire(address: Address, pool: str, requests: list[Malformed], canaries: dict[str, int]) -> Barrage:
+    """Sends them, a few at a time; after each one asks for something simple, after each batch looks for the canaries."""
+    barrage = Barrage()
+    for begin in range(0, len(requests), BATCH):
+        batch = iter(requests[begin:begin + BATCH])
+
+        async def worker() -> None:
+            for request in batch:
+                await fire_one(address, request, barrage)
+
+        await asyncio.gather(*(worker() for _ in range(WORKERS)))
+        there = await list_images(address, pool)
+        if there != canaries:
+            families = sorted({request.family for request in requests[begin:begin + BATCH]})
+            barrage.culprits.append(
+                f"after requests {begin} to {begin + BATCH} ({', '.join(families)}) the pool holds {sorted(there)}")
+            await restore(address, pool, there, canaries)
+    return barrage
+
+
+async def restore(address: Address, pool: str, there: dict[str, int], canaries: dict[str, int]) -> None:
+    """So that one blunder is not found again and again."""
+    for name in set(there) - set(canaries):
+        await once(address, "DELETE", image(pool, name))
+    for name in set(canaries) - set(there):
+        await once(address, "PUT", image(pool, name), {"size": canaries[name]})
+
+
+async def fire_one(address: Address, request: Malformed, barrage: Barrage) -> None:
+    status = await send(address, request)
+    barrage.sent += 1
+    barrage.statuses[status] = barrage.statuses.get(status, 0) + 1
+    if status.startswith("5") and status != "501" and status != "505":
+        barrage.wrong.append(f"{request}: answered {status}")
+    answer = await get(address, "/livez", timeout=5)
+    barrage.slowest = max(barrage.slowest, answer.seconds)
+    barrage.worst = max(barrage.worst, answer.seconds)
+    if answer.status != 200 or blunder(answer, 5):
+        barrage.wrong.append(f"after {request}: {answer}")
+
+
+async def send(address: Address, request: Malformed) -> str:
+    """Sends the bytes and waits a little for what comes; the status of the first answer, or a word for none."""
+    try:
+        reader, writer = await asyncio.open_connection(*address)
+    except OSError:
+        return "refused"
+    try:
+        for part in request.parts:
+            writer.write(part)
+            await asyncio.wait_for(writer.drain(), 1)
+            if len(request.parts) > 1:
+                await asyncio.sleep(0.002)
+        received = await asyncio.wait_for(reader.read(65536), request.patience)
+        if request.smuggles:
+            # Time enough for what must not happen.
+            await asyncio.sleep(0.02)
+        return received[9:12].decode("latin-1") if received.startswith(b"HTTP/1.") else ("closed" if not received else "other")
+    except asyncio.TimeoutError:
+        return "silent"
+    except OSError:
+        return "reset"
+    finally:
+        writer.transport.abort()

@@ -1,0 +1,180 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+"""The rehearsal's own cluster: its tools, its daemons and what truly lies in its pools."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+# The daemon runs as a user with no more rights than README.md asks for.
+USER = "chaos"
+CAPABILITIES = [
+    "mon", 'profile rbd, allow command "osd pool create", allow command "osd pool delete", '
+           'allow command "osd pool application enable"',
+    "osd", "profile rbd", "mgr", "profile rbd",
+]
+GROUPS = 4
+
+
+class Cluster:
+    """A cluster of dev/cluster with two OSDs. It is ours: it may be stopped, filled and emptied."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.conf = directory / "ceph.conf"
+        self.keyring = directory / f"client.{USER}.keyring"
+        self.suspended: set[str] = set()
+        self.pools = 0
+        self.ceph("auth", "get-or-create", f"client.{USER}", *CAPABILITIES, "-o", str(self.keyring))
+
+    # Tools
+
+    def tool(self, name: str, *arguments: str, timeout: float = 60, lenient: bool = False) -> str:
+        command = [name, "-c", str(self.conf), *arguments]
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+        if result.returncode != 0 and not (lenient and result.stdout):
+            raise RuntimeError(f"{' '.join(command)}: exit code {result.returncode}: {result.stderr.strip()[-500:]}")
+        return result.stdout
+
+    def ceph(self, *arguments: str, timeout: float = 60) -> str:
+        return self.tool("ceph", "--connect-timeout", "20", *arguments, timeout=timeout)
+
+    def ceph_json(self, *arguments: str) -> Any:
+        return json.loads(self.ceph(*arguments, "--format", "json"))
+
+    # Pools
+
+    def create_pools(self, *osds: int) -> list[str]:
+        """New pools, each pinned to an OSD; ready when this returns."""
+        with ThreadPoolExecutor(4) as threads:
+            names = list(threads.map(self.create_pool, osds))
+        self.await_clean()
+        return names
+
+    def create_pool(self, osd: int) -> str:
+        self.pools += 1
+        name = f"chaos-{self.pools}"
+        groups = str(GROUPS)
+        self.ceph("osd", "pool", "create", name, groups, groups, "replicated", f"on-osd{osd}")
+        self.tool("rbd", "pool", "init", name)
+        return name
+
+    def delete_pools(self, names: list[str]) -> None:
+        for name in names:
+            self.ceph("osd", "pool", "delete", name, name, "--yes-i-really-really-mean-it")
+
+    def await_clean(self) -> None:
+        """Until every placement group serves: what the scenario before did must not be held against the next."""
+        def is_clean() -> bool:
+            state = self.ceph_json("-s")
+            states = {entry["state_name"] for entry in state["pgmap"].get("pgs_by_state", [])}
+            return state["osdmap"]["num_up_osds"] == 2 and states == {"active+clean"}
+        if not within(60, is_clean):
+            raise RuntimeError(f"the cluster did not become clean: {self.ceph('health', 'detail')}")
+
+    def flags(self, pool: str) -> set[str]:
+        details = self.ceph_json("osd", "pool", "ls", "detail")
+        return next(set(entry["flags_names"].split(",")) for entry in details if entry["pool_name"] == pool)
+
+    # Daemons
+
+    def suspend(self, *daemons: str) -> None:
+        """SIGSTOP: the process keeps its connections and answers nothing, as a machine that hangs."""
+        for daemon in daemons:
+            self.suspended.add(daemon)
+            os.kill(self.pid(daemon), signal.SIGSTOP)
+
+    def resume(self, *daemons: str) -> None:
+        for daemon in daemons:
+            os.kill(self.pid(daemon), signal.SIGCONT)
+            self.suspended.discard(daemon)
+
+    def resume_all(self) -> None:
+        self.resume(*self.suspended.copy())
+
+    def pid(self, daemon: str) -> int:
+        """Its process, if it still is that process: only one that was started with our configuration counts."""
+        pid = int((self.directory / "run" / f"{daemon}.pid").read_text())
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if str(self.conf).encode() not in arguments or f"ceph-{daemon.partition('.')[0]}".encode() not in arguments[0]:
+            raise RuntimeError(f"process {pid} is not {daemon} of {self.directory}")
+        return pid
+
+    # Clients
+
+    def addresses_of_service(self) -> set[str]:
+        """The daemon's connections as the monitor sees them, in the form that blocklisting takes."""
+        sessions = json.loads(self.ceph("tell", "mon.a", "sessions"))
+        return {
+            f"{address['addr']}/{address['nonce']}"
+            for session in sessions if session["entity_name"] == f"client.{USER}" and session.get("open", True)
+            for address in session["addrs"]["addrvec"]
+        }
+
+    # What is in a pool
+
+    def image_names(self, pool: str) -> list[str]:
+        return json.loads(self.tool("rbd", "ls", "--format", "json", pool))
+
+    def image_sizes(self, pool: str) -> dict[str, int]:
+        """Opens every image, by name: what it lists has an id, a header and a size. What can't be opened is left out."""
+        listed = json.loads(self.tool("rbd", "ls", "--long", "--format", "json", pool, timeout=300, lenient=True))
+        return {image["image"]: image["size"] for image in listed}
+
+    def inconsistencies(self, pool: str) -> list[str]:
+        """Whether each image of the directory has exactly the objects it must have, and no object is left over."""
+        objects = self.tool("rados", "-p", pool, "ls").split("\n")
+        if "rbd_directory" not in objects:
+            return []
+        entries = parse_omap(self.tool("rados", "-p", pool, "listomapvals", "rbd_directory"))
+        names = {key.removeprefix("name_"): text(value) for key, value in entries.items() if key.startswith("name_")}
+        ids = {key.removeprefix("id_"): text(value) for key, value in entries.items() if key.startswith("id_")}
+        found = [f"the directory has {name} with id {id} but that id has {ids.get(id)}"
+                 for name, id in names.items() if ids.get(id) != name]
+        found += [f"the directory has id {id} for {name} but not that name" for id, name in ids.items() if name not in names]
+        for prefix, wanted in (("rbd_id.", names), ("rbd_header.", ids), ("rbd_object_map.", ids)):
+            there = {name.removeprefix(prefix) for name in objects if name.startswith(prefix)}
+            found += [f"{prefix}{name} belongs to no image" for name in sorted(there - set(wanted))]
+            found += [f"{prefix}{name} is missing" for name in sorted(set(wanted) - there)]
+        found += [f"{name} is there {count} times" for name, count in Counter(objects).items() if count > 1]
+        return found
+
+
+def parse_omap(dump: str) -> dict[str, bytes]:
+    """Reads what `rados listomapvals` prints: a key, `value (N bytes) :`, and a hex dump of the value."""
+    values: dict[str, bytes] = {}
+    lines = iter(dump.split("\n"))
+    for line in lines:
+        key, data = line, bytearray()
+        for line in lines:
+            if not line:
+                break
+            if not line.startswith("value ("):
+                data += bytes.fromhex(line[8:60])
+        if key:
+            values[key] = bytes(data)
+    return values
+
+
+def text(value: bytes) -> str:
+    """A text as Ceph encodes it: its length in four bytes, then its bytes."""
+    return value[4:].decode(errors="replace")
+
+
+def within(seconds: float, condition: Callable[[], bool], pause: float = 0.2) -> bool:
+    """Waits for the condition; false where it did not come true in time."""
+    deadline = time.perf_counter() + seconds
+    while not condition():
+        if time.perf_counter() > deadline:
+            return False
+        time.sleep(pause)
+    return True

@@ -1,0 +1,126 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon under rehearsal: started, watched, ended."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from child import die_with_parent
+from cluster import USER, Cluster, within
+from wire import Address
+
+LISTENING = re.compile(r"rbd-rest-api listening on http://([0-9.]+):([0-9]+)")
+
+
+class Daemon:
+    """One process of rbd-rest-api. Its address stays when it is started anew."""
+
+    def __init__(self, binary: Path, cluster: Cluster, log: Path, deadline: int, open_files: int = 0) -> None:
+        self.binary = binary
+        self.cluster = cluster
+        self.log = log
+        self.deadline = deadline
+        self.open_files = open_files
+        self.address: Address = ("127.0.0.1", 0)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def settings(self) -> list[str]:
+        """Every time limit is the same, so that there is one deadline to measure against."""
+        names = ("request-timeout", "ceph-osd-timeout", "ceph-mon-timeout", "ceph-connect-timeout")
+        return [f"--{name}={self.deadline}" for name in names]
+
+    def start(self, ready: bool = True) -> None:
+        """Starts it and waits until it listens, and until it is ready unless told otherwise."""
+        host, port = self.address
+        command = [
+            str(self.binary), "--host", host, "--port", str(port), "--ceph-conf", str(self.cluster.conf),
+            "--ceph-user", USER, "--ceph-keyring", str(self.cluster.keyring), *self.settings,
+        ]
+        with self.log.open("ab") as log:
+            begin = log.tell()
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.prepare)
+        if not within(20, lambda: self.listens(begin) or not self.lives, 0.01) or not self.lives:
+            raise RuntimeError(f"the daemon did not listen; its log is {self.log}")
+        if ready and not within(30, self.is_ready, 0.05):
+            raise RuntimeError(f"the daemon did not become ready; its log is {self.log}")
+
+    def prepare(self) -> None:
+        die_with_parent()
+        if self.open_files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.open_files, self.open_files))
+
+    def listens(self, begin: int) -> bool:
+        with self.log.open("rb") as log:
+            log.seek(begin)
+            found = LISTENING.search(log.read().decode(errors="replace"))
+        if found:
+            self.address = (found[1], int(found[2]))
+        return bool(found)
+
+    def is_ready(self) -> bool:
+        return self.status("/readyz") == 200
+
+    def status(self, target: str, timeout: float = 5) -> int:
+        """The status of a GET; 0 where there is no answer."""
+        connection = http.client.HTTPConnection(*self.address, timeout=timeout)
+        try:
+            connection.request("GET", target)
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            connection.close()
+
+    @property
+    def lives(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid if self.process else 0
+
+    @property
+    def resident(self) -> float:
+        """Its memory, in MiB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+    def kill(self) -> None:
+        """As the kernel does it when memory runs out: without a word."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def terminate(self) -> None:
+        if self.process and self.lives:
+            self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit code; None where it has not ended in time."""
+        try:
+            return self.process.wait(seconds) if self.process else None
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self) -> None:
+        """Whatever state it is in."""
+        self.terminate()
+        if self.wait(15) is None:
+            self.kill()
+
+
+def raise_open_files() -> int:
+    """Takes all the open files that we may have; the daemon inherits them."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

@@ -1,0 +1,260 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that create, read, list and delete images, and know at all times what must be true.
+
+Every client has image names of its own, so nobody else changes what it has been told. What was acknowledged must be so
+from then on; what was not answered may be so or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from statistics import quantiles
+
+from wire import Address, Answer, Connection, image, images
+
+MEBIBYTE = 1 << 20
+MOST_IMAGES = 25
+
+
+@dataclass(slots=True)
+class Sample:
+    """One answer, as far as the statistics need it."""
+
+    pool: str
+    began: float
+    ended: float
+    status: int
+    code: str
+    fine: bool
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.began
+
+
+@dataclass
+class Ledger:
+    """What a client knows of its images. A name is in one of the three, or was never acknowledged and isn't there."""
+
+    present: dict[str, int] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    # The size that it has if it is there.
+    unknown: dict[str, int] = field(default_factory=dict)
+
+    def settle(self, name: str, size: int | None) -> None:
+        """Notes an acknowledgement; None is for an image that is gone."""
+        self.unknown.pop(name, None)
+        self.present.pop(name, None)
+        self.deleted.discard(name)
+        if size is None:
+            self.deleted.add(name)
+        else:
+            self.present[name] = size
+
+    def doubt(self, name: str, size: int) -> None:
+        self.present.pop(name, None)
+        self.deleted.discard(name)
+        self.unknown[name] = size
+
+
+@dataclass
+class Result:
+    """What a load has found. `ledgers` has the truth for each pool."""
+
+    samples: list[Sample] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+
+    def of(self, pool: str, begin: float = 0, end: float = float("inf")) -> list[Sample]:
+        """The answers on a pool that came in a span of time."""
+        return [sample for sample in self.samples if sample.pool == pool and begin <= sample.ended < end]
+
+    @property
+    def worst(self) -> float:
+        return max((sample.seconds for sample in self.samples), default=0)
+
+
+def p99(samples: list[Sample]) -> float | None:
+    times = [sample.seconds for sample in samples]
+    if len(times) < 20:
+        return None
+    return quantiles(times, n=100)[98]
+
+
+def worst(samples: list[Sample]) -> float | None:
+    return max((sample.seconds for sample in samples), default=None)
+
+
+def recovery(samples: list[Sample], since: float) -> float | None:
+    """How long after `since` the last failure came; None where no success came after it."""
+    failures = [sample.ended for sample in samples if not sample.fine and sample.ended >= since]
+    last = max(failures, default=since)
+    if not any(sample.fine and sample.ended > last for sample in samples):
+        return None
+    return last - since
+
+
+def blunder(answer: Answer, limit: float) -> str:
+    """What is wrong with an answer whatever was asked; empty where nothing is."""
+    if answer.seconds > limit:
+        return f"later than {limit:g} s"
+    if answer.status == 0:
+        return "" if "timeout" not in answer.note and "nothing within" not in answer.note else "no answer"
+    if "x-request-id" not in answer.headers:
+        return "no X-Request-Id"
+    if answer.status < 400:
+        return ""
+    if answer.headers.get("content-type") != "application/problem+json" or not answer.code:
+        return f"no problem+json but {answer.headers.get('content-type')}"
+    if answer.document.get("status") != answer.status:
+        return "the problem's status is another"
+    if answer.status in (500, 502):
+        return "a failure that is not the caller's"
+    if answer.status == 503 and "retry-after" not in answer.headers:
+        return "no Retry-After"
+    return ""
+
+
+# Answers of a service whose cluster is in trouble, and of one that is still clearing up after it.
+TROUBLE = {
+    (503, "pool-unavailable"), (503, "cluster-unavailable"), (503, "overloaded"), (504, "deadline-exceeded"),
+    (507, "pool-full"),
+}
+# What an interrupted change may be answered until it is cleared up.
+CLEARING = {(409, "image-incomplete"), (409, "image-in-use")}
+
+
+class Client:
+    """A closed loop: one request at a time, chosen at random, and a pause."""
+
+    def __init__(self, address: Address, pool: str, name: str, limit: float, pause: float, result: Result) -> None:
+        self.connection = Connection(address)
+        self.pool = pool
+        self.name = name
+        self.limit = limit
+        self.pause = pause
+        self.result = result
+        self.ledger = result.ledgers.setdefault(pool, Ledger())
+        # What is ours of the pool's ledger.
+        self.mine: list[str] = []
+        self.random = random.Random(name)
+        self.serial = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self.step()
+            await asyncio.sleep(self.pause * self.random.uniform(0.5, 1.5))
+        self.connection.close()
+
+    async def step(self) -> None:
+        choice = self.random.random()
+        known = [name for name in self.mine if name in self.ledger.present]
+        if not self.mine or (choice < 0.25 and len(self.mine) < MOST_IMAGES):
+            self.serial += 1
+            await self.put(f"{self.name}-{self.serial}", self.random.randrange(MEBIBYTE, 1 << 30))
+        elif choice < 0.35 and self.mine:
+            await self.put_again(self.random.choice(self.mine))
+        elif choice < 0.65 and self.mine:
+            await self.read(self.random.choice(self.mine))
+        elif choice < 0.80 or not known:
+            await self.list()
+        else:
+            await self.delete(self.random.choice(self.mine))
+
+    # Requests
+
+    async def ask(self, method: str, target: str, document: object = None) -> Answer:
+        return await self.connection.request(method, target, document, timeout=self.limit + 10)
+
+    async def put(self, name: str, size: int) -> None:
+        self.mine.append(name)
+        answer = await self.ask("PUT", image(self.pool, name), {"size": size})
+        new = name not in self.ledger.present and name not in self.ledger.unknown
+        doubtful = name in self.ledger.unknown
+        if answer.status in (200, 201):
+            expected = (answer.status == 201) if new else doubtful or answer.status == 200
+            right = answer.document.get("sizeBytes") == size
+            self.note(answer, expected and right, "the size is another" if not right else "it was there before" if new else "")
+            self.ledger.settle(name, size)
+        else:
+            self.failed(answer, doubtful)
+            if name not in self.ledger.present:
+                self.ledger.doubt(name, size)
+
+    async def put_again(self, name: str) -> None:
+        size = self.ledger.present.get(name) or self.ledger.unknown.get(name)
+        if size is None:
+            return
+        self.mine.remove(name)
+        await self.put(name, size)
+
+    async def read(self, name: str) -> None:
+        answer = await self.ask("GET", image(self.pool, name))
+        size = self.ledger.present.get(name)
+        if answer.status == 200:
+            wanted = size if size is not None else self.ledger.unknown.get(name)
+            self.note(answer, wanted == answer.document.get("sizeBytes"), f"it was deleted, or its size is not {wanted}")
+        elif answer.status == 404 and answer.code == "image-not-found":
+            self.note(answer, size is None, "it was acknowledged")
+        else:
+            self.failed(answer, name in self.ledger.unknown)
+
+    async def list(self) -> None:
+        answer = await self.ask("GET", f"{images(self.pool)}?limit=1000&prefix={self.name}-")
+        if answer.status != 200:
+            self.failed(answer, False)
+            return
+        listed = {entry["name"]: entry.get("sizeBytes") for entry in answer.document["items"]}
+        mine = {name: self.ledger.present[name] for name in self.mine if name in self.ledger.present}
+        missing = [name for name, size in mine.items() if listed.get(name) != size]
+        surplus = [name for name in listed if name not in mine and name not in self.ledger.unknown]
+        double = len(listed) != len(answer.document["items"])
+        self.note(answer, not (missing or surplus or double),
+                  f"not or wrongly listed: {missing}; listed though deleted: {surplus}; listed twice: {double}")
+
+    async def delete(self, name: str) -> None:
+        answer = await self.ask("DELETE", image(self.pool, name))
+        doubtful = name in self.ledger.unknown
+        if answer.status == 204 or (answer.status == 404 and doubtful):
+            self.note(answer, True)
+            self.ledger.settle(name, None)
+            self.mine.remove(name)
+        elif answer.status == 404:
+            self.note(answer, False, "it was acknowledged")
+            self.mine.remove(name)
+        else:
+            self.failed(answer, doubtful)
+            self.ledger.doubt(name, self.ledger.present.get(name) or self.ledger.unknown[name])
+
+    # Judging
+
+    def failed(self, answer: Answer, doubtful: bool) -> None:
+        """An answer that is no success: right where the cluster is in trouble, or after it."""
+        key = (answer.status, answer.code)
+        allowed = answer.status == 0 or key in TROUBLE or (doubtful and key in CLEARING)
+        # That an interrupted change is still being cleared up does not make a pool sick.
+        self.note(answer, allowed, "not an answer to expect", fine=key in CLEARING)
+
+    def note(self, answer: Answer, right: bool, why: str = "", fine: bool | None = None) -> None:
+        reason = blunder(answer, self.limit) or ("" if right else why or "wrong")
+        if reason:
+            self.result.wrong.append(f"{answer}: {reason}")
+        is_fine = (right and answer.status != 0 and answer.status < 500) if fine is None else fine
+        self.result.samples.append(
+            Sample(self.pool, answer.began, answer.ended, answer.status, answer.code, is_fine and not reason))
+
+
+async def mixed_load(
+    stop: asyncio.Event, address: Address, clients: dict[str, int], limit: float, pause: float
+) -> Result:
+    """So many clients on each pool, until told to stop."""
+    result = Result()
+    tasks = [
+        Client(address, pool, f"v{number}", limit, pause, result).run(stop)
+        for pool, count in clients.items() for number in range(count)
+    ]
+    await asyncio.gather(*tasks)
+    return result

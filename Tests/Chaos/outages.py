@@ -1,0 +1,280 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios in which parts of the cluster stop answering, or turn the daemon away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+from child import Child
+from load import Ledger, Result, Sample, blunder, p99, recovery, worst
+from rehearsal import Rehearsal, audit, count, eventually, sleep_until, take
+from report import Report
+from wire import Address, Answer, Connection, get, image, images, once
+
+
+def osd_stopped(rehearsal: Rehearsal) -> Report:
+    """A pool whose only OSD hangs must cost its own callers little and the callers of other pools nothing."""
+    scale, cluster = rehearsal.scale, rehearsal.cluster
+    report = Report("osd-stopped", f"OSD stopped for {scale.outage:g} s under load")
+    with rehearsal.pools(0, 1) as (sick, well), rehearsal.daemon(report.name) as daemon:
+        with rehearsal.load(daemon, {sick: scale.clients, well: scale.clients}) as load:
+            # The first requests find cold caches, which is neither calm nor outage.
+            time.sleep(1)
+            calm = time.perf_counter()
+            sleep_until(calm + scale.calm)
+            stopped = time.perf_counter()
+            cluster.suspend("osd.0")
+            sleep_until(stopped + scale.outage)
+            cluster.resume("osd.0")
+            resumed = time.perf_counter()
+            sleep_until(resumed + scale.after)
+            result: Result = load.finish()
+        take(report, result)
+        for pool in (sick, well):
+            audit(report, cluster, daemon.address, pool, result.ledgers[pool])
+
+    outage = result.of(sick, stopped, resumed)
+    opened = next((sample.ended for sample in outage if sample.code == "pool-unavailable"), None)
+    report.at_most("every answer", result.worst, rehearsal.limit)
+    refused = [sample for sample in outage if opened and sample.ended > opened]
+    report.at_most("p99 with the breaker open", p99(refused) if opened else None, 0.05, "ms")
+    if opened:
+        report.notes.append(f"the breaker opened after {opened - stopped:.1f} s; {len(refused)} answers after that")
+    healthy = result.of(well, stopped, resumed)
+    failures = sum(not sample.fine for sample in healthy)
+    report.holds("the healthy pool has no failures", f"{failures} of {len(healthy)}", failures == 0)
+    report.ratio("p99 of the healthy pool", p99(healthy), p99(result.of(well, calm, stopped)), scale.healthy_ratio)
+    report.recovery = recovery(result.of(sick, resumed) + result.of(well, resumed), resumed)
+    report.at_most("all is well again after SIGCONT", report.recovery, 5)
+    return report
+
+
+async def ask_monitors(stop: asyncio.Event, address: Address, limit: float) -> tuple[Result, dict[str, str]]:
+    """Asks for what only the monitors know, again and again."""
+    result = Result()
+    last: dict[str, str] = {}
+    questions = {"/v1/pools": 200, "/v1/cluster": 200, images("no-such-pool"): 404}
+
+    async def loop(target: str, wanted: int) -> None:
+        connection = Connection(address)
+        while not stop.is_set():
+            answer = await connection.request("GET", target, timeout=limit + 10)
+            key = (answer.status, answer.code)
+            fine = answer.status == wanted
+            reason = blunder(answer, limit)
+            if not fine and not reason and key not in {(504, "deadline-exceeded"), (503, "cluster-unavailable")}:
+                reason = "not an answer to expect"
+            if reason:
+                result.wrong.append(f"{answer}: {reason}")
+            last[target] = str(answer)
+            result.samples.append(Sample("monitors", answer.began, answer.ended, *key, fine))
+            await asyncio.sleep(0.1)
+
+    await asyncio.gather(*(loop(target, wanted) for target, wanted in questions.items()))
+    return result, last
+
+
+def monitor_stopped(rehearsal: Rehearsal) -> Report:
+    """Pools that the daemon knows need no monitor; what does need it must not hang."""
+    scale, cluster = rehearsal.scale, rehearsal.cluster
+    report = Report("monitor-stopped", f"monitor stopped for {scale.outage:g} s under load")
+    with rehearsal.pools(0, 1) as pools, rehearsal.daemon(report.name) as daemon:
+        with rehearsal.load(daemon, {pool: scale.clients // 2 or 1 for pool in pools}) as load:
+            asking = Child(ask_monitors, daemon.address, rehearsal.limit)
+            try:
+                time.sleep(3)
+                stopped = time.perf_counter()
+                cluster.suspend("mon")
+                sleep_until(stopped + scale.outage)
+                cluster.resume("mon")
+                resumed = time.perf_counter()
+                sleep_until(resumed + scale.after)
+                asked, _ = asking.finish()
+            finally:
+                asking.kill()
+            result: Result = load.finish()
+        for found in (result, asked):
+            take(report, found)
+        for pool in pools:
+            audit(report, cluster, daemon.address, pool, result.ledgers[pool])
+
+    known = [sample for pool in pools for sample in result.of(pool, stopped, resumed)]
+    failures = sum(not sample.fine for sample in known)
+    report.holds("known pools have no failures", f"{failures} of {len(known)}", failures == 0 and len(known) > 0)
+    needing = asked.of("monitors", stopped, resumed)
+    failed = [sample for sample in needing if not sample.fine]
+    report.holds("what needs the monitors says so", f"{len(failed)} of {len(needing)} answers", len(failed) > 0)
+    report.at_most("and is answered within its deadline", worst(needing), rehearsal.limit)
+    report.recovery = recovery(asked.of("monitors", resumed) + [s for p in pools for s in result.of(p, resumed)], resumed)
+    report.at_most("all is well again after SIGCONT", report.recovery, 5)
+    return report
+
+
+def start_without_cluster(rehearsal: Rehearsal) -> Report:
+    """A daemon may come up before its cluster does."""
+    scale, cluster = rehearsal.scale, rehearsal.cluster
+    report = Report("start-without-cluster", "monitor and OSDs stopped when the daemon starts")
+    away = min(scale.outage, 15)
+    with rehearsal.pools(0, 1) as pools:
+        cluster.suspend("mon", "osd.0", "osd.1")
+        began = time.perf_counter()
+        with rehearsal.daemon(report.name, ready=False) as daemon:
+            report.at_most("the daemon listens", time.perf_counter() - began, 5)
+            live, ready, asked = asyncio.run(watch_probes(daemon.address, images(pools[0]), away))
+            cluster.resume_all()
+            resumed = time.perf_counter()
+            back = eventually(daemon.address, "GET", "/readyz", None, {200}, 20, report)
+            made = [
+                eventually(daemon.address, "PUT", image(pool, "first"), {"size": 1 << 20}, {200, 201}, 20, report)
+                for pool in pools
+            ]
+            for pool in pools:
+                audit(report, cluster, daemon.address, pool, Ledger(present={"first": 1 << 20}))
+    for answer in live + ready + asked:
+        count(report, answer)
+        reason = blunder(answer, rehearsal.limit)
+        report.wrong += [f"{answer}: {reason}"] if reason else []
+    alive = sum(answer.status == 200 for answer in live)
+    report.holds("/livez answers 200", f"{alive} of {len(live)}", alive == len(live))
+    reasons = {str(answer.document.get("detail") or answer.document.get("reason") or "") for answer in ready}
+    unready = sum(answer.status == 503 for answer in ready)
+    report.holds("/readyz answers 503 with a reason", f"{unready} of {len(ready)}", unready == len(ready) and "" not in reasons)
+    report.notes += [f"/readyz: {reason}" for reason in sorted(reasons)]
+    # They came about one after the other: the last is when all serves.
+    moments = [back, *made]
+    report.recovery = None if None in moments else max(moments) - resumed  # type: ignore[type-var, operator]
+    report.at_most("serves after the cluster's return", report.recovery, 5)
+    return report
+
+
+async def watch_probes(address: Address, target: str, seconds: float) -> tuple[list[Answer], list[Answer], list[Answer]]:
+    live: list[Answer] = []
+    ready: list[Answer] = []
+    asked: list[Answer] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        live.append(await get(address, "/livez"))
+        ready.append(await get(address, "/readyz"))
+        asked.append(await get(address, target))
+        await asyncio.sleep(0.2)
+    return live, ready, asked
+
+
+def client_blocklisted(rehearsal: Rehearsal) -> Report:
+    """A client that was shut out stays out; only a new connection is let in. That must not take a new process."""
+    scale, cluster = rehearsal.scale, rehearsal.cluster
+    report = Report("client-blocklisted", "the daemon's Ceph client blocklisted under load")
+    with rehearsal.pools(0, 1) as pools, rehearsal.daemon(report.name) as daemon:
+        pid = daemon.pid
+        with rehearsal.load(daemon, {pool: 1 for pool in pools}) as load:
+            time.sleep(2)
+            addresses = cluster.addresses_of_service()
+            listed = time.perf_counter()
+            for address in addresses:
+                cluster.ceph("osd", "blocklist", "add", address)
+            time.sleep(10 + scale.after)
+            after = cluster.addresses_of_service()
+            result: Result = load.finish()
+        take(report, result)
+        report.notes.append(f"blocklisted {', '.join(sorted(addresses))}; then {', '.join(sorted(after))}")
+        report.holds("the same process", f"{pid}, then {daemon.pid if daemon.lives else 'none'}", daemon.lives and daemon.pid == pid)
+        for pool in pools:
+            audit(report, cluster, daemon.address, pool, result.ledgers[pool])
+        for address in addresses:
+            cluster.ceph("osd", "blocklist", "rm", address)
+    samples = [sample for sample in result.samples if sample.ended >= listed]
+    errors = sorted((sample for sample in samples if not sample.fine), key=lambda sample: sample.ended)
+    # Where nobody got an error the daemon was faster than its callers.
+    report.at_most("the first error is answered", errors[0].seconds if errors else 0, 1)
+    report.holds("the cluster sees a new client", len(after - addresses), bool(after - addresses) and bool(addresses))
+    report.recovery = recovery(samples, listed)
+    report.at_most("serves again", report.recovery, 5)
+    return report
+
+
+def pool_full(rehearsal: Rehearsal) -> Report:
+    """Ceph lets writes to a full pool wait for ever; here they are refused, and the way out is told."""
+    scale, cluster = rehearsal.scale, rehearsal.cluster
+    report = Report("pool-full", "pool over its quota")
+    with rehearsal.pools(0) as (pool,), rehearsal.daemon(report.name) as daemon:
+        address, ledger = daemon.address, Ledger()
+        for number in range(4):
+            answer = count(report, asyncio.run(once(address, "PUT", image(pool, f"kept-{number}"), {"size": 1 << 24})))
+            if answer.status == 201:
+                ledger.settle(f"kept-{number}", 1 << 24)
+        filling = rehearsal.logs / "filling"
+        filling.write_bytes(random.Random(1).randbytes(8 << 20))
+        cluster.tool("rados", "-p", pool, "put", "filling", str(filling))
+        cluster.ceph("osd", "pool", "set-quota", pool, "max_bytes", str(4 << 20))
+        if not eventually_full(rehearsal, pool, True):
+            raise RuntimeError("the pool over its quota was not flagged full")
+        # The OSDs and the daemon hear of the flag a moment later.
+        time.sleep(2)
+        answers = asyncio.run(use_full_pool(address, pool, scale.full_requests, rehearsal.limit))
+        judge_full(report, pool, answers)
+        cluster.ceph("osd", "pool", "set-quota", pool, "max_bytes", str(1 << 30))
+        if not eventually_full(rehearsal, pool, False):
+            raise RuntimeError("the pool with a raised quota stayed full")
+        raised = time.perf_counter()
+        moment = eventually(address, "PUT", image(pool, "after"), {"size": 1 << 20}, {200, 201}, 20, report)
+        if moment is not None:
+            ledger.settle("after", 1 << 20)
+        gone = eventually(address, "DELETE", image(pool, "kept-0"), None, {204}, 20, report)
+        if gone is not None:
+            ledger.settle("kept-0", None)
+        report.recovery = None if moment is None or gone is None else max(moment, gone) - raised
+        report.at_most("writes work again once the flag is gone", report.recovery, 5)
+        audit(report, cluster, address, pool, ledger)
+    return report
+
+
+def eventually_full(rehearsal: Rehearsal, pool: str, full: bool) -> bool:
+    deadline = time.perf_counter() + 40
+    while ("full" in rehearsal.cluster.flags(pool)) != full:
+        if time.perf_counter() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+async def use_full_pool(address: Address, pool: str, rounds: int, limit: float) -> list[Answer]:
+    """All that may be asked of a full pool, in turns."""
+    connection = Connection(address)
+    answers = []
+    for number in range(rounds):
+        document = {"size": 1 << 20}
+        for method, target, body in (
+            ("PUT", image(pool, f"new-{number}"), document),
+            ("POST", images(pool), {"name": f"newer-{number}", **document}),
+            ("DELETE", image(pool, f"kept-{number % 4}"), None),
+            ("GET", image(pool, f"kept-{number % 4}"), None),
+            ("GET", images(pool), None),
+        ):
+            answers.append(await connection.request(method, target, body, timeout=limit + 10))
+    connection.close()
+    return answers
+
+
+def judge_full(report: Report, pool: str, answers: list[Answer]) -> None:
+    writes = [count(report, answer) for answer in answers if answer.method != "GET"]
+    reads = [count(report, answer) for answer in answers if answer.method == "GET"]
+    refused = [answer for answer in writes if (answer.status, answer.code) == (507, "pool-full")]
+    report.holds("writes are answered 507 pool-full", f"{len(refused)} of {len(writes)}", len(refused) == len(writes))
+    report.at_most("every write", max(answer.seconds for answer in writes), 0.1, "ms")
+    telling = [
+        answer for answer in refused
+        if any(character.isdigit() for character in answer.document.get("detail", "").replace(pool, ""))
+        and "set-quota" in answer.document.get("hint", "") and pool in answer.document.get("hint", "")
+    ]
+    report.holds("with numbers and a command that mends it", f"{len(telling)} of {len(writes)}", len(telling) == len(writes))
+    report.notes += [f"{refused[0].document.get('detail')}; hint: {refused[0].document.get('hint')}"] if refused else []
+    served = sum(answer.status == 200 for answer in reads)
+    report.holds("reads are served", f"{served} of {len(reads)}", served == len(reads))
+    for answer in answers:
+        reason = blunder(answer, float("inf"))
+        wanted = 200 if answer.method == "GET" else 507
+        if reason or answer.status != wanted:
+            report.wrong.append(f"{answer}: {reason or f'{wanted} was to be expected'}")

@@ -1,0 +1,164 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+"""What all scenarios need: how much of everything, a daemon, pools, a load, and the comparison with the truth at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from child import Child
+from cluster import Cluster
+from daemon import Daemon
+from load import Ledger, Result, mixed_load
+from report import Report
+from wire import Address, Answer, get, images, once
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long and how much. The short form finds what is broken; its ratios rest on fewer samples, so they are looser."""
+
+    deadline: int = 5
+    calm: float = 30
+    outage: float = 60
+    after: float = 12
+    clients: int = 4
+    pause: float = 0.02
+    kills: int = 20
+    puts: int = 2000
+    healthy_ratio: float = 2
+    slow_ratio: float = 3
+    slow_headers: int = 2000
+    idle: int = 2000
+    slow_bodies: int = 200
+    slow_time: float = 30
+    malformed: int = 10_000
+    connections: int = 1000
+    full_requests: int = 300
+    rounds: int = 5
+
+
+SHORT = Scale(
+    deadline=2, calm=5, outage=6, after=6, clients=3, kills=3, puts=240, healthy_ratio=4, slow_ratio=6, slow_headers=300,
+    idle=300, slow_bodies=50, slow_time=5, malformed=800, full_requests=40, rounds=1,
+)
+
+
+class Rehearsal:
+    """One run: the cluster, the binary and the place for logs that all its scenarios share."""
+
+    def __init__(self, cluster: Cluster, binary: Path, logs: Path, scale: Scale, seed: int) -> None:
+        self.cluster = cluster
+        self.binary = binary
+        self.logs = logs
+        self.scale = scale
+        self.seed = seed
+
+    @property
+    def limit(self) -> float:
+        """By when every answer must be there: the deadline, and a second for a busy machine."""
+        return self.scale.deadline + 1
+
+    @contextmanager
+    def daemon(self, name: str, ready: bool = True, open_files: int = 0) -> Iterator[Daemon]:
+        """A fresh daemon, which is gone afterwards; and a cluster that goes on afterwards."""
+        daemon = Daemon(self.binary, self.cluster, self.logs / f"{name}.log", self.scale.deadline, open_files)
+        try:
+            daemon.start(ready)
+            yield daemon
+        finally:
+            self.cluster.resume_all()
+            daemon.stop()
+
+    @contextmanager
+    def pools(self, *osds: int) -> Iterator[list[str]]:
+        names = self.cluster.create_pools(*osds)
+        try:
+            yield names
+        finally:
+            self.cluster.resume_all()
+            self.cluster.delete_pools(names)
+
+    @contextmanager
+    def load(self, daemon: Daemon, clients: dict[str, int]) -> Iterator[Child]:
+        child = Child(mixed_load, daemon.address, clients, self.limit, self.scale.pause)
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def sleep_until(moment: float) -> None:
+    time.sleep(max(0, moment - time.perf_counter()))
+
+
+def take(report: Report, result: Result) -> None:
+    """Enters what a load has found."""
+    report.requests += len(result.samples)
+    report.wrong += result.wrong
+    report.worst = max(report.worst, result.worst)
+
+
+def count(report: Report, answer: Answer) -> Answer:
+    """Enters a single answer."""
+    report.requests += 1
+    report.worst = max(report.worst, answer.seconds)
+    return answer
+
+
+def count_all(report: Report, answers: list[Answer]) -> list[Answer]:
+    return [count(report, answer) for answer in answers]
+
+
+async def list_images(address: Address, pool: str) -> dict[str, int]:
+    """All images of a pool as the API lists them, page by page."""
+    entries: list[tuple[str, int]] = []
+    cursor = ""
+    for page in itertools.count():
+        answer = await get(address, f"{images(pool)}?limit=1000{cursor}")
+        if answer.status != 200:
+            raise RuntimeError(f"the images can't be listed at the end: {answer}")
+        entries += [(entry["name"], entry.get("sizeBytes")) for entry in answer.document["items"]]
+        if not answer.document["nextCursor"]:
+            break
+        cursor = f"&cursor={answer.document['nextCursor']}"
+    twice = [name for name, number in Counter(name for name, _ in entries).items() if number > 1]
+    if twice:
+        raise RuntimeError(f"the API lists images twice: {twice}")
+    return dict(entries)
+
+
+def audit(report: Report, cluster: Cluster, address: Address, pool: str, ledger: Ledger, objects: bool = False) -> None:
+    """Compares what was acknowledged with what the API lists and with what the cluster has."""
+    listed = asyncio.run(list_images(address, pool))
+    names = Counter(cluster.image_names(pool))
+    sizes = cluster.image_sizes(pool)
+    for name, size in ledger.present.items():
+        if listed.get(name) != size or sizes.get(name) != size or names[name] != 1:
+            report.lost.append(f"{pool}/{name} was acknowledged with {size} bytes: the API lists {listed.get(name)}, "
+                               f"rbd has {sizes.get(name)}, and the name {names[name]} times")
+    for where, found in (("the API", set(listed)), ("rbd", set(names))):
+        surplus = found - set(ledger.present) - set(ledger.unknown)
+        report.wrong += [f"{where} lists {pool}/{name}, which was deleted or never made" for name in sorted(surplus)]
+    if objects:
+        report.wrong += [f"in pool {pool}: {finding}" for finding in cluster.inconsistencies(pool)]
+
+
+def eventually(
+    address: Address, method: str, target: str, document: object, wanted: set[int], seconds: float, report: Report
+) -> float | None:
+    """Repeats a request until it is answered as wanted; returns when that was."""
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        answer = count(report, asyncio.run(once(address, method, target, document)))
+        if answer.status in wanted:
+            return answer.ended
+        time.sleep(0.05)
+    return None
