@@ -9,11 +9,11 @@ extension ImageCatalogue {
     /// Entries for each round trip.
     private static let trashPage: UInt64 = 1024
 
-    /// The ids of the images whose removal has begun.
+    /// The images whose removal has begun: their names by their ids.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
-    func idsBeingRemoved() throws(CephError) -> Set<String> {
-        var removed: Set<String> = []
+    func imagesBeingRemoved() throws(CephError) -> [String: String] {
+        var removed: [String: String] = [:]
         var last = ""
         while true {
             let read = CompoundRead(capacity: 1)
@@ -30,7 +30,7 @@ extension ImageCatalogue {
                 guard let id = reader.string() else {
                     throw CephError(.other, .listImages, on: resource, detail: "its trash can't be read")
                 }
-                if TrashRead.isBeingRemoved(reader) { removed.insert(id) }
+                if let name = TrashRead.nameBeingRemoved(reader) { removed[id] = name }
                 guard reader.skipFrame() != nil else {
                     throw CephError(.other, .listImages, on: resource, detail: "its trash can't be read")
                 }
@@ -62,12 +62,14 @@ struct TrashRead {
         let result = read.wait()
         if result == -ENOENT { return false }
         try check(result, .readImage, on: resource)
-        return read.output(0).map(Self.isBeingRemoved) ?? false
+        return read.output(0).flatMap(Self.nameBeingRemoved) != nil
     }
 
-    /// - Parameter entry: stands before the entry's frame, which begins with the source.
-    static func isBeingRemoved(_ entry: WireReader) -> Bool {
+    /// - Parameter entry: stands before the entry's frame, which begins with the source and the name.
+    /// - Returns: nil where the image is in the trash for another reason.
+    static func nameBeingRemoved(_ entry: WireReader) -> String? {
         var entry = entry
-        return entry.enterFrame() != nil && entry.integer(UInt8.self) == removing
+        guard entry.enterFrame() != nil, entry.integer(UInt8.self) == removing else { return nil }
+        return entry.string()
     }
 }

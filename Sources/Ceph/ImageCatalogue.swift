@@ -37,9 +37,9 @@ struct ImageCatalogue: ~Copyable {
     /// - C function: rbd_list2, rbd_image_spec_list_cleanup
     func entries() throws(CephError) -> [Entry] {
         var entries = try listed()
-        let removed = try idsBeingRemoved()
+        let removed = try imagesBeingRemoved()
         guard !removed.isEmpty else { return entries }
-        for index in entries.indices { entries[index].isBeingRemoved = removed.contains(entries[index].id) }
+        for index in entries.indices { entries[index].isBeingRemoved = removed[entries[index].id] != nil }
         // One whose removal has not got further than the trash is still in the directory, and is listed twice.
         return entries.indices.filter { $0 == 0 || entries[$0] != entries[$0 - 1] }.map { entries[$0] }
     }

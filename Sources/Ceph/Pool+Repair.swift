@@ -67,6 +67,15 @@ extension Pool {
         }
     }
 
+    /// Whether an image that had this name has been removed in part only.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
+    public func hasInterruptedRemoval(ofImage name: String) async throws -> Bool {
+        try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
+            try ImageCatalogue(context).imagesBeingRemoved().values.contains(name)
+        }
+    }
+
     /// Makes the object map that an interrupted create did not come to. Without it the kernel client can't map the image.
     /// - Parameter image: as it was read a moment ago.
     /// - Returns: whether it was missing.

@@ -106,6 +106,7 @@ struct ImageService: Sendable {
             } catch let error as CephError where error.code == .poolFull {
                 throw await PoolFullness(pool).problem(error) ?? Problem(error)
             }
+            await repair.finishRemovals(of: name, in: pool)
         }
     }
 

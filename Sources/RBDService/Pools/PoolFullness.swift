@@ -25,12 +25,12 @@ struct PoolFullness {
     }
 
     static func problem(_ pool: PoolInfo, _ error: CephError) -> Problem {
-        let stored = pool.usage.map { ByteCount($0.storedBytes).description } ?? "an unknown amount"
+        let stored = pool.usage.map { ByteCount($0.storedBytes).rounded } ?? "an unknown amount"
         let objects = pool.usage.map { "\($0.objects)" } ?? "an unknown number of"
         var reasons: [String] = []
         var hints: [String] = []
         if pool.quotaBytes > 0 {
-            let quota = ByteCount(pool.quotaBytes)
+            let quota = ByteCount(pool.quotaBytes).rounded
             reasons.append("it holds \(stored) of the \(quota) of its quota")
             hints.append("ceph osd pool set-quota \(pool.name) max_bytes \(Self.twice(pool.quotaBytes))")
         }
