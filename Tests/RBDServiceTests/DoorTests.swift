@@ -156,6 +156,20 @@ struct DoorTests {
         }
     }
 
+    @Test func blanksAndUpgradesAreLegal() async throws {
+        try await TestServer.run { server in
+            let text =
+                "POST /nope HTTP/1.1\r\nHost: x \r\nContent-Length: 2 \r\n\r\n{}"
+                + "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
+            let answer = try await exchange(text, to: server)
+            #expect(RawConnection.statuses(in: answer) == [404, 200])
+            // The refusal of a HEAD has no body either.
+            let head = try await exchange("HEAD /livez HTTP/1.1\r\n\r\n", to: server)
+            #expect(RawConnection.statuses(in: head) == [400])
+            #expect(head.hasSuffix("\r\n\r\n"))
+        }
+    }
+
     @Test func aContinueIsSent() async throws {
         try await TestServer.run { server in
             let connection = try RawConnection(to: server.url)

@@ -28,6 +28,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var last: Int?
     /// What is to be answered once those before it are; from then on nothing is read.
     private var objection: (problem: Problem, request: Int)?
+    /// The head that was read last is of a request for a head only.
+    private var isHeadOnly = false
     /// The connection's last answer is written.
     private var isOver = false
     private var context: ChannelHandlerContext?
@@ -53,6 +55,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         guard objection == nil, !isOver, last == nil || read < begun else { return }
         switch unwrapInboundIn(data) {
         case .head(var head):
+            isHeadOnly = head.method == .HEAD
             if let problem = RequestRules.objection(to: head, limits: limits) {
                 return refuse(problem, request: begun + 1, context)
             }
@@ -86,7 +89,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func wantsClose(_ head: HTTPRequestHead) -> Bool {
         let options = head.headers[canonicalForm: "Connection"].map { $0.lowercased() }
-        if options.contains("close") { return true }
+        // After an upgrade that is offered the parser reads nothing more, whether it is taken or not.
+        if options.contains("close") || options.contains("upgrade") { return true }
         return head.version == .http1_0 && !options.contains("keep-alive")
     }
 
@@ -162,7 +166,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         head.headers.add(name: "Content-Length", value: "\(body.readableBytes)")
         head.headers.add(name: "Connection", value: "close")
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        if !isHeadOnly { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         context.write(wrapOutboundOut(.end(nil)), promise: nil)
         end(context)
     }

@@ -42,9 +42,18 @@ enum RequestRules {
         }
     }
 
+    /// A header's values, without the blanks that the parser leaves at their ends.
+    private static func values(_ name: String, of head: HTTPRequestHead) -> [Substring] {
+        head.headers[name].map { value in
+            var value = Substring(value)
+            while value.last == " " || value.last == "\t" { value.removeLast() }
+            return value
+        }
+    }
+
     private static func objection(toHost head: HTTPRequestHead) -> Problem? {
-        let hosts = head.headers[canonicalForm: "Host"]
-        if head.headers["Host"].count > 1 || hosts.count > 1 { return malformed("it is given twice", field: "Host") }
+        let hosts = values("Host", of: head)
+        if hosts.count > 1 { return malformed("it is given twice", field: "Host") }
         guard let host = hosts.first else {
             return head.version == .http1_0 ? nil : malformed("it is missing", field: "Host")
         }
@@ -61,8 +70,8 @@ enum RequestRules {
     }
 
     private static func objection(toLength head: HTTPRequestHead, limits: DoorLimits) -> Problem? {
-        let codings = head.headers["Transfer-Encoding"]
-        let lengths = head.headers["Content-Length"]
+        let codings = values("Transfer-Encoding", of: head)
+        let lengths = values("Content-Length", of: head)
         if !codings.isEmpty {
             guard codings.count == 1, codings[0].lowercased() == "chunked" else {
                 return malformed("only \"chunked\" is known, and only once", field: "Transfer-Encoding")
@@ -83,7 +92,7 @@ enum RequestRules {
     }
 
     private static func objection(toExpectation head: HTTPRequestHead) -> Problem? {
-        let expectations = head.headers["Expect"]
+        let expectations = values("Expect", of: head)
         guard !expectations.isEmpty, expectations.map({ $0.lowercased() }) != ["100-continue"] else { return nil }
         return Problem(.expectationFailed, detail: "Expect: only \"100-continue\" can be met", field: "Expect")
     }
