@@ -85,7 +85,8 @@ def main() -> int:
     if options.list:
         print("\n".join(f"{name:24}{(function.__doc__ or '').strip().splitlines()[0]}" for name, function in SCENARIOS.items()))
         return 0
-    # So that `finally` wakes what is suspended and ends the daemon.
+    # So that `finally` wakes what is suspended and ends the daemon; also where the caller's shell ignores SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scale = SHORT if options.short else Scale()
     rehearsal = Rehearsal(Cluster(options.cluster), options.binary, options.logs, scale, options.seed)

@@ -10,13 +10,12 @@ import time
 from dataclasses import dataclass, field
 
 from child import Child
-from cluster import within
 from daemon import raise_open_files
 from load import Ledger, Result, blunder, p99
 from malformed import Malformed, generate
-from rehearsal import Rehearsal, audit, count, eventually, list_images, sleep_until, take
+from rehearsal import Rehearsal, audit, eventually, list_images, sleep_until, take
 from report import Report
-from wire import Address, Answer, Connection, get, image, images, once
+from wire import Address, Connection, get, image, once
 
 MOST_GROWTH = 256
 TICK = 5.0
@@ -91,7 +90,7 @@ def slow_callers(rehearsal: Rehearsal) -> Report:
     report = Report("slow-callers", "{} slow headers, {} idle connections, {} slow bodies at once".format(*numbers))
     if raise_open_files() < sum(numbers) + 500:
         raise RuntimeError(f"the limit on open files is too low for {sum(numbers)} connections; see ulimit -Hn")
-    with rehearsal.pools(0, 1) as pools, rehearsal.daemon(report.name) as daemon:
+    with rehearsal.pools(2) as pools, rehearsal.daemon(report.name) as daemon:
         with rehearsal.load(daemon, {pool: scale.clients // 2 or 1 for pool in pools}) as load:
             time.sleep(1)
             calm = time.perf_counter()
@@ -127,12 +126,12 @@ def open_files(rehearsal: Rehearsal) -> Report:
     """A process that is out of descriptors must wait for better times, not end."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("open-files", f"{scale.connections} connections with an open-file limit of 256")
-    with rehearsal.pools(0) as (pool,), rehearsal.daemon(report.name, open_files=256) as daemon:
+    with rehearsal.pools(1) as (pool,), rehearsal.daemon(report.name, open_files=256) as daemon:
         pid = daemon.pid
         answered = asyncio.run(crowd_in(daemon.address, scale.connections))
         closed = time.perf_counter()
-        live = eventually(daemon.address, "GET", "/livez", None, {200}, 20, report)
-        made = eventually(daemon.address, "PUT", image(pool, "after"), {"size": 1 << 20}, {200, 201}, 20, report)
+        live = eventually(daemon.address, "GET", "/livez", None, {200}, 10, report)
+        made = eventually(daemon.address, "PUT", image(pool, "after"), {"size": 1 << 20}, {200, 201}, 10, report)
         report.holds("the process lives", f"{pid}, then {daemon.pid if daemon.lives else 'none'}", daemon.lives)
         report.recovery = None if live is None or made is None else max(live, made) - closed
         report.at_most("serves again when they have closed", report.recovery, 5)
@@ -176,7 +175,7 @@ def malformed_requests(rehearsal: Rehearsal) -> Report:
     scale, cluster, seed = rehearsal.scale, rehearsal.cluster, rehearsal.seed
     report = Report("malformed-requests", f"{scale.malformed} malformed requests")
     report.notes.append(f"seed {seed}")
-    with rehearsal.pools(0) as (pool,), rehearsal.daemon(report.name) as daemon:
+    with rehearsal.pools(1) as (pool,), rehearsal.daemon(report.name) as daemon:
         pid, before = daemon.pid, daemon.resident
         canaries = {f"canary-{number}": 1 << 20 for number in range(CANARIES)}
         for name, size in canaries.items():
@@ -207,13 +206,28 @@ async def fire(address: Address, pool: str, requests: list[Malformed], canaries:
                 await fire_one(address, request, barrage)
 
         await asyncio.gather(*(worker() for _ in range(WORKERS)))
-        there = await list_images(address, pool)
+        there, _ = await list_images(address, pool)
         if there != canaries:
-            families = sorted({request.family for request in requests[begin:begin + BATCH]})
-            barrage.culprits.append(
-                f"after requests {begin} to {begin + BATCH} ({', '.join(families)}) the pool holds {sorted(there)}")
+            barrage.culprits.append(f"after requests {begin} to {begin + BATCH} the pool holds {sorted(there)}")
             await restore(address, pool, there, canaries)
+            barrage.culprits += await find_culprits(address, pool, requests[begin:begin + BATCH], canaries)
     return barrage
+
+
+async def find_culprits(
+    address: Address, pool: str, batch: list[Malformed], canaries: dict[str, int]
+) -> list[str]:
+    """Sends those that smuggle once more, each alone, to tell which one it was."""
+    found = []
+    for request in batch:
+        if request.smuggles:
+            await send(address, request)
+            await asyncio.sleep(0.3)
+            there, _ = await list_images(address, pool)
+            if there != canaries:
+                found.append(f"{request} was executed")
+                await restore(address, pool, there, canaries)
+    return found
 
 
 async def restore(address: Address, pool: str, there: dict[str, int], canaries: dict[str, int]) -> None:

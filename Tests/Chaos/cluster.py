@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,8 @@ CAPABILITIES = [
            'allow command "osd pool application enable"',
     "osd", "profile rbd", "mgr", "profile rbd",
 ]
-GROUPS = 4
+# dev/cluster pins them to osd.0 and osd.1.
+POOLS = ["rbd", "rbd-1"]
 
 
 class Cluster:
@@ -33,7 +33,6 @@ class Cluster:
         self.conf = directory / "ceph.conf"
         self.keyring = directory / f"client.{USER}.keyring"
         self.suspended: set[str] = set()
-        self.pools = 0
         self.ceph("auth", "get-or-create", f"client.{USER}", *CAPABILITIES, "-o", str(self.keyring))
 
     # Tools
@@ -53,24 +52,11 @@ class Cluster:
 
     # Pools
 
-    def create_pools(self, *osds: int) -> list[str]:
-        """New pools, each pinned to an OSD; ready when this returns."""
-        with ThreadPoolExecutor(4) as threads:
-            names = list(threads.map(self.create_pool, osds))
-        self.await_clean()
-        return names
-
-    def create_pool(self, osd: int) -> str:
-        self.pools += 1
-        name = f"chaos-{self.pools}"
-        groups = str(GROUPS)
-        self.ceph("osd", "pool", "create", name, groups, groups, "replicated", f"on-osd{osd}")
-        self.tool("rbd", "pool", "init", name)
-        return name
-
-    def delete_pools(self, names: list[str]) -> None:
-        for name in names:
-            self.ceph("osd", "pool", "delete", name, name, "--yes-i-really-really-mean-it")
+    def empty(self, pool: str) -> None:
+        """Removes every object but the one that tells a pool for RBD: sooner done than a new pool is made."""
+        objects = [name for name in self.tool("rados", "-p", pool, "ls").split("\n") if name and name != "rbd_info"]
+        for begin in range(0, len(objects), 1000):
+            self.tool("rados", "-p", pool, "rm", *objects[begin:begin + 1000], timeout=300)
 
     def await_clean(self) -> None:
         """Until every placement group serves: what the scenario before did must not be held against the next."""

@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import http.client
-import os
 import re
 import resource
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from child import die_with_parent

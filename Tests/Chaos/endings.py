@@ -33,6 +33,7 @@ class Written:
     wrong: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
     lost_connections: int = 0
+    incomplete: int = 0
     retried: int = 0
     # When the last name that had to be tried again was acknowledged.
     last: float = 0
@@ -72,7 +73,7 @@ async def put_until_acknowledged(
         attempts += 1
         written.answers += 1
         written.worst = max(written.worst, answer.seconds)
-        reason = blunder(answer, limit)
+        reason = blunder(answer, limit, may_break=True)
         if answer.status in (200, 201):
             if answer.document.get("sizeBytes") != size:
                 reason = f"the size is not {size}"
@@ -87,6 +88,7 @@ async def put_until_acknowledged(
             written.last = answer.ended
             return True
         written.lost_connections += answer.status == 0
+        written.incomplete += answer.code == "image-incomplete"
         await asyncio.sleep(answer.retry_after or 0.1)
     return False
 
@@ -96,7 +98,7 @@ def killed(rehearsal: Rehearsal) -> Report:
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("killed", f"daemon killed (SIGKILL) {scale.kills} times during {scale.puts} PUTs by {WRITERS} clients")
     progress = fork.Value(ctypes.c_int, 0)
-    with rehearsal.pools(0) as (pool,), rehearsal.daemon(report.name) as daemon:
+    with rehearsal.pools(1) as (pool,), rehearsal.daemon(report.name) as daemon:
         writers = Child(write_all, daemon.address, pool, scale.puts, rehearsal.limit, progress)
         try:
             for number in range(1, scale.kills + 1):
@@ -113,7 +115,7 @@ def killed(rehearsal: Rehearsal) -> Report:
         report.recovery = written.last - restarted
         audit(report, cluster, daemon.address, pool, Ledger(present=written.sizes), objects=True)
     report.notes.append(
-        f"{written.lost_connections} requests lost their connection; {written.retried} volumes took more than one request")
+        f"{written.lost_connections} requests lost their connection, {written.incomplete} were answered image-incomplete; {written.retried} volumes took more than one request")
     report.holds("every volume is acknowledged in the end", f"{len(written.sizes)} of {scale.puts}", not written.given_up)
     report.holds("each exists once and is exact", f"{len(report.lost)} are not", not report.lost)
     leftovers = [finding for finding in report.wrong if finding.startswith("in pool ")]
@@ -137,7 +139,7 @@ def terminated(rehearsal: Rehearsal) -> Report:
     created: list[Answer] = []
     seconds = 0.0
     ledger = Ledger()
-    with rehearsal.pools(0) as (pool,):
+    with rehearsal.pools(1) as (pool,):
         for number in range(scale.rounds):
             with rehearsal.daemon(report.name) as daemon:
                 answers, code, lasted = asyncio.run(end_in_flight(rehearsal, daemon, pool, f"t{number}"))

@@ -97,12 +97,12 @@ def recovery(samples: list[Sample], since: float) -> float | None:
     return last - since
 
 
-def blunder(answer: Answer, limit: float) -> str:
-    """What is wrong with an answer whatever was asked; empty where nothing is."""
+def blunder(answer: Answer, limit: float, may_break: bool = False) -> str:
+    """What is wrong with an answer whatever was asked; empty where nothing is. A connection may break where the daemon ends."""
     if answer.seconds > limit:
         return f"later than {limit:g} s"
     if answer.status == 0:
-        return "" if "timeout" not in answer.note and "nothing within" not in answer.note else "no answer"
+        return "" if may_break else "no answer"
     if "x-request-id" not in answer.headers:
         return "no X-Request-Id"
     if answer.status < 400:
@@ -207,11 +207,13 @@ class Client:
         if answer.status != 200:
             self.failed(answer, False)
             return
-        listed = {entry["name"]: entry.get("sizeBytes") for entry in answer.document["items"]}
+        # What is left of an interrupted removal is listed as such, and is no image any more.
+        entries = [entry for entry in answer.document["items"] if entry.get("state") != "removing"]
+        listed = {entry["name"]: entry.get("sizeBytes") for entry in entries}
         mine = {name: self.ledger.present[name] for name in self.mine if name in self.ledger.present}
         missing = [name for name, size in mine.items() if listed.get(name) != size]
         surplus = [name for name in listed if name not in mine and name not in self.ledger.unknown]
-        double = len(listed) != len(answer.document["items"])
+        double = len(listed) != len(entries)
         self.note(answer, not (missing or surplus or double),
                   f"not or wrongly listed: {missing}; listed though deleted: {surplus}; listed twice: {double}")
 
@@ -234,7 +236,7 @@ class Client:
     def failed(self, answer: Answer, doubtful: bool) -> None:
         """An answer that is no success: right where the cluster is in trouble, or after it."""
         key = (answer.status, answer.code)
-        allowed = answer.status == 0 or key in TROUBLE or (doubtful and key in CLEARING)
+        allowed = key in TROUBLE or (doubtful and key in CLEARING)
         # That an interrupted change is still being cleared up does not make a pool sick.
         self.note(answer, allowed, "not an answer to expect", fine=key in CLEARING)
 
