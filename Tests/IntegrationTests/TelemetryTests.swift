@@ -78,6 +78,11 @@ struct TelemetryTests {
             #expect(found.values("rbd_rest_api_cluster_connected") == [1])
             #expect(try #require(found.values("rbd_rest_api_call_threads").first) > 0)
             #expect(found.values("rbd_rest_api_call_threads_stuck") == [0])
+            #expect(found.values("rbd_rest_api_connection_generation") == [1])
+            #expect(found.values("rbd_rest_api_breaker_open", ["scope": "monitors"]) == [0])
+            let calls = "rbd_rest_api_ceph_call_duration_seconds_count"
+            #expect(found.values(calls, ["operation": "create-image", "outcome": "ok"]) == [1])
+            #expect(found.values(calls, ["operation": "create-image", "outcome": "invalid-object-size"]) == [1])
             #expect(!metrics.text.contains(pool))
 
             let lines = try objects(result.standardError)
@@ -89,6 +94,13 @@ struct TelemetryTests {
             #expect(put["http.route"] as? String == route)
             #expect(put["pool"] as? String == pool)
             #expect(put["image"] as? String == "vol-1")
+            #expect(put["ceph.operation"] as? String == "create-image")
+            let call = try #require(
+                lines.first { $0["message"] as? String == "Ceph call" && $0["image"] as? String == "vol-1" }
+            )
+            #expect(call["request.id"] as? String == "telemetry-1")
+            #expect(call["pool"] as? String == pool)
+            #expect(call["ceph.outcome"] as? String == "ok")
             #expect(try #require(put["duration.ms"] as? Double) > 0)
             let missing = try #require(lines.first { $0["image"] as? String == "none\n{}" && $0["http.status"] != nil })
             #expect(missing["problem.code"] as? String == "image-not-found")

@@ -1,15 +1,16 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-import Ceph
 import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Logging
+import RBDAPI
 import TestSupport
 import Testing
 
+@testable import Ceph
 @testable import RBDService
 
 /// Metrics and log lines of requests, through the router and without a cluster.
@@ -163,6 +164,29 @@ struct TelemetryTests {
         #expect(line["errno"] as? Int == 2)
         #expect(line["duration.ms"] as? Double == 3)
         #expect(lines[1]["request.id"] == nil)
+    }
+
+    @Test func breakersAreShownWithABound() throws {
+        let pools = (0..<150).map { number in
+            Breakers.Snapshot(scope: .pool("p\(number)"), state: number == 149 ? .halfOpen : .closed, openings: 2)
+        }
+        let quiet = try Exposition(PrometheusRegistry().text(with: Telemetry.samples(of: [])))
+        #expect(quiet.values("rbd_rest_api_breaker_open") == [0])
+        #expect(quiet.values("rbd_rest_api_breaker_openings_total", ["scope": "monitors"]) == [0])
+        let monitors = Breakers.Snapshot(scope: .monitors, state: .open, openings: 1)
+        let found = try Exposition(PrometheusRegistry().text(with: Telemetry.samples(of: pools + [monitors])))
+        #expect(found.values("rbd_rest_api_breaker_open").count == Telemetry.maximumPools + 1)
+        #expect(found.values("rbd_rest_api_breaker_open", ["scope": "monitors"]) == [1])
+        #expect(found.values("rbd_rest_api_breaker_open", ["scope": "pool", "pool": "p149"]) == [1])
+        #expect(found.values("rbd_rest_api_breaker_open", ["scope": "pool", "pool": "p0"]) == [0])
+        #expect(found.values("rbd_rest_api_breaker_openings_total", ["pool": "p0"]) == [2])
+    }
+
+    @Test func refusalsAtTheDoorAreCounted() throws {
+        let service = try makeService()
+        for _ in 0..<2 { service.telemetry.requests.refused(.headerTooLarge) }
+        let found = try Exposition(service.telemetry.exposition)
+        #expect(found.values("rbd_rest_api_http_refused_total", ["code": "header-too-large"]) == [2])
     }
 
     @Test func aRequestHasOneLine() async throws {

@@ -73,6 +73,12 @@ extension Metric {
         labels: ["scope", "pool"],
         "1 while calls are refused without asking: those to the monitors, or those to a pool that has failed."
     )
+    static let breakerOpenings = Metric(
+        "rbd_rest_api_breaker_openings_total",
+        .counter,
+        labels: ["scope", "pool"],
+        "How often calls to it began to be refused."
+    )
     static let connectionGeneration = Metric(
         "rbd_rest_api_connection_generation",
         .gauge,
@@ -103,7 +109,8 @@ extension Metric {
     static let all: [Metric] = [
         httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, cephCallDuration, callThreads,
         callThreadsRunning,
-        callThreadsStuck, callQueueLength, breakerOpen, connectionGeneration, clusterConnected, buildInfo,
+        callThreadsStuck, callQueueLength, breakerOpen, breakerOpenings, connectionGeneration, clusterConnected,
+        buildInfo,
         residentMemory, openFiles, maximumFiles, startTime, processorTime,
     ]
 }

@@ -55,24 +55,26 @@ extension Telemetry {
             [
                 MetricSample(.clusterConnected, connection.trouble == nil ? 1 : 0),
                 MetricSample(.connectionGeneration, Double(connection.generation)),
-            ]
+            ] + Self.samples(of: connection.breakers.snapshot)
         }
-        sample { Self.samples(of: connection.breakers) }
     }
 
-    /// More pools than that have hardly failed apart from each other.
-    private static let maximumBreakers = 100
+    /// More pools than that have no metric of their own; those whose calls are refused come first.
+    static let maximumPools = 100
 
-    /// The monitors' breaker, and those of the pools that have failed since the start.
-    private static func samples(of breakers: Breakers) -> [MetricSample] {
-        let all = breakers.snapshot
-        let monitors = all.contains { $0.scope == .monitors && $0.state != .closed }
-        var samples = [MetricSample(.breakerOpen, labels: ["monitors", ""], monitors ? 1 : 0)]
-        // The open ones first, where there are too many.
-        for breaker in all.sorted(by: { ($0.state == .closed ? 1 : 0) < ($1.state == .closed ? 1 : 0) })
-        where samples.count <= maximumBreakers {
-            guard case .pool(let pool) = breaker.scope else { continue }
-            samples.append(MetricSample(.breakerOpen, labels: ["pool", pool], breaker.state == .closed ? 0 : 1))
+    /// - Parameter breakers: those that have ever opened. The monitors' is always shown, so that there is a value to watch.
+    static func samples(of breakers: [Breakers.Snapshot]) -> [MetricSample] {
+        var samples: [MetricSample] = []
+        func add(_ labels: [String], _ breaker: Breakers.Snapshot?) {
+            // Half-open is open to callers: only the probe passes.
+            let isOpen = (breaker?.state ?? .closed) != .closed
+            samples.append(MetricSample(.breakerOpen, labels: labels, isOpen ? 1 : 0))
+            samples.append(MetricSample(.breakerOpenings, labels: labels, Double(breaker?.openings ?? 0)))
+        }
+        add(["monitors"], breakers.first { $0.scope == .monitors })
+        let sorted = breakers.filter { $0.state != .closed } + breakers.filter { $0.state == .closed }
+        for breaker in sorted.filter({ $0.scope != .monitors }).prefix(maximumPools) {
+            if case .pool(let pool) = breaker.scope { add(["pool", pool], breaker) }
         }
         return samples
     }

@@ -54,7 +54,6 @@ struct TelemetryMiddleware: RouterMiddleware {
         switch status {
         // 502 is the cluster's refusal of our key: somebody has to mend it.
         case 500, 502: return .error
-        // The probes come every few seconds; that the cluster went away is logged once, where it is noticed.
         // What is refused while the cluster or a pool is away or full: that it is so is logged once, where it is noticed.
         case 503, 507: break
         case 501...: return .warning
