@@ -14,22 +14,27 @@ struct ImageRepair: Sendable {
     func settle(_ name: String, in pool: Ceph.Pool) async throws -> ImageInfo? {
         // Another process may be in the middle of it, which takes milliseconds.
         var attemptsLeft = 10
+        var isBeingRemoved = false
         while true {
             do {
                 let image = try await pool.image(named: name)
-                if !image.isBeingRemoved {
+                isBeingRemoved = image.isBeingRemoved
+                if !isBeingRemoved {
                     remnants.forget(pool.resource(ofImage: name))
                     try await pool.completeObjectMap(of: image)
                     return image
                 }
             } catch let error as CephError where error.code == .imageNotFound {
-                // Told below.
+                isBeingRemoved = false
             }
             attemptsLeft -= 1
             guard attemptsLeft > 0 else { break }
             try await Task.sleep(for: .milliseconds(100))
         }
         if try await clearRemnant(of: name, in: pool) { return nil }
+        // librbd removes by name: without a sign of a removal it might hit an image that was made in this moment.
+        if !isBeingRemoved { isBeingRemoved = try await pool.hasInterruptedRemoval(ofImage: name) }
+        guard isBeingRemoved else { return nil }
         do {
             try await resumeRemoval(of: name, in: pool)
         } catch let error as CephError where error.code == .imageNotFound {
@@ -60,13 +65,27 @@ struct ImageRepair: Sendable {
         do {
             try await pool.removeImage(named: name)
         } catch let error as CephError where error.code == .imageBusy {
-            throw Problem(
-                .imageIncomplete,
-                detail: "\(pool.resource(ofImage: name)) is being removed, or its removal was interrupted",
-                field: "image",
-                errno: error.errno,
-                hint: "repeat the request; a client that died counts as alive for half a minute"
-            )
+            throw Self.beingRemoved(pool.resource(ofImage: name), errno: error.errno)
+        }
+    }
+
+    private static func beingRemoved(_ image: CephError.Resource, errno: CInt?) -> Problem {
+        Problem(
+            .imageIncomplete,
+            detail: "\(image) is being removed, or its removal was interrupted",
+            field: "image",
+            errno: errno,
+            hint: "repeat the request; a client that died counts as alive for half a minute"
+        )
+    }
+
+    /// Why librbd calls an image busy that nobody held a moment before.
+    /// - Throws: `CephError`, where librbd said so only because it could not ask: the client is shut out, for example.
+    func explain(_ busy: CephError, _ spec: ImageSpec, in pool: Ceph.Pool) async throws -> Problem {
+        do {
+            return Problem(try await pool.use(ofImage: spec.image), of: spec) ?? Problem(busy)
+        } catch let error as CephError where error.code == .imageNotFound {
+            return Self.beingRemoved(busy.resource, errno: busy.errno)
         }
     }
 

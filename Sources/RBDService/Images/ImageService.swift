@@ -105,6 +105,8 @@ struct ImageService: Sendable {
                 throw error
             } catch let error as CephError where error.code == .poolFull {
                 throw await PoolFullness(pool).problem(error) ?? Problem(error)
+            } catch let error as CephError where error.code == .imageBusy {
+                throw try await repair.explain(error, place.spec(name), in: pool)
             }
             await repair.finishRemovals(of: name, in: pool)
         }
