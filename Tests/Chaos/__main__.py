@@ -58,6 +58,8 @@ def rehearse(name: str, rehearsal: Rehearsal) -> Report:
     try:
         cluster.await_clean()
         report = SCENARIOS[name](rehearsal)
+        report.holds("no wrong answer, no volume lost", f"{len(report.wrong)} wrong, {len(report.lost)} lost",
+                     not report.wrong and not report.lost)
     except Exception as error:
         report = Report(name, name.replace("-", " "))
         report.holds("the rehearsal comes to its end", f"{type(error).__name__}: {error}", False)

@@ -115,7 +115,8 @@ def killed(rehearsal: Rehearsal) -> Report:
         report.recovery = written.last - restarted
         audit(report, cluster, daemon.address, pool, Ledger(present=written.sizes), objects=True)
     report.notes.append(
-        f"{written.lost_connections} requests lost their connection, {written.incomplete} were answered image-incomplete; {written.retried} volumes took more than one request")
+        f"{written.lost_connections} requests lost their connection, {written.incomplete} were answered image-incomplete; "
+        f"{written.retried} volumes took more than one request")
     report.holds("every volume is acknowledged in the end", f"{len(written.sizes)} of {scale.puts}", not written.given_up)
     report.holds("each exists once and is exact", f"{len(report.lost)} are not", not report.lost)
     leftovers = [finding for finding in report.wrong if finding.startswith("in pool ")]

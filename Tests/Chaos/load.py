@@ -43,6 +43,8 @@ class Ledger:
     deleted: set[str] = field(default_factory=set)
     # The size that it has if it is there.
     unknown: dict[str, int] = field(default_factory=dict)
+    # Those that were ever in doubt.
+    shaken: set[str] = field(default_factory=set)
 
     def settle(self, name: str, size: int | None) -> None:
         """Notes an acknowledgement; None is for an image that is gone."""
@@ -58,6 +60,7 @@ class Ledger:
         self.present.pop(name, None)
         self.deleted.discard(name)
         self.unknown[name] = size
+        self.shaken.add(name)
 
 
 @dataclass
@@ -123,7 +126,8 @@ TROUBLE = {
     (503, "pool-unavailable"), (503, "cluster-unavailable"), (503, "overloaded"), (504, "deadline-exceeded"),
     (507, "pool-full"),
 }
-# What an interrupted change may be answered until it is cleared up.
+# What an interrupted change may be answered until it is cleared up. An interrupted removal leaves a watch on the image, which
+# the OSD drops after half a minute: until then a further DELETE is told that the image is in use.
 CLEARING = {(409, "image-incomplete"), (409, "image-in-use")}
 
 
@@ -180,7 +184,7 @@ class Client:
             self.note(answer, expected and right, "the size is another" if not right else "it was there before" if new else "")
             self.ledger.settle(name, size)
         else:
-            self.failed(answer, doubtful)
+            self.failed(answer, name)
             if name not in self.ledger.present:
                 self.ledger.doubt(name, size)
 
@@ -200,12 +204,12 @@ class Client:
         elif answer.status == 404 and answer.code == "image-not-found":
             self.note(answer, size is None, "it was acknowledged")
         else:
-            self.failed(answer, name in self.ledger.unknown)
+            self.failed(answer, name)
 
     async def list(self) -> None:
         answer = await self.ask("GET", f"{images(self.pool)}?limit=1000&prefix={self.name}-")
         if answer.status != 200:
-            self.failed(answer, False)
+            self.failed(answer)
             return
         # What is left of an interrupted removal is listed as such, and is no image any more.
         entries = [entry for entry in answer.document["items"] if entry.get("state") != "removing"]
@@ -228,15 +232,15 @@ class Client:
             self.note(answer, False, "it was acknowledged")
             self.mine.remove(name)
         else:
-            self.failed(answer, doubtful)
+            self.failed(answer, name)
             self.ledger.doubt(name, self.ledger.present.get(name) or self.ledger.unknown[name])
 
     # Judging
 
-    def failed(self, answer: Answer, doubtful: bool) -> None:
+    def failed(self, answer: Answer, name: str = "") -> None:
         """An answer that is no success: right where the cluster is in trouble, or after it."""
         key = (answer.status, answer.code)
-        allowed = key in TROUBLE or (doubtful and key in CLEARING)
+        allowed = key in TROUBLE or (name in self.ledger.shaken and key in CLEARING)
         # That an interrupted change is still being cleared up does not make a pool sick.
         self.note(answer, allowed, "not an answer to expect", fine=key in CLEARING)
 
