@@ -125,6 +125,7 @@ final class ClusterConnection: Service, CallObserver {
     private func tendBreakers() async {
         await withDiscardingTaskGroup { group in
             var open: Set<CallScope> = []
+            var stuck = 0
             while !Task.isCancelled {
                 if let cluster = try? cluster() {
                     for probe in breakers.takeDueProbes() {
@@ -142,11 +143,27 @@ final class ClusterConnection: Service, CallObserver {
                     logger.info("there are answers again", metadata: [LogKeys.scope: "\(scope)"])
                 }
                 open = nowOpen
+                stuck = report(stuck: calls.snapshot.abandoned, before: stuck)
                 try? await Task.sleep(for: Self.breakerInterval)
             }
             // A probe of a cluster that does not answer must not hold up the end.
             group.cancelAll()
         }
+    }
+
+    /// Says that threads hang, once, again when twice as many do, and when all have come back.
+    /// - Returns: how many were told.
+    private func report(stuck: Int, before: Int) -> Int {
+        guard stuck >= max(1, 2 * before) || (stuck == 0 && before > 0) else { return before }
+        if stuck > 0 {
+            logger.warning(
+                "threads hang in calls whose callers were let go",
+                metadata: [LogKeys.threads: .stringConvertible(stuck)]
+            )
+        } else {
+            logger.info("no thread hangs any more")
+        }
+        return stuck
     }
 
     // MARK: Looking

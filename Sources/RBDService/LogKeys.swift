@@ -17,6 +17,7 @@ enum LogKeys {
     static let image = "image"
     static let error = "error"
     static let connections = "connections"
+    static let threads = "threads"
     static let attempt = "attempt"
     static let fsid = "ceph.fsid"
     /// What a breaker is for: the monitors, or a pool.

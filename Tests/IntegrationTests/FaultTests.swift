@@ -59,6 +59,35 @@ struct FaultTests {
         try await TestCluster.run("ceph", ["auth", "rm", entity])
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func theServiceFollowsAChangedKeyring() async throws {
+        let keyring = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).keyring")
+        defer { try? FileManager.default.removeItem(at: keyring) }
+        let key = try await TestCluster.run("ceph", ["auth", "get", "client.admin"])
+        try key.write(to: keyring, atomically: true, encoding: .utf8)
+        let change: @Sendable (inout ServiceConfiguration) -> Void = { configuration in
+            configuration.cluster.keyring = keyring.path
+            configuration.probeInterval = .seconds(1)
+        }
+        try await TestServer.withCluster(change: change) { server in
+            func generation() async throws -> String? {
+                try await server.get("/metrics").text.split(separator: "\n")
+                    .first { $0.hasPrefix("rbd_rest_api_connection_generation ") }
+                    .map { String($0.split(separator: " ")[1]) }
+            }
+            #expect(try await generation() == "1")
+            // A key that can't be used: the connection that there is goes on serving.
+            try "[client.admin]\n\tkey = rubbish\n".write(to: keyring, atomically: true, encoding: .utf8)
+            try await Task.sleep(for: .seconds(2))
+            #expect(try await server.get("/v1/pools").status == 200)
+            #expect(try await generation() == "1")
+            try key.write(to: keyring, atomically: true, encoding: .utf8)
+            while try await generation() != "2" { try await Task.sleep(for: .milliseconds(50)) }
+            #expect(try await server.get("/v1/pools").status == 200)
+            #expect(try await server.get("/readyz").status == 200)
+        }
+    }
+
     @Test(.timeLimit(.minutes(2)))
     func aFullPoolSaysSoAtOnce() async throws {
         try await TestServer.withCluster { server in

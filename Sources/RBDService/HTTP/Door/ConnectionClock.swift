@@ -31,6 +31,8 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     private var phase = Phase.idle
     private var readDeadline: NIODeadline?
     private var writeDeadline: NIODeadline?
+    /// Bytes of answers that the client had not taken when that was last looked at.
+    private var unsent = 0
     private var timer: (task: Scheduled<Void>, fires: NIODeadline)?
     private var context: ChannelHandlerContext?
 
@@ -44,11 +46,11 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     func enter(_ phase: Phase) {
         self.phase = phase
         switch phase {
-        case .idle: readDeadline = .now() + limits.idleTimeout
-        case .head: readDeadline = .now() + limits.headerTimeout
-        case .body: readDeadline = .now() + limits.bodyTimeout
+        case .idle: readDeadline = now + limits.idleTimeout
+        case .head: readDeadline = now + limits.headerTimeout
+        case .body: readDeadline = now + limits.bodyTimeout
         case .answering: readDeadline = nil
-        case .lingering: readDeadline = .now() + limits.lingerTimeout
+        case .lingering: readDeadline = now + limits.lingerTimeout
         }
         // During a read the phase changes several times.
         if case .idle = phase { arm() }
@@ -100,9 +102,14 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        writeDeadline = context.channel.isWritable ? nil : .now() + limits.writeTimeout
+        writeDeadline = context.channel.isWritable ? nil : now + limits.writeTimeout
+        unsent = unsentBytes(context)
         arm()
         context.fireChannelWritabilityChanged()
+    }
+
+    private func unsentBytes(_ context: ChannelHandlerContext) -> Int {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     // MARK: The timer
@@ -113,6 +120,9 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
         case (let read, let write): read ?? write
         }
     }
+
+    /// The event loop's own time, which a test can set.
+    private var now: NIODeadline { context?.eventLoop.now ?? .now() }
 
     /// Sees to it that the timer fires no later than the deadline.
     private func arm() {
@@ -128,8 +138,15 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     private func fired() {
         timer = nil
         guard let deadline, let context else { return }
-        guard deadline <= .now() else { return arm() }
-        if let writeDeadline, writeDeadline <= .now() { return context.close(promise: nil) }
+        guard deadline <= now else { return arm() }
+        if let writeDeadline, writeDeadline <= now {
+            let unsent = unsentBytes(context)
+            // A long answer over a slow line is no offence, as long as it moves.
+            guard unsent < self.unsent else { return context.close(promise: nil) }
+            self.unsent = unsent
+            self.writeDeadline = now + limits.writeTimeout
+            return arm()
+        }
         switch phase {
         case .idle, .answering, .lingering:
             context.close(promise: nil)

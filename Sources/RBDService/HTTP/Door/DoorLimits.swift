@@ -11,7 +11,7 @@ struct DoorLimits: Hashable, Sendable {
     var headerTimeout: TimeAmount
     /// How long the body may take, from the end of the head to its own.
     var bodyTimeout: TimeAmount
-    /// How long a client may leave an answer unread.
+    /// How long a client may take nothing of an answer.
     var writeTimeout: TimeAmount = .seconds(30)
     /// How long, and for how many bytes, a connection listens on after its last answer, so that a client that still sends
     /// gets to read it.
