@@ -187,7 +187,7 @@ def malformed_requests(rehearsal: Rehearsal) -> Report:
         report.wrong += barrage.wrong + barrage.culprits
         report.holds("no crash", f"process {pid}, then {daemon.pid if daemon.lives else 'none'}", daemon.lives and daemon.pid == pid)
         report.holds("no smuggled request is executed", len(barrage.culprits), not barrage.culprits)
-        report.at_most("the next well-formed request is answered", barrage.slowest, 0.1, "ms")
+        report.at_most("the next well-formed request is answered", barrage.slowest, 0.1 * rehearsal.scale.patience, "ms")
         statuses = ", ".join(f"{status}: {number}" for status, number in sorted(barrage.statuses.items()))
         report.notes.append(f"answers: {statuses}")
         report.notes.append(f"resident memory: {before:.0f} MiB before, {daemon.resident:.0f} after")

@@ -44,7 +44,7 @@ def osd_stopped(rehearsal: Rehearsal) -> Report:
     report.at_most("every answer", result.worst, rehearsal.limit)
     # What was on its way when it opened waits for its deadline; few samples are enough for that to be the p99.
     refused = [sample for sample in outage if opened and sample.began > opened]
-    report.at_most("p99 with the breaker open", p99(refused) if opened else None, 0.05, "ms")
+    report.at_most("p99 with the breaker open", p99(refused) if opened else None, 0.05 * scale.patience, "ms")
     if opened:
         report.notes.append(f"the breaker opened after {opened - stopped:.1f} s; {len(refused)} requests after that")
     healthy = result.of(well, stopped, resumed)
@@ -218,7 +218,7 @@ def pool_full(rehearsal: Rehearsal) -> Report:
         # The OSDs and the daemon hear of the flag a moment later.
         time.sleep(2)
         answers = asyncio.run(use_full_pool(address, pool, scale.full_requests, rehearsal.limit))
-        judge_full(report, pool, answers)
+        judge_full(report, pool, answers, 0.1 * scale.patience)
         cluster.ceph("osd", "pool", "set-quota", pool, "max_bytes", str(1 << 30))
         await_flag(rehearsal, pool, False)
         raised = time.perf_counter()
@@ -268,12 +268,12 @@ async def use_full_pool(address: Address, pool: str, rounds: int, limit: float) 
     return answers
 
 
-def judge_full(report: Report, pool: str, answers: list[Answer]) -> None:
+def judge_full(report: Report, pool: str, answers: list[Answer], limit: float) -> None:
     writes = [count(report, answer) for answer in answers if answer.method != "GET"]
     reads = [count(report, answer) for answer in answers if answer.method == "GET"]
     refused = [answer for answer in writes if (answer.status, answer.code) == (507, "pool-full")]
     report.holds("writes are answered 507 pool-full", f"{len(refused)} of {len(writes)}", len(refused) == len(writes))
-    report.at_most("every write", max(answer.seconds for answer in writes), 0.1, "ms")
+    report.at_most("every write", max(answer.seconds for answer in writes), limit, "ms")
     telling = [
         answer for answer in refused
         if any(character.isdigit() for character in answer.document.get("detail", "").replace(pool, ""))
