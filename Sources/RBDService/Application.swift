@@ -37,7 +37,7 @@ public struct RBDService: Sendable {
             logger: logger,
             observer: telemetry.calls
         )
-        remnants = Remnants(patience: .seconds(2 * configuration.cluster.timeouts.osd))
+        remnants = Remnants(patience: configuration.remnantPatience)
         telemetry.watch(calls)
         telemetry.watch(connection)
     }

@@ -16,7 +16,7 @@ struct RepairTests {
     private func withServer(
         _ body: @escaping @Sendable (_ server: TestServer, _ images: String, _ pool: String) async throws -> Void
     ) async throws {
-        try await TestServer.withCluster(change: { $0.cluster.timeouts.osd = 1 }) { server in
+        try await TestServer.withCluster(change: { $0.remnantPatience = .seconds(2) }) { server in
             try await TestCluster.withPool { pool, _ in try await body(server, "/v1/pools/\(pool)/images", pool) }
         }
     }

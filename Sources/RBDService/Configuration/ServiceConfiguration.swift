@@ -15,6 +15,9 @@ public struct ServiceConfiguration: Sendable {
     public var requestTimeout: Duration
     public var probeInterval: Duration
     public var shutdownTimeout: Duration
+    /// How long what an interrupted create has left must have been seen before it is cleared away: longer than any step of
+    /// a create that is still on its way elsewhere may take.
+    public var remnantPatience: Duration
     public var maximumConnections: Int
     public var idleTimeout: Duration
     public var headerTimeout: Duration
@@ -46,6 +49,7 @@ public struct ServiceConfiguration: Sendable {
         requestTimeout = .seconds(try values.integer(.requestTimeout, in: 1...3600))
         probeInterval = .seconds(try values.integer(.probeInterval, in: 1...3600))
         shutdownTimeout = .seconds(try values.integer(.shutdownTimeout, in: 1...3600))
+        remnantPatience = .seconds(2 * cluster.timeouts.osd)
         maximumConnections = try values.integer(.maximumConnections, in: 1...1_000_000)
         idleTimeout = .seconds(try values.integer(.idleTimeout, in: 1...3600))
         headerTimeout = .seconds(try values.integer(.headerTimeout, in: 1...3600))
