@@ -136,9 +136,13 @@ public final class Cluster: Sendable {
         do {
             return try await body()
         } catch let error as CephError {
-            if error.code == .clientBlocklisted { shutOut.store(true, ordering: .relaxed) }
+            notice(error)
             throw error
         }
+    }
+
+    private func notice(_ error: CephError) {
+        if error.code == .clientBlocklisted { shutOut.store(true, ordering: .relaxed) }
     }
 
     private func ended(
@@ -149,7 +153,7 @@ public final class Cluster: Sendable {
         since start: ContinuousClock.Instant
     ) {
         breakers.record(scope, error)
-        if error?.code == .clientBlocklisted { shutOut.store(true, ordering: .relaxed) }
+        if let error { notice(error) }
         observer?.callEnded(
             CallRecord(operation: operation, resource: resource, error: error, duration: .now - start)
         )

@@ -184,15 +184,7 @@ struct ImageCatalogue: ~Copyable {
 
     /// - Returns: nil where no image of format 2 has the name.
     private func id(ofImage name: String) throws(CephError) -> String? {
-        let read = CompoundRead(capacity: 1)
-        let answer = read.call("get_id")
-        let result = read.operate(on: "rbd_id.\(name)", in: context)
-        if result == -ENOENT { return nil }
-        try check(result, .readImage, on: resource(name))
-        guard var reader = read.output(answer), let id = reader.string() else {
-            throw CephError(.other, .readImage, on: resource(name), detail: "its id can't be read")
-        }
-        return id
+        try context.text("get_id", of: "rbd_id.\(name)", on: resource(name))
     }
 
     /// - Returns: `#` and the id for a pool that is gone: one orphan must not hide all the other images.

@@ -36,11 +36,6 @@ public struct ImageUse: Hashable, Sendable {
     public var snapshots: [Snapshot] = []
     public var group: Group?
     public var isMigrating = false
-
-    /// Whether nothing holds on to it.
-    public var isFree: Bool {
-        watchers.isEmpty && locks.isEmpty && snapshots.isEmpty && group == nil && !isMigrating
-    }
 }
 
 extension Pool {

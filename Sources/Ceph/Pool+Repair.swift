@@ -25,21 +25,21 @@ extension Pool {
     public func remnant(ofImage name: String) async throws -> ImageRemnant? {
         let resource = resource(ofImage: name)
         return try await withContext(.readImage, on: resource) { context throws(CephError) in
-            let byName = try Self.readID("get_id", of: "rbd_id.\(name)", resource, in: context)
-            let inDirectory = try Self.readID(
+            let byName = try context.text("get_id", of: "rbd_id.\(name)", on: resource)
+            let version = byName.map { _ in rados_get_last_version(context.pointer) }
+            let inDirectory = try context.text(
                 "dir_get_id",
                 input: WireWriter.string(name),
                 of: "rbd_directory",
-                resource,
-                in: context
+                on: resource
             )
-            guard let id = byName?.id ?? inDirectory?.id else { return nil }
+            guard let id = byName ?? inDirectory else { return nil }
             let found = rados_stat(context.pointer, ImageHeader.object(id: id), nil, nil)
             guard found == -ENOENT else {
                 try check(found, .readImage, on: resource)
                 return nil
             }
-            return ImageRemnant(name: name, id: id, idVersion: byName?.version)
+            return ImageRemnant(name: name, id: id, idVersion: version)
         }
     }
 
@@ -122,23 +122,5 @@ extension Pool {
             throw CephError(.other, .readImage, on: resource, detail: "its flags can't be read")
         }
         return flags
-    }
-
-    private static func readID(
-        _ method: String,
-        input: [UInt8] = [],
-        of object: String,
-        _ resource: CephError.Resource,
-        in context: borrowing IOContext
-    ) throws(CephError) -> (id: String, version: UInt64)? {
-        let read = CompoundRead(capacity: 1)
-        let answer = read.call(method, input: input)
-        let result = read.operate(on: object, in: context)
-        if result == -ENOENT { return nil }
-        try check(result, .readImage, on: resource)
-        guard var reader = read.output(answer), let id = reader.string() else {
-            throw CephError(.other, .readImage, on: resource, detail: "its id can't be read")
-        }
-        return (id, rados_get_last_version(context.pointer))
     }
 }

@@ -57,8 +57,8 @@ public struct RBDService: Sendable {
         }
         let application = Application(
             router: buildRouter(),
-            server: HTTPServerBuilder { [limits = configuration.door, requests = telemetry.requests] responder in
-                DoorChannel(responder: responder, limits: limits, refused: requests.refused)
+            server: HTTPServerBuilder { [limits = configuration.door, telemetry] responder in
+                DoorChannel(responder: responder, limits: limits, refused: telemetry.refused)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),

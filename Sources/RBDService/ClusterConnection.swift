@@ -153,7 +153,7 @@ final class ClusterConnection: Service, CallObserver {
 
     /// Says that threads hang, once, again when twice as many do, and when all have come back.
     /// - Returns: how many were told.
-    private func report(stuck: Int, before: Int) -> Int {
+    func report(stuck: Int, before: Int) -> Int {
         guard stuck >= max(1, 2 * before) || (stuck == 0 && before > 0) else { return before }
         if stuck > 0 {
             logger.warning(

@@ -18,7 +18,6 @@ enum LogKeys {
     static let error = "error"
     static let connections = "connections"
     static let threads = "threads"
-    static let attempt = "attempt"
     static let fsid = "ceph.fsid"
     /// What a breaker is for: the monitors, or a pool.
     static let scope = "ceph.scope"

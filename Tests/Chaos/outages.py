@@ -31,6 +31,7 @@ def osd_stopped(rehearsal: Rehearsal) -> Report:
             stopped = time.perf_counter()
             cluster.suspend("osd.0")
             sleep_until(stopped + scale.outage)
+            metrics = asyncio.run(get(daemon.address, "/metrics")).body.decode()
             cluster.resume("osd.0")
             resumed = time.perf_counter()
             sleep_until(resumed + scale.after)
@@ -47,6 +48,9 @@ def osd_stopped(rehearsal: Rehearsal) -> Report:
     report.at_most("p99 with the breaker open", p99(refused) if opened else None, 0.05 * scale.patience, "ms")
     if opened:
         report.notes.append(f"the breaker opened after {opened - stopped:.1f} s; {len(refused)} requests after that")
+    shown = f'rbd_rest_api_breaker_open{{pool="{sick}",scope="pool"}} 1\n' in metrics
+    logged = "no answer; calls are refused until there is one" in daemon.log.read_text(errors="replace")
+    report.holds("metrics and log tell of the breaker", f"{shown}, {logged}", shown and logged)
     healthy = result.of(well, stopped, resumed)
     failures = sum(not sample.fine for sample in healthy)
     report.holds("the healthy pool has no failures", f"{failures} of {len(healthy)}", failures == 0)

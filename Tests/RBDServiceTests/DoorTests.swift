@@ -81,6 +81,7 @@ struct DoorTests {
             #expect(RawConnection.statuses(in: answer) == [rudeness.status], "\(answer.prefix(300))")
             #expect(answer.contains("Connection: close"))
             #expect(answer.contains("application/problem+json"))
+            #expect(answer.contains("X-Request-Id: "))
             #expect(try await server.get("/livez").status == 200)
         }
     }

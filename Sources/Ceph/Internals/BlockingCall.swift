@@ -7,14 +7,13 @@ import Synchronization
 protocol BlockingCall: AnyObject, Sendable {
     var operation: CephError.Operation { get }
     var resource: CephError.Resource { get }
+    var scope: CallScope { get }
     var deadline: ContinuousClock.Instant? { get }
     func perform()
     func settle(throwing error: any Error)
 }
 
 extension BlockingCall {
-    var scope: CallScope { CallScope(operation, on: resource) }
-
     func isExpired(at now: ContinuousClock.Instant) -> Bool {
         deadline.map { $0 <= now } ?? false
     }
@@ -23,6 +22,8 @@ extension BlockingCall {
 final class Call<Value: Sendable>: BlockingCall {
     let operation: CephError.Operation
     let resource: CephError.Resource
+    /// Kept: the queue compares it for every call that waits.
+    let scope: CallScope
     let deadline: ContinuousClock.Instant?
     private let promise = Promise<Value>()
     private let body: @Sendable () throws(CephError) -> Value
@@ -37,6 +38,7 @@ final class Call<Value: Sendable>: BlockingCall {
     ) {
         self.operation = operation
         self.resource = resource
+        scope = CallScope(operation, on: resource)
         self.deadline = deadline
         self.body = body
     }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CRados
+internal import Glibc
 
 /// One read operation on one object that calls several methods of an object class, all in one round trip.
 ///
@@ -103,5 +104,28 @@ final class CompoundRead {
         let slot = slots[index]
         guard slot.result >= 0 else { return nil }
         return WireReader(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
+    }
+}
+
+extension IOContext {
+    /// Calls one method of the class `rbd` that answers with a text.
+    /// - Returns: nil where the object, or what the method looks for in it, does not exist.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate
+    func text(
+        _ method: String,
+        input: [UInt8] = [],
+        of object: String,
+        on resource: CephError.Resource
+    ) throws(CephError) -> String? {
+        let read = CompoundRead(capacity: 1)
+        let answer = read.call(method, input: input)
+        let result = read.operate(on: object, in: self)
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: resource)
+        guard var reader = read.output(answer), let text = reader.string() else {
+            throw CephError(.other, .readImage, on: resource, detail: "the answer to \(method) can't be read")
+        }
+        return text
     }
 }

@@ -52,7 +52,7 @@ struct ImageService: Sendable {
     func create(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> RBDAPI.Image {
         try ImageRules.checkName(name, field: "name", what: "image")
         let rules = ImageRules(properties)
-        return try await alone(name, in: place, .createImage) {
+        return try await alone(name, in: place, .createImage, dataPool: properties.dataPool) {
             switch try await ensure(name, rules, in: place) {
             case .created(let image): return RBDAPI.Image(image, in: place)
             case .existed: throw CephError(.imageExists, .createImage, on: place.resource(name))
@@ -64,7 +64,7 @@ struct ImageService: Sendable {
     func put(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> PutOutcome {
         try ImageRules.checkName(name, field: "image", what: "image")
         let rules = ImageRules(properties)
-        return try await alone(name, in: place, .createImage) {
+        return try await alone(name, in: place, .createImage, dataPool: properties.dataPool) {
             switch try await ensure(name, rules, in: place) {
             case .created(let image):
                 return .created(RBDAPI.Image(image, in: place))
@@ -103,8 +103,6 @@ struct ImageService: Sendable {
                 // It was there. librbd says so, too, where a full pool has no room for the trash's record.
                 if let problem = await PoolFullness(pool).problem(error) { throw problem }
                 throw error
-            } catch let error as CephError where error.code == .poolFull {
-                throw await PoolFullness(pool).problem(error) ?? Problem(error)
             } catch let error as CephError where error.code == .imageBusy {
                 throw try await repair.explain(error, place.spec(name), in: pool)
             }
@@ -116,15 +114,22 @@ struct ImageService: Sendable {
         try connection.cluster().pool(place.pool, namespace: place.namespace)
     }
 
+    /// Changes an image while nobody else of this process does. A full pool, whatever part of the change met it, is told
+    /// with its numbers.
     private func alone<Value: Sendable>(
         _ name: String,
         in place: Place,
         _ operation: CephError.Operation,
+        dataPool: String? = nil,
         _ body: () async throws -> Value
     ) async throws -> Value {
         // No part can hold a zero byte: requests with one are refused.
         let key = [place.pool, place.namespace, name].joined(separator: "\0")
-        return try await locks.withLock(key, on: place.resource(name), operation, body)
+        do {
+            return try await locks.withLock(key, on: place.resource(name), operation, body)
+        } catch let error as CephError where error.code == .poolFull {
+            throw await PoolFullness(try pool(place), dataPool: dataPool).problem(error) ?? Problem(error)
+        }
     }
 
     private enum Ensured {
@@ -145,8 +150,6 @@ struct ImageService: Sendable {
                 switch error.code {
                 case .imageExists: break
                 case .invalidImageOption: throw rules.explain(error)
-                case .poolFull:
-                    throw await PoolFullness(pool, dataPool: rules.properties.dataPool).problem(error) ?? Problem(error)
                 default: throw error
                 }
             }

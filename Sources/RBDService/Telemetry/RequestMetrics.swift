@@ -47,7 +47,7 @@ final class RequestMetrics: Sendable {
     }
 
     /// A request was refused before it was one: no route, no handler saw it.
-    @Sendable func refused(_ code: ProblemCode) {
+    func refused(_ code: ProblemCode) {
         refusals.handle(for: code) {
             Counter(label: Metric.httpRefusals.name, dimensions: [("code", code.rawValue)], factory: registry)
         }.increment()

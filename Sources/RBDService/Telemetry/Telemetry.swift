@@ -4,6 +4,7 @@
 import Ceph
 import CoreMetrics
 import Logging
+import RBDAPI
 import Synchronization
 
 /// What the service tells of itself: its metrics, and the lines of its log about requests and calls to the cluster.
@@ -14,14 +15,28 @@ final class Telemetry: Sendable {
     /// Given to whatever calls the cluster. It does not hold the telemetry, which may hold the caller.
     let calls: CallTelemetry
     let requests: RequestMetrics
+    private let logger: Logger
     private let samplers = Mutex<[Sampler]>([])
 
     init(registry: PrometheusRegistry, logger: Logger) {
         self.registry = registry
+        self.logger = logger
         calls = CallTelemetry(registry: registry, logger: logger)
         requests = RequestMetrics(registry: registry)
         let build = MetricSample(.buildInfo, labels: [RBDService.version, Cluster.libradosVersion], 1)
         sample { [build] + ProcessSampler.samples() }
+    }
+
+    /// A request was refused at the door, before it was one.
+    @Sendable func refused(_ problem: Problem) {
+        if let code = ProblemCode(rawValue: problem.code) { requests.refused(code) }
+        logger.debug(
+            "request refused",
+            metadata: [
+                LogKeys.requestID: "\(problem.instance ?? "")", LogKeys.problem: "\(problem.code)",
+                LogKeys.status: .stringConvertible(problem.status),
+            ]
+        )
     }
 
     /// Adds values that are read when /metrics is asked. A sampler answers at once, and asks nothing of the cluster.

@@ -15,7 +15,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
 
     let responder: HTTPChannelHandler.Responder
     let limits: DoorLimits
-    let refused: @Sendable (ProblemCode) -> Void
+    let refused: @Sendable (Problem) -> Void
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {

@@ -16,7 +16,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let limits: DoorLimits
-    private let refused: (ProblemCode) -> Void
+    private let refused: (Problem) -> Void
     /// Requests by the order of their arrival: how many heads were passed on, how many were read to their end, how many
     /// answers were sent.
     private var begun = 0
@@ -35,8 +35,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
     private(set) lazy var clock = ConnectionClock(limits: limits) { [unowned self] in tooSlow() }
 
-    /// - Parameter refused: told the code of each refusal, for the metrics.
-    init(limits: DoorLimits, refused: @escaping (ProblemCode) -> Void = { _ in }) {
+    /// - Parameter refused: told of each refusal, for the metrics and the log.
+    init(limits: DoorLimits, refused: @escaping (Problem) -> Void = { _ in }) {
         self.limits = limits
         self.refused = refused
     }
@@ -148,7 +148,9 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func refuse(_ problem: Problem, request: Int, _ context: ChannelHandlerContext) {
-        if let code = ProblemCode(rawValue: problem.code) { refused(code) }
+        var problem = problem
+        problem.instance = RequestIDMiddleware.makeID()
+        refused(problem)
         objection = (problem, request)
         guard answered == request - 1 else { return }
         if hasAnswerBegun {
@@ -165,6 +167,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         head.headers.add(name: "Content-Type", value: Problem.contentType)
         head.headers.add(name: "Content-Length", value: "\(body.readableBytes)")
         head.headers.add(name: "Connection", value: "close")
+        if let id = problem.instance { head.headers.add(name: "X-Request-Id", value: id) }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if !isHeadOnly { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         context.write(wrapOutboundOut(.end(nil)), promise: nil)

@@ -1,0 +1,42 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Dispatch
+import Testing
+
+@testable import RBDService
+
+/// Threads that hang are seen, in the metrics and in the log.
+struct StuckThreadsTests {
+    @Test func metricsCountThem() async throws {
+        let calls = BlockingPool(limits: .init(threads: 1, queue: 1))
+        let telemetry = Telemetry(registry: PrometheusRegistry(), logger: LogRecorder().logger())
+        telemetry.watch(calls)
+        let gate = DispatchSemaphore(value: 0)
+        defer { gate.signal() }
+        await #expect(throws: CephError(.timedOut, .readImage, on: .pool("sick"))) {
+            try await calls.run(.readImage, on: .pool("sick"), deadline: .now + .milliseconds(20)) {
+                () throws(CephError) in
+                gate.wait()
+            }
+        }
+        #expect(telemetry.exposition.contains("\nrbd_rest_api_call_threads_stuck 1\n"))
+    }
+
+    @Test func theLogTellsWhenTheyAppearDoubleAndAreGone() {
+        let recorder = LogRecorder()
+        let connection = ClusterConnection(
+            configuration: ClusterConfiguration(),
+            calls: BlockingPool(),
+            interval: .seconds(5),
+            logger: recorder.logger()
+        )
+        var told = 0
+        for stuck in [0, 1, 1, 2, 3, 4, 3, 0, 0] { told = connection.report(stuck: stuck, before: told) }
+        let lines = recorder.lines
+        #expect(lines.count == 4)
+        #expect(lines.prefix(3).map { $0.contains("\"threads\":") } == [true, true, true])
+        #expect(lines.last?.contains("no thread hangs any more") == true)
+    }
+}
