@@ -59,6 +59,39 @@ struct FaultTests {
         try await TestCluster.run("ceph", ["auth", "rm", entity])
     }
 
+    /// How many connections the service has made.
+    private func generation(_ server: TestServer) async throws -> String? {
+        try await server.get("/metrics").text.split(separator: "\n")
+            .first { $0.hasPrefix("rbd_rest_api_connection_generation ") }
+            .map { String($0.split(separator: " ")[1]) }
+    }
+
+    /// The monitor has two addresses, one for each version of the protocol: from the one it moves to the other.
+    @Test(.timeLimit(.minutes(1)))
+    func theServiceFollowsMonitorsThatMoved() async throws {
+        let original = try String(contentsOfFile: TestCluster.configFile, encoding: .utf8)
+        let line = try #require(original.split(separator: "\n").first { $0.hasPrefix("mon host = ") })
+        let addresses = line.matches(of: #/v[12]:[0-9.]+:[0-9]+/#).map { String($0.0) }
+        try #require(addresses.count == 2)
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).conf")
+        defer { try? FileManager.default.removeItem(at: file) }
+        @Sendable func write(_ address: String) throws {
+            try original.replacing(line, with: "mon host = [\(address)]")
+                .write(to: file, atomically: true, encoding: .utf8)
+        }
+        try write(addresses[0])
+        let change: @Sendable (inout ServiceConfiguration) -> Void = { configuration in
+            configuration.cluster.configFile = file.path
+            configuration.probeInterval = .seconds(1)
+        }
+        try await TestServer.withCluster(change: change) { server in
+            #expect(try await generation(server) == "1")
+            try write(addresses[1])
+            while try await generation(server) != "2" { try await Task.sleep(for: .milliseconds(50)) }
+            #expect(try await server.get("/v1/pools").status == 200)
+        }
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func theServiceFollowsAChangedKeyring() async throws {
         let keyring = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).keyring")
@@ -70,19 +103,14 @@ struct FaultTests {
             configuration.probeInterval = .seconds(1)
         }
         try await TestServer.withCluster(change: change) { server in
-            func generation() async throws -> String? {
-                try await server.get("/metrics").text.split(separator: "\n")
-                    .first { $0.hasPrefix("rbd_rest_api_connection_generation ") }
-                    .map { String($0.split(separator: " ")[1]) }
-            }
-            #expect(try await generation() == "1")
+            #expect(try await generation(server) == "1")
             // A key that can't be used: the connection that there is goes on serving.
             try "[client.admin]\n\tkey = rubbish\n".write(to: keyring, atomically: true, encoding: .utf8)
             try await Task.sleep(for: .seconds(2))
             #expect(try await server.get("/v1/pools").status == 200)
-            #expect(try await generation() == "1")
+            #expect(try await generation(server) == "1")
             try key.write(to: keyring, atomically: true, encoding: .utf8)
-            while try await generation() != "2" { try await Task.sleep(for: .milliseconds(50)) }
+            while try await generation(server) != "2" { try await Task.sleep(for: .milliseconds(50)) }
             #expect(try await server.get("/v1/pools").status == 200)
             #expect(try await server.get("/readyz").status == 200)
         }
