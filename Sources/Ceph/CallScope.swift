@@ -10,9 +10,10 @@ public enum CallScope: Hashable, Sendable {
     init(_ operation: CephError.Operation, on resource: CephError.Resource) {
         switch operation {
         // A pool is opened by asking the monitors only where the client does not know it yet.
-        case .configure, .connect, .readStatus, .listPools, .openPool, .createPool, .initializePool, .deletePool:
+        case .configure, .connect, .readStatus, .listPools, .openPool, .createPool, .initializePool, .changePool,
+            .deletePool:
             self = .monitors
-        case .findNamespace, .listImages, .readImage, .createImage, .removeImage, .repairImage:
+        default:
             self = resource.pool.map(CallScope.pool) ?? .monitors
         }
     }

@@ -45,9 +45,15 @@ public struct CephError: Error, Hashable, Sendable {
 
     public enum Operation: String, CaseIterable, Sendable {
         case configure, connect, readStatus
-        case listPools, openPool, createPool, initializePool, deletePool
-        case findNamespace
-        case listImages, readImage, createImage, removeImage, repairImage
+        case listPools, openPool, createPool, initializePool, changePool, deletePool
+        case findNamespace, listNamespaces, createNamespace, removeNamespace
+        case listImages, readImage, createImage, changeImage, removeImage, repairImage
+        case createSnapshot, changeSnapshot, removeSnapshot, rollBackImage
+        case cloneImage, flattenImage, copyImage, sparsifyImage, rebuildObjectMap
+        case listTrash, moveToTrash, restoreImage, purgeImage
+        case readGroup, changeGroup
+        case breakLock
+        case readRecord, changeRecord
     }
 
     public enum Resource: Hashable, Sendable {
@@ -55,6 +61,22 @@ public struct CephError: Error, Hashable, Sendable {
         case pool(String)
         case namespace(String, pool: String)
         case image(String, namespace: String, pool: String)
+    }
+}
+
+extension CephError.Operation {
+    /// Whether it changes the cluster: an answer that does not come then leaves the outcome unknown.
+    public var isChange: Bool {
+        switch self {
+        case .configure, .connect, .readStatus, .listPools, .openPool, .findNamespace, .listNamespaces, .listImages,
+            .readImage, .listTrash, .readGroup, .readRecord:
+            false
+        case .createPool, .initializePool, .changePool, .deletePool, .createNamespace, .removeNamespace, .createImage,
+            .changeImage, .removeImage, .repairImage, .createSnapshot, .changeSnapshot, .removeSnapshot,
+            .rollBackImage, .cloneImage, .flattenImage, .copyImage, .sparsifyImage, .rebuildObjectMap, .moveToTrash,
+            .restoreImage, .purgeImage, .changeGroup, .breakLock, .changeRecord:
+            true
+        }
     }
 }
 

@@ -94,7 +94,10 @@ public struct RBDService: Sendable {
     }
 
     var routes: [Route] {
-        let images = ImageService(connection: connection, locks: locks, remnants: remnants)
+        let images = ImageService(
+            images: ImageAccess(connection: connection, locks: locks),
+            remnants: remnants
+        )
         let limit = configuration.maximumBodyBytes
         return ClusterController(connection: connection).routes
             + MetricsController(telemetry: telemetry).routes

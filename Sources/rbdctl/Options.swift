@@ -59,6 +59,14 @@ struct CreatedOutputOptions: ParsableArguments {
     var output = OutputFormat.name
 }
 
+/// Of commands that change something.
+struct DryRunOptions: ParsableArguments {
+    @Flag(help: "Show what would be done, and change nothing.")
+    var dryRun = false
+
+    var query: (name: String, value: String?) { ("dryRun", dryRun ? "true" : nil) }
+}
+
 /// The readers of arguments that the argument parser does not know.
 enum Read {
     @Sendable static func size(_ text: String) throws -> ByteCount {

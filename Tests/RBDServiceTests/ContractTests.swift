@@ -56,7 +56,8 @@ struct ContractTests {
             ("Image", Image.self), ("ParentImage", ParentImage.self), ("Pool", RBDAPI.Pool.self),
             ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
             ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),
-            ("ClusterCapacity", ClusterCapacity.self), ("Problem", Problem.self), ("Probe", Probe.self),
+            ("ClusterCapacity", ClusterCapacity.self), ("Problem", Problem.self), ("Plan", Plan.self),
+            ("PlanStep", Plan.Step.self), ("Probe", Probe.self),
         ]
         for (schema, type) in types {
             let properties = try #require(

@@ -5,19 +5,29 @@ internal import CRBD
 internal import FoundationEssentials
 internal import Glibc
 
-/// Owns a `rbd_image_t` that was opened to read, for the length of one blocking call. Opened so, we are no watcher, and
-/// stand in nobody's way.
+/// Owns a `rbd_image_t` for the length of one blocking call.
 struct OpenImage: ~Copyable {
+    enum Access {
+        /// We are no watcher then, and stand in nobody's way.
+        case read
+        /// We are a watcher as long as it is open.
+        case write
+    }
+
     let pointer: rbd_image_t
-    private let resource: CephError.Resource
+    let resource: CephError.Resource
 
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
-    /// - C function: rbd_open_read_only
-    init(named name: String, in context: borrowing IOContext) throws(CephError) {
+    /// - C function: rbd_open_read_only, rbd_open
+    init(named name: String, in context: borrowing IOContext, to access: Access = .read) throws(CephError) {
         let resource = CephError.Resource.image(name, namespace: context.namespace, pool: context.pool)
         var opened: rbd_image_t?
-        let result = rbd_open_read_only(context.pointer, name, &opened, nil)
+        let result =
+            switch access {
+            case .read: rbd_open_read_only(context.pointer, name, &opened, nil)
+            case .write: rbd_open(context.pointer, name, &opened, nil)
+            }
         if result == -ENOENT { try context.requireNamespace() }
         try check(result, .readImage, on: resource)
         guard let opened else { throw CephError(.other, .readImage, on: resource) }

@@ -5,6 +5,12 @@ import Hummingbird
 import RBDAPI
 
 extension ServiceRequestContext {
+    /// The pool of the path and the namespace of the query.
+    /// - Throws: `Problem` with `invalid-parameter`.
+    func imagePlace(_ query: Query) throws(Problem) -> ImagePlace {
+        ImagePlace(pool: try pathParameter("pool"), namespace: query["namespace"] ?? "")
+    }
+
     /// A part of the path, decoded: the router hands them over as they were sent.
     /// - Throws: `Problem` with `invalid-parameter`.
     func pathParameter(_ name: String) throws(Problem) -> String {

@@ -55,11 +55,7 @@ extension ProblemCode {
 extension CephError {
     /// Whether a change was on its way when the caller was let go.
     fileprivate var isOutcomeUnknown: Bool {
-        guard code == .timedOut else { return false }
-        return switch operation {
-        case .createPool, .initializePool, .deletePool, .createImage, .removeImage, .repairImage: true
-        case .configure, .connect, .readStatus, .listPools, .openPool, .findNamespace, .listImages, .readImage: false
-        }
+        code == .timedOut && operation.isChange
     }
 
     /// The request's field that the error is about, where there is one.

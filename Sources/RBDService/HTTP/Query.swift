@@ -60,6 +60,16 @@ struct Query {
         return cursor
     }
 
+    /// A parameter that is `true` or `false`; false where it is left out.
+    /// - Throws: `Problem` with `invalid-parameter`.
+    func flag(_ name: String) throws(Problem) -> Bool {
+        switch values[name] {
+        case nil, "false": return false
+        case "true": return true
+        default: throw Self.invalid(name, "it must be true or false")
+        }
+    }
+
     private static func invalid(_ name: String, _ detail: String, hint: String? = nil) -> Problem {
         Problem(.invalidParameter, detail: "\(name): \(detail)", field: name, hint: hint)
     }

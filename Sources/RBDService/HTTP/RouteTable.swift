@@ -25,6 +25,10 @@ struct Route: Sendable {
         Route(method: .put, path: path, handler: handler)
     }
 
+    static func patch(_ path: String, _ handler: @escaping Handler) -> Route {
+        Route(method: .patch, path: path, handler: handler)
+    }
+
     static func delete(_ path: String, _ handler: @escaping Handler) -> Route {
         Route(method: .delete, path: path, handler: handler)
     }

@@ -23,7 +23,7 @@ struct ImageController: Sendable {
         let query = try Query(request, known: Query.page.union(["namespace"]))
         return .json(
             try await service.list(
-                in: try place(context, query),
+                in: try context.imagePlace(query),
                 prefix: query["prefix"] ?? "",
                 after: try query.cursor(),
                 limit: try query.limit()
@@ -32,18 +32,18 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let place = try place(context, Query(request, known: ["namespace"]))
+        let place = try context.imagePlace(Query(request, known: ["namespace"]))
         let body = try await request.json(CreateImageRequest.self, limit: maximumBodyBytes)
         return created(try await service.create(body.name, body.properties, in: place))
     }
 
     @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let place = try place(context, Query(request, known: ["namespace"]))
+        let place = try context.imagePlace(Query(request, known: ["namespace"]))
         return .json(try await service.get(try context.pathParameter("image"), in: place))
     }
 
     @Sendable private func put(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let place = try place(context, Query(request, known: ["namespace"]))
+        let place = try context.imagePlace(Query(request, known: ["namespace"]))
         let name = try context.pathParameter("image")
         let properties = try await request.json(ImageProperties.self, limit: maximumBodyBytes)
         return switch try await service.put(name, properties, in: place) {
@@ -53,13 +53,9 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func delete(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let place = try place(context, Query(request, known: ["namespace"]))
+        let place = try context.imagePlace(Query(request, known: ["namespace"]))
         try await service.delete(try context.pathParameter("image"), in: place)
         return .noContent
-    }
-
-    private func place(_ context: ServiceRequestContext, _ query: Query) throws -> ImageService.Place {
-        ImageService.Place(pool: try context.pathParameter("pool"), namespace: query["namespace"] ?? "")
     }
 
     private func created(_ image: RBDAPI.Image) -> Response {

@@ -7,23 +7,8 @@ import RBDAPI
 
 /// The rules of images: what is checked, what may run side by side, what a repeated request means.
 struct ImageService: Sendable {
-    let connection: ClusterConnection
-    let locks: KeyedLocks
+    let images: ImageAccess
     let remnants: Remnants
-
-    /// A pool, or a namespace of it, as a request names it.
-    struct Place: Hashable {
-        var pool: String
-        var namespace: String
-
-        func spec(_ image: String) -> ImageSpec {
-            ImageSpec(pool: pool, namespace: namespace, image: image)
-        }
-
-        func resource(_ image: String) -> CephError.Resource {
-            .image(image, namespace: namespace, pool: pool)
-        }
-    }
 
     enum PutOutcome {
         case created(RBDAPI.Image)
@@ -31,28 +16,28 @@ struct ImageService: Sendable {
     }
 
     func list(
-        in place: Place,
+        in place: ImagePlace,
         prefix: String,
         after cursor: Cursor?,
         limit: Int
     ) async throws -> Page<RBDAPI.Image> {
         let position = cursor.map { ImagePosition(name: $0.name, id: $0.id) }
-        let page = try await pool(place).images(prefix: prefix, after: position, limit: limit)
+        let page = try await images.pool(place).images(prefix: prefix, after: position, limit: limit)
         return Page(
             items: page.images.map { RBDAPI.Image($0, in: place) },
             nextCursor: page.next.map { Cursor(name: $0.name, id: $0.id).text }
         )
     }
 
-    func get(_ name: String, in place: Place) async throws -> RBDAPI.Image {
-        RBDAPI.Image(try await pool(place).image(named: name), in: place)
+    func get(_ name: String, in place: ImagePlace) async throws -> RBDAPI.Image {
+        RBDAPI.Image(try await images.pool(place).image(named: name), in: place)
     }
 
     /// Creates an image that does not exist yet. librbd decides who was first.
-    func create(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> RBDAPI.Image {
+    func create(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> RBDAPI.Image {
         try ImageRules.checkName(name, field: "name", what: "image")
         let rules = ImageRules(properties)
-        return try await alone(name, in: place, .createImage, dataPool: properties.dataPool) {
+        return try await images.alone(name, in: place, .createImage, dataPool: properties.dataPool) {
             switch try await ensure(name, rules, in: place) {
             case .created(let image): return RBDAPI.Image(image, in: place)
             case .existed: throw CephError(.imageExists, .createImage, on: place.resource(name))
@@ -61,10 +46,10 @@ struct ImageService: Sendable {
     }
 
     /// Sees to it that the image exists as described. It never changes one that does.
-    func put(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> PutOutcome {
+    func put(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> PutOutcome {
         try ImageRules.checkName(name, field: "image", what: "image")
         let rules = ImageRules(properties)
-        return try await alone(name, in: place, .createImage, dataPool: properties.dataPool) {
+        return try await images.alone(name, in: place, .createImage, dataPool: properties.dataPool) {
             switch try await ensure(name, rules, in: place) {
             case .created(let image):
                 return .created(RBDAPI.Image(image, in: place))
@@ -86,9 +71,9 @@ struct ImageService: Sendable {
     }
 
     /// Removes an image with its data, unless somebody or something holds on to it.
-    func delete(_ name: String, in place: Place) async throws {
-        try await alone(name, in: place, .removeImage) {
-            let pool = try pool(place)
+    func delete(_ name: String, in place: ImagePlace) async throws {
+        try await images.alone(name, in: place, .removeImage) {
+            let pool = try images.pool(place)
             do {
                 let use = try await pool.use(ofImage: name)
                 if let problem = Problem(use, of: place.spec(name)) { throw problem }
@@ -110,37 +95,15 @@ struct ImageService: Sendable {
         }
     }
 
-    private func pool(_ place: Place) throws -> Ceph.Pool {
-        try connection.cluster().pool(place.pool, namespace: place.namespace)
-    }
-
-    /// Changes an image while nobody else of this process does. A full pool, whatever part of the change met it, is told
-    /// with its numbers.
-    private func alone<Value: Sendable>(
-        _ name: String,
-        in place: Place,
-        _ operation: CephError.Operation,
-        dataPool: String? = nil,
-        _ body: () async throws -> Value
-    ) async throws -> Value {
-        // No part can hold a zero byte: requests with one are refused.
-        let key = [place.pool, place.namespace, name].joined(separator: "\0")
-        do {
-            return try await locks.withLock(key, on: place.resource(name), operation, body)
-        } catch let error as CephError where error.code == .poolFull {
-            throw await PoolFullness(try pool(place), dataPool: dataPool).problem(error) ?? Problem(error)
-        }
-    }
-
     private enum Ensured {
         case created(ImageInfo)
         case existed(ImageInfo)
     }
 
     /// Creates the image, or finds the one that has its name. What was left half-made by others is cleared up first.
-    private func ensure(_ name: String, _ rules: ImageRules, in place: Place) async throws -> Ensured {
+    private func ensure(_ name: String, _ rules: ImageRules, in place: ImagePlace) async throws -> Ensured {
         let options = try rules.options()
-        let pool = try pool(place)
+        let pool = try images.pool(place)
         // Each round begins with a cleared name. Somebody who takes it each time anew is no case of ours.
         for _ in 0..<3 {
             do {
@@ -162,7 +125,7 @@ struct ImageService: Sendable {
 }
 
 extension RBDAPI.Image {
-    init(_ info: ImageInfo, in place: ImageService.Place) {
+    init(_ info: ImageInfo, in place: ImagePlace) {
         self.init(
             spec: place.spec(info.name),
             id: info.id,

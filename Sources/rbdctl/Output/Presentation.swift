@@ -27,6 +27,28 @@ extension ClusterStatus: Presentable {
     }
 }
 
+extension Plan: Presentable {
+    var bareName: String { allowed ? "allowed" : "refused" }
+
+    static func table(of items: [Plan], detailed: Bool) -> [Table] {
+        let steps = Table(
+            header: ["STEP", "SUBJECT", "DETAIL"],
+            rows: items.flatMap(\.steps).map { [$0.action, $0.subject, $0.detail ?? ""] }
+        )
+        let blockers = items.flatMap(\.blockers)
+        if blockers.isEmpty { return [steps] }
+        return [
+            steps,
+            Table(
+                header: ["BLOCKER", "NAME", "CLIENT", "ADDRESS", "SINCE"],
+                rows: blockers.map {
+                    [$0.kind.rawValue, $0.name ?? "", $0.client ?? "", $0.address ?? "", $0.since ?? ""]
+                }
+            ),
+        ]
+    }
+}
+
 extension Pool: Presentable {
     var bareName: String { name }
 
