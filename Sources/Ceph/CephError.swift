@@ -33,13 +33,15 @@ public struct CephError: Error, Hashable, Sendable {
     /// The kinds of trouble that callers tell apart.
     public enum Code: String, CaseIterable, Sendable {
         case poolNotFound, namespaceNotFound, imageNotFound, dataPoolNotFound
+        case trashEntryNotFound
         case poolExists, imageExists
+        case trashDeferred, imageHasNoParent
         case imageBusy, imageHasSnapshots, imageInGroup, imageReadOnly
         case poolDeletionDisabled, poolFull
         case invalidObjectSize, invalidFeatures, invalidImageOption, invalidPoolOption, invalidConfiguration
         case unsupported
         case keyringNotFound, credentialsRefused, clientBlocklisted
-        case clusterUnreachable, poolUnavailable, timedOut, notStarted, overloaded, shutDown
+        case clusterUnreachable, poolUnavailable, timedOut, notStarted, overloaded, shutDown, stopped
         case other
     }
 
@@ -119,6 +121,9 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         switch code {
         case .poolNotFound, .namespaceNotFound, .imageNotFound: "\(resource) does not exist"
         case .dataPoolNotFound: "the data pool does not exist"
+        case .trashEntryNotFound: "\(resource) is not in the trash"
+        case .trashDeferred: "\(resource) is kept in the trash for some time yet"
+        case .imageHasNoParent: "\(resource) is no clone: there is nothing to flatten"
         case .poolExists, .imageExists: "\(resource) exists already"
         case .imageBusy: "\(resource) is in use: a client has it open, or it is being changed"
         case .imageHasSnapshots: "\(resource) has snapshots"
@@ -141,6 +146,7 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .timedOut: "the cluster did not answer in time for \(resource)"
         case .notStarted: "calls before this one took all the time there was for \(resource); it was not begun"
         case .overloaded: "too many calls to the cluster are waiting"
+        case .stopped: "the work on \(resource) was broken off"
         case .shutDown: "the connection to the cluster is closed"
         case .other: "Ceph reported an error for \(resource)"
         }

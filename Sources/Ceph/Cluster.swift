@@ -106,11 +106,13 @@ public final class Cluster: Sendable {
     public var isShutOut: Bool { shutOut.load(ordering: .relaxed) }
 
     /// Makes a call: unless the breaker of what it depends on is open, on a thread of the pool, told to the observer.
+    /// - Parameter threads: where to make it; nil for the connection's own.
     /// - Throws: what ``BlockingPool/run(_:on:deadline:_:)`` throws; `CephError` with `.poolUnavailable` or
     ///   `.clusterUnreachable` where the breaker is open.
     func run<Value: Sendable>(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
+        through threads: BlockingPool? = nil,
         _ body: @escaping @Sendable () throws(CephError) -> Value
     ) async throws -> Value {
         let start = ContinuousClock.now
@@ -118,7 +120,7 @@ public final class Cluster: Sendable {
         let breakers = breakers
         do {
             try breakers.admit(scope, operation, on: resource)
-            let value = try await calls.run(operation, on: resource) { () throws(CephError) in
+            let value = try await (threads ?? calls).run(operation, on: resource) { () throws(CephError) in
                 // The breaker may have opened while the call waited for its turn.
                 try breakers.admit(scope, operation, on: resource)
                 return try body()
@@ -159,6 +161,8 @@ public final class Cluster: Sendable {
         )
     }
 
+    private static let managementOperations = "rbd_concurrent_management_ops"
+
     /// A handle that knows all it needs to connect.
     private struct Configured {
         var rados: RadosHandle
@@ -194,6 +198,9 @@ public final class Cluster: Sendable {
         for (option, value) in configuration.options.sorted(by: { $0.key < $1.key }) {
             try set(option, to: value, in: rados)
         }
+        // By default librbd removes ten objects at a time. Where nobody chose otherwise, the purge of a large image takes
+        // little more than half the time with many more on their way.
+        if rados.option(managementOperations) == "10" { try set(managementOperations, to: "64", in: rados) }
         if let keyring = configuration.keyring { try set("keyring", to: keyring, in: rados) }
         try set("client_mount_timeout", to: "\(configuration.timeouts.connect)", in: rados)
         try set("rados_mon_op_timeout", to: "\(configuration.timeouts.monitor)", in: rados)

@@ -37,15 +37,8 @@ extension ImageCatalogue {
         if directory.operate(on: "rbd_directory", in: pool) >= 0, var reader = directory.output(name) {
             return reader.string()
         }
-        let trash = CompoundRead(capacity: 1)
-        let entry = trash.call("trash_get", input: key)
-        let result = trash.operate(on: "rbd_trash", in: pool)
-        if result == -ENOENT { return nil }
-        try check(result, .readImage, on: .image("#\(id)", namespace: pool.namespace, pool: pool.pool))
-        // Its frame begins with the source, then the name.
-        guard var reader = trash.output(entry), reader.enterFrame() != nil, reader.integer(UInt8.self) != nil
-        else { return nil }
-        return reader.string()
+        let resource = CephError.Resource.image("#\(id)", namespace: pool.namespace, pool: pool.pool)
+        return try TrashRead(id: id, in: pool).entry(.readImage, on: resource)?.name
     }
 
     private static func snapshotName(

@@ -3,8 +3,8 @@
 
 internal import Glibc
 
-/// A removal first moves the image into the pool's trash, marked as being removed. One that was interrupted stays there:
-/// `rbd_list2` still lists the image, `rbd_trash_list` hides it.
+/// The pool's trash. A removal moves the image there first, marked as being removed. One that was interrupted stays:
+/// `rbd_list2` still lists the image, `rbd_trash_list` hides it; here it is seen.
 extension ImageCatalogue {
     /// Entries for each round trip.
     private static let trashPage: UInt64 = 1024
@@ -14,62 +14,72 @@ extension ImageCatalogue {
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
     func imagesBeingRemoved() throws(CephError) -> [String: String] {
         var removed: [String: String] = [:]
-        var last = ""
+        for entry in try trashEntries(.listImages) where entry.source == .removing { removed[entry.id] = entry.name }
+        return removed
+    }
+
+    /// All entries, in the order of their ids.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
+    func trashEntries(_ operation: CephError.Operation) throws(CephError) -> [TrashEntry] {
+        let resource = CephError.Resource.pool(context.pool)
+        var entries: [TrashEntry] = []
         while true {
             let read = CompoundRead(capacity: 1)
-            let answer = read.call("trash_list", input: WireWriter.string(last) + WireWriter.integer(Self.trashPage))
+            let after = WireWriter.string(entries.last?.id ?? "")
+            let answer = read.call("trash_list", input: after + WireWriter.integer(Self.trashPage))
             let result = read.operate(on: "rbd_trash", in: context)
             // A pool whose trash was never used has none.
-            if result == -ENOENT { return removed }
-            let resource = CephError.Resource.pool(context.pool)
-            try check(result, .listImages, on: resource)
+            if result == -ENOENT { return entries }
+            try check(result, operation, on: resource)
             guard var reader = read.output(answer), let count = reader.integer(UInt32.self) else {
-                throw CephError(.other, .listImages, on: resource, detail: "its trash can't be read")
+                throw CephError(.other, operation, on: resource, detail: "its trash can't be read")
             }
             for _ in 0..<count {
-                guard let id = reader.string() else {
-                    throw CephError(.other, .listImages, on: resource, detail: "its trash can't be read")
+                guard let id = reader.string(), let entry = TrashEntry(id: id, reader), reader.skipFrame() != nil else {
+                    throw CephError(.other, operation, on: resource, detail: "its trash can't be read")
                 }
-                if let name = TrashRead.nameBeingRemoved(reader) { removed[id] = name }
-                guard reader.skipFrame() != nil else {
-                    throw CephError(.other, .listImages, on: resource, detail: "its trash can't be read")
-                }
-                last = id
+                entries.append(entry)
             }
-            if UInt64(count) < Self.trashPage { return removed }
+            if UInt64(count) < Self.trashPage { return entries }
         }
+    }
+
+    /// - Returns: nil where there is none.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`)
+    func trashEntry(id: String, _ operation: CephError.Operation) throws(CephError) -> TrashEntry? {
+        try TrashRead(id: id, in: context).entry(operation, on: resource("#\(id)"))
     }
 }
 
 /// Asks the trash for one image.
 struct TrashRead {
-    /// RBD_TRASH_IMAGE_SOURCE_REMOVING
-    private static let removing: UInt8 = 3
-
+    private let id: String
     private let read = CompoundRead(capacity: 1)
     private let submitted: CInt
 
     /// Sends the question.
     /// - C function: rados_aio_read_op_operate (`trash_get` of `rbd_trash`)
     init(id: String, in context: borrowing IOContext) {
+        self.id = id
         read.call("trash_get", input: WireWriter.string(id))
         submitted = read.submit(to: "rbd_trash", in: context)
     }
 
     /// Waits for the answer.
-    func isBeingRemoved(_ resource: CephError.Resource) throws(CephError) -> Bool {
-        try check(submitted, .readImage, on: resource)
+    /// - Returns: nil where the image is not in the trash.
+    func entry(
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource
+    ) throws(CephError) -> TrashEntry? {
+        try check(submitted, operation, on: resource)
         let result = read.wait()
-        if result == -ENOENT { return false }
-        try check(result, .readImage, on: resource)
-        return read.output(0).flatMap(Self.nameBeingRemoved) != nil
-    }
-
-    /// - Parameter entry: stands before the entry's frame, which begins with the source and the name.
-    /// - Returns: nil where the image is in the trash for another reason.
-    static func nameBeingRemoved(_ entry: WireReader) -> String? {
-        var entry = entry
-        guard entry.enterFrame() != nil, entry.integer(UInt8.self) == removing else { return nil }
-        return entry.string()
+        if result == -ENOENT { return nil }
+        try check(result, operation, on: resource)
+        guard let reader = read.output(0), let entry = TrashEntry(id: id, reader) else {
+            throw CephError(.other, operation, on: resource, detail: "its entry in the trash can't be read")
+        }
+        return entry
     }
 }

@@ -80,7 +80,7 @@ struct ImageCatalogue: ~Copyable {
             // On its way while the header is read.
             let trash = asksTrash ? TrashRead(id: id, in: context) : nil
             let header = try images([Entry(name: name, id: id)]).first
-            let isBeingRemoved = try trash?.isBeingRemoved(resource(name)) ?? false
+            let isBeingRemoved = try trash?.entry(.readImage, on: resource(name))?.source == .removing
             image = header.map { header in
                 var image = header
                 image.isBeingRemoved = isBeingRemoved

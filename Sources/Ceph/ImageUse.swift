@@ -47,16 +47,7 @@ extension Pool {
     ///   rbd_get_features
     public func use(ofImage name: String) async throws -> ImageUse {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
-            let poolName = context.pool
-            let rados = context.rados
-            let image = try OpenImage(named: name, in: context)
-            var use = ImageUse()
-            use.watchers = try image.watchers()
-            use.locks = try image.locks()
-            use.snapshots = try image.snapshots()
-            use.group = try image.group(rados: rados, ownPool: poolName)
-            use.isMigrating = try image.features().contains(.migrating)
-            return use
+            try OpenImage(named: name, in: context).use(in: context)
         }
     }
 }

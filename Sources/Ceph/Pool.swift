@@ -25,9 +25,11 @@ public struct Pool: Sendable {
     ///
     /// A pool that the client's map does not have is asked for first, in a call of its own: librados would wait for a
     /// monitor without any timeout, and the pool would get the blame.
+    /// - Parameter threads: where to make the call; nil for the connection's own.
     func withContext<Value: Sendable>(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
+        through threads: BlockingPool? = nil,
         _ body: @escaping @Sendable (consuming IOContext) throws(CephError) -> Value
     ) async throws -> Value {
         let (name, namespace, rados) = (name, namespace, cluster.rados)
@@ -36,10 +38,10 @@ public struct Pool: Sendable {
             return try body(context)
         }
         do {
-            return try await cluster.run(operation, on: resource, call)
+            return try await cluster.run(operation, on: resource, through: threads, call)
         } catch let error as CephError where error.code == .poolNotFound && error.operation == .openPool {
             try await cluster.learnPool(named: name)
-            return try await cluster.run(operation, on: resource, call)
+            return try await cluster.run(operation, on: resource, through: threads, call)
         }
     }
 }
@@ -107,6 +109,9 @@ struct IOContext: ~Copyable {
         rados_ioctx_destroy(pointer)
     }
 
+    /// - C function: rados_ioctx_get_id
+    var poolID: Int64 { rados_ioctx_get_id(pointer) }
+
     /// Whether this namespace exists. Listing one that does not would look like listing an empty one.
     /// - Throws: `CephError` with `.namespaceNotFound`.
     /// - C function: rbd_namespace_exists
@@ -121,22 +126,28 @@ struct IOContext: ~Copyable {
 
 extension RadosHandle {
     /// Whether the client's own map has the pool; the monitors are not asked.
-    /// - C function: rados_pool_list
     fileprivate func mapHasPool(named name: String) throws(CephError) -> Bool {
+        try mapPools(.pool(name)).contains(name)
+    }
+
+    /// The names of the pools in the client's own map; the monitors are not asked.
+    /// - C function: rados_pool_list
+    func mapPools(_ resource: CephError.Resource) throws(CephError) -> [String] {
         var buffer = [CChar](repeating: 0, count: 4096)
         while true {
-            let needed = Int(try check(rados_pool_list(pointer, &buffer, buffer.count), .openPool, on: .pool(name)))
+            let needed = Int(try check(rados_pool_list(pointer, &buffer, buffer.count), .openPool, on: resource))
             guard needed > buffer.count else { break }
             buffer = [CChar](repeating: 0, count: needed + 1024)
         }
         // Names one after another, each with its terminating zero; an empty one ends the list.
         return buffer.withUnsafeBytes { bytes in
+            var names: [String] = []
             var rest = bytes[...]
             while let end = rest.firstIndex(of: 0), end > rest.startIndex {
-                if rest[..<end].elementsEqual(name.utf8) { return true }
+                names.append(String(decoding: rest[..<end], as: UTF8.self))
                 rest = rest[(end + 1)...]
             }
-            return false
+            return names
         }
     }
 

@@ -41,6 +41,13 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case imageMigrating = "image-migrating"
     case imageReadOnly = "image-read-only"
     case imageIncomplete = "image-incomplete"
+    case trashEntryNotFound = "trash-entry-not-found"
+    case trashDeferred = "trash-deferred"
+    case imageHasNoParent = "image-has-no-parent"
+    case operationNotFound = "operation-not-found"
+    case operationInProgress = "operation-in-progress"
+    case operationFinished = "operation-finished"
+    case operationStopped = "operation-stopped"
     case poolDeletionDisabled = "pool-deletion-disabled"
     case poolFull = "pool-full"
 
@@ -59,11 +66,13 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         switch self {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
         case .poolDeletionDisabled: 403
-        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound: 404
+        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .trashEntryNotFound, .operationNotFound:
+            404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-            .imageMigrating, .imageReadOnly, .imageIncomplete:
+            .imageMigrating, .imageReadOnly, .imageIncomplete, .trashDeferred, .imageHasNoParent, .operationInProgress,
+            .operationFinished, .operationStopped:
             409
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
@@ -117,6 +126,13 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .imageMigrating: "The image is being migrated"
         case .imageReadOnly: "The image can't be changed"
         case .imageIncomplete: "The image is being made or removed, or that was interrupted"
+        case .trashEntryNotFound: "The image is not in the trash"
+        case .trashDeferred: "The image is still kept in the trash"
+        case .imageHasNoParent: "The image is no clone"
+        case .operationNotFound: "The operation does not exist"
+        case .operationInProgress: "Other work on the image is not finished"
+        case .operationFinished: "The operation is finished"
+        case .operationStopped: "The work was stopped"
         case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
         case .poolFull: "The pool is full"
         case .unsupportedByCluster: "The cluster does not support this"
@@ -133,7 +149,8 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     /// Whether the same request may succeed later without anyone mending anything.
     public var isRetryable: Bool {
         switch self {
-        case .requestTimeout, .imageInUse, .imageIncomplete, .clusterUnavailable, .poolUnavailable, .overloaded,
+        case .requestTimeout, .imageInUse, .imageIncomplete, .operationInProgress, .clusterUnavailable,
+            .poolUnavailable, .overloaded,
             .deadlineExceeded:
             true
         default: false

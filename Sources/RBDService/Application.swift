@@ -19,6 +19,8 @@ public struct RBDService: Sendable {
     let telemetry: Telemetry
     private let locks = KeyedLocks()
     private let remnants: Remnants
+    private let operations: OperationService
+    private let keeper: TrashKeeper
 
     /// - Parameter metrics: shown at /metrics. The daemon has one for the process, each service of a test one of its own.
     public init(
@@ -38,6 +40,19 @@ public struct RBDService: Sendable {
             observer: telemetry.calls
         )
         remnants = Remnants(patience: configuration.remnantPatience)
+        let store = OperationStore(connection: connection, retention: configuration.operationRetention)
+        let keeper = TrashKeeper(operations: store)
+        let operationTelemetry = OperationTelemetry(registry: metrics, logger: logger)
+        let runner = OperationRunner(
+            store: store,
+            limits: OperationLimits(perPool: configuration.operationConcurrency, lease: configuration.operationLease),
+            telemetry: operationTelemetry,
+            logger: logger,
+            caretaker: keeper.care
+        )
+        operations = OperationService(store: store, runner: runner)
+        self.keeper = keeper
+        telemetry.sample { [operationTelemetry.sample] }
         telemetry.watch(calls)
         telemetry.watch(connection)
     }
@@ -72,7 +87,7 @@ public struct RBDService: Sendable {
             logger: logger
         )
         var group = ServiceGroupConfiguration(
-            services: [connection, application],
+            services: [connection, operations.runner, application],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
@@ -94,15 +109,22 @@ public struct RBDService: Sendable {
     }
 
     var routes: [Route] {
-        let images = ImageService(
-            images: ImageAccess(connection: connection, locks: locks),
-            remnants: remnants
-        )
+        let access = ImageAccess(connection: connection, locks: locks)
+        let images = ImageService(images: access, remnants: remnants, operations: operations, keeper: keeper)
+        let trash = TrashService(images: access, operations: operations, keeper: keeper)
+        let work = ImageWorkService(images: access, operations: operations)
         let limit = configuration.maximumBodyBytes
         return ClusterController(connection: connection).routes
             + MetricsController(telemetry: telemetry).routes
             + PoolController(service: PoolService(connection: connection), maximumBodyBytes: limit).routes
-            + ImageController(service: images, maximumBodyBytes: limit).routes
+            + ImageController(
+                service: images,
+                maximumBodyBytes: limit,
+                trashDelay: configuration.trashDelay
+            ).routes
+            + ImageWorkController(service: work, maximumBodyBytes: limit).routes
+            + TrashController(service: trash, maximumBodyBytes: limit).routes
+            + OperationController(service: operations).routes
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {

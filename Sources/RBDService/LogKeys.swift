@@ -10,6 +10,8 @@ enum LogKeys {
     static let durationMilliseconds = "duration.ms"
     static let problem = "problem.code"
     static let operation = "ceph.operation"
+    static let operationID = "operation.id"
+    static let operationKind = "operation.kind"
     static let outcome = "ceph.outcome"
     static let errno = "errno"
     static let pool = "pool"

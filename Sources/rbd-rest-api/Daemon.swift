@@ -50,6 +50,10 @@ struct Daemon: AsyncParsableCommand {
     @Option(.headerTimeout) var headerTimeout: String?
     @Option(.bodyTimeout) var bodyTimeout: String?
     @Option(.maximumBodyBytes) var maxBodyBytes: String?
+    @Option(.trashDelay) var trashDelay: String?
+    @Option(.operationConcurrency) var operationConcurrency: String?
+    @Option(.operationLease) var operationLease: String?
+    @Option(.operationRetention) var operationRetention: String?
     @Option(.logLevel) var logLevel: String?
     @Option(.logFormat) var logFormat: String?
 
@@ -64,7 +68,9 @@ struct Daemon: AsyncParsableCommand {
             (.shutdownTimeout, shutdownTimeout), (.callThreads, callThreads), (.callQueue, callQueue),
             (.spareThreads, callSpareThreads), (.maximumConnections, maxConnections), (.idleTimeout, idleTimeout),
             (.headerTimeout, headerTimeout), (.bodyTimeout, bodyTimeout),
-            (.maximumBodyBytes, maxBodyBytes), (.logLevel, logLevel),
+            (.maximumBodyBytes, maxBodyBytes), (.trashDelay, trashDelay),
+            (.operationConcurrency, operationConcurrency), (.operationLease, operationLease),
+            (.operationRetention, operationRetention), (.logLevel, logLevel),
             (.logFormat, logFormat),
         ]
         return values.reduce(into: [:]) { result, value in result[value.0.name] = value.1 }

@@ -65,6 +65,11 @@ struct DryRunOptions: ParsableArguments {
     var dryRun = false
 
     var query: (name: String, value: String?) { ("dryRun", dryRun ? "true" : nil) }
+
+    /// A plan as it is shown. Its bare name would be no name of anything.
+    func render(_ plan: Plan, _ format: OutputFormat) throws -> String {
+        try (format == .name ? .table : format).render(plan)
+    }
 }
 
 /// The readers of arguments that the argument parser does not know.

@@ -224,7 +224,7 @@ class Client:
     async def delete(self, name: str) -> None:
         answer = await self.ask("DELETE", image(self.pool, name))
         doubtful = name in self.ledger.unknown
-        if answer.status == 204 or (answer.status == 404 and doubtful):
+        if answer.status in (200, 204) or (answer.status == 404 and doubtful):
             self.note(answer, True)
             self.ledger.settle(name, None)
             self.mine.remove(name)

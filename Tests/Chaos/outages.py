@@ -229,7 +229,7 @@ def pool_full(rehearsal: Rehearsal) -> Report:
         moment = eventually(address, "PUT", image(pool, "after"), {"size": 1 << 20}, {200, 201}, 10, report)
         if moment is not None:
             ledger.settle("after", 1 << 20)
-        gone = eventually(address, "DELETE", image(pool, "kept-0"), None, {204}, 10, report)
+        gone = eventually(address, "DELETE", image(pool, "kept-0"), None, {200}, 10, report)
         if gone is not None:
             ledger.settle("kept-0", None)
         report.recovery = None if moment is None or gone is None else max(moment, gone) - raised

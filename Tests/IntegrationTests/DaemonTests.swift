@@ -9,24 +9,12 @@ import Testing
 /// The program itself, run as it is run in earnest.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct DaemonTests {
-    private static let path = Subprocess.built("rbd-rest-api")
+    private static let path = RunningDaemon.path
 
     private func environment(_ changes: [String: String?] = [:]) -> [String: String] {
         var environment = ProcessInfo.processInfo.environment
         for (name, value) in changes { environment[name] = value }
         return environment
-    }
-
-    /// Starts the daemon on a free port and waits until it is ready.
-    private func start(
-        _ arguments: [String] = [],
-        environment: [String: String]? = nil
-    ) async throws -> (process: RunningProcess, server: TestServer) {
-        let process = try RunningProcess(Self.path, ["--port", "0"] + arguments, environment: environment)
-        let line = try await process.waitForOutput(containing: "listening on ")
-        let server = TestServer(url: String(try #require(line.split(separator: " ").last)))
-        while try await server.get("/readyz").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
-        return (process, server)
     }
 
     @Test func helpNamesEverySettingWithItsVariableAndDefault() async throws {
@@ -78,7 +66,8 @@ struct DaemonTests {
     }
 
     @Test func aBusyPortIsOneSentence() async throws {
-        let (process, server) = try await start()
+        let daemon = try await RunningDaemon.start()
+        let (process, server) = (daemon.process, daemon.server)
         let port = try #require(server.url.split(separator: ":").last)
         let result = try await Subprocess.run(Self.path, ["--port", String(port)])
         #expect(result.status == 1)
@@ -97,7 +86,8 @@ struct DaemonTests {
         let bare = environment(["CEPH_CONF": "/dev/null", "CEPH_ARGS": nil])
         // By the environment, as Ceph's tools take them, and by the setting.
         for (flags, variables) in [([], ["CEPH_ARGS": arguments]), (["--ceph-args", arguments], [:])] {
-            let (process, server) = try await start(flags, environment: bare.merging(variables) { $1 })
+            let daemon = try await RunningDaemon.start(flags, environment: bare.merging(variables) { $1 })
+            let (process, server) = (daemon.process, daemon.server)
             #expect(try await server.get("/v1/cluster").status == 200)
             process.signal(SIGTERM)
             #expect(await process.finish().status == 0)
@@ -127,7 +117,8 @@ struct DaemonTests {
 
     @Test func sigtermFinishesWhatIsInFlight() async throws {
         try await TestCluster.withPool { pool, _ in
-            let (process, server) = try await start()
+            let daemon = try await RunningDaemon.start()
+            let (process, server) = (daemon.process, daemon.server)
             let answers = try await withThrowingTaskGroup(of: (name: String, status: Int?).self) { group in
                 for number in 0..<16 {
                     group.addTask {

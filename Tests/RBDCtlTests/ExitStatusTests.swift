@@ -18,6 +18,8 @@ import Testing
         .poolNotFound: 2, .namespaceNotFound: 2, .imageNotFound: 2,
         .poolExists: 3, .imageExists: 3, .imageDiffers: 3, .imageInUse: 3, .imageHasSnapshots: 3, .imageInGroup: 3,
         .imageMigrating: 3, .imageIncomplete: 3,
+        .trashEntryNotFound: 2, .trashDeferred: 3, .imageHasNoParent: 3, .operationNotFound: 2,
+        .operationInProgress: 3, .operationFinished: 3, .operationStopped: 3,
         .imageReadOnly: 3, .poolDeletionDisabled: 5, .poolFull: 8,
         .unsupportedByCluster: 1, .credentialsRefused: 5, .clusterUnavailable: 6, .poolUnavailable: 6,
         .overloaded: 6,

@@ -57,7 +57,9 @@ struct ContractTests {
             ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
             ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),
             ("ClusterCapacity", ClusterCapacity.self), ("Problem", Problem.self), ("Plan", Plan.self),
-            ("PlanStep", Plan.Step.self), ("Probe", Probe.self),
+            ("PlanStep", Plan.Step.self), ("Operation", RBDAPI.Operation.self),
+            ("TrashedImage", RBDAPI.TrashedImage.self),
+            ("PurgeAnswer", PurgeAnswer.self), ("Probe", Probe.self),
         ]
         for (schema, type) in types {
             let properties = try #require(
@@ -72,6 +74,7 @@ struct ContractTests {
         arguments: [
             ("CreateImageRequest", CreateImageRequest.fieldNames), ("ImageProperties", ImageProperties.fieldNames),
             ("CreatePoolRequest", CreatePoolRequest.fieldNames),
+            ("RestoreImageRequest", RestoreImageRequest.fieldNames), ("CopyImageRequest", CopyImageRequest.fieldNames),
         ]
     )
     func requestsHaveTheFieldsOfTheTypes(schema: String, fields: [String]) throws {

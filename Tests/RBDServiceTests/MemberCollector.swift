@@ -41,10 +41,15 @@ enum MemberCollector {
         func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
             note(key)
             let any: [any Decodable] = [
-                "", 0 as Int, 0 as Int64, 0 as UInt64, [String](), false,
+                "", 0 as Int, 0 as Int64, 0 as UInt64, 0 as Double, [String](), false,
             ]
             if let value = any.lazy.compactMap({ $0 as? Value }).first { return value }
+            if let cases = Value.self as? any CaseIterable.Type, let value = first(of: cases) as? Value { return value }
             return try Value(from: Collector())
+        }
+        private func first(of type: any CaseIterable.Type) -> Any? {
+            func first<Cases: CaseIterable>(_ type: Cases.Type) -> Any? { type.allCases.first }
+            return first(type)
         }
         func nestedContainer<Nested: CodingKey>(
             keyedBy: Nested.Type,

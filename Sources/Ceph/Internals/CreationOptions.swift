@@ -26,17 +26,18 @@ struct CreationOptions: ~Copyable {
     /// - Throws: `CephError` with `.invalidImageOption`.
     /// - C function: rbd_image_options_set_uint64, rbd_image_options_set_string
     func set(_ options: ImageOptions) throws(CephError) {
-        try set(RBD_IMAGE_OPTION_FEATURES, options.features?.rawValue)
-        try set(RBD_IMAGE_OPTION_ORDER, options.objectOrder.map(UInt64.init))
-        try set(RBD_IMAGE_OPTION_STRIPE_UNIT, options.stripeUnitBytes)
-        try set(RBD_IMAGE_OPTION_STRIPE_COUNT, options.stripeCount)
+        try set(RBD_IMAGE_OPTION_FEATURES, to: options.features?.rawValue)
+        try set(RBD_IMAGE_OPTION_ORDER, to: options.objectOrder.map(UInt64.init))
+        try set(RBD_IMAGE_OPTION_STRIPE_UNIT, to: options.stripeUnitBytes)
+        try set(RBD_IMAGE_OPTION_STRIPE_COUNT, to: options.stripeCount)
         if let dataPool = options.dataPool {
             let result = rbd_image_options_set_string(pointer, CInt(RBD_IMAGE_OPTION_DATA_POOL), dataPool)
             try check(result, .createImage, on: resource)
         }
     }
 
-    private func set(_ option: Int, _ value: UInt64?) throws(CephError) {
+    /// - C function: rbd_image_options_set_uint64
+    func set(_ option: Int, to value: UInt64?) throws(CephError) {
         guard let value else { return }
         try check(rbd_image_options_set_uint64(pointer, CInt(option), value), .createImage, on: resource)
     }

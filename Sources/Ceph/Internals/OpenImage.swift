@@ -20,7 +20,11 @@ struct OpenImage: ~Copyable {
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_open_read_only, rbd_open
-    init(named name: String, in context: borrowing IOContext, to access: Access = .read) throws(CephError) {
+    init(
+        named name: String,
+        in context: borrowing IOContext,
+        to access: Access = .read
+    ) throws(CephError) {
         let resource = CephError.Resource.image(name, namespace: context.namespace, pool: context.pool)
         var opened: rbd_image_t?
         let result =
@@ -28,6 +32,35 @@ struct OpenImage: ~Copyable {
             case .read: rbd_open_read_only(context.pointer, name, &opened, nil)
             case .write: rbd_open(context.pointer, name, &opened, nil)
             }
+        try self.init(opened, result, resource, context)
+    }
+
+    /// By its id: also an image in the trash.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_open_by_id_read_only, rbd_open_by_id
+    init(
+        id: String,
+        at snapshot: String? = nil,
+        in context: borrowing IOContext,
+        to access: Access = .read
+    ) throws(CephError) {
+        let resource = CephError.Resource.image("#\(id)", namespace: context.namespace, pool: context.pool)
+        var opened: rbd_image_t?
+        let result =
+            switch access {
+            case .read: rbd_open_by_id_read_only(context.pointer, id, &opened, snapshot)
+            case .write: rbd_open_by_id(context.pointer, id, &opened, snapshot)
+            }
+        try self.init(opened, result, resource, context)
+    }
+
+    private init(
+        _ opened: rbd_image_t?,
+        _ result: CInt,
+        _ resource: CephError.Resource,
+        _ context: borrowing IOContext
+    ) throws(CephError) {
         if result == -ENOENT { try context.requireNamespace() }
         try check(result, .readImage, on: resource)
         guard let opened else { throw CephError(.other, .readImage, on: resource) }
@@ -39,11 +72,34 @@ struct OpenImage: ~Copyable {
         rbd_close(pointer)
     }
 
+    /// Who and what holds on to it.
+    func use(in context: borrowing IOContext) throws(CephError) -> ImageUse {
+        var use = ImageUse()
+        use.watchers = try watchers()
+        use.locks = try locks()
+        use.snapshots = try snapshots()
+        use.group = try group(rados: context.rados, ownPool: context.pool)
+        use.isMigrating = try features().contains(.migrating)
+        return use
+    }
+
     /// - C function: rbd_get_features
     func features() throws(CephError) -> ImageFeatures {
         var bits: UInt64 = 0
         try check(rbd_get_features(pointer, &bits), .readImage, on: resource)
         return ImageFeatures(rawValue: bits)
+    }
+
+    /// Whether what was opened, the image or one of its snapshots, still has a parent.
+    /// - C function: rbd_get_parent
+    func hasParent() throws(CephError) -> Bool {
+        var (image, snapshot) = (rbd_linked_image_spec_t(), rbd_snap_spec_t())
+        let result = rbd_get_parent(pointer, &image, &snapshot)
+        if result == -ENOENT { return false }
+        try check(result, .readImage, on: resource)
+        rbd_linked_image_spec_cleanup(&image)
+        rbd_snap_spec_cleanup(&snapshot)
+        return true
     }
 
     /// - C function: rbd_watchers_list, rbd_watchers_list_cleanup

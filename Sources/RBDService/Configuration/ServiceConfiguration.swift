@@ -23,6 +23,11 @@ public struct ServiceConfiguration: Sendable {
     public var headerTimeout: Duration
     public var bodyTimeout: Duration
     public var maximumBodyBytes: Int
+    /// For how long a deleted image can be restored, where the request does not say.
+    public var trashDelay: Duration
+    public var operationConcurrency: Int
+    public var operationLease: Duration
+    public var operationRetention: Duration
     public var logLevel: Logger.Level
     public var logFormat: LogFormat
 
@@ -55,6 +60,10 @@ public struct ServiceConfiguration: Sendable {
         headerTimeout = .seconds(try values.integer(.headerTimeout, in: 1...3600))
         bodyTimeout = .seconds(try values.integer(.bodyTimeout, in: 1...3600))
         maximumBodyBytes = try values.integer(.maximumBodyBytes, in: 1024...(64 << 20))
+        trashDelay = try values.duration(.trashDelay, in: .zero...DurationText.maximum)
+        operationConcurrency = try values.integer(.operationConcurrency, in: 1...64)
+        operationLease = try values.duration(.operationLease, in: .seconds(3) ... .seconds(600))
+        operationRetention = try values.duration(.operationRetention, in: .zero...DurationText.maximum)
         let level = try values.text(.logLevel)
         guard let logLevel = Logger.Level(rawValue: level) else {
             let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")

@@ -132,6 +132,30 @@ extension Setting {
         default: "65536",
         "The largest body that a request may have."
     )
+    public static let trashDelay = Setting(
+        "trash-delay",
+        "DURATION",
+        default: "24h",
+        "How long a deleted image can be restored, where the request does not say: 90s, 30m, 24h, 7d."
+    )
+    public static let operationConcurrency = Setting(
+        "operation-concurrency",
+        "NUMBER",
+        default: "4",
+        "How many operations of one pool each replica works on at once."
+    )
+    public static let operationLease = Setting(
+        "operation-lease",
+        "DURATION",
+        default: "15s",
+        "By when another replica takes over the operations of one that died."
+    )
+    public static let operationRetention = Setting(
+        "operation-retention",
+        "DURATION",
+        default: "24h",
+        "How long a finished operation can be asked for."
+    )
     public static let logLevel = Setting(
         "log-level",
         "LEVEL",
@@ -150,6 +174,7 @@ extension Setting {
         host, port, cephConf, cephUser, cephKeyring, cephArgs, connectTimeout, monitorTimeout, osdTimeout,
         requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,
         idleTimeout, headerTimeout, bodyTimeout, maximumBodyBytes,
+        trashDelay, operationConcurrency, operationLease, operationRetention,
         logLevel, logFormat,
     ]
 }

@@ -74,6 +74,15 @@ public struct SettingValues: Sendable {
         return number
     }
 
+    func duration(_ setting: Setting, in range: ClosedRange<Duration>) throws(ConfigurationError) -> Duration {
+        let text = try text(setting)
+        guard let duration = DurationText.parse(text), range.contains(duration) else {
+            let bounds = "from \(range.lowerBound.components.seconds)s to \(range.upperBound.components.seconds)s"
+            throw error(setting, "\"\(text)\" is not \(DurationText.pattern), \(bounds)")
+        }
+        return duration
+    }
+
     func error(_ setting: Setting, _ reason: String) -> ConfigurationError {
         ConfigurationError("\(setting.name) (\(values[setting.name]?.source ?? "unset")): \(reason)")
     }

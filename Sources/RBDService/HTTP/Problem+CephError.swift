@@ -32,6 +32,10 @@ extension ProblemCode {
             case .imageHasSnapshots: .imageHasSnapshots
             case .imageInGroup: .imageInGroup
             case .imageReadOnly: .imageReadOnly
+            case .trashEntryNotFound: .trashEntryNotFound
+            case .trashDeferred: .trashDeferred
+            case .imageHasNoParent: .imageHasNoParent
+            case .stopped: .operationStopped
             case .poolDeletionDisabled: .poolDeletionDisabled
             case .poolFull: .poolFull
             case .invalidObjectSize: .invalidObjectSize
@@ -63,7 +67,9 @@ extension CephError {
         switch code {
         case .poolNotFound: "pool"
         case .namespaceNotFound: "namespace"
-        case .imageNotFound: "image"
+        case .imageNotFound, .imageHasNoParent: "image"
+        case .trashEntryNotFound: "id"
+        case .trashDeferred: "force"
         case .dataPoolNotFound: "dataPool"
         case .poolExists, .imageExists: "name"
         case .invalidObjectSize: "objectSize"
@@ -80,6 +86,8 @@ extension CephError {
         case .dataPoolNotFound: "GET /v1/pools lists the pools"
         case .invalidObjectSize: "write a power of two from 4KiB to 32MiB, or leave it out for the default"
         case .invalidFeatures: "leave out features that this release of Ceph does not know"
+        case .trashEntryNotFound: "GET /v1/pools/\(resource.pool ?? "")/trash lists what is there"
+        case .trashDeferred: "add ?force=true to purge it before its time, or restore it"
         case .imageBusy: "rbd status \(resource.commandLineName) shows who has it open"
         case .imageHasSnapshots: "rbd snap ls \(resource.commandLineName) lists them, rbd snap purge removes them all"
         case .imageInGroup: "rbd group image rm takes it out of its group"

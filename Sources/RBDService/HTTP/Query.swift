@@ -70,7 +70,7 @@ struct Query {
         }
     }
 
-    private static func invalid(_ name: String, _ detail: String, hint: String? = nil) -> Problem {
+    static func invalid(_ name: String, _ detail: String, hint: String? = nil) -> Problem {
         Problem(.invalidParameter, detail: "\(name): \(detail)", field: name, hint: hint)
     }
 }

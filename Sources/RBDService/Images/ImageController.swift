@@ -8,6 +8,8 @@ import RBDAPI
 struct ImageController: Sendable {
     let service: ImageService
     let maximumBodyBytes: Int
+    /// For how long a deleted image can be restored, where the request does not say.
+    let trashDelay: Duration
 
     var routes: [Route] {
         [
@@ -53,9 +55,22 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func delete(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let place = try context.imagePlace(Query(request, known: ["namespace"]))
-        try await service.delete(try context.pathParameter("image"), in: place)
-        return .noContent
+        let query = try Query(request, known: ["namespace", "delay", "purge", "wait", "dryRun"])
+        let place = try context.imagePlace(query)
+        let name = try context.pathParameter("image")
+        let (purge, wait) = (try query.flag("purge"), try query.duration("wait"))
+        let delay = try query.duration("delay")
+        guard !purge || delay == nil else {
+            throw Query.invalid("delay", "what is purged at once is not kept", hint: "leave out purge or delay")
+        }
+        let kept = purge ? nil : delay ?? trashDelay
+        if try query.flag("dryRun") { return .json(try await service.planToDelete(name, in: place, keptFor: kept)) }
+        switch try await service.delete(name, in: place, keptFor: kept) {
+        case .gone: return .noContent
+        case .trashed(let image): return .json(image)
+        case .purging(let operation):
+            return try await service.operations.answer(operation, wait: wait) { _ in .noContent }
+        }
     }
 
     private func created(_ image: RBDAPI.Image) -> Response {

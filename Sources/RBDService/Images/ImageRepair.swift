@@ -89,14 +89,6 @@ struct ImageRepair: Sendable {
         }
     }
 
-    /// Takes up what an earlier removal of an image of this name has left, so far as it lets us: the image that was to be
-    /// deleted now is gone.
-    func finishRemovals(of name: String, in pool: Ceph.Pool) async {
-        if (try? await pool.hasInterruptedRemoval(ofImage: name)) ?? false {
-            try? await pool.removeImage(named: name)
-        }
-    }
-
     static func incomplete(_ image: CephError.Resource) -> Problem {
         Problem(
             .imageIncomplete,

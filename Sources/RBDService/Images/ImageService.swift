@@ -9,6 +9,8 @@ import RBDAPI
 struct ImageService: Sendable {
     let images: ImageAccess
     let remnants: Remnants
+    let operations: OperationService
+    let keeper: TrashKeeper
 
     enum PutOutcome {
         case created(RBDAPI.Image)
@@ -70,29 +72,20 @@ struct ImageService: Sendable {
         }
     }
 
-    /// Removes an image with its data, unless somebody or something holds on to it.
-    func delete(_ name: String, in place: ImagePlace) async throws {
-        try await images.alone(name, in: place, .removeImage) {
-            let pool = try images.pool(place)
-            do {
-                let use = try await pool.use(ofImage: name)
-                if let problem = Problem(use, of: place.spec(name)) { throw problem }
-            } catch let error as CephError where error.code == .imageNotFound {
-                if try await repair.clearRemnant(of: name, in: pool) { return }
-                // An interrupted delete leaves a name that can't be opened, too; librbd takes it up again.
-                return try await repair.resumeRemoval(of: name, in: pool)
-            }
-            do {
-                try await pool.removeImage(named: name)
-            } catch let error as CephError where error.code == .imageNotFound {
-                // It was there. librbd says so, too, where a full pool has no room for the trash's record.
-                if let problem = await PoolFullness(pool).problem(error) { throw problem }
-                throw error
-            } catch let error as CephError where error.code == .imageBusy {
-                throw try await repair.explain(error, place.spec(name), in: pool)
-            }
-            await repair.finishRemovals(of: name, in: pool)
+    /// Deletes an image, unless somebody or something holds on to it.
+    /// - Parameter delay: for how long it can be restored; nil to purge it at once.
+    func delete(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> ImageDeletion.Outcome {
+        try await images.alone(name, in: place, .moveToTrash) {
+            try await deletion.delete(name, in: place, keptFor: delay)
         }
+    }
+
+    func planToDelete(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> Plan {
+        try await deletion.plan(name, in: place, keptFor: delay)
+    }
+
+    private var deletion: ImageDeletion {
+        ImageDeletion(images: images, repair: repair, operations: operations, keeper: keeper)
     }
 
     private enum Ensured {

@@ -79,6 +79,17 @@ extension Metric {
         labels: ["scope", "pool"],
         "How often calls to it began to be refused."
     )
+    static let operationsRunning = Metric(
+        "rbd_rest_api_operations_running",
+        .gauge,
+        "Operations that this process works on."
+    )
+    static let operationsFinished = Metric(
+        "rbd_rest_api_operations_finished_total",
+        .counter,
+        labels: ["kind", "outcome"],
+        "Operations that this process brought to their end."
+    )
     static let connectionGeneration = Metric(
         "rbd_rest_api_connection_generation",
         .gauge,
@@ -109,7 +120,8 @@ extension Metric {
     static let all: [Metric] = [
         httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, cephCallDuration, callThreads,
         callThreadsRunning,
-        callThreadsStuck, callQueueLength, breakerOpen, breakerOpenings, connectionGeneration, clusterConnected,
+        callThreadsStuck, callQueueLength, breakerOpen, breakerOpenings, operationsRunning,
+        operationsFinished, connectionGeneration, clusterConnected,
         buildInfo,
         residentMemory, openFiles, maximumFiles, startTime, processorTime,
     ]

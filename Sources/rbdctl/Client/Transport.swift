@@ -56,13 +56,30 @@ struct Transport: Sendable {
         return try decode(await answer(method, path, query, body: json))
     }
 
+    /// For requests that are answered in more than one way.
+    func reply(_ method: Method, _ path: [String], query: Query = [], json: String? = nil) async throws -> Reply {
+        Reply(transport: self, answer: try await answer(method, path, query, body: json))
+    }
+
+    /// An answer whose status says what is in it.
+    struct Reply: Sendable {
+        fileprivate let transport: Transport
+        fileprivate let answer: Answer
+
+        var status: UInt { answer.status }
+
+        func decoded<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
+            try transport.decode(answer)
+        }
+    }
+
     func delete(_ path: [String], query: Query = []) async throws {
         let answer = try await answer(.delete, path, query, body: nil)
         guard answer.status == 204 else { throw notOurs(answer) }
     }
 
     /// What the service sent, read to its end.
-    private struct Answer: Sendable {
+    fileprivate struct Answer: Sendable {
         var status: UInt
         var contentType: String?
         var body: ByteBuffer
@@ -129,7 +146,7 @@ struct Transport: Sendable {
         return Failure(problem)
     }
 
-    private func decode<Value: Decodable>(_ answer: Answer) throws -> Value {
+    fileprivate func decode<Value: Decodable>(_ answer: Answer) throws -> Value {
         guard answer.mediaType == "application/json" else { throw notOurs(answer) }
         do {
             return try JSONDecoder().decode(Value.self, from: Data(answer.body.readableBytesView))

@@ -9,7 +9,9 @@ struct ImageDelete: AsyncParsableCommand {
         commandName: "delete",
         abstract: "Delete images.",
         discussion: """
-            Prints the spec of each image that is gone. A failure does not keep the other images from being deleted.
+            An image goes to the trash, from where `rbdctl trash restore` gives it back for a while. With --purge its \
+            data is removed at once. Prints the spec of each image that is gone; with --purge --no-wait, the ids of the \
+            operations that remove them. A failure does not keep the other images from being deleted.
             """,
         aliases: ["rm"]
     )
@@ -20,24 +22,56 @@ struct ImageDelete: AsyncParsableCommand {
     @Flag(help: "Do not fail where an image does not exist. Its pool and namespace must.")
     var ignoreMissing = false
 
+    @Option(
+        help: ArgumentHelp(
+            "How long it can be restored, such as 24h or 7d. (default: the service's)",
+            valueName: "time"
+        )
+    )
+    var delay: String?
+
+    @Flag(help: "Remove the data at once, for ever.")
+    var purge = false
+
+    @OptionGroup var waiting: WaitOptions
+    @OptionGroup var rehearsal: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        guard !purge || delay == nil else { throw ValidationError("--purge and --delay exclude each other") }
+    }
 
     func run() async throws {
         // That nobody reads the list, or that it can't be written, must not decide which images are deleted.
         var writing = Result<Void, any Error>.success(())
         let failures = try await connection.withClient { client in
             try await ForEach(specs).run { spec in
+                let line: String
                 do {
-                    try await client.deleteImage(spec)
+                    line = try await delete(spec, client)
                 } catch let failure as Failure where ignoreMissing && failure.code == .imageNotFound {
                     return
                 }
                 writing = writing.flatMap { _ in
-                    Result { try Console.output.write(Escaping.name(spec.description) + "\n") }
+                    Result { try Console.output.write(line) }
                 }
             }
         }
         if let failures { throw failures }
         try writing.get()
+    }
+
+    /// - Returns: what to print.
+    private func delete(_ spec: ImageSpec, _ client: APIClient) async throws -> String {
+        if rehearsal.dryRun {
+            let plan = try await client.planToDelete(spec, delay: delay, purge: purge)
+            return try rehearsal.render(plan, .table)
+        }
+        guard case .purging(let operation) = try await client.deleteImage(spec, delay: delay, purge: purge) else {
+            return Escaping.name(spec.description) + "\n"
+        }
+        guard waiting.wait else { return Escaping.name(operation.id) + "\n" }
+        _ = try await OperationFollower(client: client).follow(operation)
+        return Escaping.name(spec.description) + "\n"
     }
 }

@@ -57,6 +57,9 @@ struct Console: Sendable {
         isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1
     }
 
+    /// Whether a person watches what is written here.
+    var isTerminal: Bool { isatty(descriptor) == 1 }
+
     /// - Returns: nil at the end of the input.
     static func ask(_ question: String) -> String? {
         errors.report(question)

@@ -27,6 +27,50 @@ extension ClusterStatus: Presentable {
     }
 }
 
+extension RBDAPI.Operation: Presentable {
+    var bareName: String { id }
+
+    static func table(of items: [RBDAPI.Operation], detailed: Bool) -> [Table] {
+        let more = detailed ? ["TARGET", "ATTEMPTS", "STARTED", "FINISHED", "NOTE"] : []
+        return [
+            Table(
+                header: ["ID", "KIND", "IMAGE", "STATE", "DONE", "CREATED", "PROBLEM"] + more,
+                rows: items.map { $0.cells + (detailed ? $0.detailedCells : []) }
+            )
+        ]
+    }
+
+    private var cells: [String] {
+        [
+            id, kind, spec.description, cancelRequested && !state.isFinished ? "cancelling" : state.rawValue,
+            "\(Int(percent))%", createdAt, problem?.code ?? "",
+        ]
+    }
+
+    private var detailedCells: [String] {
+        [target ?? "", String(attempts), startedAt ?? "", finishedAt ?? "", problem?.detail ?? note ?? ""]
+    }
+}
+
+extension TrashedImage: Presentable {
+    /// What `trash restore` and `trash purge` take.
+    var bareName: String { ImageSpec(pool: pool, namespace: namespace, image: id).description }
+
+    static func table(of items: [TrashedImage], detailed: Bool) -> [Table] {
+        [
+            Table(
+                header: ["ENTRY", "NAME", "SIZE", "STATE", "SOURCE", "DELETED", "KEPT-UNTIL"],
+                rows: items.map {
+                    [
+                        $0.bareName, $0.name, $0.sizeBytes.map { ByteCount($0).rounded } ?? "", $0.state, $0.source,
+                        $0.deletedAt, $0.keptUntil,
+                    ]
+                }
+            )
+        ]
+    }
+}
+
 extension Plan: Presentable {
     var bareName: String { allowed ? "allowed" : "refused" }
 

@@ -1,0 +1,212 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+/// What takes as long as an image has data. Each is made on threads of its own, watched and stopped by its ``LongCall``;
+/// each can be begun again after it was stopped or its process died.
+extension Pool {
+    /// Copies into a clone what it still shares with its parent, and lets go of the parent.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageHasNoParent`, `.stopped`, `.poolNotFound`, `.poolFull`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_flatten_with_progress
+    public func flattenImage(
+        named name: String,
+        id: String,
+        call: LongCall,
+        on threads: BlockingPool
+    ) async throws {
+        try await withOpenImage(name, id, .flattenImage, call, threads) { image in
+            rbd_flatten_with_progress(image, LongCall.callback, call.context)
+        }
+    }
+
+    /// Gives back the space of blocks that hold nothing but zeros.
+    /// - Parameter blockBytes: how large a run of zeros must be; a power of two from 4 KiB to the image's object size.
+    /// - Throws: `CephError` with `.imageNotFound`, `.invalidImageOption`, `.stopped`, `.poolNotFound`, `.poolFull`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_sparsify_with_progress
+    public func sparsifyImage(
+        named name: String,
+        id: String,
+        blockBytes: Int,
+        call: LongCall,
+        on threads: BlockingPool
+    ) async throws {
+        try await withOpenImage(name, id, .sparsifyImage, call, threads) { image in
+            rbd_sparsify_with_progress(image, blockBytes, LongCall.callback, call.context)
+        }
+    }
+
+    /// Finds out anew which of the image's objects exist.
+    /// - Throws: `CephError` with `.imageNotFound`, `.invalidImageOption` (it has no object map), `.stopped`,
+    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_rebuild_object_map
+    public func rebuildObjectMap(
+        ofImage name: String,
+        id: String,
+        call: LongCall,
+        on threads: BlockingPool
+    ) async throws {
+        try await withOpenImage(name, id, .rebuildObjectMap, call, threads) { image in
+            rbd_rebuild_object_map(image, LongCall.callback, call.context)
+        }
+    }
+
+    /// Copies an image. The copy is independent of it and of its parent. What a stopped copy leaves is an image like any
+    /// other: the caller removes it.
+    /// - Parameters:
+    ///   - snapshot: the state to copy; nil to copy the image with all of its snapshots.
+    ///   - target: where the copy goes.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageExists`, `.stopped`, `.poolNotFound`, `.poolFull`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_copy_with_progress4, rbd_deep_copy_with_progress, rbd_clone3, rbd_flatten_with_progress
+    public func copyImage(
+        named name: String,
+        id: String,
+        at snapshot: String?,
+        to target: Pool,
+        as targetName: String,
+        call: LongCall,
+        on threads: BlockingPool
+    ) async throws {
+        let resource = target.resource(ofImage: targetName)
+        try await withContext(.copyImage, on: self.resource(ofImage: name), through: threads) {
+            context throws(CephError) in
+            try call.begin(.copyImage, on: resource)
+            let destination = try IOContext(pool: target.name, namespace: target.namespace, rados: context.rados)
+            let image = try OpenImage(id: id, at: snapshot, in: context)
+            let options = try CreationOptions(for: resource)
+            let result: CInt
+            if let snapshot, try image.hasParent() {
+                // Measured on 16.2.15: rbd_copy of a clone's snapshot leaves out what only the parent holds, without a word.
+                try options.set(RBD_IMAGE_OPTION_CLONE_FORMAT, to: 2)
+                let (from, into) = (context.pointer, destination.pointer)
+                try check(
+                    rbd_clone3(from, name, snapshot, into, targetName, options.pointer),
+                    .copyImage,
+                    on: resource
+                )
+                let clone = try OpenImage(named: targetName, in: destination, to: .write)
+                result = rbd_flatten_with_progress(clone.pointer, LongCall.callback, call.context)
+            } else if snapshot != nil {
+                result = rbd_copy_with_progress4(
+                    image.pointer,
+                    destination.pointer,
+                    targetName,
+                    options.pointer,
+                    LongCall.callback,
+                    call.context,
+                    // librbd's own default for what counts as a hole.
+                    4096
+                )
+            } else {
+                try options.set(RBD_IMAGE_OPTION_FLATTEN, to: 1)
+                result = rbd_deep_copy_with_progress(
+                    image.pointer,
+                    destination.pointer,
+                    targetName,
+                    options.pointer,
+                    LongCall.callback,
+                    call.context
+                )
+            }
+            try check(result, .copyImage, on: resource)
+        }
+    }
+
+    /// Gives an image another name in the same pool and namespace.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageExists`, `.poolNotFound`, `.poolFull`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_rename
+    public func renameCopy(named name: String, to newName: String, on threads: BlockingPool) async throws {
+        let resource = resource(ofImage: newName)
+        try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
+            _ = try check(rbd_rename(context.pointer, name, newName), .copyImage, on: resource)
+        }
+    }
+
+    /// Takes a snapshot that a copy is made from, unless there is one of that name.
+    /// - Throws: `CephError` with `.imageNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_snap_create
+    public func takeCopySnapshot(
+        _ snapshot: String,
+        ofImage name: String,
+        id: String,
+        on threads: BlockingPool
+    ) async throws {
+        let resource = resource(ofImage: name)
+        try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
+            let image = try OpenImage(id: id, in: context, to: .write)
+            let result = rbd_snap_create(image.pointer, snapshot)
+            if result != -EEXIST { try check(result, .copyImage, on: resource) }
+        }
+    }
+
+    /// Removes the snapshot that a copy was made from; that there is none is fine.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_snap_remove
+    public func removeCopySnapshot(
+        _ snapshot: String,
+        ofImage name: String,
+        id: String,
+        on threads: BlockingPool
+    ) async throws {
+        let resource = resource(ofImage: name)
+        try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
+            do throws(CephError) {
+                let image = try OpenImage(id: id, in: context, to: .write)
+                let result = rbd_snap_remove(image.pointer, snapshot)
+                if result != -ENOENT { try check(result, .copyImage, on: resource) }
+            } catch  where error.code == .imageNotFound {
+                return
+            }
+        }
+    }
+
+    /// Moves what a stopped copy has left to the trash, without the snapshots that it had come to: all that takes no time.
+    /// - Returns: its id, for the purge; nil where there is nothing.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_snap_remove2, rbd_trash_move
+    public func discardCopy(named name: String, on threads: BlockingPool) async throws -> String? {
+        let resource = resource(ofImage: name)
+        return try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
+            guard let id = try context.text("get_id", of: "rbd_id.\(name)", on: resource) else { return nil }
+            do throws(CephError) {
+                let image = try OpenImage(id: id, in: context, to: .write)
+                for snapshot in try image.snapshots() {
+                    let flags = UInt32(RBD_SNAP_REMOVE_UNPROTECT)
+                    let result = rbd_snap_remove2(image.pointer, snapshot.name, flags, nil, nil)
+                    try check(result, .copyImage, on: resource)
+                }
+            } catch  where error.code == .imageNotFound {
+                // Made so far that it has a name, but not so far that it can be opened.
+            }
+            // It asks no watcher: the copier may be dead and still count as one.
+            let result = rbd_trash_move(context.pointer, name, 0)
+            if result == -ENOENT { return nil }
+            try check(result, .copyImage, on: resource)
+            return id
+        }
+    }
+
+    /// - Parameter id: what the image is opened by; it may be renamed while the work waits for its turn.
+    private func withOpenImage(
+        _ name: String,
+        _ id: String,
+        _ operation: CephError.Operation,
+        _ call: LongCall,
+        _ threads: BlockingPool,
+        _ body: @escaping @Sendable (rbd_image_t) -> CInt
+    ) async throws {
+        let resource = resource(ofImage: name)
+        try await withContext(operation, on: resource, through: threads) { context throws(CephError) in
+            try call.begin(operation, on: resource)
+            let image = try OpenImage(id: id, in: context, to: .write)
+            try check(body(image.pointer), operation, on: resource)
+        }
+    }
+}

@@ -1,0 +1,121 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// An image in its pool's trash: what a deletion answers, and `GET /v1/pools/{pool}/trash`.
+public struct TrashedImage: Codable, Hashable, Sendable {
+    /// The image's id, by which it is restored and purged.
+    public var id: String
+    /// The name that it had.
+    public var name: String
+    public var pool: String
+    /// Empty for the pool's default namespace.
+    public var namespace: String
+    /// Who moved it there: `user`, `mirroring`, `migration`, `removing`, `user-parent`.
+    public var source: String
+    /// `trashed`; `removing` where its removal has begun, and was interrupted or still goes on: it can't be restored.
+    public var state: String
+    public var deletedAt: String
+    /// Until then it is kept: it can be restored, and is purged only where that is insisted on.
+    public var keptUntil: String
+    /// Null where its header is gone already.
+    public var sizeBytes: UInt64?
+    public var snapshotCount: Int?
+
+    public init(
+        id: String,
+        name: String,
+        pool: String,
+        namespace: String,
+        source: String,
+        state: String,
+        deletedAt: String,
+        keptUntil: String,
+        sizeBytes: UInt64?,
+        snapshotCount: Int?
+    ) {
+        self.id = id
+        self.name = name
+        self.pool = pool
+        self.namespace = namespace
+        self.source = source
+        self.state = state
+        self.deletedAt = deletedAt
+        self.keptUntil = keptUntil
+        self.sizeBytes = sizeBytes
+        self.snapshotCount = snapshotCount
+    }
+
+    /// Writes `null` for what is absent, so that every entry has the same members.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(id, forKey: .id)
+        try container.encode(name, forKey: .name)
+        try container.encode(pool, forKey: .pool)
+        try container.encode(namespace, forKey: .namespace)
+        try container.encode(source, forKey: .source)
+        try container.encode(state, forKey: .state)
+        try container.encode(deletedAt, forKey: .deletedAt)
+        try container.encode(keptUntil, forKey: .keptUntil)
+        try container.encode(sizeBytes, forKey: .sizeBytes)
+        try container.encode(snapshotCount, forKey: .snapshotCount)
+    }
+}
+
+/// The body of `POST /v1/pools/{pool}/trash/{id}/restore`.
+public struct RestoreImageRequest: Codable, Hashable, Sendable, RequestBody {
+    /// Another name than the one that it had.
+    public var name: String?
+
+    public init(name: String? = nil) {
+        self.name = name
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case name
+    }
+
+    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
+}
+
+/// What `POST /v1/pools/{pool}/trash/purge` has begun.
+public struct PurgeAnswer: Codable, Hashable, Sendable {
+    public var operations: [Operation]
+
+    public init(operations: [Operation]) {
+        self.operations = operations
+    }
+}
+
+/// The body of `POST /v1/pools/{pool}/images/{image}/copy`.
+public struct CopyImageRequest: Codable, Hashable, Sendable, RequestBody {
+    /// The copy's name.
+    public var name: String
+    /// The image's own pool where it is left out.
+    public var pool: String?
+    /// The image's own namespace where pool and namespace are left out; else the pool's default one.
+    public var namespace: String?
+    /// The state to copy; the present one where it is left out.
+    public var snapshot: String?
+    /// Whether the copy gets all of the image's snapshots too.
+    public var withSnapshots: Bool?
+
+    public init(
+        name: String,
+        pool: String? = nil,
+        namespace: String? = nil,
+        snapshot: String? = nil,
+        withSnapshots: Bool? = nil
+    ) {
+        self.name = name
+        self.pool = pool
+        self.namespace = namespace
+        self.snapshot = snapshot
+        self.withSnapshots = withSnapshots
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, pool, namespace, snapshot, withSnapshots
+    }
+
+    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
+}

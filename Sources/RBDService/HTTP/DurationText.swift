@@ -1,0 +1,43 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import RBDAPI
+
+/// Lengths of time as people write them: `90`, `90s`, `30m`, `24h`, `7d`.
+enum DurationText {
+    /// What may be written, for messages.
+    static let pattern = "whole seconds, or a whole number with s, m, h or d, such as 24h"
+
+    /// The longest that is accepted: ten years.
+    static let maximum = Duration.seconds(10 * 366 * 86_400)
+
+    /// - Returns: nil where it is none, or longer than the longest.
+    static func parse(_ text: String) -> Duration? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int64(digits), let unit = seconds(in: text.dropFirst(digits.count)) else { return nil }
+        let (total, overflows) = number.multipliedReportingOverflow(by: unit)
+        guard !overflows, .seconds(total) <= maximum else { return nil }
+        return .seconds(total)
+    }
+
+    private static func seconds(in unit: Substring) -> Int64? {
+        switch unit {
+        case "", "s": 1
+        case "m": 60
+        case "h": 3600
+        case "d": 86_400
+        default: nil
+        }
+    }
+}
+
+extension Query {
+    /// - Throws: `Problem` with `invalid-parameter`.
+    func duration(_ name: String) throws(Problem) -> Duration? {
+        guard let text = self[name] else { return nil }
+        guard let duration = DurationText.parse(text) else {
+            throw Self.invalid(name, "it must be \(DurationText.pattern), ten years at most")
+        }
+        return duration
+    }
+}

@@ -1,0 +1,152 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import FoundationEssentials
+import RBDAPI
+
+/// How an image is deleted: into the trash, from where it can be restored for a while; or for good.
+struct ImageDeletion: Sendable {
+    let images: ImageAccess
+    let repair: ImageRepair
+    let operations: OperationService
+    let keeper: TrashKeeper
+
+    enum Outcome {
+        case trashed(RBDAPI.TrashedImage)
+        /// It is in the trash, and its data is being removed.
+        case purging(RBDAPI.Operation)
+        /// There was nothing but what an interrupted create or delete had left, or an image that can't be in the trash.
+        case gone
+    }
+
+    /// Deletes an image, unless somebody or something holds on to it. The image's lock is held.
+    /// - Parameter delay: for how long it can be restored; nil to purge it at once.
+    func delete(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> Outcome {
+        let pool = try images.pool(place)
+        guard let image = try await deletable(name, in: place) else { return .gone }
+        guard !image.id.isEmpty else {
+            // The trash goes by id, and images of the old format have none.
+            try await pool.removeImage(named: name)
+            return .gone
+        }
+        let records = OperationStore.records(pool)
+        let mark = try await keeper.announce(image.id, in: place, delay: delay ?? .zero, records)
+        let entry: TrashEntry
+        do {
+            entry = try await pool.moveToTrash(imageNamed: name, id: image.id, delay: delay ?? .zero)
+        } catch let error as CephError {
+            if error.code != .timedOut { try? await keeper.withdraw(mark, records) }
+            throw try await explain(error, name, in: place)
+        }
+        try await giveBack(entry, in: place, ifInUse: mark)
+        guard delay == nil else {
+            try await keeper.confirm(mark, entry, records)
+            return .trashed(RBDAPI.TrashedImage(entry, image: image, in: place))
+        }
+        let operation = try await operations.start(
+            .purgeImage,
+            on: place.spec(name),
+            imageID: image.id,
+            parameters: .init(force: true)
+        )
+        try await keeper.withdraw(mark, records)
+        return .purging(operation)
+    }
+
+    /// Looks whether an image may be deleted.
+    /// - Returns: nil where there was something half-made only, and it is cleared away now.
+    private func deletable(_ name: String, in place: ImagePlace) async throws -> ImageInfo? {
+        let pool = try images.pool(place)
+        do {
+            let image = try await pool.image(named: name)
+            let use = try await pool.use(ofImage: name)
+            if let problem = Problem(use, of: place.spec(name)) { throw problem }
+            return image
+        } catch let error as CephError where error.code == .imageNotFound {
+            if try await repair.clearRemnant(of: name, in: pool) { return nil }
+            // An interrupted delete leaves a name that can't be opened, too; librbd takes it up again.
+            try await repair.resumeRemoval(of: name, in: pool)
+            return nil
+        }
+    }
+
+    /// librbd moves an image from under clients that have it open. One that opened it after we had looked gets it back.
+    private func giveBack(_ entry: TrashEntry, in place: ImagePlace, ifInUse mark: TrashKeeper.Mark) async throws {
+        let pool = try images.pool(place)
+        let use = try await pool.use(ofImageID: entry.id)
+        guard !use.watchers.isEmpty || !use.locks.isEmpty, var problem = Problem(use, of: place.spec(entry.name)) else {
+            return
+        }
+        do {
+            _ = try await pool.restoreImage(id: entry.id, as: entry.name)
+            try await keeper.withdraw(mark, OperationStore.records(pool))
+        } catch {
+            problem.detail += "; it was in the trash by then, and could not be taken out again"
+            problem.hint = "POST /v1/pools/\(place.pool)/trash/\(entry.id)/restore gives it back"
+        }
+        throw problem
+    }
+
+    private func explain(_ error: CephError, _ name: String, in place: ImagePlace) async throws -> any Error {
+        let pool = try images.pool(place)
+        switch error.code {
+        case .imageNotFound:
+            // It was there. librbd says so, too, where a full pool has no room for the trash's record.
+            return await PoolFullness(pool).problem(error) ?? error
+        case .imageBusy: return try await repair.explain(error, place.spec(name), in: pool)
+        default: return error
+        }
+    }
+
+    /// What deleting it would do, and where it would be refused, what is to be done first.
+    func plan(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> Plan {
+        let pool = try images.pool(place)
+        let spec = "\(place.spec(name))"
+        let use: ImageUse
+        do {
+            use = try await pool.use(ofImage: name)
+        } catch let error as CephError where error.code == .imageNotFound {
+            let isRemnant = try await pool.remnant(ofImage: name) != nil
+            let isInterrupted = try await pool.hasInterruptedRemoval(ofImage: name)
+            guard isRemnant || isInterrupted else { throw error }
+            return Plan(steps: [Plan.Step("clear-remnant", spec, detail: "an interrupted create or delete left it")])
+        }
+        let blockers = Problem(use, of: place.spec(name))?.blockers ?? []
+        var steps = DeletionSteps(use, of: place.spec(name)).steps
+        if let delay {
+            let hours = "\(delay.components.seconds) seconds"
+            steps.append(Plan.Step("move-to-trash", spec, detail: "it can be restored for \(hours)"))
+        } else {
+            steps.append(Plan.Step("purge-image", spec, detail: "its data is removed for ever"))
+        }
+        return Plan(allowed: blockers.isEmpty, steps: steps, blockers: blockers)
+    }
+}
+
+/// What is to be done before an image can be deleted, in an order that works.
+struct DeletionSteps {
+    let steps: [Plan.Step]
+
+    init(_ use: ImageUse, of spec: ImageSpec) {
+        var steps: [Plan.Step] = []
+        for watcher in use.watchers {
+            steps.append(
+                Plan.Step("end-client", watcher.client, detail: "at \(watcher.address); unmap the image there")
+            )
+        }
+        for lock in use.locks {
+            steps.append(Plan.Step("remove-lock", "\(spec)", detail: "\"\(lock.cookie)\" of \(lock.client)"))
+        }
+        if use.isMigrating {
+            steps.append(Plan.Step("end-migration", "\(spec)", detail: "commit it or abort it"))
+        }
+        if let group = use.group {
+            steps.append(Plan.Step("remove-from-group", "\(spec)", detail: "\(group.pool)/\(group.name)"))
+        }
+        for snapshot in use.snapshots {
+            steps.append(Plan.Step("delete-snapshot", "\(spec)@\(snapshot.name)", detail: nil))
+        }
+        self.steps = steps
+    }
+}

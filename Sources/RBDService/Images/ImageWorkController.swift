@@ -1,0 +1,59 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+import RBDAPI
+
+/// What takes long with an image: flatten, copy, sparsify, rebuild its object map. Each answers with an operation.
+struct ImageWorkController: Sendable {
+    let service: ImageWorkService
+    let maximumBodyBytes: Int
+
+    var routes: [Route] {
+        [
+            .post("/v1/pools/{pool}/images/{image}/flatten", flatten),
+            .post("/v1/pools/{pool}/images/{image}/copy", copy),
+            .post("/v1/pools/{pool}/images/{image}/sparsify", sparsify),
+            .post("/v1/pools/{pool}/images/{image}/rebuild-object-map", rebuildObjectMap),
+        ]
+    }
+
+    @Sendable private func flatten(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        try await begin(request, context) { image, _ in try service.flatten(image) }
+    }
+
+    @Sendable private func sparsify(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        try await begin(request, context, known: ["blockSize"]) { image, query in
+            try service.sparsify(image, blockSize: query["blockSize"])
+        }
+    }
+
+    @Sendable private func rebuildObjectMap(
+        _ request: Request,
+        _ context: ServiceRequestContext
+    ) async throws -> Response {
+        try await begin(request, context) { image, _ in try service.rebuildObjectMap(image) }
+    }
+
+    @Sendable private func copy(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let body = try await request.json(CopyImageRequest.self, limit: maximumBodyBytes)
+        return try await begin(request, context) { image, _ in try await service.copy(image, body) }
+    }
+
+    /// - Parameter prepare: checks the request, and says what is to be done.
+    private func begin(
+        _ request: Request,
+        _ context: ServiceRequestContext,
+        known: Set<String> = [],
+        _ prepare: (ImageWorkService.Subject, Query) async throws -> ImageWorkService.Work
+    ) async throws -> Response {
+        let query = try Query(request, known: known.union(["namespace", "wait", "dryRun"]))
+        let place = try context.imagePlace(query)
+        let (wait, isDryRun) = (try query.duration("wait"), try query.flag("dryRun"))
+        let subject = try await service.subject(try context.pathParameter("image"), in: place)
+        let work = try await prepare(subject, query)
+        if isDryRun { return .json(work.plan) }
+        let operation = try await service.begin(work, on: subject)
+        return try await service.operations.answer(operation, wait: wait) { .json($0) }
+    }
+}

@@ -1,0 +1,155 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// The rules of what takes long with an image. What would fail after hours for a reason that is there now is refused now.
+struct ImageWorkService: Sendable {
+    let images: ImageAccess
+    let operations: OperationService
+
+    /// The image that a request is about, as it is now.
+    struct Subject: Sendable {
+        var place: ImagePlace
+        var info: ImageInfo
+
+        var spec: ImageSpec { place.spec(info.name) }
+    }
+
+    /// What is to be done.
+    struct Work: Sendable {
+        var kind: OperationKind
+        var parameters = OperationRecord.Parameters()
+        var plan: Plan
+    }
+
+    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `image-read-only` for an image of the old format.
+    func subject(_ name: String, in place: ImagePlace) async throws -> Subject {
+        let info = try await images.pool(place).image(named: name)
+        guard !info.id.isEmpty else {
+            throw Problem(
+                .unsupportedByCluster,
+                detail: "image \"\(place.spec(name))\" is of the old format 1",
+                field: "image",
+                hint: "rbd migration prepare and execute turn it into one of format 2"
+            )
+        }
+        return Subject(place: place, info: info)
+    }
+
+    func begin(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {
+        try await operations.start(
+            work.kind,
+            on: subject.spec,
+            imageID: subject.info.id,
+            parameters: work.parameters
+        )
+    }
+
+    func flatten(_ subject: Subject) throws -> Work {
+        guard let parent = subject.info.parent else {
+            throw CephError(.imageHasNoParent, .flattenImage, on: subject.place.resource(subject.info.name))
+        }
+        let spec = ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image)
+        let detail = "copies what it shares with \(spec)@\(parent.snapshot), up to \(ByteCount(parent.overlapBytes))"
+        return Work(
+            kind: .flattenImage,
+            plan: Plan(steps: [Plan.Step("flatten-image", "\(subject.spec)", detail: detail)])
+        )
+    }
+
+    func sparsify(_ subject: Subject, blockSize: String?) throws -> Work {
+        var bytes: UInt64 = 4096
+        if let blockSize {
+            let range = 4096...subject.info.objectSizeBytes
+            guard let size = try? ByteCount(parsing: blockSize).bytes, size.nonzeroBitCount == 1, range.contains(size)
+            else {
+                throw Query.invalid(
+                    "blockSize",
+                    "it must be a power of two from 4KiB to the image's object size, \(ByteCount(range.upperBound))"
+                )
+            }
+            bytes = size
+        }
+        return Work(
+            kind: .sparsifyImage,
+            parameters: .init(blockBytes: Int(bytes)),
+            plan: Plan(
+                steps: [
+                    Plan.Step(
+                        "sparsify-image",
+                        "\(subject.spec)",
+                        detail: "gives back runs of zeros of \(ByteCount(bytes)) and more"
+                    )
+                ]
+            )
+        )
+    }
+
+    func rebuildObjectMap(_ subject: Subject) throws -> Work {
+        guard subject.info.features.contains(.objectMap) else {
+            throw Problem(
+                .invalidFeatures,
+                detail: "image \"\(subject.spec)\" has no object map",
+                field: "image",
+                hint: "rbd feature enable \(subject.spec) object-map gives it one"
+            )
+        }
+        let step = Plan.Step("rebuild-object-map", "\(subject.spec)", detail: "looks for each of its objects")
+        return Work(kind: .rebuildObjectMap, plan: Plan(steps: [step]))
+    }
+
+    func copy(_ subject: Subject, _ request: CopyImageRequest) async throws -> Work {
+        try ImageRules.checkName(request.name, field: "name", what: "image")
+        let isElsewhere = request.pool != nil && request.pool != subject.place.pool
+        let target = ImagePlace(
+            pool: request.pool ?? subject.place.pool,
+            namespace: request.namespace ?? (isElsewhere ? "" : subject.place.namespace)
+        )
+        let withSnapshots = request.withSnapshots ?? false
+        guard !withSnapshots || request.snapshot == nil else {
+            throw Problem(
+                .invalidImageOption,
+                detail: "withSnapshots: a copy of one snapshot has no snapshots",
+                field: "withSnapshots",
+                hint: "leave out snapshot or withSnapshots"
+            )
+        }
+        if let snapshot = request.snapshot { try await requireSnapshot(snapshot, subject) }
+        try await requireRoom(for: request.name, in: target)
+        let source = request.snapshot.map { "\(subject.spec)@\($0)" } ?? "\(subject.spec)"
+        let size = ByteCount(subject.info.sizeBytes)
+        let detail = "from \(source), \(size)\(withSnapshots ? ", with all snapshots" : "")"
+        return Work(
+            kind: .copyImage,
+            parameters: .init(
+                target: .init(pool: target.pool, namespace: target.namespace, name: request.name),
+                snapshot: request.snapshot,
+                withSnapshots: withSnapshots
+            ),
+            plan: Plan(steps: [Plan.Step("copy-image", "\(target.spec(request.name))", detail: detail)])
+        )
+    }
+
+    private func requireSnapshot(_ snapshot: String, _ subject: Subject) async throws {
+        let use = try await images.pool(subject.place).use(ofImage: subject.info.name)
+        guard use.snapshots.contains(where: { $0.name == snapshot }) else {
+            throw Problem(
+                .invalidImageOption,
+                detail: "snapshot: image \"\(subject.spec)\" has no snapshot \"\(snapshot)\"",
+                field: "snapshot"
+            )
+        }
+    }
+
+    /// - Throws: `CephError`, where the place does not exist, or the name is taken.
+    private func requireRoom(for name: String, in place: ImagePlace) async throws {
+        do {
+            _ = try await images.pool(place).image(named: name)
+        } catch let error as CephError where error.code == .imageNotFound {
+            return
+        }
+        throw CephError(.imageExists, .copyImage, on: place.resource(name))
+    }
+}

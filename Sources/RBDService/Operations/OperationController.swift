@@ -1,0 +1,81 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Hummingbird
+import RBDAPI
+
+/// `/v1/operations`: decode, call, encode.
+struct OperationController: Sendable {
+    let service: OperationService
+
+    var routes: [Route] {
+        [
+            .get("/v1/operations", list),
+            .get("/v1/operations/{operation}", get),
+            .delete("/v1/operations/{operation}", cancel),
+            .get("/v1/operations/{operation}/events", events),
+        ]
+    }
+
+    @Sendable private func list(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let query = try Query(request, known: ["limit", "cursor", "pool", "state"])
+        var filter = OperationService.Filter(pool: query["pool"])
+        if let text = query["state"] {
+            guard let state = RBDAPI.Operation.State(rawValue: text) else {
+                let states = RBDAPI.Operation.State.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Query.invalid("state", "it must be one of \(states)")
+            }
+            filter.state = state
+        }
+        return .json(try await service.list(filter, after: try query.cursor(), limit: try query.limit()))
+    }
+
+    @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let query = try Query(request, known: ["wait"])
+        let id = try context.pathParameter("operation")
+        return .json(try await service.wait(for: id, atMost: try query.duration("wait") ?? .zero))
+    }
+
+    @Sendable private func cancel(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let query = try Query(request, known: ["wait"])
+        let operation = try await service.cancel(try context.pathParameter("operation"))
+        guard let duration = try query.duration("wait") else { return .json(operation, status: .accepted) }
+        let last = try await service.wait(for: operation.id, atMost: duration)
+        return .json(last, status: last.state.isFinished ? .ok : .accepted)
+    }
+
+    @Sendable private func events(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        _ = try Query(request, known: [])
+        let first = try await service.get(try context.pathParameter("operation"))
+        return OperationEvents(service: service, first: first).response
+    }
+}
+
+extension OperationService {
+    /// The answer to a request that began an operation: 202 with where it is, unless it has ended in the time that the
+    /// caller waits.
+    /// - Parameters:
+    ///   - wait: how long the caller waits.
+    ///   - done: the answer where it succeeded in that time.
+    /// - Throws: `Problem`, the operation's own, where it failed in that time.
+    func answer(
+        _ operation: RBDAPI.Operation,
+        wait: Duration?,
+        done: (RBDAPI.Operation) async throws -> Response
+    ) async throws -> Response {
+        var operation = operation
+        if let wait { operation = try await self.wait(for: operation.id, atMost: wait) }
+        switch operation.state {
+        case .succeeded where wait != nil: return try await done(operation)
+        case .failed where wait != nil:
+            throw operation.problem ?? Problem(.internalError, detail: "operation \(operation.id) failed")
+        default:
+            return .json(
+                operation,
+                status: .accepted,
+                headers: [.location: "/v1/operations/\(PercentEncoding.encode(operation.id))"]
+            )
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import RBDAPI
+
+/// What the work of an operation is. A record of a kind that this release does not know is left to the newer one that
+/// wrote it.
+enum OperationKind: String, CaseIterable {
+    case purgeImage = "purge-image"
+    case flattenImage = "flatten-image"
+    case copyImage = "copy-image"
+    case sparsifyImage = "sparsify-image"
+    case rebuildObjectMap = "rebuild-object-map"
+}
+
+/// An operation as it is kept in RADOS: what is told of it, and what is needed to do it.
+struct OperationRecord: Codable, Sendable {
+    var operation: RBDAPI.Operation
+    var parameters: Parameters
+
+    struct Parameters: Codable, Sendable, Equatable {
+        /// Purge an image before it has been in the trash for as long as it was to be kept.
+        var force: Bool?
+        /// How large a run of zeros must be that is given back.
+        var blockBytes: Int?
+        /// Where the copy goes.
+        var target: Target?
+        /// The state that is copied.
+        var snapshot: String?
+        var withSnapshots: Bool?
+        /// Everything is copied; what is left is to give the copy its name.
+        var isCopied: Bool?
+    }
+
+    struct Target: Codable, Sendable, Equatable {
+        var pool: String
+        var namespace: String
+        var name: String
+
+        var spec: ImageSpec { ImageSpec(pool: pool, namespace: namespace, image: name) }
+    }
+
+    var kind: OperationKind? { OperationKind(rawValue: operation.kind) }
+    var place: ImagePlace { ImagePlace(pool: operation.pool, namespace: operation.namespace) }
+
+    /// What no two unfinished operations may have in common: the image that they change, or the copy that they make.
+    var claim: String {
+        if let target = parameters.target { return "claim.copy.\(target.spec)" }
+        return Self.claim(onImage: operation.imageID, namespace: operation.namespace)
+    }
+
+    static func claim(onImage id: String, namespace: String) -> String { "claim.image.\(namespace)/\(id)" }
+}
+
+extension OperationRecord {
+    /// - Parameter pool: where the record was found; the pool may have had another name when it was written.
+    init?(_ bytes: [UInt8], in pool: String) {
+        guard let record = try? JSONDecoder().decode(OperationRecord.self, from: Data(bytes)) else { return nil }
+        self = record
+        operation.pool = pool
+    }
+
+    var bytes: [UInt8] {
+        // Our own types hold nothing that JSON can't.
+        (try? JSONEncoder().encode(self)).map(Array.init) ?? []
+    }
+}
+
+/// Moments as the API writes them, to the millisecond: operations are listed in their order.
+enum Timestamp {
+    private static let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+
+    static func text(_ date: Date) -> String { date.formatted(style) }
+
+    static var now: String { text(Date()) }
+
+    static func date(_ text: String) -> Date? { try? style.parse(text) }
+}

@@ -1,0 +1,188 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import FoundationEssentials
+import Logging
+import RBDAPI
+import ServiceLifecycle
+import Synchronization
+
+/// Works on operations: those that this process was asked for, and those that others left. Which replica does an operation
+/// is decided by who gets its lease.
+actor OperationRunner: Service {
+    /// Looks after a pool in which there may be something to do.
+    typealias Caretaker = @Sendable (Ceph.Pool, OperationRunner) async -> Void
+
+    private struct Start {
+        var id: String
+        var pool: String
+    }
+
+    private let store: OperationStore
+    private let limits: OperationLimits
+    private let logger: Logger
+    private let telemetry: OperationTelemetry
+    private let caretaker: Caretaker
+    private let work: OperationWork
+    private let threads: BlockingPool
+    /// Who we are among the replicas.
+    private let instance = String(UInt64.random(in: .min ... .max), radix: 16)
+    private let starts = AsyncStream.makeStream(of: Start.self)
+    private let ending = Flag()
+    private var waiting: [String: [String]] = [:]
+    /// By the operation's id.
+    private var running: [String: (pool: String, call: LongCall)] = [:]
+
+    init(
+        store: OperationStore,
+        limits: OperationLimits,
+        telemetry: OperationTelemetry,
+        logger: Logger,
+        caretaker: @escaping Caretaker
+    ) {
+        self.store = store
+        self.limits = limits
+        self.telemetry = telemetry
+        self.logger = logger
+        self.caretaker = caretaker
+        // A pool has at most three quarters of the threads, so that two pools never stand in each other's way.
+        let count = max(4, 2 * limits.perPool)
+        threads = BlockingPool(limits: .init(threads: count, queue: 4096, replacements: count))
+        work = OperationWork(threads: threads) { spec, id in
+            // Somebody takes it up at the next look.
+            _ = try await store.create(.purgeImage, on: spec, imageID: id, parameters: .init(force: true))
+        }
+    }
+
+    /// Takes up an operation as soon as there is room for it.
+    func submit(_ record: OperationRecord) {
+        enqueue(record.operation.id, in: record.operation.pool)
+        pump(record.operation.pool)
+    }
+
+    /// How many operations of a pool wait here for their turn.
+    func backlog(of pool: String) -> Int { waiting[pool]?.count ?? 0 }
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.scan() }
+                for await start in starts.stream {
+                    group.addTask { await self.work(on: start) }
+                }
+                end()
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+            Task { await self.end() }
+        }
+        threads.shutdown()
+    }
+
+    /// Lets go of all operations, for others to take up.
+    private func end() {
+        ending.raise()
+        for run in running.values { run.call.stop() }
+        starts.continuation.finish()
+    }
+
+    // MARK: The queue
+
+    private func enqueue(_ id: String, in pool: String) {
+        guard running[id] == nil, !(waiting[pool]?.contains(id) ?? false) else { return }
+        waiting[pool, default: []].append(id)
+    }
+
+    private func pump(_ pool: String) {
+        var room = limits.perPool - running.values.count { $0.pool == pool }
+        while room > 0, let id = waiting[pool]?.first, !ending.isRaised {
+            waiting[pool]?.removeFirst()
+            running[id] = (pool, LongCall())
+            room -= 1
+            starts.continuation.yield(Start(id: id, pool: pool))
+        }
+        if waiting[pool]?.isEmpty ?? false { waiting[pool] = nil }
+    }
+
+    private func work(on start: Start) async {
+        defer {
+            running[start.id] = nil
+            pump(start.pool)
+        }
+        guard let call = running[start.id]?.call else { return }
+        do {
+            let cluster = try store.connection.cluster()
+            let run = OperationRun(
+                id: start.id,
+                records: OperationStore.records(cluster.pool(start.pool)),
+                store: store,
+                work: work,
+                lease: Records.Lease(name: "operation.\(start.id)", owner: instance),
+                duration: limits.lease,
+                call: call,
+                isEnding: { [ending] in ending.isRaised }
+            )
+            telemetry.began()
+            defer { telemetry.ended() }
+            let end = try await withTaskCancellationHandler {
+                try await run.run()
+            } onCancel: {
+                call.stop()
+            }
+            if case .finished(let record) = end { telemetry.finished(record.operation) }
+        } catch {
+            // Another look, or another replica, takes it up again.
+            logger.warning(
+                "an operation could not be gone on with",
+                metadata: [LogKeys.operationID: "\(start.id)", LogKeys.error: "\(error)"]
+            )
+        }
+    }
+
+    // MARK: Looking for work
+
+    /// Looks again and again which operations nobody works on.
+    private func scan() async {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                if let cluster = try? self.store.connection.cluster(),
+                    let names = try? await cluster.knownPools()
+                {
+                    await withDiscardingTaskGroup { group in
+                        for name in names where !cluster.breakers.isOpen(.pool(name)) {
+                            group.addTask { await self.look(at: cluster.pool(name)) }
+                        }
+                    }
+                }
+                try? await Task.sleep(for: self.limits.lease / 3)
+            }
+        }
+    }
+
+    private func look(at pool: Ceph.Pool) async {
+        let records = OperationStore.records(pool)
+        // A pool that can't be read may be read at the next look.
+        guard let open = try? await OperationStore.open(in: records) else { return }
+        for id in open { enqueue(id, in: pool.name) }
+        pump(pool.name)
+        await caretaker(pool, self)
+        try? await OperationStore.forgetFinished(in: records)
+    }
+}
+
+struct OperationLimits: Sendable {
+    /// How many operations of one pool this process works on at once.
+    var perPool: Int
+    /// When others may take over from a process that no longer answers.
+    var lease: Duration
+}
+
+/// Raised once, seen by all.
+final class Flag: Sendable {
+    private let value = Atomic(false)
+
+    var isRaised: Bool { value.load(ordering: .acquiring) }
+
+    func raise() { value.store(true, ordering: .releasing) }
+}

@@ -1,0 +1,69 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// Begins operations, and tells of them.
+struct OperationService: Sendable {
+    let store: OperationStore
+    let runner: OperationRunner
+
+    /// What a list shows.
+    struct Filter {
+        var pool: String?
+        var state: RBDAPI.Operation.State?
+    }
+
+    /// Begins an operation, or finds the same one that has begun.
+    func start(
+        _ kind: OperationKind,
+        on spec: ImageSpec,
+        imageID: String,
+        parameters: OperationRecord.Parameters = .init()
+    ) async throws -> RBDAPI.Operation {
+        switch try await store.create(kind, on: spec, imageID: imageID, parameters: parameters) {
+        case .new(let record):
+            await runner.submit(record)
+            return record.operation
+        case .existing(let record): return record.operation
+        }
+    }
+
+    func get(_ id: String) async throws -> RBDAPI.Operation {
+        try await store.record(id).operation
+    }
+
+    func list(_ filter: Filter, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.Operation> {
+        let all = try await store.list(pool: filter.pool)
+        let wanted = all.filter { operation in
+            guard filter.state == nil || operation.state == filter.state else { return false }
+            return cursor.map { ($0.name, $0.id) > (operation.createdAt, operation.id) } ?? true
+        }
+        let items = Array(wanted.prefix(limit))
+        let next = wanted.count > limit ? items.last.map { Cursor(name: $0.createdAt, id: $0.id).text } : nil
+        return Page(items: items, nextCursor: next)
+    }
+
+    func cancel(_ id: String) async throws -> RBDAPI.Operation {
+        try await store.cancel(id).operation
+    }
+
+    /// Waits for an end.
+    /// - Parameter duration: at most so long, and never beyond the request's own deadline.
+    /// - Returns: the operation as it is then.
+    func wait(for id: String, atMost duration: Duration) async throws -> RBDAPI.Operation {
+        var end = ContinuousClock.now + duration
+        // The answer must still be sent.
+        if let deadline = Deadline.current { end = min(end, deadline - .milliseconds(500)) }
+        var pause = Duration.milliseconds(20)
+        while true {
+            let operation = try await get(id)
+            let left = end - .now
+            if operation.state.isFinished || left <= .zero { return operation }
+            try await Task.sleep(for: min(pause, left))
+            // Another replica may be at work on it, so there is nobody here to tell; a few questions cost little.
+            pause = min(pause * 3 / 2, .milliseconds(400))
+        }
+    }
+}

@@ -1,0 +1,231 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import FoundationEssentials
+import RBDAPI
+
+/// The records of operations. Each pool keeps its own, in one RADOS object, so that they are where the images are, go with
+/// the pool, and can be read with a key that may use no other pool. The keys of the object:
+///
+/// - `operation.<id>`: the record;
+/// - `open.<id>`: it is not finished. The only keys that are looked at all the time;
+/// - `claim.…`: which unfinished operation has the image;
+/// - `cancel.<id>`: it is to be cancelled;
+/// - `finished.<time>.<id>`: when the record can go.
+struct OperationStore: Sendable {
+    let connection: ClusterConnection
+    /// How long the record of a finished operation is kept.
+    let retention: Duration
+
+    static let object = "rbd_rest_api.operations"
+
+    static func records(_ pool: Ceph.Pool) -> Records {
+        Records(pool: pool.cluster.pool(pool.name), object: object)
+    }
+
+    enum Created {
+        case new(OperationRecord)
+        /// The same work on the same image was asked for before, and is not finished.
+        case existing(OperationRecord)
+    }
+
+    /// Begins an operation, unless the same one has begun.
+    /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
+    func create(
+        _ kind: OperationKind,
+        on spec: ImageSpec,
+        imageID: String,
+        parameters: OperationRecord.Parameters = .init()
+    ) async throws -> Created {
+        let pool = try connection.cluster().pool(spec.pool)
+        let number = UInt64.random(in: .min ... .max)
+        let text = String(number, radix: 16)
+        let id = "\(try await pool.id())-\(String(repeating: "0", count: 16 - text.count))\(text)"
+        let operation = RBDAPI.Operation(
+            id: id,
+            kind: kind.rawValue,
+            spec: spec,
+            imageID: imageID,
+            target: parameters.target.map { "\($0.spec)" },
+            createdAt: Timestamp.now
+        )
+        let record = OperationRecord(operation: operation, parameters: parameters)
+        let records = Self.records(pool)
+        // Whoever has the claim may let go of it in between.
+        for _ in 0..<5 {
+            var change = Records.Change()
+            change.require(absent: record.claim)
+            change.set(record.claim, to: Array(id.utf8))
+            change.set("operation.\(id)", to: record.bytes)
+            change.set("open.\(id)", to: [])
+            if try await records.apply(change) { return .new(record) }
+            guard let holder = try await records.value(record.claim) else { continue }
+            guard let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records) else {
+                continue
+            }
+            if other.operation.kind == kind.rawValue { return .existing(other) }
+            throw Self.inProgress(other, spec)
+        }
+        throw Problem(.operationInProgress, detail: "other operations on image \"\(spec)\" come and go", field: "image")
+    }
+
+    /// - Throws: `Problem` with `operation-in-progress` where an operation on the image is not finished; `CephError`.
+    func requireNoOperation(onImage id: String, spec: ImageSpec) async throws {
+        let records = Self.records(try connection.cluster().pool(spec.pool))
+        if let holder = try await records.value(OperationRecord.claim(onImage: id, namespace: spec.namespace)),
+            let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
+        {
+            throw Self.inProgress(other, spec)
+        }
+    }
+
+    private static func inProgress(_ other: OperationRecord, _ spec: ImageSpec) -> Problem {
+        Problem(
+            .operationInProgress,
+            detail: "operation \(other.operation.id) (\(other.operation.kind)) is at work on image \"\(spec)\"",
+            field: "image",
+            hint: "GET /v1/operations/\(other.operation.id) tells how far it is; DELETE cancels it"
+        )
+    }
+
+    /// - Throws: `Problem` with `operation-not-found`; `CephError`.
+    func record(_ id: String) async throws -> OperationRecord {
+        guard let records = try await records(ofOperation: id), let record = try await Self.record(id, in: records)
+        else {
+            throw Problem(
+                .operationNotFound,
+                detail: "there is no operation \"\(id.prefix(60))\"",
+                field: "operation",
+                hint: "the record of a finished operation is kept for a time only; GET /v1/operations lists them"
+            )
+        }
+        return record
+    }
+
+    /// Asks for an end of the operation; whoever works on it will see that.
+    /// - Throws: `Problem` with `operation-not-found`, `operation-finished`; `CephError`.
+    func cancel(_ id: String) async throws -> OperationRecord {
+        var record = try await record(id)
+        guard !record.operation.state.isFinished else {
+            throw Problem(
+                .operationFinished,
+                detail: "operation \(id) has \(record.operation.state.rawValue) already",
+                field: "operation"
+            )
+        }
+        guard let records = try await records(ofOperation: id) else { return record }
+        var change = Records.Change()
+        change.set("cancel.\(id)", to: Array(Timestamp.now.utf8))
+        _ = try await records.apply(change)
+        record.operation.cancelRequested = true
+        return record
+    }
+
+    /// The operations of some pools, the newest first. A pool that can't be read is left out.
+    /// - Parameter pool: only that one's; nil for all pools.
+    /// - Throws: `CephError`, where the one pool that was asked for can't be read.
+    func list(pool: String?) async throws -> [RBDAPI.Operation] {
+        let cluster = try connection.cluster()
+        if let pool { return try await Self.list(cluster.pool(pool)).sorted(by: Self.isNewer) }
+        let names = try await cluster.knownPools()
+        return await withTaskGroup(of: [RBDAPI.Operation].self) { group in
+            for name in names { group.addTask { (try? await Self.list(cluster.pool(name))) ?? [] } }
+            return await group.reduce(into: []) { $0 += $1 }.sorted(by: Self.isNewer)
+        }
+    }
+
+    static func isNewer(_ left: RBDAPI.Operation, _ right: RBDAPI.Operation) -> Bool {
+        (left.createdAt, left.id) > (right.createdAt, right.id)
+    }
+
+    private static func list(_ pool: Ceph.Pool) async throws -> [RBDAPI.Operation] {
+        try await records(pool).values(prefix: "operation.").compactMap { value in
+            OperationRecord(value.value, in: pool.name)?.operation
+        }
+    }
+
+    static func record(_ id: String, in records: Records) async throws -> OperationRecord? {
+        try await records.value("operation.\(id)").flatMap { OperationRecord($0, in: records.pool.name) }
+    }
+
+    /// - Returns: nil where it can't be an operation's id.
+    private func records(ofOperation id: String) async throws -> Records? {
+        let parts = id.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, let poolID = Int64(parts[0]), poolID > 0, parts[1].count == 16,
+            parts[1].allSatisfy({ $0.isHexDigit })
+        else { return nil }
+        do {
+            return Self.records(try await connection.cluster().pool(id: poolID))
+        } catch let error as CephError where error.code == .poolNotFound {
+            return nil
+        }
+    }
+}
+
+// MARK: What the one who holds the lease writes
+
+extension OperationStore {
+    /// Writes the present state.
+    /// - Returns: false where the lease is lost.
+    static func update(_ record: OperationRecord, _ lease: Records.Lease, in records: Records) async throws -> Bool {
+        var change = Records.Change()
+        change.require(lease)
+        change.set("operation.\(record.operation.id)", to: record.bytes)
+        return try await records.apply(change)
+    }
+
+    /// Writes the end, and lets go of the image.
+    /// - Returns: the record as it was written; nil where the lease is lost.
+    func finish(
+        _ record: OperationRecord,
+        _ state: RBDAPI.Operation.State,
+        _ problem: Problem?,
+        _ lease: Records.Lease,
+        in records: Records
+    ) async throws -> OperationRecord? {
+        let id = record.operation.id
+        let now = Date()
+        let end = now.addingTimeInterval(Double(retention.components.seconds))
+        var record = record
+        record.operation.state = state
+        record.operation.problem = problem
+        record.operation.note = nil
+        if state == .succeeded { record.operation.percent = 100 }
+        record.operation.finishedAt = Timestamp.text(now)
+        record.operation.expiresAt = Timestamp.text(end)
+        var change = Records.Change()
+        change.require(lease)
+        change.set("operation.\(id)", to: record.bytes)
+        change.set("finished.\(Self.sortable(end)).\(id)", to: [])
+        change.remove("open.\(id)")
+        change.remove("cancel.\(id)")
+        change.remove(record.claim)
+        return try await records.apply(change) ? record : nil
+    }
+
+    /// The unfinished operations of a pool.
+    static func open(in records: Records) async throws -> [String] {
+        try await records.values(prefix: "open.").map { String($0.key.dropFirst("open.".count)) }
+    }
+
+    /// Removes the records whose time is over.
+    static func forgetFinished(in records: Records, now: Date = Date()) async throws {
+        let prefix = "finished."
+        let due = try await records.values(prefix: prefix, limit: 1000).map(\.key)
+            .prefix { $0.dropFirst(prefix.count) < sortable(now) }
+        guard !due.isEmpty else { return }
+        var change = Records.Change()
+        for key in due {
+            change.remove(key)
+            if let id = key.split(separator: ".").last { change.remove("operation.\(id)") }
+        }
+        _ = try await records.apply(change)
+    }
+
+    /// A moment as a text that sorts as the moments do.
+    static func sortable(_ date: Date) -> String {
+        let text = String(UInt64(max(0, date.timeIntervalSince1970)))
+        return String(repeating: "0", count: max(0, 12 - text.count)) + text
+    }
+}

@@ -1,0 +1,51 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import CoreMetrics
+import Logging
+import RBDAPI
+import Synchronization
+
+/// What is counted and logged of operations.
+final class OperationTelemetry: Sendable {
+    private let inHand = Atomic(0)
+    private let counters: [String: [String: any CounterHandler]]
+    private let logger: Logger
+
+    init(registry: PrometheusRegistry, logger: Logger) {
+        self.logger = logger
+        let outcomes = RBDAPI.Operation.State.allCases.filter(\.isFinished).map(\.rawValue)
+        counters = Dictionary(
+            uniqueKeysWithValues: OperationKind.allCases.map { kind in
+                let counters = outcomes.map { outcome in
+                    (
+                        outcome,
+                        registry.makeCounter(
+                            label: Metric.operationsFinished.name,
+                            dimensions: [("kind", kind.rawValue), ("outcome", outcome)]
+                        )
+                    )
+                }
+                return (kind.rawValue, Dictionary(uniqueKeysWithValues: counters))
+            }
+        )
+    }
+
+    var sample: MetricSample { MetricSample(.operationsRunning, Double(inHand.load(ordering: .relaxed))) }
+
+    func began() { inHand.add(1, ordering: .relaxed) }
+
+    func ended() { inHand.subtract(1, ordering: .relaxed) }
+
+    func finished(_ operation: RBDAPI.Operation) {
+        counters[operation.kind]?[operation.state.rawValue]?.increment(by: 1)
+        logger.info(
+            "operation finished",
+            metadata: [
+                LogKeys.operationID: "\(operation.id)", LogKeys.operationKind: "\(operation.kind)",
+                LogKeys.outcome: "\(operation.state.rawValue)", LogKeys.image: "\(operation.spec)",
+                LogKeys.problem: operation.problem.map { "\($0.code)" } ?? "",
+            ]
+        )
+    }
+}

@@ -1,0 +1,119 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import FoundationEssentials
+import RBDAPI
+
+/// Remembers which images this service, in whatever replica, has moved to the trash, and has them purged when their time is
+/// over. RBD's trash does not say who put an image there, and what others put there is theirs.
+///
+/// A mark is a key beside the records of operations, `expiry.<time>.<image id>`, so that what is due comes first.
+struct TrashKeeper: Sendable {
+    let operations: OperationStore
+
+    /// How many purges may wait here for their turn before more are asked for.
+    private static let backlog = 200
+    /// When a purge is asked for again that did not succeed.
+    private static let patience: TimeInterval = 3600
+    private static let prefix = "expiry."
+
+    struct Mark: Codable, Sendable, Hashable {
+        var id: String
+        var namespace: String
+        /// Which stay in the trash it is about; nil before the image was moved.
+        var stay: String?
+        /// When the mark was written.
+        var writtenAt: Double
+        /// When the image may go.
+        var until: Double
+
+        fileprivate var key: String {
+            // An image may go once its deferment is over, and not in the second before.
+            prefix + OperationStore.sortable(Date(timeIntervalSince1970: until + 1)) + ".\(id)"
+        }
+    }
+
+    /// Before an image is moved: should the mover die in between, the image is still purged in the end.
+    func announce(_ id: String, in place: ImagePlace, delay: Duration, _ records: Records) async throws -> Mark {
+        let now = Date().timeIntervalSince1970
+        let until = now + Double(delay.components.seconds)
+        let mark = Mark(id: id, namespace: place.namespace, stay: nil, writtenAt: now, until: until)
+        try await replace(nil, with: mark, records)
+        return mark
+    }
+
+    /// After it was moved.
+    func confirm(_ mark: Mark, _ entry: TrashEntry, _ records: Records) async throws {
+        var confirmed = mark
+        confirmed.stay = entry.stay
+        confirmed.until = entry.deferredUntil.timeIntervalSince1970
+        try await replace(mark, with: confirmed, records)
+    }
+
+    func withdraw(_ mark: Mark, _ records: Records) async throws {
+        try await replace(mark, with: nil, records)
+    }
+
+    private func replace(_ old: Mark?, with new: Mark?, _ records: Records) async throws {
+        var change = Records.Change()
+        if let old, old.key != new?.key { change.remove(old.key) }
+        if let new { change.set(new.key, to: (try? JSONEncoder().encode(new)).map(Array.init) ?? []) }
+        _ = try await records.apply(change)
+    }
+
+    /// The marks whose time is over.
+    private func due(_ records: Records, now: Date = Date()) async throws -> [Mark] {
+        let values = try await records.values(prefix: Self.prefix, limit: Self.backlog)
+        return values.prefix { $0.key.dropFirst(Self.prefix.count) < OperationStore.sortable(now) }
+            .compactMap { try? JSONDecoder().decode(Mark.self, from: Data($0.value)) }
+    }
+
+    /// Asks for the purge of images whose time is over.
+    /// - Returns: the operations, those included that had begun before.
+    func purgeExpired(in pool: Ceph.Pool, namespace: String? = nil) async throws -> [OperationRecord] {
+        let records = OperationStore.records(pool)
+        var purges: [OperationRecord] = []
+        for mark in try await due(records) where namespace == nil || mark.namespace == namespace {
+            guard let entry = try await entry(of: mark, in: pool) else {
+                // Restored, purged, or put there anew by somebody.
+                try await withdraw(mark, records)
+                continue
+            }
+            var later = mark
+            later.until = Date().timeIntervalSince1970 + Self.patience
+            try await replace(mark, with: later, records)
+            let spec = ImageSpec(pool: pool.name, namespace: mark.namespace, image: entry.name)
+            do {
+                switch try await operations.create(.purgeImage, on: spec, imageID: mark.id) {
+                case .new(let record), .existing(let record): purges.append(record)
+                }
+            } catch let problem as Problem where problem.code == ProblemCode.operationInProgress.rawValue {
+                // Next time.
+            }
+        }
+        return purges
+    }
+
+    /// - Returns: nil where the trash has the image no longer, or not from us.
+    private func entry(of mark: Mark, in pool: Ceph.Pool) async throws -> TrashEntry? {
+        let place = pool.cluster.pool(pool.name, namespace: mark.namespace)
+        let entry: TrashEntry
+        do {
+            entry = try await place.trashedImage(id: mark.id).entry
+        } catch let error as CephError where error.code == .trashEntryNotFound || error.code == .namespaceNotFound {
+            return nil
+        }
+        if let stay = mark.stay { return entry.stay == stay ? entry : nil }
+        // The mover died before it could say so. What was moved in that moment, and is kept for as long as it meant to, is
+        // what it moved.
+        let moved = entry.deletedAt.timeIntervalSince1970 - mark.writtenAt
+        return (-5...120).contains(moved) ? entry : nil
+    }
+
+    /// What the runner does for each pool now and then.
+    @Sendable func care(for pool: Ceph.Pool, _ runner: OperationRunner) async {
+        guard await runner.backlog(of: pool.name) < Self.backlog else { return }
+        for record in (try? await purgeExpired(in: pool)) ?? [] { await runner.submit(record) }
+    }
+}

@@ -1,0 +1,130 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import FoundationEssentials
+import RBDAPI
+
+/// The rules of the trash.
+struct TrashService: Sendable {
+    let images: ImageAccess
+    let operations: OperationService
+    let keeper: TrashKeeper
+
+    func list(in place: ImagePlace, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.TrashedImage> {
+        // One more tells whether there is another page.
+        let found = try await images.pool(place).trash(after: cursor?.id ?? "", limit: limit + 1)
+        let items = found.prefix(limit).map { RBDAPI.TrashedImage($0, in: place) }
+        let next = found.count > limit ? items.last.map { Cursor(name: $0.name, id: $0.id).text } : nil
+        return Page(items: items, nextCursor: next)
+    }
+
+    func get(_ id: String, in place: ImagePlace) async throws -> RBDAPI.TrashedImage {
+        RBDAPI.TrashedImage(try await images.pool(place).trashedImage(id: id), in: place)
+    }
+
+    /// Takes an image out of the trash.
+    /// - Parameter newName: nil for the name that it had.
+    func restore(_ id: String, as newName: String?, in place: ImagePlace) async throws -> RBDAPI.Image {
+        let pool = try images.pool(place)
+        let found = try await restorable(id, as: newName, in: place)
+        let name = newName ?? found.entry.name
+        return try await images.alone(name, in: place, .restoreImage) {
+            RBDAPI.Image(try await pool.restoreImage(id: id, as: name), in: place)
+        }
+    }
+
+    /// What restoring would do.
+    func planToRestore(_ id: String, as newName: String?, in place: ImagePlace) async throws -> Plan {
+        let found = try await restorable(id, as: newName, in: place)
+        let name = newName ?? found.entry.name
+        do {
+            _ = try await images.pool(place).image(named: name)
+        } catch let error as CephError where error.code == .imageNotFound {
+            return Plan(steps: [Plan.Step("restore-image", "\(place.spec(name))", detail: "from trash entry \(id)")])
+        }
+        throw CephError(.imageExists, .restoreImage, on: place.resource(name))
+    }
+
+    /// - Throws: `Problem`, where it can't be restored.
+    private func restorable(_ id: String, as newName: String?, in place: ImagePlace) async throws -> Ceph.TrashedImage {
+        if let newName { try ImageRules.checkName(newName, field: "name", what: "image") }
+        let pool = try images.pool(place)
+        let found = try await pool.trashedImage(id: id)
+        guard !found.entry.isBeingRemoved else {
+            throw Problem(
+                .imageIncomplete,
+                detail: "the removal of image \"\(place.spec(found.entry.name))\" has begun: it can't be restored",
+                field: "id",
+                hint: "DELETE it to have the rest removed"
+            )
+        }
+        try await operations.store.requireNoOperation(onImage: id, spec: place.spec(found.entry.name))
+        return found
+    }
+
+    /// Removes an image in the trash, and its data.
+    /// - Parameter force: whether before it has been kept for as long as it was to be.
+    func purge(_ id: String, force: Bool, in place: ImagePlace) async throws -> RBDAPI.Operation {
+        let found = try await purgeable(id, force: force, in: place)
+        return try await operations.start(
+            .purgeImage,
+            on: place.spec(found.entry.name),
+            imageID: id,
+            parameters: .init(force: force)
+        )
+    }
+
+    func planToPurge(_ id: String, force: Bool, in place: ImagePlace) async throws -> Plan {
+        let found = try await purgeable(id, force: force, in: place)
+        let spec = place.spec(found.entry.name)
+        return Plan(steps: [Plan.Step("purge-image", "\(spec)", detail: "trash entry \(id), with its data, for ever")])
+    }
+
+    /// - Throws: `Problem`, where librbd would refuse it.
+    private func purgeable(_ id: String, force: Bool, in place: ImagePlace) async throws -> Ceph.TrashedImage {
+        let pool = try images.pool(place)
+        let found = try await pool.trashedImage(id: id)
+        guard force || found.entry.isBeingRemoved || found.entry.deferredUntil <= Date() else {
+            throw Problem(CephError(.trashDeferred, .purgeImage, on: place.resource(found.entry.name)))
+        }
+        do {
+            let use = try await pool.use(ofImageID: id)
+            if !found.entry.isBeingRemoved, let problem = Problem(use, of: place.spec(found.entry.name)) {
+                throw problem
+            }
+        } catch let error as CephError where error.code == .imageNotFound {
+            // Only the entry is left of it.
+        }
+        return found
+    }
+
+    /// Purges what this service put into the trash and whose time is over. The service does so by itself now and then.
+    func purgeExpired(in place: ImagePlace) async throws -> [RBDAPI.Operation] {
+        let pool = try images.pool(place)
+        let records = try await keeper.purgeExpired(in: pool, namespace: place.namespace)
+        for record in records { await operations.runner.submit(record) }
+        return records.map(\.operation)
+    }
+}
+
+extension RBDAPI.TrashedImage {
+    init(_ found: Ceph.TrashedImage, in place: ImagePlace) {
+        self.init(found.entry, image: found.image, in: place)
+    }
+
+    init(_ entry: TrashEntry, image: ImageInfo?, in place: ImagePlace) {
+        self.init(
+            id: entry.id,
+            name: entry.name,
+            pool: place.pool,
+            namespace: place.namespace,
+            source: entry.source.name,
+            state: entry.isBeingRemoved ? "removing" : "trashed",
+            deletedAt: entry.deletedAt.formatted(.iso8601),
+            keptUntil: entry.deferredUntil.formatted(.iso8601),
+            sizeBytes: image?.sizeBytes,
+            snapshotCount: image?.snapshotCount
+        )
+    }
+}

@@ -1,0 +1,84 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import RBDAPI
+
+extension APIClient {
+    /// What became of an image that was to be deleted.
+    enum Deletion: Sendable {
+        case trashed(TrashedImage)
+        case purging(RBDAPI.Operation)
+        case gone
+    }
+
+    /// - Parameters:
+    ///   - delay: for how long it can be restored; the service's own choice where it is nil.
+    ///   - purge: whether its data is to be removed at once.
+    func deleteImage(_ spec: ImageSpec, delay: String?, purge: Bool) async throws -> Deletion {
+        let query = spec.query + [("delay", delay), ("purge", purge ? "true" : nil)]
+        let reply = try await transport.reply(.delete, spec.path, query: query)
+        return switch reply.status {
+        case 200: .trashed(try reply.decoded())
+        case 202: .purging(try reply.decoded())
+        default: .gone
+        }
+    }
+
+    /// What deleting it would do, and what is in the way.
+    func planToDelete(_ spec: ImageSpec, delay: String? = nil, purge: Bool = false) async throws -> Plan {
+        let query = spec.query + [("delay", delay), ("purge", purge ? "true" : nil), ("dryRun", "true")]
+        return try await transport.reply(.delete, spec.path, query: query).decoded()
+    }
+
+    func trash(of folder: ImageFolder) async throws -> [TrashedImage] {
+        try await list(folder.trashPath, query: folder.query, limit: nil)
+    }
+
+    /// - Parameter entry: an image's spec with its id in place of its name.
+    func trashEntry(_ entry: ImageSpec) async throws -> TrashedImage {
+        try await transport.get(entry.trashPath, query: entry.query)
+    }
+
+    func restore(_ entry: ImageSpec, as name: String?) async throws -> Image {
+        try await transport.send(
+            .post,
+            entry.trashPath + ["restore"],
+            query: entry.query,
+            body: RestoreImageRequest(name: name)
+        )
+    }
+
+    func planToRestore(_ entry: ImageSpec, as name: String?) async throws -> Plan {
+        try await transport.send(
+            .post,
+            entry.trashPath + ["restore"],
+            query: entry.query + [("dryRun", "true")],
+            body: RestoreImageRequest(name: name)
+        )
+    }
+
+    func purge(_ entry: ImageSpec, force: Bool) async throws -> RBDAPI.Operation {
+        let query = entry.query + [("force", force ? "true" : nil)]
+        return try await transport.reply(.delete, entry.trashPath, query: query).decoded()
+    }
+
+    func planToPurge(_ entry: ImageSpec, force: Bool) async throws -> Plan {
+        let query = entry.query + [("force", force ? "true" : nil), ("dryRun", "true")]
+        return try await transport.reply(.delete, entry.trashPath, query: query).decoded()
+    }
+
+    func purgeExpired(in folder: ImageFolder) async throws -> [RBDAPI.Operation] {
+        let query = folder.query + [("expired", "true")]
+        let answer: PurgeAnswer = try await transport.reply(.delete, folder.trashPath, query: query).decoded()
+        return answer.operations
+    }
+}
+
+extension ImageSpec {
+    fileprivate var trashPath: [String] { ["v1", "pools", pool, "trash", image] }
+}
+
+extension ImageFolder {
+    fileprivate var trashPath: [String] { ["v1", "pools", pool, "trash"] }
+    fileprivate var query: [(name: String, value: String?)] { [("namespace", namespace.nonEmpty)] }
+}

@@ -1,0 +1,41 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import RBDAPI
+internal import YAML
+
+extension APIClient {
+    func operations(pool: String?, state: RBDAPI.Operation.State?, limit: Int?) async throws -> [RBDAPI.Operation] {
+        try await list(["v1", "operations"], query: [("pool", pool), ("state", state?.rawValue)], limit: limit)
+    }
+
+    /// - Parameter wait: for how many seconds the service may hold the answer back until the operation has ended.
+    func operation(_ id: String, wait: Int? = nil) async throws -> RBDAPI.Operation {
+        try await transport.get(["v1", "operations", id], query: [("wait", wait.map { "\($0)s" })])
+    }
+
+    func cancel(_ id: String) async throws -> RBDAPI.Operation {
+        try await transport.reply(.delete, ["v1", "operations", id]).decoded()
+    }
+
+    /// Begins work on an image.
+    /// - Parameter action: the last part of its path, such as `flatten`.
+    func begin(
+        _ action: String,
+        on spec: ImageSpec,
+        query: Transport.Query = [],
+        json: String? = nil
+    ) async throws -> RBDAPI.Operation {
+        try await transport.reply(.post, spec.path + [action], query: spec.query + query, json: json).decoded()
+    }
+
+    func plan(
+        _ action: String,
+        on spec: ImageSpec,
+        query: Transport.Query = [],
+        json: String? = nil
+    ) async throws -> Plan {
+        let query = spec.query + query + [("dryRun", "true")]
+        return try await transport.reply(.post, spec.path + [action], query: query, json: json).decoded()
+    }
+}

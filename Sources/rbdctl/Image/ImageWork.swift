@@ -1,0 +1,137 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+internal import YAML
+
+/// What the commands that begin work on one image have in common.
+struct WorkOptions: ParsableArguments {
+    @OptionGroup var waiting: WaitOptions
+    @OptionGroup var rehearsal: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    /// Prints what was worked on once it is done; with `--no-wait`, the operation's id.
+    func run(
+        _ action: String,
+        on spec: ImageSpec,
+        query: Transport.Query = [],
+        json: String? = nil
+    ) async throws {
+        let output = try await connection.withClient { client in
+            if rehearsal.dryRun {
+                let plan = try await client.plan(action, on: spec, query: query, json: json)
+                return try rehearsal.render(plan, .table)
+            }
+            let operation = try await client.begin(action, on: spec, query: query, json: json)
+            guard waiting.wait else { return Escaping.name(operation.id) + "\n" }
+            let last = try await OperationFollower(client: client).follow(operation)
+            return Escaping.name(last.target ?? last.spec.description) + "\n"
+        }
+        try Console.output.write(output)
+    }
+}
+
+struct ImageFlatten: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flatten",
+        abstract: "Make a clone independent of its parent.",
+        discussion: "Prints the image's spec once it is done; with --no-wait, the operation's id."
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @OptionGroup var options: WorkOptions
+
+    func run() async throws {
+        try await options.run("flatten", on: spec)
+    }
+}
+
+struct ImageSparsify: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sparsify",
+        abstract: "Give back the space of zeros.",
+        discussion: "Prints the image's spec once it is done; with --no-wait, the operation's id."
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Option(help: ArgumentHelp("How long a run of zeros must be: a power of two, 4KiB or more.", valueName: "size"))
+    var blockSize: String?
+
+    @OptionGroup var options: WorkOptions
+
+    func run() async throws {
+        try await options.run("sparsify", on: spec, query: [("blockSize", blockSize)])
+    }
+}
+
+struct ImageRebuildObjectMap: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rebuild-object-map",
+        abstract: "Find out anew which of an image's objects exist.",
+        discussion: "Prints the image's spec once it is done; with --no-wait, the operation's id."
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @OptionGroup var options: WorkOptions
+
+    func run() async throws {
+        try await options.run("rebuild-object-map", on: spec)
+    }
+}
+
+struct ImageCopy: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "copy",
+        abstract: "Copy an image, or a snapshot of it: pool/image@snapshot.",
+        discussion: """
+            The copy is independent of the image. Without a snapshot one is taken for the time being. Prints the copy's \
+            spec once it is done; with --no-wait, the operation's id.
+            """,
+        aliases: ["cp"]
+    )
+
+    @Argument(help: "The image, or image@snapshot.", transform: Read.copySource)
+    var source: CopySource
+
+    @Argument(help: "The copy: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var target: ImageSpec
+
+    @Flag(help: "Copy all of the image's snapshots too.")
+    var withSnapshots = false
+
+    @OptionGroup var options: WorkOptions
+
+    func run() async throws {
+        let request = CopyImageRequest(
+            name: target.image,
+            pool: target.pool,
+            namespace: target.namespace,
+            snapshot: source.snapshot,
+            withSnapshots: withSnapshots ? true : nil
+        )
+        try await options.run("copy", on: source.spec, json: OrderedValue(encoding: request).json())
+    }
+}
+
+/// An image, or one of its snapshots.
+struct CopySource: Hashable, Sendable {
+    var spec: ImageSpec
+    var snapshot: String?
+}
+
+extension Read {
+    @Sendable static func copySource(_ text: String) throws -> CopySource {
+        let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 1 || !parts[1].isEmpty else {
+            throw ValidationError("a snapshot is written pool/image@snapshot")
+        }
+        return CopySource(spec: try imageSpec(parts[0]), snapshot: parts.count == 2 ? parts[1] : nil)
+    }
+}

@@ -1,0 +1,32 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct OperationCancel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel",
+        abstract: "Cancel operations.",
+        discussion: """
+            Prints the id of each operation that has ended. A copy that is cancelled is removed. An image that is being \
+            purged stays in the trash with what is left of it.
+            """
+    )
+
+    @Argument(help: "The operations' ids.")
+    var ids: [String]
+
+    @OptionGroup var waiting: WaitOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.withClient { client in
+            for id in ids {
+                var operation = try await client.cancel(id)
+                while waiting.wait, !operation.state.isFinished { operation = try await client.operation(id, wait: 5) }
+                try Console.output.write(Escaping.name(id) + "\n")
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+
+struct TrashCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trash",
+        abstract: "Deleted images, which can be restored for a while.",
+        discussion: "An image in the trash is written with its id in place of its name: pool/id, pool/namespace/id.",
+        subcommands: [TrashList.self, TrashGet.self, TrashRestore.self, TrashPurge.self, TrashPurgeExpired.self]
+    )
+}

@@ -1,0 +1,59 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct TrashPurge: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "purge",
+        abstract: "Remove images in the trash, and their data, for ever.",
+        discussion: """
+            Prints each image's entry when it is gone; with --no-wait, the ids of the operations that remove them.
+            """
+    )
+
+    @Argument(help: "The images: pool/id or pool/namespace/id.", transform: Read.imageSpec)
+    var entries: [ImageSpec]
+
+    @Flag(help: "Also before an image has been kept for as long as it was to be.")
+    var force = false
+
+    @OptionGroup var waiting: WaitOptions
+    @OptionGroup var rehearsal: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        let failures = try await connection.withClient { client in
+            try await ForEach(entries).run { entry in
+                if rehearsal.dryRun {
+                    let plan = try await client.planToPurge(entry, force: force)
+                    return try Console.output.write(rehearsal.render(plan, .table))
+                }
+                let operation = try await client.purge(entry, force: force)
+                guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
+                _ = try await OperationFollower(client: client).follow(operation)
+                try Console.output.write(Escaping.name(entry.description) + "\n")
+            }
+        }
+        if let failures { throw failures }
+    }
+}
+
+struct TrashPurgeExpired: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "purge-expired",
+        abstract: "Purge what the service put into the trash and whose time is over.",
+        discussion: "The service does so by itself every few seconds. Prints the ids of the operations."
+    )
+
+    @Argument(help: "The pool, or pool/namespace. (default: rbd)", transform: Read.imageFolder)
+    var folder: ImageFolder?
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        let operations = try await connection.withClient { try await $0.purgeExpired(in: folder ?? .default) }
+        try Console.output.write(OutputFormat.name.render(operations))
+    }
+}

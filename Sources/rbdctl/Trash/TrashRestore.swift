@@ -1,0 +1,32 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct TrashRestore: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restore",
+        abstract: "Restore an image from the trash.",
+        discussion: "Prints the image's spec."
+    )
+
+    @Argument(help: "The image: pool/id or pool/namespace/id.", transform: Read.imageSpec)
+    var entry: ImageSpec
+
+    @Option(help: ArgumentHelp("Another name than the one that it had.", valueName: "name"))
+    var name: String?
+
+    @OptionGroup var rehearsal: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run() async throws {
+        if rehearsal.dryRun {
+            let plan = try await connection.withClient { try await $0.planToRestore(entry, as: name) }
+            return try Console.output.write(rehearsal.render(plan, format.output))
+        }
+        let image = try await connection.withClient { try await $0.restore(entry, as: name) }
+        try Console.output.write(format.output.render(image))
+    }
+}

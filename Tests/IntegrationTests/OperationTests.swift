@@ -1,0 +1,279 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import Ceph
+import Foundation
+import RBDAPI
+import RBDService
+import TestSupport
+import Testing
+
+/// Long work: begun by one replica, told by any, taken over when its owner dies.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
+struct OperationTests {
+    private func withReplicas(
+        _ body: @escaping @Sendable (_ one: TestServer, _ other: TestServer, _ pool: String) async throws -> Void
+    ) async throws {
+        try await TestServer.withCluster(change: { $0.operationLease = .seconds(4) }) { one in
+            try await TestServer.withCluster(change: { $0.operationLease = .seconds(4) }) { other in
+                try await TestCluster.withPool { pool, _ in try await body(one, other, pool) }
+            }
+        }
+    }
+
+    private func operation(_ server: TestServer, _ id: String, wait: String = "0s") async throws -> RBDAPI.Operation {
+        try await server.get("/v1/operations/\(id)?wait=\(wait)").decoded()
+    }
+
+    /// An image with data, and a clone of it.
+    private func makeClone(_ pool: String, megabytes: Int) async throws {
+        let rbd = TestCluster.run
+        _ = try await rbd("rbd", ["create", "--size", "\(megabytes)M", "\(pool)/parent"])
+        _ = try await rbd(
+            "rbd",
+            ["bench", "--io-type", "write", "--io-size", "1M", "--io-total", "\(megabytes)M", "\(pool)/parent"]
+        )
+        _ = try await rbd("rbd", ["snap", "create", "--no-progress", "\(pool)/parent@base"])
+        _ = try await rbd("rbd", ["clone", "--rbd-default-clone-format", "2", "\(pool)/parent@base", "\(pool)/clone"])
+    }
+
+    private func checksum(_ spec: String) async throws -> String {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await TestCluster.run("rbd", ["export", "--no-progress", spec, file])
+        let sum = try await Subprocess.run("/usr/bin/sha256sum", [file])
+        return String(sum.standardOutput.prefix(64))
+    }
+
+    @Test func flattenAndTheRest() async throws {
+        try await withReplicas { one, other, pool in
+            try await makeClone(pool, megabytes: 32)
+            let clone = "/v1/pools/\(pool)/images/clone"
+            let before = try await checksum("\(pool)/clone")
+            let plan = try await one.post("\(clone)/flatten?dryRun=true", "").decoded(as: Plan.self)
+            #expect(plan.steps.map(\.action) == ["flatten-image"])
+            let begun = try await one.post("\(clone)/flatten", "")
+            #expect(begun.status == 202, "\(begun.text)")
+            let id = try begun.decoded(as: RBDAPI.Operation.self).id
+            // The other replica tells of it, too.
+            let last = try await operation(other, id, wait: "60s")
+            #expect(last.state == .succeeded)
+            #expect(try await other.get(clone).decoded(as: RBDAPI.Image.self).parent == nil)
+            #expect(try await checksum("\(pool)/clone") == before)
+            let again = try await one.post("\(clone)/flatten", "").problem
+            #expect(again.code == "image-has-no-parent")
+
+            for action in ["sparsify?blockSize=64KiB&", "rebuild-object-map?"] {
+                let answer = try await one.post("\(clone)/\(action)wait=60s", "")
+                #expect(answer.status == 200, "\(answer.text)")
+                #expect(try answer.decoded(as: RBDAPI.Operation.self).state == .succeeded)
+            }
+            #expect(try await checksum("\(pool)/clone") == before)
+            #expect(try await one.post("\(clone)/sparsify?blockSize=3KiB", "").problem.field == "blockSize")
+            #expect(
+                try await one.put("/v1/pools/\(pool)/images/plain", #"{"size":"1GiB","features":["layering"]}"#).status
+                    == 201
+            )
+            let mapless = try await one.post("/v1/pools/\(pool)/images/plain/rebuild-object-map", "").problem
+            #expect(mapless.code == "invalid-features")
+            let listed = try await other.get("/v1/operations?pool=\(pool)&state=succeeded")
+                .decoded(as: Page<RBDAPI.Operation>.self).items
+            #expect(listed.map(\.kind) == ["rebuild-object-map", "sparsify-image", "flatten-image"])
+            #expect(try await other.get("/v1/operations?state=odd").problem.field == "state")
+            #expect(try await other.get("/v1/operations/1-0123456789abcdef").problem.code == "operation-not-found")
+            #expect(try await other.get("/v1/operations/nonsense").problem.code == "operation-not-found")
+        }
+    }
+
+    @Test func copies() async throws {
+        try await withReplicas { one, other, pool in
+            try await makeClone(pool, megabytes: 8)
+            let source = "/v1/pools/\(pool)/images/clone"
+            let sum = try await checksum("\(pool)/clone")
+            for (body, name) in [
+                (#"{"name":"copy"}"#, "copy"), (#"{"name":"deep","withSnapshots":true}"#, "deep"),
+            ] {
+                let answer = try await one.post("\(source)/copy?wait=60s", body)
+                #expect(answer.status == 200, "\(answer.text)")
+                #expect(try answer.decoded(as: RBDAPI.Operation.self).target == "\(pool)/\(name)")
+                #expect(try await checksum("\(pool)/\(name)") == sum)
+            }
+            let parent = "/v1/pools/\(pool)/images/parent"
+            #expect(try await one.post("\(parent)/copy?wait=60s", #"{"name":"old","snapshot":"base"}"#).status == 200)
+            #expect(
+                try await one.post("\(parent)/copy", #"{"name":"x","snapshot":"none"}"#).problem.field == "snapshot"
+            )
+            #expect(try await one.post("\(source)/copy", #"{"name":"copy"}"#).problem.code == "image-exists")
+            #expect(
+                try await one.post("\(source)/copy", #"{"name":"x","pool":"no-such"}"#).problem.code == "pool-not-found"
+            )
+            // No snapshot is left on the source, and nothing with a name for the time being.
+            #expect(try await TestCluster.run("rbd", ["snap", "ls", "\(pool)/clone"]).isEmpty)
+            let names = try await other.get("/v1/pools/\(pool)/images").decoded(as: Page<RBDAPI.Image>.self).items.map(
+                \.name
+            )
+            #expect(names == ["clone", "copy", "deep", "old", "parent"])
+        }
+    }
+
+    /// Large, so that there is time to cancel it; empty but for its beginning, so that it takes no room.
+    private func makeLargeClone(_ pool: String) async throws {
+        let rbd = TestCluster.run
+        for command in [
+            "create --size 1T --image-feature layering \(pool)/parent", "snap create --no-progress \(pool)/parent@base",
+            "clone --rbd-default-clone-format 2 --image-feature layering \(pool)/parent@base \(pool)/clone",
+            "bench --io-type write --io-size 64K --io-total 4M \(pool)/clone",
+        ] {
+            _ = try await rbd("rbd", command.split(separator: " ").map(String.init))
+        }
+    }
+
+    /// The objects that hold an image's own data.
+    private func objects(of spec: String, _ pool: String) async throws -> [Substring] {
+        let info = try await TestCluster.run("rbd", ["info", spec]).split(separator: "\n")
+        let prefix = try #require(info.first { $0.contains("block_name_prefix") }?.split(separator: " ").last)
+        let objects = try await TestCluster.run("rados", ["--pool", pool, "ls"]).split(separator: "\n")
+        return objects.filter { $0.hasPrefix(prefix) }.sorted()
+    }
+
+    @Test(arguments: ["flatten", "copy"])
+    func aCancelledOneLeavesAConsistentImage(action: String) async throws {
+        try await withReplicas { one, other, pool in
+            try await makeLargeClone(pool)
+            let clone = "/v1/pools/\(pool)/images/clone"
+            let before = try await objects(of: "\(pool)/clone", pool)
+            let begun = try await one.post("\(clone)/\(action)", action == "copy" ? #"{"name":"copy"}"# : "")
+            let id = try begun.decoded(as: RBDAPI.Operation.self).id
+            while try await operation(other, id).percent < 0.5 { try await Task.sleep(for: .milliseconds(50)) }
+            let asked = try await other.delete("/v1/operations/\(id)")
+            #expect(asked.status == 202)
+            #expect(try asked.decoded(as: RBDAPI.Operation.self).cancelRequested)
+            let last = try await operation(other, id, wait: "60s")
+            #expect(last.state == .cancelled, "\(last)")
+            #expect(last.percent < 100)
+            #expect(try await other.delete("/v1/operations/\(id)").problem.code == "operation-finished")
+            // The image is what it was; nothing is left of a copy, nor of the snapshot that it was made from.
+            #expect(try await objects(of: "\(pool)/clone", pool) == before)
+            #expect(try await one.get(clone).decoded(as: RBDAPI.Image.self).parent != nil)
+            let names = try await other.get("/v1/pools/\(pool)/images").decoded(as: Page<RBDAPI.Image>.self).items.map(
+                \.name
+            )
+            #expect(names == ["clone", "parent"])
+            #expect(try await TestCluster.run("rbd", ["snap", "ls", "\(pool)/clone"]).isEmpty)
+        }
+    }
+
+    @Test func aRepeatedRequestFindsTheOperation() async throws {
+        try await withReplicas { one, other, pool in
+            try await makeClone(pool, megabytes: 256)
+            let clone = "/v1/pools/\(pool)/images/clone"
+            let first = try await one.post("\(clone)/flatten", "").decoded(as: RBDAPI.Operation.self)
+            let second = try await other.post("\(clone)/flatten", "").decoded(as: RBDAPI.Operation.self)
+            #expect(first.id == second.id)
+            let third = try await other.post("\(clone)/sparsify", "").problem
+            #expect(third.code == "operation-in-progress")
+            #expect(third.hint?.contains(first.id) == true)
+            #expect(try await operation(other, first.id, wait: "60s").state == .succeeded)
+        }
+    }
+
+    @Test func eventsTellTheWay() async throws {
+        try await withReplicas { one, other, pool in
+            try await makeClone(pool, megabytes: 256)
+            let begun = try await one.post("/v1/pools/\(pool)/images/clone/flatten", "")
+            let id = try begun.decoded(as: RBDAPI.Operation.self).id
+            let answer = try await other.get("/v1/operations/\(id)/events")
+            #expect(answer.headers["content-type"] == "text/event-stream")
+            let events = answer.text.components(separatedBy: "\n\n").filter { $0.hasPrefix("event: operation\ndata: ") }
+            let operations = try events.map { event in
+                try JSONDecoder().decode(
+                    RBDAPI.Operation.self,
+                    from: Data(event.dropFirst("event: operation\ndata: ".count).utf8)
+                )
+            }
+            #expect(operations.last?.state == .succeeded)
+            #expect(operations.count >= 2)
+            #expect(operations.map(\.percent) == operations.map(\.percent).sorted())
+        }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func anotherReplicaFinishesWhatAKilledOneBegan() async throws {
+        try await TestCluster.withPool { pool, _ in
+            let daemon = try await RunningDaemon.start(["--operation-lease", "4s"])
+            try await TestServer.withCluster(change: { $0.operationLease = .seconds(4) }) { other in
+                let image = "/v1/pools/\(pool)/images/big"
+                #expect(try await other.put(image, #"{"size":"1TiB","features":["layering"]}"#).status == 201)
+                let begun = try await daemon.server.delete("\(image)?purge=true")
+                #expect(begun.status == 202)
+                let id = try begun.decoded(as: RBDAPI.Operation.self).id
+                while try await operation(other, id).percent < 2 { try await Task.sleep(for: .milliseconds(50)) }
+                let owner = try await operation(other, id)
+                #expect(owner.attempts == 1)
+                daemon.process.signal(SIGKILL)
+                _ = await daemon.process.finish()
+                let killed = ContinuousClock.now
+                while try await operation(other, id).attempts == 1 { try await Task.sleep(for: .milliseconds(50)) }
+                // Within the time of the lease, and what a busy machine adds.
+                #expect(ContinuousClock.now - killed < .seconds(8))
+                while try await !operation(other, id).state.isFinished { try await Task.sleep(for: .milliseconds(200)) }
+                let last = try await operation(other, id)
+                #expect(last.state == .succeeded, "\(last)")
+                let trash = try await other.get("/v1/pools/\(pool)/trash").decoded(as: Page<RBDAPI.TrashedImage>.self)
+                #expect(trash.items.isEmpty)
+            }
+        }
+    }
+
+    @Test func twoReplicasPurgeAThousandImagesOnce() async throws {
+        try await withReplicas { one, other, pool in
+            let images = "/v1/pools/\(pool)/images"
+            let count = 1000
+            let place = try await TestCluster.connect().pool(pool)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for client in 0..<16 {
+                    group.addTask {
+                        for number in stride(from: client, to: count, by: 16) {
+                            _ = try await place.createImage(named: "vol-\(number)", sizeBytes: 1 << 20)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
+                for client in 0..<16 {
+                    group.addTask {
+                        var statuses: [Int] = []
+                        for number in stride(from: client, to: count, by: 16) {
+                            let server = number.isMultiple(of: 2) ? one : other
+                            let answer = try await server.delete("\(images)/vol-\(number)?purge=true")
+                            #expect(answer.status == 202, "vol-\(number): \(answer.text)")
+                            statuses.append(answer.status)
+                        }
+                        return statuses
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            #expect(statuses.allSatisfy { $0 == 202 }, "\(Set(statuses))")
+            #expect(try await one.get(images).decoded(as: Page<RBDAPI.Image>.self).items.isEmpty)
+            var open = 1
+            while open > 0 {
+                try await Task.sleep(for: .milliseconds(300))
+                open = 0
+                for state in ["queued", "running"] {
+                    open += try await one.get("/v1/operations?pool=\(pool)&state=\(state)")
+                        .decoded(as: Page<RBDAPI.Operation>.self).items.count
+                }
+            }
+            let done = try await other.get("/v1/operations?pool=\(pool)&limit=10000")
+                .decoded(as: Page<RBDAPI.Operation>.self).items
+            #expect(done.count == count)
+            #expect(Set(done.map(\.imageID)).count == count)
+            #expect(done.allSatisfy { $0.state == .succeeded })
+            let trash = try await one.get("/v1/pools/\(pool)/trash").decoded(as: Page<RBDAPI.TrashedImage>.self)
+            #expect(trash.items.isEmpty)
+        }
+    }
+}

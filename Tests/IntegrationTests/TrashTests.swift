@@ -1,0 +1,203 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import RBDAPI
+import RBDService
+import TestSupport
+import Testing
+
+/// Deleting, with the way back; and what is purged by whom.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
+struct TrashTests {
+    private func withPool(
+        lease: Duration = .seconds(15),
+        _ body: @escaping @Sendable (_ server: TestServer, _ pool: String) async throws -> Void
+    ) async throws {
+        try await TestServer.withCluster(change: { $0.operationLease = lease }) { server in
+            try await TestCluster.withPool { pool, _ in try await body(server, pool) }
+        }
+    }
+
+    private let size = #"{"size":"1GiB"}"#
+
+    private func entries(_ server: TestServer, _ pool: String) async throws -> [RBDAPI.TrashedImage] {
+        try await server.get("/v1/pools/\(pool)/trash").decoded(as: Page<RBDAPI.TrashedImage>.self).items
+    }
+
+    @Test func aDeletedImageCanBeRestored() async throws {
+        try await withPool { server, pool in
+            let images = "/v1/pools/\(pool)/images"
+            let made = try await server.put("\(images)/vol-1", size).decoded(as: RBDAPI.Image.self)
+            let deleted = try await server.delete("\(images)/vol-1?delay=7d")
+            #expect(deleted.status == 200)
+            let entry = try deleted.decoded(as: RBDAPI.TrashedImage.self)
+            #expect(entry.id == made.id)
+            #expect(entry.name == "vol-1")
+            #expect(entry.state == "trashed")
+            #expect(entry.sizeBytes == 1 << 30)
+            let kept = try Date(entry.keptUntil, strategy: .iso8601)
+            #expect(abs(kept.timeIntervalSinceNow - 7 * 86_400) < 600)
+            #expect(try await server.get("\(images)/vol-1").status == 404)
+            #expect(try await TestCluster.run("rbd", ["trash", "ls", pool]).contains(made.id))
+            #expect(try await entries(server, pool) == [entry])
+            let one = try await server.get("/v1/pools/\(pool)/trash/\(entry.id)").decoded(as: RBDAPI.TrashedImage.self)
+            #expect(one == entry)
+
+            // Its time is not over.
+            let early = try await server.delete("/v1/pools/\(pool)/trash/\(entry.id)").problem
+            #expect(early.code == "trash-deferred")
+            #expect(early.hint?.contains("force=true") == true)
+
+            let restore = "/v1/pools/\(pool)/trash/\(entry.id)/restore"
+            let plan = try await server.post("\(restore)?dryRun=true", "{}").decoded(as: Plan.self)
+            #expect(plan.steps.map(\.action) == ["restore-image"])
+            #expect(try await server.put("\(images)/vol-1", #"{"size":"2GiB"}"#).status == 201)
+            for query in ["", "?dryRun=true"] {
+                #expect(try await server.post(restore + query, "{}").problem.code == "image-exists")
+            }
+            #expect(try await server.post(restore, #"{"name":"a/b"}"#).problem.code == "invalid-name")
+            let restored = try await server.post(restore, #"{"name":"vol-2"}"#)
+            #expect(restored.status == 200)
+            let image = try restored.decoded(as: RBDAPI.Image.self)
+            #expect(image.id == made.id)
+            #expect(image.name == "vol-2")
+            #expect(try await entries(server, pool).isEmpty)
+            for path in [restore, "/v1/pools/\(pool)/trash/\(entry.id)"] {
+                let gone = try await path == restore ? server.post(path, "{}") : server.get(path)
+                #expect(try gone.problem.code == "trash-entry-not-found")
+            }
+        }
+    }
+
+    @Test func purging() async throws {
+        try await withPool { server, pool in
+            let images = "/v1/pools/\(pool)/images"
+            #expect(try await server.put("\(images)/vol-1", size).status == 201)
+            #expect(try await server.delete("\(images)/vol-1?purge=true&delay=1h").problem.field == "delay")
+            #expect(try await server.delete("\(images)/vol-1?purge=true&wait=60s").status == 204)
+            #expect(try await entries(server, pool).isEmpty)
+
+            #expect(try await server.put("\(images)/vol-1", size).status == 201)
+            let begun = try await server.delete("\(images)/vol-1?purge=true")
+            #expect(begun.status == 202)
+            let operation = try begun.decoded(as: RBDAPI.Operation.self)
+            #expect(begun.headers["location"] == "/v1/operations/\(operation.id)")
+            let last = try await server.get("/v1/operations/\(operation.id)?wait=60s").decoded(
+                as: RBDAPI.Operation.self
+            )
+            #expect(last.state == .succeeded)
+            #expect(last.percent == 100)
+            #expect(last.kind == "purge-image")
+            // What was there is gone, but for the records.
+            let objects = try await TestCluster.run("rados", ["ls", "--pool", pool]).split(separator: "\n")
+            #expect(objects.allSatisfy { !$0.hasPrefix("rbd_header") && !$0.hasPrefix("rbd_data") }, "\(objects)")
+        }
+    }
+
+    @Test func oneThatIsKeptNeedsForce() async throws {
+        try await withPool { server, pool in
+            #expect(try await server.put("/v1/pools/\(pool)/images/vol-1", size).status == 201)
+            let entry = try await server.delete("/v1/pools/\(pool)/images/vol-1").decoded(as: RBDAPI.TrashedImage.self)
+            let path = "/v1/pools/\(pool)/trash/\(entry.id)"
+            let plan = try await server.delete("\(path)?force=true&dryRun=true").decoded(as: Plan.self)
+            #expect(plan.steps.map(\.action) == ["purge-image"])
+            #expect(try await server.get(path).status == 200)
+            #expect(try await server.delete("\(path)?force=true&wait=60s").status == 204)
+            #expect(try await server.get(path).status == 404)
+        }
+    }
+
+    /// The purge worker removes what this service put into the trash, when its time is over; what others put there stays.
+    @Test func whatHasExpiredIsPurgedAndNothingElse() async throws {
+        try await withPool(lease: .seconds(3)) { server, pool in
+            let images = "/v1/pools/\(pool)/images"
+            for name in ["ours", "kept", "restored", "theirs"] {
+                #expect(try await server.put("\(images)/\(name)", size).status == 201)
+            }
+            try await TestCluster.run("rbd", ["trash", "mv", "\(pool)/theirs"])
+            #expect(try await server.delete("\(images)/ours?delay=1s").status == 200)
+            #expect(try await server.delete("\(images)/kept?delay=1h").status == 200)
+            let entry = try await server.delete("\(images)/restored?delay=1s").decoded(as: RBDAPI.TrashedImage.self)
+            #expect(try await server.post("/v1/pools/\(pool)/trash/\(entry.id)/restore", "{}").status == 200)
+            // Put there anew, by somebody else.
+            try await TestCluster.run("rbd", ["trash", "mv", "\(pool)/restored"])
+            while try await entries(server, pool).contains(where: { $0.name == "ours" }) {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            // Whatever was to be done is done at the next look.
+            #expect(try await server.delete("/v1/pools/\(pool)/trash").problem.code == "confirmation-required")
+            let asked = try await server.delete("/v1/pools/\(pool)/trash?expired=true")
+            #expect(asked.status == 202)
+            #expect(try asked.decoded(as: PurgeAnswer.self).operations.isEmpty)
+            #expect(try await entries(server, pool).map(\.name).sorted() == ["kept", "restored", "theirs"])
+            // Asked for by its id, it goes.
+            let theirs = try #require(try await entries(server, pool).first { $0.name == "theirs" })
+            #expect(try await server.delete("/v1/pools/\(pool)/trash/\(theirs.id)?wait=60s").status == 204)
+        }
+    }
+
+    /// librbd's trash takes an image from under its clients, and would keep a name for one that is being used.
+    @Test func aRunningClientKeepsItsImage() async throws {
+        try await withPool { server, pool in
+            let path = "/v1/pools/\(pool)/images/vol-1"
+            #expect(try await server.put(path, size).status == 201)
+            let client = try await TestCluster.openClient(of: "\(pool)/vol-1")
+            for query in ["", "?purge=true", "?delay=0s"] {
+                let problem = try await server.delete(path + query).problem
+                #expect(problem.code == "image-in-use")
+                #expect(problem.blockers?.map(\.kind) == [.watcher])
+            }
+            let plan = try await server.delete("\(path)?dryRun=true").decoded(as: Plan.self)
+            #expect(!plan.allowed)
+            #expect(plan.blockers.map(\.kind) == [.watcher])
+            #expect(plan.steps.map(\.action) == ["end-client", "move-to-trash"])
+            let told = try await rbdctl(server, "explain", "\(pool)/vol-1")
+            #expect(told.status == 3)
+            #expect(told.standardOutput.contains("end-client"))
+            #expect(try await server.get(path).status == 200)
+
+            // Somebody else's tool asked nobody: purging still does.
+            try await TestCluster.run("rbd", ["trash", "mv", "\(pool)/vol-1"])
+            let entry = try #require(try await entries(server, pool).first)
+            let problem = try await server.delete("/v1/pools/\(pool)/trash/\(entry.id)?force=true").problem
+            #expect(problem.code == "image-in-use")
+            try client.endInput()
+            _ = await client.finish()
+        }
+    }
+
+    @Test func byRbdctl() async throws {
+        try await withPool { server, pool in
+            for name in ["a", "b"] {
+                #expect(try await server.put("/v1/pools/\(pool)/images/\(name)", size).status == 201)
+            }
+            #expect(try await rbdctl(server, "explain", "\(pool)/a").status == 0)
+            let plan = try await rbdctl(server, "image", "delete", "\(pool)/a", "--dry-run")
+            #expect(plan.standardOutput.contains("move-to-trash"))
+            let deleted = try await rbdctl(server, "image", "delete", "\(pool)/a", "--delay", "1h")
+            #expect(deleted.standardOutput == "\(pool)/a\n")
+            let purged = try await rbdctl(server, "image", "delete", "\(pool)/b", "--purge")
+            #expect(purged.status == 0, "\(purged.standardError)")
+            #expect(purged.standardOutput == "\(pool)/b\n")
+            #expect(purged.standardError.contains("purge-image \(pool)/b: 100% succeeded"))
+            let listed = try await rbdctl(server, "trash", "list", pool, "-o", "name")
+            let entry = listed.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+            #expect(try await rbdctl(server, "trash", "get", entry).standardOutput.contains("user"))
+            let refused = try await rbdctl(server, "trash", "purge", entry)
+            #expect(refused.status == 3)
+            #expect(refused.standardError.contains("hint: add ?force=true"))
+            let restored = try await rbdctl(server, "trash", "restore", entry, "--name", "c")
+            #expect(restored.standardOutput == "\(pool)/c\n")
+            let again = try await rbdctl(server, "image", "delete", "\(pool)/c", "--purge", "--no-wait")
+            let id = again.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+            #expect(try await rbdctl(server, "operation", "get", id, "--watch").standardOutput.contains("succeeded"))
+            #expect(
+                try await rbdctl(server, "operation", "list", "--pool", pool, "-o", "name").standardOutput.contains(id)
+            )
+            #expect(try await rbdctl(server, "operation", "cancel", id).status == 3)
+            #expect(try await rbdctl(server, "trash", "purge-expired", pool).status == 0)
+        }
+    }
+}
