@@ -29,6 +29,19 @@ final class BareLibrbd {
         try check(rbd_create4(context, name, 1 << 30, options), "rbd_create4 \(name)")
     }
 
+    /// As the benchmark of deletions has it: nothing in it, and no map that says so.
+    func createLarge(_ name: String) throws {
+        var options: rbd_image_options_t?
+        rbd_image_options_create(&options)
+        defer { rbd_image_options_destroy(options) }
+        rbd_image_options_set_uint64(options, CInt(RBD_IMAGE_OPTION_FEATURES), UInt64(RBD_FEATURE_LAYERING))
+        try check(rbd_create4(context, name, 1 << 40, options), "rbd_create4 \(name)")
+    }
+
+    func moveToTrash(_ name: String) throws {
+        try check(rbd_trash_move(context, name, 86_400), "rbd_trash_move \(name)")
+    }
+
     private func check(_ result: CInt, _ call: String) throws {
         if result < 0 { throw ValidationError("\(call): \(result)") }
     }

@@ -4,21 +4,35 @@
 import ArgumentParser
 import RBDAPI
 
-/// Measures the service beside a bare librbd loop: one image by the one, one by the other, on the same cluster, so that
-/// whatever else the machine does hits both alike. What counts is the ratio of the medians.
+/// Measures the service beside librbd and rbd: one image by the one, one by the other, on the same cluster, so that
+/// whatever else the machine does hits both alike. What counts is the ratio.
 @main
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rbd-bench",
-        abstract: "Measures creates through the API beside creates through librbd alone.",
-        discussion: "dev/bench starts the cluster and the service, and runs this."
+        abstract: "Measures the service beside librbd and rbd.",
+        discussion: "dev/bench starts the cluster and the service, and runs this.",
+        subcommands: [CreateBench.self, DeleteBench.self]
     )
+}
 
+struct Places: ParsableArguments {
     @Option(help: "Where the service is: http://127.0.0.1:PORT.")
     var server: String
 
-    @Option(help: "An existing pool that both sides create images in.")
+    @Option(help: "An existing pool that both sides work in.")
     var pool: String
+
+    var images: String { "/v1/pools/\(PercentEncoding.encode(pool))/images" }
+}
+
+struct CreateBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Creates through the API beside creates through librbd alone."
+    )
+
+    @OptionGroup var places: Places
 
     @Option(help: "Images that each side creates in one round.")
     var count = 500
@@ -30,12 +44,12 @@ struct Bench: ParsableCommand {
     var bound = 1.3
 
     func run() throws {
-        let librbd = try BareLibrbd(pool: pool)
-        let client = try PlainClient(server: server)
-        let path = "/v1/pools/\(PercentEncoding.encode(pool))/images"
+        let librbd = try BareLibrbd(pool: places.pool)
+        let client = try PlainClient(server: places.server)
+        let path = places.images
 
         func throughTheAPI(_ name: String) throws {
-            let status = try client.send("POST", path, json: #"{"name":"\#(name)","size":"1GiB"}"#)
+            let (status, _) = try client.send("POST", path, json: #"{"name":"\#(name)","size":"1GiB"}"#)
             guard status == 201 else { throw ValidationError("POST \(path) answered \(status)") }
         }
 
@@ -69,24 +83,5 @@ struct Bench: ParsableCommand {
         }
         print("worst ratio \(decimals(worst)), bound \(decimals(bound)): \(worst <= bound ? "met" : "missed")")
         if worst > bound { throw ExitCode(1) }
-    }
-
-    private func milliseconds(_ body: () throws -> Void) rethrows -> Double {
-        let start = ContinuousClock.now
-        try body()
-        return (ContinuousClock.now - start) / .milliseconds(1)
-    }
-
-    private func percentile(_ percent: Int, of values: [Double]) -> Double {
-        values.sorted()[min(values.count - 1, values.count * percent / 100)]
-    }
-
-    private func decimals(_ value: Double) -> String {
-        let hundredths = Int((value * 100).rounded())
-        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
-    }
-
-    private func pad(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(0, width - text.count)) + text
     }
 }

@@ -38,8 +38,8 @@ final class PlainClient {
     }
 
     /// Sends a request and reads the whole answer.
-    /// - Returns: the status.
-    func send(_ method: String, _ path: String, json: String = "") throws -> Int {
+    /// - Returns: the status and the body.
+    func send(_ method: String, _ path: String, json: String = "") throws -> (status: Int, body: String) {
         let request = """
             \(method) \(path) HTTP/1.1\r
             Host: \(host)\r
@@ -60,12 +60,12 @@ final class PlainClient {
             let count = read(descriptor, &buffer, buffer.count)
             guard count > 0 else { throw ValidationError("the service closed the connection") }
             answer += buffer[..<count]
-            if let status = try Self.status(ofComplete: answer) { return status }
+            if let complete = try Self.parse(complete: answer) { return complete }
         }
     }
 
     /// - Returns: nil while there is more to come.
-    private static func status(ofComplete answer: [UInt8]) throws -> Int? {
+    private static func parse(complete answer: [UInt8]) throws -> (status: Int, body: String)? {
         let text = String(decoding: answer, as: UTF8.self)
         guard let end = text.firstRange(of: "\r\n\r\n") else { return nil }
         let head = text[..<end.lowerBound].split(separator: "\r\n")
@@ -75,6 +75,7 @@ final class PlainClient {
         let length =
             head.first { $0.lowercased().hasPrefix("content-length:") }
             .flatMap { Int($0.split(separator: ":")[1].filter(\.isNumber)) } ?? 0
-        return text[end.upperBound...].utf8.count >= length ? status : nil
+        let body = text[end.upperBound...]
+        return body.utf8.count >= length ? (status, String(body)) : nil
     }
 }
