@@ -27,6 +27,8 @@ public struct Image: Codable, Hashable, Sendable {
     public var dataPool: String?
     /// What this image was cloned from, until it is flattened.
     public var parent: ParentImage?
+    /// How much of it is there; null unless it was asked for.
+    public var usage: ImageUsage?
 
     public init(
         spec: ImageSpec,
@@ -77,6 +79,31 @@ public struct Image: Codable, Hashable, Sendable {
         try container.encode(createdAt, forKey: .createdAt)
         try container.encode(dataPool, forKey: .dataPool)
         try container.encode(parent, forKey: .parent)
+        try container.encode(usage, forKey: .usage)
+    }
+}
+
+/// How much of an image is there: `?fields=usage`.
+public struct ImageUsage: Codable, Hashable, Sendable {
+    public var provisionedBytes: UInt64
+    /// What was written and not discarded, snapshots and the parent not counted; null where it would take too long to find
+    /// out.
+    public var usedBytes: UInt64?
+    /// Whether whole objects were counted: at the most so much.
+    public var approximate: Bool
+
+    public init(provisionedBytes: UInt64, usedBytes: UInt64?, approximate: Bool) {
+        self.provisionedBytes = provisionedBytes
+        self.usedBytes = usedBytes
+        self.approximate = approximate
+    }
+
+    /// Writes `null` for what is absent.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(provisionedBytes, forKey: .provisionedBytes)
+        try container.encode(usedBytes, forKey: .usedBytes)
+        try container.encode(approximate, forKey: .approximate)
     }
 }
 

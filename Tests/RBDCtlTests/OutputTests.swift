@@ -94,7 +94,8 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
                   "snapshotCount": 2,
                   "createdAt": "2026-01-31T10:00:00Z",
                   "dataPool": null,
-                  "parent": null
+                  "parent": null,
+                  "usage": null
                 }
 
                 """

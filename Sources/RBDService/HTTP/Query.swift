@@ -60,6 +60,20 @@ struct Query {
         return cursor
     }
 
+    /// The members that are asked for in `fields`, separated by commas, beside those that every answer has.
+    /// - Throws: `Problem` with `invalid-parameter`.
+    func fields(known: Set<String>) throws(Problem) -> Set<String> {
+        let names = (values["fields"] ?? "").split(separator: ",").map(String.init)
+        if let unknown = names.first(where: { !known.contains($0) }) {
+            throw Self.invalid(
+                "fields",
+                "\"\(unknown.prefix(40))\" can't be asked for",
+                hint: "known are \(known.sorted().joined(separator: ", "))"
+            )
+        }
+        return Set(names)
+    }
+
     /// A parameter that is `true` or `false`; false where it is left out.
     /// - Throws: `Problem` with `invalid-parameter`.
     func flag(_ name: String) throws(Problem) -> Bool {

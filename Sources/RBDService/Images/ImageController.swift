@@ -11,6 +11,9 @@ struct ImageController: Sendable {
     /// For how long a deleted image can be restored, where the request does not say.
     let trashDelay: Duration
 
+    /// What costs more than reading the header, and is told only to who asks.
+    private static let fields: Set<String> = ["usage"]
+
     var routes: [Route] {
         [
             .get("/v1/pools/{pool}/images", list),
@@ -22,15 +25,16 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func list(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: Query.page.union(["namespace"]))
-        return .json(
-            try await service.list(
-                in: try context.imagePlace(query),
-                prefix: query["prefix"] ?? "",
-                after: try query.cursor(),
-                limit: try query.limit()
-            )
+        let query = try Query(request, known: Query.page.union(["namespace", "fields"]))
+        let (place, fields) = (try context.imagePlace(query), try query.fields(known: Self.fields))
+        var page = try await service.list(
+            in: place,
+            prefix: query["prefix"] ?? "",
+            after: try query.cursor(),
+            limit: try query.limit()
         )
+        if fields.contains("usage") { try await service.addUsage(to: &page.items, in: place) }
+        return .json(page)
     }
 
     @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
@@ -40,8 +44,11 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let place = try context.imagePlace(Query(request, known: ["namespace"]))
-        return .json(try await service.get(try context.pathParameter("image"), in: place))
+        let query = try Query(request, known: ["namespace", "fields"])
+        let (place, fields) = (try context.imagePlace(query), try query.fields(known: Self.fields))
+        var image = try await service.get(try context.pathParameter("image"), in: place)
+        if fields.contains("usage") { image.usage = try await service.usage(of: image.name, in: place) }
+        return .json(image)
     }
 
     @Sendable private func put(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {

@@ -61,8 +61,12 @@ struct ImageDeletion: Sendable {
         do {
             let image = try await pool.image(named: name)
             let use = try await pool.use(ofImage: name)
-            if let problem = Problem(use, of: place.spec(name)) { throw problem }
-            return image
+            guard let problem = Problem(use, of: place.spec(name)) else { return image }
+            // The client may be one of us, at work on the image.
+            if !use.watchers.isEmpty {
+                try await operations.store.requireNoOperation(onImage: image.id, spec: place.spec(name))
+            }
+            throw problem
         } catch let error as CephError where error.code == .imageNotFound {
             if try await repair.clearRemnant(of: name, in: pool) { return nil }
             // An interrupted delete leaves a name that can't be opened, too; librbd takes it up again.

@@ -30,16 +30,25 @@ struct APIClient: Sendable {
         try await transport.delete(["v1", "pools", name], query: [("confirm", name)])
     }
 
-    func images(in folder: ImageFolder, prefix: String?, limit: Int?) async throws -> [Image] {
+    /// - Parameter usage: whether to find out how much of each is there, which takes longer.
+    func images(
+        in folder: ImageFolder,
+        prefix: String? = nil,
+        limit: Int? = nil,
+        usage: Bool = false
+    ) async throws -> [Image] {
         try await list(
             ["v1", "pools", folder.pool, "images"],
-            query: [("namespace", folder.namespace.nonEmpty), ("prefix", prefix?.nonEmpty)],
+            query: [
+                ("namespace", folder.namespace.nonEmpty), ("prefix", prefix?.nonEmpty),
+                ("fields", usage ? "usage" : nil),
+            ],
             limit: limit
         )
     }
 
-    func image(_ spec: ImageSpec) async throws -> Image {
-        try await transport.get(spec.path, query: spec.query)
+    func image(_ spec: ImageSpec, usage: Bool = false) async throws -> Image {
+        try await transport.get(spec.path, query: spec.query + [("fields", usage ? "usage" : nil)])
     }
 
     /// An image of that name is an error.

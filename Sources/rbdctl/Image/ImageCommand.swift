@@ -9,7 +9,7 @@ struct ImageCommand: ParsableCommand {
         abstract: "Images, which are block devices.",
         subcommands: [
             ImageList.self, ImageGet.self, ImageCreate.self, ImageDelete.self, ImageCopy.self, ImageFlatten.self,
-            ImageSparsify.self, ImageRebuildObjectMap.self,
+            ImageSparsify.self, ImageUsageCommand.self, ImageRebuildObjectMap.self,
         ]
     )
 }

@@ -1,0 +1,61 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct ImageUsageCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "usage",
+        abstract: "Show how much of images is there.",
+        discussion: """
+            USED is what was written and not discarded, without snapshots and the parent. With "~" before it, whole \
+            objects were counted: at the most so much. It stays empty where it would take too long to find out.
+            """,
+        aliases: ["du"]
+    )
+
+    @Argument(help: "The images: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var specs: [ImageSpec] = []
+
+    @Option(
+        help: ArgumentHelp("All images of this pool, or pool/namespace.", valueName: "pool"),
+        transform: Read.imageFolder
+    )
+    var all: ImageFolder?
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func validate() throws {
+        guard specs.isEmpty != (all == nil) else { throw ValidationError("name images, or a pool with --all") }
+    }
+
+    func run() async throws {
+        let (images, failures) = try await connection.withClient { client in
+            if let all { return (try await client.images(in: all, usage: true), ReportedFailures?.none) }
+            var images: [Image] = []
+            let failures = try await ForEach(specs).run { images.append(try await client.image($0, usage: true)) }
+            return (images, failures)
+        }
+        if let failures, images.isEmpty { throw failures }
+        if format.output == .table {
+            try Console.output.write(Self.table(of: images).rendered())
+        } else {
+            try Console.output.write(format.output.render(images))
+        }
+        if let failures { throw failures }
+    }
+
+    static func table(of images: [Image]) -> Table {
+        let used = images.map { image in
+            image.usage.flatMap { usage in
+                usage.usedBytes.map { (usage.approximate ? "~" : "") + ByteCount($0).rounded }
+            }
+        }
+        return Table(
+            header: ["SPEC", "PROVISIONED", "USED"],
+            rows: zip(images, used).map { [$0.spec, ByteCount($0.sizeBytes).rounded, $1 ?? ""] }
+        )
+    }
+}
