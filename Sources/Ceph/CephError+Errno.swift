@@ -28,11 +28,17 @@ enum ErrnoTable {
         Row(ENOENT, [.findNamespace], .namespaceNotFound),
         Row(ENOENT, [.readImage, .removeImage, .repairImage], .imageNotFound),
         Row(ENOENT, [.createImage], .dataPoolNotFound),  // a missing namespace is told apart by asking for it
+        Row(ENOENT, [.readGroup, .changeGroup], .groupNotFound),
+        Row(ENOENT, [.changeGroupImages], .imageNotFound),
+        Row(ENOENT, [.changeGroupSnapshots], .groupSnapshotNotFound),
         // RADOS bounds the names of objects and namespaces; nothing longer can exist.
         Row(ENAMETOOLONG, [.findNamespace, .listImages, .createImage], .namespaceNotFound),
         Row(ENAMETOOLONG, [.readImage, .removeImage, .repairImage], .imageNotFound),
         Row(EEXIST, [.createPool], .poolExists),
         Row(EEXIST, [.createImage], .imageExists),
+        Row(EEXIST, [.changeGroup], .groupExists),
+        Row(EEXIST, [.changeGroupImages], .imageInGroup),
+        Row(EEXIST, [.changeGroupSnapshots], .groupSnapshotExists),
         Row(EBUSY, [.createPool, .deletePool], .other),
         Row(EBUSY, nil, .imageBusy),
         Row(ENOTEMPTY, [.removeImage], .imageHasSnapshots),
@@ -41,6 +47,8 @@ enum ErrnoTable {
         Row(EDOM, [.createImage], .invalidObjectSize),
         Row(ENOSYS, [.createImage], .invalidFeatures),
         Row(ENOSYS, nil, .unsupported),
+        // Erasure-coded pools have no omap, where RBD keeps its records.
+        Row(EOPNOTSUPP, [.createImage, .changeGroup], .poolErasureCoded),
         Row(EOPNOTSUPP, nil, .unsupported),
         Row(EINVAL, [.configure, .connect], .invalidConfiguration),  // connect: a monitor's name can't be resolved
         Row(EINVAL, [.createImage], .invalidImageOption),

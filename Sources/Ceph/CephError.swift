@@ -35,7 +35,9 @@ public struct CephError: Error, Hashable, Sendable {
         case poolNotFound, namespaceNotFound, imageNotFound, dataPoolNotFound
         case poolExists, imageExists
         case imageBusy, imageHasSnapshots, imageInGroup, imageReadOnly
-        case poolDeletionDisabled, poolFull
+        case groupNotFound, groupExists, groupHasSnapshots, imageNotInGroup
+        case groupSnapshotNotFound, groupSnapshotExists, groupSnapshotIncomplete
+        case poolDeletionDisabled, poolFull, poolErasureCoded
         case invalidObjectSize, invalidFeatures, invalidImageOption, invalidPoolOption, invalidConfiguration
         case unsupported
         case keyringNotFound, credentialsRefused, clientBlocklisted
@@ -51,7 +53,7 @@ public struct CephError: Error, Hashable, Sendable {
         case createSnapshot, changeSnapshot, removeSnapshot, rollBackImage
         case cloneImage, flattenImage, copyImage, sparsifyImage, rebuildObjectMap
         case listTrash, moveToTrash, restoreImage, purgeImage
-        case readGroup, changeGroup
+        case readGroup, changeGroup, changeGroupImages, changeGroupSnapshots
         case breakLock
         case readRecord, changeRecord
     }
@@ -61,6 +63,8 @@ public struct CephError: Error, Hashable, Sendable {
         case pool(String)
         case namespace(String, pool: String)
         case image(String, namespace: String, pool: String)
+        case group(String, namespace: String, pool: String)
+        case groupSnapshot(String, group: String, namespace: String, pool: String)
     }
 }
 
@@ -74,7 +78,8 @@ extension CephError.Operation {
         case .createPool, .initializePool, .changePool, .deletePool, .createNamespace, .removeNamespace, .createImage,
             .changeImage, .removeImage, .repairImage, .createSnapshot, .changeSnapshot, .removeSnapshot,
             .rollBackImage, .cloneImage, .flattenImage, .copyImage, .sparsifyImage, .rebuildObjectMap, .moveToTrash,
-            .restoreImage, .purgeImage, .changeGroup, .breakLock, .changeRecord:
+            .restoreImage, .purgeImage, .changeGroup, .changeGroupImages, .changeGroupSnapshots, .breakLock,
+            .changeRecord:
             true
         }
     }
@@ -100,6 +105,12 @@ extension CephError.Resource: CustomStringConvertible {
         case .namespace(let namespace, let pool): "namespace \"\(pool)/\(namespace)\""
         case .image(let image, let namespace, let pool):
             namespace.isEmpty ? "image \"\(pool)/\(image)\"" : "image \"\(pool)/\(namespace)/\(image)\""
+        case .group(let group, let namespace, let pool):
+            namespace.isEmpty ? "group \"\(pool)/\(group)\"" : "group \"\(pool)/\(namespace)/\(group)\""
+        case .groupSnapshot(let snapshot, let group, let namespace, let pool):
+            namespace.isEmpty
+                ? "group snapshot \"\(pool)/\(group)@\(snapshot)\""
+                : "group snapshot \"\(pool)/\(namespace)/\(group)@\(snapshot)\""
         }
     }
 }
@@ -117,14 +128,19 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
     /// Our own words, because those of strerror mislead: it calls a blocklisted client "transport endpoint shutdown".
     private var sentence: String {
         switch code {
-        case .poolNotFound, .namespaceNotFound, .imageNotFound: "\(resource) does not exist"
+        case .poolNotFound, .namespaceNotFound, .imageNotFound, .groupNotFound, .groupSnapshotNotFound:
+            "\(resource) does not exist"
         case .dataPoolNotFound: "the data pool does not exist"
-        case .poolExists, .imageExists: "\(resource) exists already"
+        case .poolExists, .imageExists, .groupExists, .groupSnapshotExists: "\(resource) exists already"
         case .imageBusy: "\(resource) is in use: a client has it open, or it is being changed"
         case .imageHasSnapshots: "\(resource) has snapshots"
         case .imageInGroup: "\(resource) belongs to a group"
+        case .groupHasSnapshots: "\(resource) has snapshots of its own"
+        case .imageNotInGroup: "\(resource) does not belong to the group"
+        case .groupSnapshotIncomplete: "\(resource) is incomplete: its making was interrupted, or still goes on"
         case .imageReadOnly: "\(resource) can only be read"
         case .poolDeletionDisabled: "the cluster does not allow \(resource) to be deleted"
+        case .poolErasureCoded: "the pool of \(resource) is erasure-coded: it holds the data of images, but not images"
         case .poolFull: "the pool of \(resource) is full or over its quota"
         case .invalidObjectSize: "Ceph refused the object size for \(resource)"
         case .invalidFeatures: "Ceph does not know all the features asked for \(resource)"

@@ -27,6 +27,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case invalidPoolOption = "invalid-pool-option"
     case invalidImageOption = "invalid-image-option"
     case dataPoolNotFound = "data-pool-not-found"
+    case poolErasureCoded = "pool-erasure-coded"
 
     // The cluster's state is against it.
     case poolNotFound = "pool-not-found"
@@ -41,6 +42,13 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case imageMigrating = "image-migrating"
     case imageReadOnly = "image-read-only"
     case imageIncomplete = "image-incomplete"
+    case groupNotFound = "group-not-found"
+    case groupExists = "group-exists"
+    case groupHasSnapshots = "group-has-snapshots"
+    case imageNotInGroup = "image-not-in-group"
+    case groupSnapshotNotFound = "group-snapshot-not-found"
+    case groupSnapshotExists = "group-snapshot-exists"
+    case groupSnapshotIncomplete = "group-snapshot-incomplete"
     case poolDeletionDisabled = "pool-deletion-disabled"
     case poolFull = "pool-full"
 
@@ -59,17 +67,20 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         switch self {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
         case .poolDeletionDisabled: 403
-        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound: 404
+        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .groupNotFound, .imageNotInGroup,
+            .groupSnapshotNotFound:
+            404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-            .imageMigrating, .imageReadOnly, .imageIncomplete:
+            .imageMigrating, .imageReadOnly, .imageIncomplete, .groupExists, .groupHasSnapshots, .groupSnapshotExists,
+            .groupSnapshotIncomplete:
             409
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
         case .expectationFailed: 417
         case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidPoolOption,
-            .invalidImageOption, .dataPoolNotFound:
+            .invalidImageOption, .dataPoolNotFound, .poolErasureCoded:
             422
         case .headerTooLarge: 431
         case .cephError, .internalError: 500
@@ -92,7 +103,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .malformedBody: "The body can't be read"
         case .unknownField: "The body has a field that is not known"
         case .invalidParameter: "A parameter of the address is not valid"
-        case .confirmationRequired: "The deletion must be confirmed"
+        case .confirmationRequired: "The request must be confirmed"
         case .bodyTooLarge: "The body is too large"
         case .unsupportedMediaType: "The body is not JSON"
         case .routeNotFound: "There is nothing at this address"
@@ -105,6 +116,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidPoolOption: "The pool can't be created with these values"
         case .invalidImageOption: "The image can't be created with these values"
         case .dataPoolNotFound: "The data pool does not exist"
+        case .poolErasureCoded: "The pool is erasure-coded"
         case .poolNotFound: "The pool does not exist"
         case .namespaceNotFound: "The namespace does not exist"
         case .imageNotFound: "The image does not exist"
@@ -117,6 +129,13 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .imageMigrating: "The image is being migrated"
         case .imageReadOnly: "The image can't be changed"
         case .imageIncomplete: "The image is being made or removed, or that was interrupted"
+        case .groupNotFound: "The group does not exist"
+        case .groupExists: "The group exists already"
+        case .groupHasSnapshots: "The group has snapshots"
+        case .imageNotInGroup: "The image does not belong to the group"
+        case .groupSnapshotNotFound: "The group snapshot does not exist"
+        case .groupSnapshotExists: "The group snapshot exists already"
+        case .groupSnapshotIncomplete: "The group snapshot is incomplete"
         case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
         case .poolFull: "The pool is full"
         case .unsupportedByCluster: "The cluster does not support this"

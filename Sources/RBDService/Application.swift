@@ -94,15 +94,19 @@ public struct RBDService: Sendable {
     }
 
     var routes: [Route] {
-        let images = ImageService(
-            images: ImageAccess(connection: connection, locks: locks),
-            remnants: remnants
+        let access = ImageAccess(connection: connection, locks: locks)
+        let images = ImageService(images: access, remnants: remnants)
+        let groups = GroupController(
+            groups: GroupService(images: access),
+            snapshots: GroupSnapshotService(images: access),
+            maximumBodyBytes: configuration.maximumBodyBytes
         )
         let limit = configuration.maximumBodyBytes
         return ClusterController(connection: connection).routes
             + MetricsController(telemetry: telemetry).routes
             + PoolController(service: PoolService(connection: connection), maximumBodyBytes: limit).routes
             + ImageController(service: images, maximumBodyBytes: limit).routes
+            + groups.routes
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {

@@ -20,7 +20,7 @@ struct Rbdctl: AsyncParsableCommand {
             Of several failures, the first decides.
             """,
         version: version,
-        subcommands: [ClusterCommand.self, PoolCommand.self, ImageCommand.self]
+        subcommands: [ClusterCommand.self, PoolCommand.self, ImageCommand.self, GroupCommand.self]
     )
 
     /// Here too, so that `rbdctl --server URL pool list` is as good as `rbdctl pool list --server URL`.

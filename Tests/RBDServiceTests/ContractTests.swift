@@ -57,6 +57,8 @@ struct ContractTests {
             ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
             ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),
             ("ClusterCapacity", ClusterCapacity.self), ("Problem", Problem.self), ("Plan", Plan.self),
+            ("Group", RBDAPI.Group.self),
+            ("GroupImage", RBDAPI.GroupImage.self), ("GroupSnapshot", GroupSnapshot.self),
             ("PlanStep", Plan.Step.self), ("Probe", Probe.self),
         ]
         for (schema, type) in types {
@@ -71,7 +73,9 @@ struct ContractTests {
     @Test(
         arguments: [
             ("CreateImageRequest", CreateImageRequest.fieldNames), ("ImageProperties", ImageProperties.fieldNames),
-            ("CreatePoolRequest", CreatePoolRequest.fieldNames),
+            ("CreatePoolRequest", CreatePoolRequest.fieldNames), ("CreateGroupRequest", CreateGroupRequest.fieldNames),
+            ("UpdateGroupRequest", UpdateGroupRequest.fieldNames),
+            ("CreateGroupSnapshotRequest", CreateGroupSnapshotRequest.fieldNames),
         ]
     )
     func requestsHaveTheFieldsOfTheTypes(schema: String, fields: [String]) throws {

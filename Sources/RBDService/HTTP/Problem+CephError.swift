@@ -32,6 +32,14 @@ extension ProblemCode {
             case .imageHasSnapshots: .imageHasSnapshots
             case .imageInGroup: .imageInGroup
             case .imageReadOnly: .imageReadOnly
+            case .groupNotFound: .groupNotFound
+            case .groupExists: .groupExists
+            case .groupHasSnapshots: .groupHasSnapshots
+            case .imageNotInGroup: .imageNotInGroup
+            case .groupSnapshotNotFound: .groupSnapshotNotFound
+            case .groupSnapshotExists: .groupSnapshotExists
+            case .groupSnapshotIncomplete: .groupSnapshotIncomplete
+            case .poolErasureCoded: .poolErasureCoded
             case .poolDeletionDisabled: .poolDeletionDisabled
             case .poolFull: .poolFull
             case .invalidObjectSize: .invalidObjectSize
@@ -63,9 +71,12 @@ extension CephError {
         switch code {
         case .poolNotFound: "pool"
         case .namespaceNotFound: "namespace"
-        case .imageNotFound: "image"
+        case .imageNotFound, .imageNotInGroup: "image"
+        case .groupNotFound, .groupHasSnapshots: "group"
+        case .groupSnapshotNotFound, .groupSnapshotIncomplete: "snapshot"
+        case .poolErasureCoded: "pool"
         case .dataPoolNotFound: "dataPool"
-        case .poolExists, .imageExists: "name"
+        case .poolExists, .imageExists, .groupExists, .groupSnapshotExists: "name"
         case .invalidObjectSize: "objectSize"
         case .invalidFeatures: "features"
         default: nil
@@ -83,6 +94,15 @@ extension CephError {
         case .imageBusy: "rbd status \(resource.commandLineName) shows who has it open"
         case .imageHasSnapshots: "rbd snap ls \(resource.commandLineName) lists them, rbd snap purge removes them all"
         case .imageInGroup: "rbd group image rm takes it out of its group"
+        case .groupNotFound: "rbdctl group list shows the groups of a pool; rbdctl group create makes one"
+        case .groupExists: "choose another name, or delete that group first"
+        case .groupHasSnapshots: "rbdctl group snapshot list shows them; delete them first"
+        case .imageNotInGroup: "rbdctl group image list shows what belongs to the group"
+        case .groupSnapshotNotFound: "rbdctl group snapshot list shows the snapshots of a group"
+        case .groupSnapshotExists: "choose another name, or delete that snapshot first"
+        case .groupSnapshotIncomplete:
+            "rbdctl group snapshot delete \(resource.commandLineName) removes what there is of it"
+        case .poolErasureCoded: "create the image in a replicated pool, with this one as its dataPool"
         case .poolDeletionDisabled where detail?.contains("nodelete") ?? false:
             "ceph osd pool set \(resource.commandLineName) nodelete false"
         case .poolDeletionDisabled:
@@ -108,6 +128,10 @@ extension CephError.Resource {
         case .namespace(let namespace, let pool): "\(pool)/\(namespace)"
         case .image(let image, let namespace, let pool):
             ImageSpec(pool: pool, namespace: namespace, image: image).description
+        case .group(let group, let namespace, let pool):
+            ImageSpec(pool: pool, namespace: namespace, image: group).description
+        case .groupSnapshot(let snapshot, let group, let namespace, let pool):
+            "\(ImageSpec(pool: pool, namespace: namespace, image: group))@\(snapshot)"
         }
     }
 }

@@ -62,7 +62,7 @@ struct APIClient: Sendable {
     }
 
     /// Follows the pages until the last one or until there are enough items.
-    private func list<Item: Codable & Sendable>(
+    func list<Item: Codable & Sendable>(
         _ path: [String],
         query: [(name: String, value: String?)],
         limit: Int?
@@ -92,5 +92,5 @@ extension ImageSpec {
 }
 
 extension String {
-    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+    var nonEmpty: String? { isEmpty ? nil : self }
 }
