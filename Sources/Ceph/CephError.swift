@@ -37,7 +37,7 @@ public struct CephError: Error, Hashable, Sendable {
         case imageBusy, imageHasSnapshots, imageInGroup, imageReadOnly
         case groupNotFound, groupExists, groupHasSnapshots, imageNotInGroup
         case groupSnapshotNotFound, groupSnapshotExists, groupSnapshotIncomplete
-        case poolDeletionDisabled, poolFull, poolErasureCoded
+        case poolDeletionDisabled, poolFull, poolErasureCoded, poolBusy
         case invalidObjectSize, invalidFeatures, invalidImageOption, invalidPoolOption, invalidConfiguration
         case unsupported
         case keyringNotFound, credentialsRefused, clientBlocklisted
@@ -89,7 +89,8 @@ extension CephError.Code {
     /// Whether the same call may succeed later without anyone mending anything.
     public var isRetriable: Bool {
         switch self {
-        case .imageBusy, .clusterUnreachable, .poolUnavailable, .timedOut, .notStarted, .overloaded, .shutDown,
+        case .imageBusy, .poolBusy, .clusterUnreachable, .poolUnavailable, .timedOut, .notStarted, .overloaded,
+            .shutDown,
             .clientBlocklisted:
             true
         default: false
@@ -140,6 +141,7 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .groupSnapshotIncomplete: "\(resource) is incomplete: its making was interrupted, or still goes on"
         case .imageReadOnly: "\(resource) can only be read"
         case .poolDeletionDisabled: "the cluster does not allow \(resource) to be deleted"
+        case .poolBusy: "\(resource) is still busy with an earlier change"
         case .poolErasureCoded: "the pool of \(resource) is erasure-coded: it holds the data of images, but not images"
         case .poolFull: "the pool of \(resource) is full or over its quota"
         case .invalidObjectSize: "Ceph refused the object size for \(resource)"

@@ -50,6 +50,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case groupSnapshotExists = "group-snapshot-exists"
     case groupSnapshotIncomplete = "group-snapshot-incomplete"
     case poolDeletionDisabled = "pool-deletion-disabled"
+    case poolBusy = "pool-busy"
     case poolFull = "pool-full"
 
     // The cluster or the service can't.
@@ -72,7 +73,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
             404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
-        case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
+        case .poolExists, .poolBusy, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
             .imageMigrating, .imageReadOnly, .imageIncomplete, .groupExists, .groupHasSnapshots, .groupSnapshotExists,
             .groupSnapshotIncomplete:
             409
@@ -113,7 +114,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidObjectSize: "The object size is not valid"
         case .invalidStriping: "The striping is not valid"
         case .invalidFeatures: "The features are not valid"
-        case .invalidPoolOption: "The pool can't be created with these values"
+        case .invalidPoolOption: "The pool can't be as asked"
         case .invalidImageOption: "The image can't be created with these values"
         case .dataPoolNotFound: "The data pool does not exist"
         case .poolErasureCoded: "The pool is erasure-coded"
@@ -137,6 +138,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .groupSnapshotExists: "The group snapshot exists already"
         case .groupSnapshotIncomplete: "The group snapshot is incomplete"
         case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
+        case .poolBusy: "The pool is busy"
         case .poolFull: "The pool is full"
         case .unsupportedByCluster: "The cluster does not support this"
         case .credentialsRefused: "The cluster refused the service's credentials"
@@ -152,7 +154,8 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     /// Whether the same request may succeed later without anyone mending anything.
     public var isRetryable: Bool {
         switch self {
-        case .requestTimeout, .imageInUse, .imageIncomplete, .clusterUnavailable, .poolUnavailable, .overloaded,
+        case .requestTimeout, .imageInUse, .poolBusy, .imageIncomplete, .clusterUnavailable, .poolUnavailable,
+            .overloaded,
             .deadlineExceeded:
             true
         default: false

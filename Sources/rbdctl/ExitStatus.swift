@@ -49,7 +49,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .poolNotFound, .namespaceNotFound, .imageNotFound, .groupNotFound, .imageNotInGroup,
                 .groupSnapshotNotFound:
                 .notFound
-            case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
+            case .poolExists, .poolBusy, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
                 .imageMigrating, .imageReadOnly, .imageIncomplete, .groupExists, .groupHasSnapshots,
                 .groupSnapshotExists,
                 .groupSnapshotIncomplete:

@@ -74,6 +74,8 @@ struct ContractTests {
         arguments: [
             ("CreateImageRequest", CreateImageRequest.fieldNames), ("ImageProperties", ImageProperties.fieldNames),
             ("CreatePoolRequest", CreatePoolRequest.fieldNames), ("CreateGroupRequest", CreateGroupRequest.fieldNames),
+            ("UpdatePoolRequest", UpdatePoolRequest.fieldNames),
+            ("PoolQuotaChange", PoolQuotaChange.fieldNames),
             ("UpdateGroupRequest", UpdateGroupRequest.fieldNames),
             ("CreateGroupSnapshotRequest", CreateGroupSnapshotRequest.fieldNames),
         ]

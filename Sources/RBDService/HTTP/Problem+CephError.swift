@@ -40,6 +40,7 @@ extension ProblemCode {
             case .groupSnapshotExists: .groupSnapshotExists
             case .groupSnapshotIncomplete: .groupSnapshotIncomplete
             case .poolErasureCoded: .poolErasureCoded
+            case .poolBusy: .poolBusy
             case .poolDeletionDisabled: .poolDeletionDisabled
             case .poolFull: .poolFull
             case .invalidObjectSize: .invalidObjectSize
@@ -102,6 +103,7 @@ extension CephError {
         case .groupSnapshotExists: "choose another name, or delete that snapshot first"
         case .groupSnapshotIncomplete:
             "rbdctl group snapshot delete \(resource.commandLineName) removes what there is of it"
+        case .poolBusy: "repeat the request when ceph status shows no placement groups that are being made"
         case .poolErasureCoded: "create the image in a replicated pool, with this one as its dataPool"
         case .poolDeletionDisabled where detail?.contains("nodelete") ?? false:
             "ceph osd pool set \(resource.commandLineName) nodelete false"
