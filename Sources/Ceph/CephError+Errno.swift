@@ -32,7 +32,11 @@ enum ErrnoTable {
         Row(ENOENT, [.changeGroupImages], .imageNotFound),
         Row(ENOENT, [.changeGroupSnapshots], .groupSnapshotNotFound),
         // RADOS bounds the names of objects and namespaces; nothing longer can exist.
-        Row(ENAMETOOLONG, [.findNamespace, .listImages, .createImage], .namespaceNotFound),
+        Row(
+            ENAMETOOLONG,
+            [.findNamespace, .listImages, .createImage, .readGroup, .changeGroup],
+            .namespaceNotFound
+        ),
         Row(ENAMETOOLONG, [.readImage, .removeImage, .repairImage], .imageNotFound),
         Row(EEXIST, [.createPool, .changePool], .poolExists),
         Row(EEXIST, [.createImage], .imageExists),

@@ -18,6 +18,7 @@ struct ErrnoTests {
             (ENOENT, .createImage, .dataPoolNotFound),
             (ENAMETOOLONG, .readImage, .imageNotFound),
             (ENAMETOOLONG, .listImages, .namespaceNotFound),
+            (ENAMETOOLONG, .readGroup, .namespaceNotFound),
             (EEXIST, .createImage, .imageExists),
             (EBUSY, .removeImage, .imageBusy),
             (ENOTEMPTY, .removeImage, .imageHasSnapshots),

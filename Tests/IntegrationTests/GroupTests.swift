@@ -82,6 +82,9 @@ struct GroupTests {
                     try await server.get("\(groups)?namespace=none"),
                     try await server.post("\(groups)?namespace=none", #"{"name":"g"}"#),
                     try await server.get("\(groups)/g?namespace=none"),
+                    try await server.get("\(groups)?namespace=\(String(repeating: "n", count: 3000))"),
+                    try await server.get("\(groups)/g?namespace=\(String(repeating: "n", count: 3000))"),
+                    try await server.put("\(groups)/g/images/vol-1?namespace=\(String(repeating: "n", count: 3000))", ""),
                 ] {
                     #expect(try answer.problem.code == "namespace-not-found")
                 }

@@ -254,6 +254,19 @@ struct PoolUpdateTests {
             #expect(plan.steps.map(\.action) == ["destroy-image-data", "delete-pool"])
         }
         #expect(try await server.delete("/v1/pools/\(plain)?confirm=\(plain)").status == 204)
+
+        // More chunks than OSDs: its placement groups never serve.
+        let stuck = TestCluster.uniqueName("ec")
+        let late = try await server.send(
+            "POST",
+            "/v1/pools",
+            body: #"{"name":"\#(stuck)","type":"erasure","dataChunks":4,"codingChunks":2,"failureDomain":"osd"}"#,
+            headers: ["Content-Type": "application/json", "Request-Timeout": "8"]
+        )
+        #expect(late.status == 504)
+        #expect(try late.problem.detail.contains("the pool was created, but it is not yet made ready"), "\(late.text)")
+        #expect(try await server.get("/v1/pools/\(stuck)").status == 200)
+        #expect(try await server.delete("/v1/pools/\(stuck)?confirm=\(stuck)").status == 204)
     }
 
     @Test func byCommand() async throws {

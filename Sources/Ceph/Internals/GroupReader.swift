@@ -26,7 +26,8 @@ struct GroupReader: ~Copyable {
     /// - C function: rados_read_op_operate (`dir_get_id` of the group directory)
     init(named name: String, in context: consuming IOContext) throws(CephError) {
         let resource = CephError.Resource.group(name, namespace: context.namespace, pool: context.pool)
-        let id = try context.text("dir_get_id", input: WireWriter.string(name), of: Self.directory, on: resource)
+        let key = WireWriter.string(name)
+        let id = try context.text("dir_get_id", input: key, of: Self.directory, on: resource, .readGroup)
         guard let id else {
             // Asked only now, because it costs a round trip.
             try context.requireNamespace()
