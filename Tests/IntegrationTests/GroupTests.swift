@@ -84,7 +84,10 @@ struct GroupTests {
                     try await server.get("\(groups)/g?namespace=none"),
                     try await server.get("\(groups)?namespace=\(String(repeating: "n", count: 3000))"),
                     try await server.get("\(groups)/g?namespace=\(String(repeating: "n", count: 3000))"),
-                    try await server.put("\(groups)/g/images/vol-1?namespace=\(String(repeating: "n", count: 3000))", ""),
+                    try await server.put(
+                        "\(groups)/g/images/vol-1?namespace=\(String(repeating: "n", count: 3000))",
+                        ""
+                    ),
                 ] {
                     #expect(try answer.problem.code == "namespace-not-found")
                 }
@@ -97,6 +100,9 @@ struct GroupTests {
                 let group = try await server.get("\(groups)/g?namespace=team-a").decoded(as: RBDAPI.Group.self)
                 #expect(group.images?.map(\.spec) == ["\(pool)/team-a/vol-1"])
                 #expect(try await rbd("group", "image", "ls", "\(pool)/team-a/g").contains("\(pool)/team-a/vol-1"))
+                let held = try await server.delete("/v1/pools/\(pool)/images/vol-1?namespace=team-a").problem
+                #expect(held.code == "image-in-group")
+                #expect(held.hint == "rbdctl group image remove \(pool)/team-a/g \(pool)/team-a/vol-1")
             }
         }
     }

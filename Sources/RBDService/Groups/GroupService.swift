@@ -168,8 +168,7 @@ struct GroupService: Sendable {
     }
 
     private static func inGroup(_ image: ImageSpec, _ other: ImageUse.Group, errno: CInt? = nil) -> Problem {
-        // The group is in the namespace of the image.
-        let spec = ImageSpec(pool: other.pool, namespace: image.namespace, image: other.name).description
+        let spec = Problem.spec(of: other, with: image)
         return Problem(
             .imageInGroup,
             detail: "image \"\(image)\" belongs to the group \(spec); it can be in one at most",

@@ -94,7 +94,7 @@ extension CephError {
         case .invalidFeatures: "leave out features that this release of Ceph does not know"
         case .imageBusy: "rbd status \(resource.commandLineName) shows who has it open"
         case .imageHasSnapshots: "rbd snap ls \(resource.commandLineName) lists them, rbd snap purge removes them all"
-        case .imageInGroup: "rbd group image rm takes it out of its group"
+        case .imageInGroup: "rbdctl group image remove takes it out of its group"
         case .groupNotFound: "rbdctl group list shows the groups of a pool; rbdctl group create makes one"
         case .groupExists: "choose another name, or delete that group first"
         case .groupHasSnapshots: "rbdctl group snapshot list shows them; delete them first"
