@@ -13,6 +13,7 @@ from schemathesis.generation import GenerationMode
 
 # The pool that most images go to. Every other one may come and go.
 KEPT_POOL = "rbd"
+SPARE_POOL = "spare-1"
 MOST_PLACEMENT_GROUPS = 8
 MOST_OBJECTS = 4096
 DEFAULT_OBJECT_SIZE = 4 << 20
@@ -26,15 +27,23 @@ def before_call(context, case, kwargs):
     operation = case.operation.definition.raw.get("operationId")
     if operation == "deletePool":
         spare_kept_pool(case)
+    if operation == "updatePool" and case.path_parameters.get("pool") == KEPT_POOL:
+        case.path_parameters["pool"] = SPARE_POOL
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
     if operation == "deletePool":
         confirm(case)
+    if operation == "rollBackGroup" and case.query:
+        case.query["confirm"] = case.path_parameters.get("snapshot")
     allow_time(case)
     if not isinstance(case.body, dict):
         return
     if operation == "createPool":
         limit_placement_groups(case.body)
+        keep_copies(case.body)
+    if operation == "updatePool":
+        limit_placement_groups(case.body)
+        keep_serving(case.body)
     if operation in ("createImage", "putImage"):
         limit_objects(case.body)
     if operation == "createImage":
@@ -63,6 +72,21 @@ def limit_placement_groups(body):
     """Each group costs the OSD memory and time."""
     if isinstance(body.get("pgNum"), (int, float)):
         body["pgNum"] = min(body["pgNum"], MOST_PLACEMENT_GROUPS)
+
+
+def keep_copies(body):
+    """Erasure-coded pools need BlueStore, and as many OSDs as they have chunks; the cluster has one, in memory."""
+    for field in ("type", "erasureCodeProfile", "dataChunks", "codingChunks", "failureDomain"):
+        body.pop(field, None)
+
+
+def keep_serving(body):
+    """One OSD can keep one copy, and a pool over its quota takes no image."""
+    for field in ("size", "minSize"):
+        if isinstance(body.get(field), (int, float)):
+            body[field] = 1
+    if isinstance(body.get("quota"), dict):
+        body["quota"] = {"maxBytes": "1TiB", "maxObjects": None}
 
 
 def limit_objects(body):

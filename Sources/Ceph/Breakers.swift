@@ -116,8 +116,14 @@ public final class Breakers: Sendable {
     private static func verdict(on error: CephError?) -> Verdict {
         guard let error else { return .answered }
         return switch error.code {
-        // Removing takes as long as there is data to remove: only Ceph's own timeout says that nothing answers.
-        case .timedOut: error.operation == .removeImage && error.errno == nil ? .unknown : .silent
+        case .timedOut:
+            switch error.operation {
+            // These take as long as there is data to remove or to copy: only Ceph's own timeout says that nothing answers.
+            case .removeImage, .changeGroupSnapshots: error.errno == nil ? .unknown : .silent
+            // It waits for the OSDs of a new pool, which may be too few; the monitors have answered.
+            case .initializePool: .unknown
+            default: .silent
+            }
         case .notStarted, .overloaded, .shutDown, .clientBlocklisted, .clusterUnreachable, .poolUnavailable: .unknown
         default: .answered
         }

@@ -33,7 +33,9 @@ extension CephError.Resource {
     public var pool: String? {
         switch self {
         case .cluster: nil
-        case .pool(let pool), .namespace(_, let pool), .image(_, _, let pool): pool
+        case .pool(let pool), .namespace(_, let pool), .image(_, _, let pool), .group(_, _, let pool),
+            .groupSnapshot(_, _, _, let pool):
+            pool
         }
     }
 }

@@ -24,7 +24,7 @@ enum ErrnoTable {
     static let rows: [Row] = [
         Row(ENOENT, [.configure], .invalidConfiguration),  // no such file, no such option
         Row(ENOENT, [.connect], .keyringNotFound),
-        Row(ENOENT, [.openPool, .initializePool, .listImages, .deletePool], .poolNotFound),
+        Row(ENOENT, [.openPool, .initializePool, .listImages, .changePool, .deletePool], .poolNotFound),
         Row(ENOENT, [.findNamespace], .namespaceNotFound),
         Row(ENOENT, [.restoreImage, .purgeImage, .listTrash], .trashEntryNotFound),
         Row(
@@ -36,12 +36,23 @@ enum ErrnoTable {
             .imageNotFound
         ),
         Row(ENOENT, [.createImage], .dataPoolNotFound),  // a missing namespace is told apart by asking for it
+        Row(ENOENT, [.readGroup, .changeGroup], .groupNotFound),
+        Row(ENOENT, [.changeGroupImages], .imageNotFound),
+        Row(ENOENT, [.changeGroupSnapshots], .groupSnapshotNotFound),
         // RADOS bounds the names of objects and namespaces; nothing longer can exist.
-        Row(ENAMETOOLONG, [.findNamespace, .listImages, .createImage], .namespaceNotFound),
+        Row(
+            ENAMETOOLONG,
+            [.findNamespace, .listImages, .createImage, .readGroup, .changeGroup],
+            .namespaceNotFound
+        ),
         Row(ENAMETOOLONG, [.readImage, .removeImage, .repairImage], .imageNotFound),
-        Row(EEXIST, [.createPool], .poolExists),
+        Row(EEXIST, [.createPool, .changePool], .poolExists),
         Row(EEXIST, [.createImage, .copyImage, .restoreImage], .imageExists),
+        Row(EEXIST, [.changeGroup], .groupExists),
+        Row(EEXIST, [.changeGroupImages], .imageInGroup),
+        Row(EEXIST, [.changeGroupSnapshots], .groupSnapshotExists),
         Row(EBUSY, [.createPool, .deletePool], .other),
+        Row(EBUSY, [.changePool], .poolBusy),  // placement groups are being made
         Row(EBUSY, nil, .imageBusy),
         Row(ENOTEMPTY, [.removeImage, .purgeImage], .imageHasSnapshots),
         Row(EMLINK, [.removeImage, .purgeImage], .imageInGroup),
@@ -49,16 +60,19 @@ enum ErrnoTable {
         Row(EDOM, [.createImage], .invalidObjectSize),
         Row(ENOSYS, [.createImage], .invalidFeatures),
         Row(ENOSYS, nil, .unsupported),
+        // Erasure-coded pools have no omap, where RBD keeps its records.
+        Row(EOPNOTSUPP, [.createImage, .changeGroup], .poolErasureCoded),
+        Row(EOPNOTSUPP, [.changePool], .invalidPoolOption),  // the size of an erasure-coded pool
         Row(EOPNOTSUPP, nil, .unsupported),
         Row(EINVAL, [.configure, .connect], .invalidConfiguration),  // connect: a monitor's name can't be resolved
         Row(EINVAL, [.createImage, .copyImage, .sparsifyImage, .rebuildObjectMap], .invalidImageOption),
         Row(EINVAL, [.flattenImage], .imageHasNoParent),
-        Row(EINVAL, [.createPool], .invalidPoolOption),
-        Row(ERANGE, [.createPool], .invalidPoolOption),  // too many placement groups
+        Row(EINVAL, [.createPool, .changePool], .invalidPoolOption),
+        Row(ERANGE, [.createPool, .changePool], .invalidPoolOption),  // too many placement groups
         Row(EDQUOT, nil, .poolFull),
         Row(ENOSPC, nil, .poolFull),
         Row(EPERM, [.deletePool], .poolDeletionDisabled),
-        Row(EPERM, [.createPool], .invalidPoolOption),  // a single copy, where the monitors forbid it
+        Row(EPERM, [.createPool, .changePool], .invalidPoolOption),  // a single copy, where the monitors forbid it
         Row(EPERM, [.purgeImage], .trashDeferred),
         Row(EPERM, nil, .credentialsRefused),
         Row(EACCES, nil, .credentialsRefused),

@@ -37,7 +37,9 @@ public struct CephError: Error, Hashable, Sendable {
         case poolExists, imageExists
         case trashDeferred, imageHasNoParent
         case imageBusy, imageHasSnapshots, imageInGroup, imageReadOnly
-        case poolDeletionDisabled, poolFull
+        case groupNotFound, groupExists, groupHasSnapshots, imageNotInGroup
+        case groupSnapshotNotFound, groupSnapshotExists, groupSnapshotIncomplete
+        case poolDeletionDisabled, poolFull, poolErasureCoded, poolBusy
         case invalidObjectSize, invalidFeatures, invalidImageOption, invalidPoolOption, invalidConfiguration
         case unsupported
         case keyringNotFound, credentialsRefused, clientBlocklisted
@@ -53,7 +55,7 @@ public struct CephError: Error, Hashable, Sendable {
         case createSnapshot, changeSnapshot, removeSnapshot, rollBackImage
         case cloneImage, flattenImage, copyImage, sparsifyImage, rebuildObjectMap
         case listTrash, moveToTrash, restoreImage, purgeImage
-        case readGroup, changeGroup
+        case readGroup, changeGroup, changeGroupImages, changeGroupSnapshots
         case breakLock
         case readRecord, changeRecord
     }
@@ -63,6 +65,8 @@ public struct CephError: Error, Hashable, Sendable {
         case pool(String)
         case namespace(String, pool: String)
         case image(String, namespace: String, pool: String)
+        case group(String, namespace: String, pool: String)
+        case groupSnapshot(String, group: String, namespace: String, pool: String)
     }
 }
 
@@ -76,7 +80,8 @@ extension CephError.Operation {
         case .createPool, .initializePool, .changePool, .deletePool, .createNamespace, .removeNamespace, .createImage,
             .changeImage, .removeImage, .repairImage, .createSnapshot, .changeSnapshot, .removeSnapshot,
             .rollBackImage, .cloneImage, .flattenImage, .copyImage, .sparsifyImage, .rebuildObjectMap, .moveToTrash,
-            .restoreImage, .purgeImage, .changeGroup, .breakLock, .changeRecord:
+            .restoreImage, .purgeImage, .changeGroup, .changeGroupImages, .changeGroupSnapshots, .breakLock,
+            .changeRecord:
             true
         }
     }
@@ -86,7 +91,8 @@ extension CephError.Code {
     /// Whether the same call may succeed later without anyone mending anything.
     public var isRetriable: Bool {
         switch self {
-        case .imageBusy, .clusterUnreachable, .poolUnavailable, .timedOut, .notStarted, .overloaded, .shutDown,
+        case .imageBusy, .poolBusy, .clusterUnreachable, .poolUnavailable, .timedOut, .notStarted, .overloaded,
+            .shutDown,
             .clientBlocklisted:
             true
         default: false
@@ -102,6 +108,12 @@ extension CephError.Resource: CustomStringConvertible {
         case .namespace(let namespace, let pool): "namespace \"\(pool)/\(namespace)\""
         case .image(let image, let namespace, let pool):
             namespace.isEmpty ? "image \"\(pool)/\(image)\"" : "image \"\(pool)/\(namespace)/\(image)\""
+        case .group(let group, let namespace, let pool):
+            namespace.isEmpty ? "group \"\(pool)/\(group)\"" : "group \"\(pool)/\(namespace)/\(group)\""
+        case .groupSnapshot(let snapshot, let group, let namespace, let pool):
+            namespace.isEmpty
+                ? "group snapshot \"\(pool)/\(group)@\(snapshot)\""
+                : "group snapshot \"\(pool)/\(namespace)/\(group)@\(snapshot)\""
         }
     }
 }
@@ -119,17 +131,23 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
     /// Our own words, because those of strerror mislead: it calls a blocklisted client "transport endpoint shutdown".
     private var sentence: String {
         switch code {
-        case .poolNotFound, .namespaceNotFound, .imageNotFound: "\(resource) does not exist"
+        case .poolNotFound, .namespaceNotFound, .imageNotFound, .groupNotFound, .groupSnapshotNotFound:
+            "\(resource) does not exist"
         case .dataPoolNotFound: "the data pool does not exist"
         case .trashEntryNotFound: "\(resource) is not in the trash"
         case .trashDeferred: "\(resource) is kept in the trash for some time yet"
         case .imageHasNoParent: "\(resource) is no clone: there is nothing to flatten"
-        case .poolExists, .imageExists: "\(resource) exists already"
+        case .poolExists, .imageExists, .groupExists, .groupSnapshotExists: "\(resource) exists already"
         case .imageBusy: "\(resource) is in use: a client has it open, or it is being changed"
         case .imageHasSnapshots: "\(resource) has snapshots"
         case .imageInGroup: "\(resource) belongs to a group"
+        case .groupHasSnapshots: "\(resource) has snapshots of its own"
+        case .imageNotInGroup: "\(resource) does not belong to the group"
+        case .groupSnapshotIncomplete: "\(resource) is incomplete: its making was interrupted, or still goes on"
         case .imageReadOnly: "\(resource) can only be read"
         case .poolDeletionDisabled: "the cluster does not allow \(resource) to be deleted"
+        case .poolBusy: "\(resource) is still busy with an earlier change"
+        case .poolErasureCoded: "the pool of \(resource) is erasure-coded: it holds the data of images, but not images"
         case .poolFull: "the pool of \(resource) is full or over its quota"
         case .invalidObjectSize: "Ceph refused the object size for \(resource)"
         case .invalidFeatures: "Ceph does not know all the features asked for \(resource)"

@@ -10,6 +10,7 @@ struct MonitorCommand: Encodable {
         case string(String)
         case integer(Int)
         case boolean(Bool)
+        case strings([String])
 
         init(stringLiteral value: String) { self = .string(value) }
         init(booleanLiteral value: Bool) { self = .boolean(value) }
@@ -20,6 +21,7 @@ struct MonitorCommand: Encodable {
             case .string(let value): try container.encode(value)
             case .integer(let value): try container.encode(value)
             case .boolean(let value): try container.encode(value)
+            case .strings(let value): try container.encode(value)
             }
         }
     }

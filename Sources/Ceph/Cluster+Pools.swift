@@ -25,16 +25,21 @@ extension Cluster {
         }
     }
 
-    /// Creates a replicated pool and makes it ready for RBD, which waits for its placement groups.
+    /// Creates a pool and makes it ready for RBD, which waits for its placement groups.
     /// - Throws: `CephError` with `.poolExists`, `.invalidPoolOption` (its detail is the monitor's reason), `.timedOut`,
     ///   `.credentialsRefused`. Where the pool was created but could not be made ready, the operation of the error is
-    ///   `.initializePool`.
-    /// - C function: rados_mon_command (`osd pool create`), rados_wait_for_latest_osdmap, rbd_pool_init
+    ///   `.changePool` (overwrites were not allowed) or `.initializePool`.
+    /// - C function: rados_mon_command (`osd erasure-code-profile set`, `osd pool create`), rados_wait_for_latest_osdmap,
+    ///   rbd_pool_init
     public func createPool(named name: String, options: PoolOptions = PoolOptions()) async throws -> PoolInfo {
         let rados = rados
-        return try await run(.createPool, on: .pool(name)) { () throws(CephError) in
+        try await run(.createPool, on: .pool(name)) { () throws(CephError) in
             try rados.createPool(named: name, options: options)
-            try rados.initializePool(named: name)
+        }
+        // Calls of their own: a deadline that comes then must not look as if there were no pool.
+        if options.erasureCode != nil { try await changePool(named: name, .allowOverwrites) }
+        try await initializePool(named: name)
+        return try await run(.listPools, on: .pool(name)) { () throws(CephError) in
             do throws(CephError) {
                 return try rados.poolInfo(named: name)
             } catch {
@@ -50,9 +55,32 @@ extension Cluster {
         }
     }
 
+    /// Changes one thing about a pool.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolExists` (the new name), `.invalidPoolOption` (its detail is the
+    ///   monitor's reason), `.poolBusy`, `.timedOut`, `.credentialsRefused`.
+    /// - C function: rados_mon_command (`osd pool set`, `osd pool set-quota`, `osd pool rename`),
+    ///   rados_wait_for_latest_osdmap
+    public func changePool(named name: String, _ change: PoolChange) async throws {
+        let rados = rados
+        try await run(.changePool, on: .pool(name)) { () throws(CephError) in
+            try rados.change(change, ofPool: name)
+        }
+    }
+
+    /// The names of the cluster's erasure code profiles.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_mon_command (`osd erasure-code-profile ls`)
+    public func erasureCodeProfiles() async throws -> [String] {
+        let rados = rados
+        return try await run(.listPools, on: .cluster) { () throws(CephError) in
+            try rados.command(MonitorCommand("osd erasure-code-profile ls"), .listPools, on: .cluster)
+                .decoded(as: [String].self, .listPools)
+        }
+    }
+
     /// Marks a pool as RBD's and writes what RBD keeps in it. Doing it again does no harm.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`.
-    /// - C function: rbd_pool_init
+    /// - C function: rados_wait_for_latest_osdmap, rbd_pool_init
     public func initializePool(named name: String) async throws {
         let rados = rados
         try await run(.initializePool, on: .pool(name)) { () throws(CephError) in
@@ -91,6 +119,10 @@ extension RadosHandle {
 
     fileprivate func createPool(named name: String, options: PoolOptions) throws(CephError) {
         var arguments: [String: MonitorCommand.Value] = ["pool": .string(name), "pool_type": "replicated"]
+        if let code = options.erasureCode {
+            arguments["pool_type"] = "erasure"
+            arguments["erasure_code_profile"] = .string(try profile(for: code, pool: name))
+        }
         if let pgNum = options.pgNum { arguments["pg_num"] = .integer(pgNum) }
         if let autoscale = options.autoscale { arguments["autoscale_mode"] = .string(autoscale.rawValue) }
         if let size = options.size {
@@ -105,7 +137,53 @@ extension RadosHandle {
         try check(rados_wait_for_latest_osdmap(pointer), .createPool, on: .pool(name))
     }
 
+    /// The name of the profile, which is made where it is our own.
+    private func profile(for code: ErasureCode, pool: String) throws(CephError) -> String {
+        switch code {
+        case .profile(let name): return name
+        case .chunks(let data, let coding, let failureDomain):
+            var name = "rbd-rest-api-\(data)-\(coding)"
+            var values = ["k=\(data)", "m=\(coding)"]
+            if let failureDomain {
+                name += "-\(failureDomain)"
+                values.append("crush-failure-domain=\(failureDomain)")
+            }
+            // The same once more does no harm; another one of this name is refused.
+            let arguments: [String: MonitorCommand.Value] = ["name": .string(name), "profile": .strings(values)]
+            _ = try command(
+                MonitorCommand("osd erasure-code-profile set", arguments),
+                .createPool,
+                on: .pool(pool)
+            )
+            return name
+        }
+    }
+
+    fileprivate func change(_ change: PoolChange, ofPool name: String) throws(CephError) {
+        let (prefix, arguments): (String, [String: MonitorCommand.Value]) =
+            switch change {
+            case .quotaBytes(let limit): ("set-quota", ["field": "max_bytes", "val": .string("\(limit)")])
+            case .quotaObjects(let limit): ("set-quota", ["field": "max_objects", "val": .string("\(limit)")])
+            case .autoscale(let mode): ("set", ["var": "pg_autoscale_mode", "val": .string(mode.rawValue)])
+            // The monitors ask for it before they keep single copies; they still refuse unless configured to.
+            case .size(1): ("set", ["var": "size", "val": "1", "yes_i_really_mean_it": true])
+            case .size(let size): ("set", ["var": "size", "val": .string("\(size)")])
+            case .minSize(let size): ("set", ["var": "min_size", "val": .string("\(size)")])
+            case .pgNum(let number): ("set", ["var": "pg_num", "val": .string("\(number)")])
+            case .allowOverwrites: ("set", ["var": "allow_ec_overwrites", "val": "true"])
+            case .rename(let newName): ("rename", ["destpool": .string(newName)])
+            }
+        let subject = ["pool": MonitorCommand.Value.string(name)]
+        let renamed = ["srcpool": MonitorCommand.Value.string(name)]
+        let all = arguments.merging(prefix == "rename" ? renamed : subject) { first, _ in first }
+        _ = try command(MonitorCommand("osd pool \(prefix)", all), .changePool, on: .pool(name))
+        // A new name must be known to whoever opens the pool next.
+        try check(rados_wait_for_latest_osdmap(pointer), .changePool, on: .pool(name))
+    }
+
     fileprivate func initializePool(named name: String) throws(CephError) {
+        // It may have been made elsewhere a moment ago.
+        try check(rados_wait_for_latest_osdmap(pointer), .initializePool, on: .pool(name))
         let context = try IOContext(pool: name, namespace: "", rados: self)
         try check(rbd_pool_init(context.pointer, false), .initializePool, on: .pool(name))
     }

@@ -30,7 +30,7 @@ extension ImageCatalogue {
     }
 
     /// The name of an image, also of one in the trash.
-    private static func imageName(id: String, in pool: borrowing IOContext) throws(CephError) -> String? {
+    static func imageName(id: String, in pool: borrowing IOContext) throws(CephError) -> String? {
         let key = WireWriter.string(id)
         let directory = CompoundRead(capacity: 1)
         let name = directory.call("dir_get_name", input: key)

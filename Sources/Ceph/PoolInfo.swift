@@ -32,7 +32,36 @@ public struct PoolInfo: Hashable, Sendable {
     }
 }
 
-/// What a new replicated pool is to be; nil leaves a value to the cluster's defaults.
+extension PoolInfo {
+    /// Whether it can hold the data of images: of an erasure-coded pool that must be allowed first.
+    public var allowsOverwrites: Bool { !isErasureCoded || flags.contains("ec_overwrites") }
+}
+
+/// How an erasure-coded pool spreads its data.
+public enum ErasureCode: Hashable, Sendable {
+    /// A profile that the cluster has.
+    case profile(String)
+    /// A profile of this service's own is made. No two chunks go to the same failure domain, such as `osd` or `host`, which
+    /// is Ceph's default.
+    case chunks(data: Int, coding: Int, failureDomain: String?)
+}
+
+/// One thing about a pool that can be changed.
+public enum PoolChange: Hashable, Sendable {
+    /// 0: no limit.
+    case quotaBytes(UInt64)
+    /// 0: no limit.
+    case quotaObjects(UInt64)
+    case autoscale(PoolOptions.Autoscale)
+    case size(Int)
+    case minSize(Int)
+    case pgNum(Int)
+    /// Of an erasure-coded pool; it can't be undone.
+    case allowOverwrites
+    case rename(String)
+}
+
+/// What a new pool is to be; nil leaves a value to the cluster's defaults.
 public struct PoolOptions: Hashable, Sendable {
     /// `pg_autoscale_mode`
     public enum Autoscale: String, CaseIterable, Sendable {
@@ -42,11 +71,19 @@ public struct PoolOptions: Hashable, Sendable {
     public var pgNum: Int?
     public var size: Int?
     public var autoscale: Autoscale?
+    /// Nil: replicated.
+    public var erasureCode: ErasureCode?
 
-    public init(pgNum: Int? = nil, size: Int? = nil, autoscale: Autoscale? = nil) {
+    public init(
+        pgNum: Int? = nil,
+        size: Int? = nil,
+        autoscale: Autoscale? = nil,
+        erasureCode: ErasureCode? = nil
+    ) {
         self.pgNum = pgNum
         self.size = size
         self.autoscale = autoscale
+        self.erasureCode = erasureCode
     }
 }
 

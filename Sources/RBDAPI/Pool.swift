@@ -92,15 +92,25 @@ public struct PoolUsage: Codable, Hashable, Sendable {
     }
 }
 
-/// The body of `POST /v1/pools`. The pool is replicated and made ready for RBD.
+/// The body of `POST /v1/pools`. The pool is made ready for RBD.
 public struct CreatePoolRequest: Codable, Hashable, Sendable, RequestBody {
     public var name: String
+    /// `replicated` or `erasure`. Left out: `replicated`.
+    public var type: String?
     /// Placement groups; a power of two is best. Left out: `osd_pool_default_pg_num`.
     public var pgNum: Int?
-    /// Copies to keep. Left out: `osd_pool_default_size`.
+    /// Copies to keep, of a replicated pool. Left out: `osd_pool_default_size`.
     public var size: Int?
     /// `on`, `off` or `warn`. Left out: `osd_pool_default_pg_autoscale_mode`.
     public var autoscale: String?
+    /// Of an erasure-coded pool: a profile that the cluster has.
+    public var erasureCodeProfile: String?
+    /// Of an erasure-coded pool, in place of a profile: into how many chunks the data is cut.
+    public var dataChunks: Int?
+    /// How many chunks may be lost.
+    public var codingChunks: Int?
+    /// What no two chunks may share, such as `host` or `osd`. Left out: `host`.
+    public var failureDomain: String?
 
     public init(name: String, pgNum: Int? = nil, size: Int? = nil, autoscale: String? = nil) {
         self.name = name
@@ -112,13 +122,78 @@ public struct CreatePoolRequest: Codable, Hashable, Sendable, RequestBody {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         name = try container.decode(String.self, forKey: .name)
+        type = try container.decodeIfPresent(String.self, forKey: .type)
         pgNum = try container.wholeNumber(Int.self, forKey: .pgNum)
         size = try container.wholeNumber(Int.self, forKey: .size)
         autoscale = try container.decodeIfPresent(String.self, forKey: .autoscale)
+        erasureCodeProfile = try container.decodeIfPresent(String.self, forKey: .erasureCodeProfile)
+        dataChunks = try container.wholeNumber(Int.self, forKey: .dataChunks)
+        codingChunks = try container.wholeNumber(Int.self, forKey: .codingChunks)
+        failureDomain = try container.decodeIfPresent(String.self, forKey: .failureDomain)
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, pgNum, size, autoscale
+        case name, type, pgNum, size, autoscale, erasureCodeProfile, dataChunks, codingChunks, failureDomain
+    }
+
+    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
+}
+
+/// The body of `PATCH /v1/pools/{pool}`. What is left out stays as it is.
+public struct UpdatePoolRequest: Codable, Hashable, Sendable, RequestBody {
+    public var quota: PoolQuotaChange?
+    public var size: Int?
+    public var minSize: Int?
+    public var pgNum: Int?
+    /// `on`, `off` or `warn`.
+    public var autoscale: String?
+    /// `rbd`: the pool is made ready for RBD.
+    public var application: String?
+    /// The pool's new name.
+    public var name: String?
+
+    public init() {}
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        quota = try container.decodeIfPresent(Strict<PoolQuotaChange>.self, forKey: .quota)?.body
+        size = try container.wholeNumber(Int.self, forKey: .size)
+        minSize = try container.wholeNumber(Int.self, forKey: .minSize)
+        pgNum = try container.wholeNumber(Int.self, forKey: .pgNum)
+        autoscale = try container.decodeIfPresent(String.self, forKey: .autoscale)
+        application = try container.decodeIfPresent(String.self, forKey: .application)
+        name = try container.decodeIfPresent(String.self, forKey: .name)
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case quota, size, minSize, pgNum, autoscale, application, name
+    }
+
+    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
+}
+
+/// What becomes of a pool's quota. A limit that is left out stays as it is; 0 and null lift it.
+public struct PoolQuotaChange: Codable, Hashable, Sendable, RequestBody {
+    public var maxBytes: ByteCount?
+    public var maxObjects: UInt64?
+
+    public init(maxBytes: ByteCount? = nil, maxObjects: UInt64? = nil) {
+        self.maxBytes = maxBytes
+        self.maxObjects = maxObjects
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if container.contains(.maxBytes) {
+            maxBytes = try container.decodeIfPresent(ByteCount.self, forKey: .maxBytes) ?? ByteCount(0)
+        }
+        if container.contains(.maxObjects) {
+            maxObjects = try container.wholeNumber(UInt64.self, forKey: .maxObjects) ?? 0
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case maxBytes, maxObjects
     }
 
     public static let fieldNames = CodingKeys.allCases.map(\.rawValue)

@@ -27,6 +27,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case invalidPoolOption = "invalid-pool-option"
     case invalidImageOption = "invalid-image-option"
     case dataPoolNotFound = "data-pool-not-found"
+    case poolErasureCoded = "pool-erasure-coded"
 
     // The cluster's state is against it.
     case poolNotFound = "pool-not-found"
@@ -48,7 +49,15 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case operationInProgress = "operation-in-progress"
     case operationFinished = "operation-finished"
     case operationStopped = "operation-stopped"
+    case groupNotFound = "group-not-found"
+    case groupExists = "group-exists"
+    case groupHasSnapshots = "group-has-snapshots"
+    case imageNotInGroup = "image-not-in-group"
+    case groupSnapshotNotFound = "group-snapshot-not-found"
+    case groupSnapshotExists = "group-snapshot-exists"
+    case groupSnapshotIncomplete = "group-snapshot-incomplete"
     case poolDeletionDisabled = "pool-deletion-disabled"
+    case poolBusy = "pool-busy"
     case poolFull = "pool-full"
 
     // The cluster or the service can't.
@@ -66,19 +75,21 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         switch self {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
         case .poolDeletionDisabled: 403
-        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .trashEntryNotFound, .operationNotFound:
+        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .trashEntryNotFound, .operationNotFound,
+            .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound:
             404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
-        case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-            .imageMigrating, .imageReadOnly, .imageIncomplete, .trashDeferred, .imageHasNoParent, .operationInProgress,
-            .operationFinished, .operationStopped:
+        case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup, .imageMigrating,
+            .imageReadOnly, .imageIncomplete, .trashDeferred, .imageHasNoParent, .operationInProgress,
+            .operationFinished, .operationStopped, .poolBusy, .groupExists, .groupHasSnapshots, .groupSnapshotExists,
+            .groupSnapshotIncomplete:
             409
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
         case .expectationFailed: 417
         case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidPoolOption,
-            .invalidImageOption, .dataPoolNotFound:
+            .invalidImageOption, .dataPoolNotFound, .poolErasureCoded:
             422
         case .headerTooLarge: 431
         case .cephError, .internalError: 500
@@ -101,7 +112,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .malformedBody: "The body can't be read"
         case .unknownField: "The body has a field that is not known"
         case .invalidParameter: "A parameter of the address is not valid"
-        case .confirmationRequired: "The deletion must be confirmed"
+        case .confirmationRequired: "The request must be confirmed"
         case .bodyTooLarge: "The body is too large"
         case .unsupportedMediaType: "The body is not JSON"
         case .routeNotFound: "There is nothing at this address"
@@ -111,9 +122,10 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidObjectSize: "The object size is not valid"
         case .invalidStriping: "The striping is not valid"
         case .invalidFeatures: "The features are not valid"
-        case .invalidPoolOption: "The pool can't be created with these values"
+        case .invalidPoolOption: "The pool can't be as asked"
         case .invalidImageOption: "The image can't be created with these values"
         case .dataPoolNotFound: "The data pool does not exist"
+        case .poolErasureCoded: "The pool is erasure-coded"
         case .poolNotFound: "The pool does not exist"
         case .namespaceNotFound: "The namespace does not exist"
         case .imageNotFound: "The image does not exist"
@@ -133,7 +145,15 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .operationInProgress: "Other work on the image is not finished"
         case .operationFinished: "The operation is finished"
         case .operationStopped: "The work was stopped"
+        case .groupNotFound: "The group does not exist"
+        case .groupExists: "The group exists already"
+        case .groupHasSnapshots: "The group has snapshots"
+        case .imageNotInGroup: "The image does not belong to the group"
+        case .groupSnapshotNotFound: "The group snapshot does not exist"
+        case .groupSnapshotExists: "The group snapshot exists already"
+        case .groupSnapshotIncomplete: "The group snapshot is incomplete"
         case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
+        case .poolBusy: "The pool is busy"
         case .poolFull: "The pool is full"
         case .unsupportedByCluster: "The cluster does not support this"
         case .credentialsRefused: "The cluster refused the service's credentials"
@@ -149,7 +169,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     /// Whether the same request may succeed later without anyone mending anything.
     public var isRetryable: Bool {
         switch self {
-        case .requestTimeout, .imageInUse, .imageIncomplete, .operationInProgress, .clusterUnavailable,
+        case .requestTimeout, .imageInUse, .poolBusy, .imageIncomplete, .operationInProgress, .clusterUnavailable,
             .poolUnavailable, .overloaded,
             .deadlineExceeded:
             true

@@ -113,6 +113,11 @@ public struct RBDService: Sendable {
         let images = ImageService(images: access, remnants: remnants, operations: operations, keeper: keeper)
         let trash = TrashService(images: access, operations: operations, keeper: keeper)
         let work = ImageWorkService(images: access, operations: operations)
+        let groups = GroupController(
+            groups: GroupService(images: access),
+            snapshots: GroupSnapshotService(images: access),
+            maximumBodyBytes: configuration.maximumBodyBytes
+        )
         let limit = configuration.maximumBodyBytes
         return ClusterController(connection: connection).routes
             + MetricsController(telemetry: telemetry).routes
@@ -125,6 +130,7 @@ public struct RBDService: Sendable {
             + ImageWorkController(service: work, maximumBodyBytes: limit).routes
             + TrashController(service: trash, maximumBodyBytes: limit).routes
             + OperationController(service: operations).routes
+            + groups.routes
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {

@@ -37,7 +37,9 @@ final class KeyedLocks: Sendable {
         try await acquire(key, on: resource, operation)
         // Not released when the body ends, but when the last call that it made has ended: at its deadline a request is
         // answered, while the thread is still in librbd and changes the image.
-        let token = Token { self.release(key) }
+        // A lock taken while another is held keeps that one, too.
+        let outer = Hold.current
+        let token = Token { withExtendedLifetime(outer) { self.release(key) } }
         return try await Hold.$current.withValue(token) { try await body() }
     }
 

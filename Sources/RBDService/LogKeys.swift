@@ -17,6 +17,8 @@ enum LogKeys {
     static let pool = "pool"
     static let namespace = "namespace"
     static let image = "image"
+    static let group = "group"
+    static let snapshot = "snapshot"
     static let error = "error"
     static let connections = "connections"
     static let threads = "threads"

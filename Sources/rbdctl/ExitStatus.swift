@@ -21,7 +21,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
         switch self {
         case .success: "done"
         case .other: "failed for another reason"
-        case .notFound: "the pool, the namespace, the image or the operation does not exist"
+        case .notFound: "what the command names does not exist"
         case .conflict: "it exists already, is different, or is in use"
         case .refused: "the service refused the request as not valid"
         case .forbidden: "forbidden, or the credentials were refused"
@@ -46,16 +46,18 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     init(_ code: ProblemCode) {
         self =
             switch code {
-            case .poolNotFound, .namespaceNotFound, .imageNotFound, .trashEntryNotFound, .operationNotFound: .notFound
+            case .poolNotFound, .namespaceNotFound, .imageNotFound, .trashEntryNotFound, .operationNotFound,
+                .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound:
+                .notFound
             case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
                 .imageMigrating, .imageReadOnly, .imageIncomplete, .trashDeferred, .imageHasNoParent,
-                .operationInProgress,
-                .operationFinished, .operationStopped:
+                .operationInProgress, .operationFinished, .operationStopped, .poolBusy, .groupExists,
+                .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete:
                 .conflict
             case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
                 .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
                 .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,
-                .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound:
+                .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound, .poolErasureCoded:
                 .refused
             case .poolDeletionDisabled, .credentialsRefused: .forbidden
             case .clusterUnavailable, .poolUnavailable, .overloaded: .unavailable

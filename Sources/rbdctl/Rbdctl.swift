@@ -21,7 +21,8 @@ struct Rbdctl: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ClusterCommand.self, PoolCommand.self, ImageCommand.self, TrashCommand.self, OperationCommand.self,
+            ClusterCommand.self, PoolCommand.self, ImageCommand.self, TrashCommand.self, GroupCommand.self,
+            OperationCommand.self,
             Explain.self,
         ]
     )

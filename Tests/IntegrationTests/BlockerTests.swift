@@ -83,7 +83,7 @@ struct BlockerTests {
             try await TestCluster.run("rbd", ["snap", "purge", "--no-progress", spec])
             problem = try await server.delete(path).problem
             #expect(problem.code == "image-in-group")
-            #expect(problem.hint == "rbd group image rm \(group) \(spec)")
+            #expect(problem.hint == "rbdctl group image remove \(group) \(spec)")
             try await TestCluster.run("rbd", ["group", "image", "rm", group, spec])
         }
     }

@@ -68,6 +68,44 @@ import Testing
         _ = try parse(ClusterGet.self, "cluster get")
     }
 
+    @Test func groupsAreWrittenAsImagesAre() throws {
+        #expect(try parse(GroupCreate.self, "group create g").group.description == "rbd/g")
+        #expect(try parse(GroupGet.self, "group get p/n/g").group.namespace == "n")
+        #expect(try parse(GroupList.self, "group ls p/n --prefix d").folder?.namespace == "n")
+        #expect(try parse(GroupRename.self, "group rename p/g h --dry-run").dryRun.dryRun)
+        #expect(try parse(GroupDelete.self, "group rm g p/h").groups.map(\.description) == ["rbd/g", "p/h"])
+        let added = try parse(GroupImageAdd.self, "group image add p/g p/a q/b")
+        #expect(added.images.map(\.description) == ["p/a", "q/b"])
+        let snapshot = try parse(GroupSnapshotRollback.self, "group snap rollback p/n/g@s@1 --confirm 1").snapshot
+        #expect(snapshot.group.description == "p/n/g@s")
+        #expect(snapshot.snapshot == "1")
+        #expect(snapshot.path == ["v1", "pools", "p", "groups", "g@s", "snapshots", "1"])
+    }
+
+    @Test func poolsAreSet() throws {
+        let set = try parse(
+            PoolSet.self,
+            "pool set p --quota-bytes 1GiB --quota-objects 0 --size 2 --min-size 1 --pg-num 8 --autoscale on "
+                + "--application rbd --name q"
+        )
+        #expect(set.request.quota == PoolQuotaChange(maxBytes: ByteCount(1 << 30), maxObjects: 0))
+        #expect(set.request.size == 2)
+        #expect(set.request.minSize == 1)
+        #expect(set.request.pgNum == 8)
+        #expect(set.request.autoscale == "on")
+        #expect(set.request.application == "rbd")
+        #expect(set.request.name == "q")
+        #expect(try parse(PoolSet.self, "pool set p --size 2").request.quota == nil)
+        let coded = try parse(
+            PoolCreate.self,
+            "pool create p --type erasure --data-chunks 4 --coding-chunks 2 --failure-domain osd"
+        ).request
+        #expect(coded.type == "erasure")
+        #expect(coded.dataChunks == 4)
+        #expect(coded.codingChunks == 2)
+        #expect(coded.failureDomain == "osd")
+    }
+
     @Test(arguments: [
         "--server http://a:1 pool list --timeout 5", "pool --timeout 5 list --server http://a:1",
         "pool list --timeout 5 --server http://a:1/",
@@ -109,6 +147,14 @@ import Testing
         ("pool delete p --confirm q", "--confirm must repeat"),
         ("pool list --server 127.0.0.1:8080", "--server: \"127.0.0.1:8080\" is not an address"),
         ("pool list --timeout 0", "--timeout"),
+        ("pool set p", "--quota-bytes"),
+        ("pool set p --quota-bytes 1GB", "--quota-bytes"),
+        ("pool create p --type mirrored", "--type"),
+        ("group create a/b/c/d", "pool/namespace/group"),
+        ("group snapshot create p/g", "pool/group@snapshot"),
+        ("group snapshot create p/g@", "pool/group@snapshot"),
+        ("group snapshot rollback p/g@s --confirm t", "--confirm must repeat"),
+        ("group image add p/n/g p/a", "another namespace"),
         ("pool frobnicate", "frobnicate"),
         ("frobnicate", "frobnicate"),
         ("pool list --sever x", "--sever"),

@@ -77,6 +77,31 @@ import Testing
     }
 }
 
+@Suite struct PoolChangeTests {
+    private func read(_ json: String) throws -> UpdatePoolRequest {
+        try JSONDecoder().decode(Strict<UpdatePoolRequest>.self, from: Data(json.utf8)).body
+    }
+
+    @Test(arguments: [
+        (#"{"quota":{"maxBytes":"1GiB"}}"#, PoolQuotaChange(maxBytes: ByteCount(1 << 30))),
+        (#"{"quota":{"maxBytes":null,"maxObjects":7}}"#, PoolQuotaChange(maxBytes: ByteCount(0), maxObjects: 7)),
+        (#"{"quota":{"maxObjects":null}}"#, PoolQuotaChange(maxObjects: 0)),
+        (#"{"quota":{}}"#, PoolQuotaChange()), (#"{"quota":null,"size":null}"#, nil), ("{}", nil),
+    ])
+    func aLimitThatIsNullIsLifted(json: String, quota: PoolQuotaChange?) throws {
+        let request = try read(json)
+        #expect(request.quota == quota)
+        #expect(request.size == nil)
+        #expect(try read(String(decoding: JSONEncoder().encode(request), as: UTF8.self)) == request)
+    }
+
+    @Test func anUnknownFieldOfTheQuotaIsRefused() {
+        #expect(throws: UnknownField(name: "max", known: PoolQuotaChange.fieldNames)) {
+            _ = try read(#"{"quota":{"max":1}}"#)
+        }
+    }
+}
+
 @Suite struct ExplicitNullTests {
     private func members(of value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
@@ -105,6 +130,15 @@ import Testing
                 + #""spec":"rbd/v","state":"ready","stripeCount":1,"stripeUnitBytes":2,"usage":null}"#
         )
         #expect(try JSONDecoder().decode(Image.self, from: Data(members(of: image).utf8)) == image)
+    }
+
+    @Test func aGroupHasAllMembers() throws {
+        let group = Group(pool: "p", namespace: "n", name: "g")
+        #expect(
+            try members(of: group)
+                == #"{"images":null,"name":"g","namespace":"n","pool":"p","snapshots":null,"spec":"p/n/g"}"#
+        )
+        #expect(try JSONDecoder().decode(Group.self, from: Data(members(of: group).utf8)) == group)
     }
 
     @Test func aPageHasItsCursor() throws {

@@ -61,6 +61,8 @@ struct ContractTests {
             ("PlanStep", Plan.Step.self), ("Operation", RBDAPI.Operation.self),
             ("TrashedImage", RBDAPI.TrashedImage.self),
             ("PurgeAnswer", PurgeAnswer.self), ("Probe", Probe.self),
+            ("Group", RBDAPI.Group.self),
+            ("GroupImage", RBDAPI.GroupImage.self), ("GroupSnapshot", GroupSnapshot.self),
         ]
         for (schema, type) in types {
             let properties = try #require(
@@ -76,6 +78,11 @@ struct ContractTests {
             ("CreateImageRequest", CreateImageRequest.fieldNames), ("ImageProperties", ImageProperties.fieldNames),
             ("CreatePoolRequest", CreatePoolRequest.fieldNames),
             ("RestoreImageRequest", RestoreImageRequest.fieldNames), ("CopyImageRequest", CopyImageRequest.fieldNames),
+            ("CreatePoolRequest", CreatePoolRequest.fieldNames), ("CreateGroupRequest", CreateGroupRequest.fieldNames),
+            ("UpdatePoolRequest", UpdatePoolRequest.fieldNames),
+            ("PoolQuotaChange", PoolQuotaChange.fieldNames),
+            ("UpdateGroupRequest", UpdateGroupRequest.fieldNames),
+            ("CreateGroupSnapshotRequest", CreateGroupSnapshotRequest.fieldNames),
         ]
     )
     func requestsHaveTheFieldsOfTheTypes(schema: String, fields: [String]) throws {

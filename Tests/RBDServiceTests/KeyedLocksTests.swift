@@ -89,12 +89,19 @@ struct KeyedLocksTests {
     }
 
     /// A call whose caller was let go still changes the image: the next change waits for it.
-    @Test(.timeLimit(.minutes(1)))
-    func theLockIsHeldUntilTheCallEnds() async throws {
+    @Test(.timeLimit(.minutes(1)), arguments: [["a"], ["a", "b"], ["b", "a"]])
+    func theLockIsHeldUntilTheCallEnds(keys: [String]) async throws {
         let pool = BlockingPool()
         let work = SlowWork()
+        // A change of several things takes the locks of all, one within the other.
+        func withLocks(_ keys: ArraySlice<String>, _ body: () async throws -> Void) async throws {
+            guard let key = keys.first else { return try await body() }
+            try await locks.withLock(key, on: .cluster, .removeImage) {
+                try await withLocks(keys.dropFirst(), body)
+            }
+        }
         await #expect(throws: CephError.self) {
-            try await locks.withLock("a", on: .cluster, .removeImage) {
+            try await withLocks(keys[...]) {
                 try await pool.run(.removeImage, on: .cluster, deadline: .now + .milliseconds(20)) { work.perform() }
             }
         }

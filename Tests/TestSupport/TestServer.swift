@@ -97,6 +97,10 @@ public struct TestServer: Sendable {
         try await send("PUT", path, body: json, headers: ["Content-Type": "application/json"])
     }
 
+    public func patch(_ path: String, _ json: String) async throws -> Answer {
+        try await send("PATCH", path, body: json, headers: ["Content-Type": "application/json"])
+    }
+
     public func send(
         _ method: String,
         _ path: String,

@@ -116,15 +116,16 @@ extension IOContext {
         _ method: String,
         input: [UInt8] = [],
         of object: String,
-        on resource: CephError.Resource
+        on resource: CephError.Resource,
+        _ operation: CephError.Operation = .readImage
     ) throws(CephError) -> String? {
         let read = CompoundRead(capacity: 1)
         let answer = read.call(method, input: input)
         let result = read.operate(on: object, in: self)
         if result == -ENOENT { return nil }
-        try check(result, .readImage, on: resource)
+        try check(result, operation, on: resource)
         guard var reader = read.output(answer), let text = reader.string() else {
-            throw CephError(.other, .readImage, on: resource, detail: "the answer to \(method) can't be read")
+            throw CephError(.other, operation, on: resource, detail: "the answer to \(method) can't be read")
         }
         return text
     }

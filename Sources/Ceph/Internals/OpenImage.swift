@@ -68,6 +68,18 @@ struct OpenImage: ~Copyable {
         self.resource = resource
     }
 
+    /// An image by its id, to be read; also one in the trash.
+    /// - Throws: `CephError` with `.imageNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_open_by_id_read_only
+    init(id: String, in context: borrowing IOContext) throws(CephError) {
+        let resource = CephError.Resource.image("#\(id)", namespace: context.namespace, pool: context.pool)
+        var opened: rbd_image_t?
+        try check(rbd_open_by_id_read_only(context.pointer, id, &opened, nil), .readImage, on: resource)
+        guard let opened else { throw CephError(.other, .readImage, on: resource) }
+        pointer = opened
+        self.resource = resource
+    }
+
     deinit {
         rbd_close(pointer)
     }

@@ -10,4 +10,9 @@ enum WireWriter {
     static func string(_ text: String) -> [UInt8] {
         integer(UInt32(text.utf8.count)) + Array(text.utf8)
     }
+
+    /// A versioned structure of version 1.
+    static func frame(_ content: [UInt8]) -> [UInt8] {
+        [1, 1] + integer(UInt32(content.count)) + content
+    }
 }

@@ -36,6 +36,15 @@ extension ProblemCode {
             case .trashDeferred: .trashDeferred
             case .imageHasNoParent: .imageHasNoParent
             case .stopped: .operationStopped
+            case .groupNotFound: .groupNotFound
+            case .groupExists: .groupExists
+            case .groupHasSnapshots: .groupHasSnapshots
+            case .imageNotInGroup: .imageNotInGroup
+            case .groupSnapshotNotFound: .groupSnapshotNotFound
+            case .groupSnapshotExists: .groupSnapshotExists
+            case .groupSnapshotIncomplete: .groupSnapshotIncomplete
+            case .poolErasureCoded: .poolErasureCoded
+            case .poolBusy: .poolBusy
             case .poolDeletionDisabled: .poolDeletionDisabled
             case .poolFull: .poolFull
             case .invalidObjectSize: .invalidObjectSize
@@ -67,11 +76,14 @@ extension CephError {
         switch code {
         case .poolNotFound: "pool"
         case .namespaceNotFound: "namespace"
-        case .imageNotFound, .imageHasNoParent: "image"
+        case .imageNotFound, .imageHasNoParent, .imageNotInGroup: "image"
         case .trashEntryNotFound: "id"
         case .trashDeferred: "force"
+        case .groupNotFound, .groupHasSnapshots: "group"
+        case .groupSnapshotNotFound, .groupSnapshotIncomplete: "snapshot"
+        case .poolErasureCoded: "pool"
         case .dataPoolNotFound: "dataPool"
-        case .poolExists, .imageExists: "name"
+        case .poolExists, .imageExists, .groupExists, .groupSnapshotExists: "name"
         case .invalidObjectSize: "objectSize"
         case .invalidFeatures: "features"
         default: nil
@@ -90,7 +102,17 @@ extension CephError {
         case .trashDeferred: "add ?force=true to purge it before its time, or restore it"
         case .imageBusy: "rbd status \(resource.commandLineName) shows who has it open"
         case .imageHasSnapshots: "rbd snap ls \(resource.commandLineName) lists them, rbd snap purge removes them all"
-        case .imageInGroup: "rbd group image rm takes it out of its group"
+        case .imageInGroup: "rbdctl group image remove takes it out of its group"
+        case .groupNotFound: "rbdctl group list shows the groups of a pool; rbdctl group create makes one"
+        case .groupExists: "choose another name, or delete that group first"
+        case .groupHasSnapshots: "rbdctl group snapshot list shows them; delete them first"
+        case .imageNotInGroup: "rbdctl group image list shows what belongs to the group"
+        case .groupSnapshotNotFound: "rbdctl group snapshot list shows the snapshots of a group"
+        case .groupSnapshotExists: "choose another name, or delete that snapshot first"
+        case .groupSnapshotIncomplete:
+            "rbdctl group snapshot delete \(resource.commandLineName) removes what there is of it"
+        case .poolBusy: "repeat the request when ceph status shows no placement groups that are being made"
+        case .poolErasureCoded: "create the image in a replicated pool, with this one as its dataPool"
         case .poolDeletionDisabled where detail?.contains("nodelete") ?? false:
             "ceph osd pool set \(resource.commandLineName) nodelete false"
         case .poolDeletionDisabled:
@@ -116,6 +138,10 @@ extension CephError.Resource {
         case .namespace(let namespace, let pool): "\(pool)/\(namespace)"
         case .image(let image, let namespace, let pool):
             ImageSpec(pool: pool, namespace: namespace, image: image).description
+        case .group(let group, let namespace, let pool):
+            ImageSpec(pool: pool, namespace: namespace, image: group).description
+        case .groupSnapshot(let snapshot, let group, let namespace, let pool):
+            "\(ImageSpec(pool: pool, namespace: namespace, image: group))@\(snapshot)"
         }
     }
 }

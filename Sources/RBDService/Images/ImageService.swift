@@ -105,7 +105,9 @@ struct ImageService: Sendable {
             } catch let error as CephError {
                 switch error.code {
                 case .imageExists: break
-                case .invalidImageOption: throw rules.explain(error)
+                case .invalidImageOption:
+                    let refusal = ErasureCodedPools(pool, dataPool: rules.properties.dataPool)
+                    throw await refusal.problem(error, place.resource(name)) ?? rules.explain(error)
                 default: throw error
                 }
             }

@@ -13,7 +13,7 @@ extension Problem {
             use.watchers.map { Blocker(.watcher, client: $0.client, address: $0.address) }
             + use.locks.map { Blocker(.lock, name: $0.cookie, client: $0.client, address: $0.address) }
             + use.snapshots.map { Blocker(.snapshot, name: $0.name, since: $0.createdAt?.formatted(.iso8601)) }
-            + (use.group.map { [Blocker(.group, name: "\($0.pool)/\($0.name)")] } ?? [])
+            + (use.group.map { [Blocker(.group, name: Self.spec(of: $0, with: spec))] } ?? [])
             + (use.isMigrating ? [Blocker(.migration)] : [])
         guard let first = blockers.first else { return nil }
         let (code, reason, hint): (ProblemCode, String, String) =
@@ -36,7 +36,7 @@ extension Problem {
             case .group:
                 (
                     .imageInGroup, "belongs to the group \(first.name ?? "")",
-                    "rbd group image rm \(first.name ?? "") \(spec)"
+                    "rbdctl group image remove \(first.name ?? "") \(spec)"
                 )
             case .migration:
                 (
@@ -45,6 +45,11 @@ extension Problem {
                 )
             }
         self.init(code, detail: "image \"\(spec)\" \(reason)", hint: hint, blockers: blockers)
+    }
+
+    /// A group as `rbd` writes it. It is in the namespace of its images.
+    static func spec(of group: ImageUse.Group, with image: ImageSpec) -> String {
+        ImageSpec(pool: group.pool, namespace: image.namespace, image: group.name).description
     }
 
     private static func count(_ items: [some Any], _ noun: String) -> String {

@@ -14,6 +14,7 @@ struct PoolController: Sendable {
             .get("/v1/pools", list),
             .post("/v1/pools", create),
             .get("/v1/pools/{pool}", get),
+            .patch("/v1/pools/{pool}", update),
             .delete("/v1/pools/{pool}", delete),
         ]
     }
@@ -30,10 +31,11 @@ struct PoolController: Sendable {
     }
 
     @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        _ = try Query(request, known: [])
+        let query = try Query(request, known: ["dryRun"])
         let body = try await request.json(CreatePoolRequest.self, limit: maximumBodyBytes)
-        let pool = try await service.create(body)
-        return .json(pool, status: .created, headers: [.location: "/v1/pools/\(PercentEncoding.encode(pool.name))"])
+        return Response(try await service.create(body, dryRun: try query.flag("dryRun"))) { pool in
+            .json(pool, status: .created, headers: [.location: "/v1/pools/\(PercentEncoding.encode(pool.name))"])
+        }
     }
 
     @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
@@ -41,9 +43,20 @@ struct PoolController: Sendable {
         return .json(try await service.get(try context.pathParameter("pool")))
     }
 
+    @Sendable private func update(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let query = try Query(request, known: ["dryRun"])
+        let name = try context.pathParameter("pool")
+        let body = try await request.json(UpdatePoolRequest.self, limit: maximumBodyBytes)
+        return Response(try await service.update(name, body, dryRun: try query.flag("dryRun"))) { .json($0) }
+    }
+
     @Sendable private func delete(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["confirm"])
-        try await service.delete(try context.pathParameter("pool"), confirmation: query["confirm"])
-        return .noContent
+        let query = try Query(request, known: ["confirm", "dryRun"])
+        let outcome = try await service.delete(
+            try context.pathParameter("pool"),
+            confirmation: query["confirm"],
+            dryRun: try query.flag("dryRun")
+        )
+        return Response(outcome) { .noContent }
     }
 }

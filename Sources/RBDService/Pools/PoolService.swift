@@ -22,31 +22,71 @@ struct PoolService: Sendable {
         RBDAPI.Pool(try await connection.cluster().poolInfo(named: name))
     }
 
-    func create(_ request: CreatePoolRequest) async throws -> RBDAPI.Pool {
+    func create(_ request: CreatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Pool> {
         try ImageRules.checkName(request.name, field: "name", what: "pool")
-        let options = PoolOptions(
-            pgNum: try Self.check(request.pgNum, in: 1...65_536, field: "pgNum"),
-            size: try Self.check(request.size, in: 1...10, field: "size"),
-            autoscale: try Self.autoscale(request.autoscale)
-        )
+        let options = try PoolRules.options(request)
+        let cluster = try connection.cluster()
+        if dryRun { return .planned(try await creationPlan(request.name, options, in: cluster)) }
         do {
-            return RBDAPI.Pool(try await connection.cluster().createPool(named: request.name, options: options))
-        } catch let error as CephError where error.operation == .initializePool {
+            return .done(RBDAPI.Pool(try await cluster.createPool(named: request.name, options: options)))
+        } catch let error as CephError where [.changePool, .initializePool].contains(error.operation) {
             var problem = Problem(error)
+            problem.field = PoolRules.field(blamedBy: error)
             problem.detail += "; the pool was created, but it is not yet made ready for RBD"
-            problem.hint = "rbd pool init \(request.name)"
+            problem.hint = "rbdctl pool set \(request.name) --application rbd makes it ready, once it can be"
             throw problem
         } catch let error as CephError where error.code == .invalidPoolOption {
             var problem = Problem(error)
-            problem.field = Self.field(blamedBy: error)
+            problem.field = PoolRules.field(blamedBy: error)
             throw problem
         }
     }
 
+    /// What only the monitors know is not looked at: how many placement groups they allow, for example.
+    private func creationPlan(_ name: String, _ options: PoolOptions, in cluster: Cluster) async throws -> Plan {
+        guard try await !cluster.pools().contains(where: { $0.name == name }) else {
+            throw CephError(.poolExists, .createPool, on: .pool(name))
+        }
+        var steps = [Plan.Step("create-pool", name)]
+        switch options.erasureCode {
+        case nil: break
+        case .profile(let profile):
+            guard try await cluster.erasureCodeProfiles().contains(profile) else {
+                throw PoolRules.invalid(
+                    "erasureCodeProfile",
+                    "the cluster has no erasure code profile \"\(profile)\"",
+                    hint: "ceph osd erasure-code-profile ls shows them"
+                )
+            }
+            steps.append(Plan.Step("allow-overwrites", name))
+        case .chunks(let data, let coding, _):
+            let detail = "\(data) data chunks and \(coding) coding chunks"
+            steps.insert(Plan.Step("create-erasure-code-profile", name, detail: detail), at: 0)
+            steps.append(Plan.Step("allow-overwrites", name))
+        }
+        return Plan(steps: steps + [Plan.Step("initialize-pool", name)])
+    }
+
+    func update(_ name: String, _ request: UpdatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Pool> {
+        let cluster = try connection.cluster()
+        let pools = try await cluster.pools()
+        guard let pool = pools.first(where: { $0.name == name }) else {
+            throw CephError(.poolNotFound, .changePool, on: .pool(name))
+        }
+        let update = try PoolUpdate(request, of: pool)
+        // Looked at before anything is changed, as far as it can be.
+        if let newName = request.name, newName != name, pools.contains(where: { $0.name == newName }) {
+            throw CephError(.poolExists, .changePool, on: .pool(newName))
+        }
+        if dryRun { return .planned(Plan(steps: update.steps.map(\.plan))) }
+        let newName = try await update.run(on: name, of: cluster)
+        return .done(RBDAPI.Pool(try await cluster.poolInfo(named: newName)))
+    }
+
     /// Deletes a pool with all its images.
-    /// - Parameter confirmation: must be the pool's name.
-    func delete(_ name: String, confirmation: String?) async throws {
-        guard confirmation == name else {
+    /// - Parameter confirmation: must be the pool's name; a dry run needs none.
+    func delete(_ name: String, confirmation: String?, dryRun: Bool) async throws -> Attempt<Void> {
+        guard confirmation == name || dryRun && confirmation == nil else {
             throw Problem(
                 .confirmationRequired,
                 detail: "deleting pool \"\(name)\" destroys every image in it for ever",
@@ -54,38 +94,9 @@ struct PoolService: Sendable {
                 hint: "add ?confirm=\(PercentEncoding.encode(name)) to say that it is meant"
             )
         }
+        if dryRun { return .planned(try await deletionPlan(of: name)) }
         try await connection.cluster().deletePool(named: name)
-    }
-
-    private static func check(_ value: Int?, in range: ClosedRange<Int>, field: String) throws(Problem) -> Int? {
-        guard let value else { return nil }
-        guard range.contains(value) else {
-            throw Problem(
-                .invalidPoolOption,
-                detail: "\(field): it must be from \(range.lowerBound) to \(range.upperBound)",
-                field: field
-            )
-        }
-        return value
-    }
-
-    private static func autoscale(_ text: String?) throws(Problem) -> PoolOptions.Autoscale? {
-        guard let text else { return nil }
-        guard let mode = PoolOptions.Autoscale(rawValue: text) else {
-            throw Problem(
-                .invalidPoolOption,
-                detail: "autoscale: it must be \"on\", \"off\" or \"warn\"",
-                field: "autoscale"
-            )
-        }
-        return mode
-    }
-
-    /// The monitors refuse too many placement groups and, unless configured to, single copies; they say which.
-    private static func field(blamedBy error: CephError) -> String? {
-        guard let words = error.detail else { return nil }
-        if words.contains("pg_num") || words.contains("pgs") { return "pgNum" }
-        return words.contains("size") ? "size" : nil
+        return .done(())
     }
 }
 

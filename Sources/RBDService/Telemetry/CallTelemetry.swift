@@ -75,6 +75,13 @@ extension CephError.Resource {
         case .image(let image, "", let pool): [LogKeys.pool: "\(pool)", LogKeys.image: "\(image)"]
         case .image(let image, let namespace, let pool):
             [LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)", LogKeys.image: "\(image)"]
+        case .group(let group, let namespace, let pool):
+            [LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)", LogKeys.group: "\(group)"]
+        case .groupSnapshot(let snapshot, let group, let namespace, let pool):
+            [
+                LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)", LogKeys.group: "\(group)",
+                LogKeys.snapshot: "\(snapshot)",
+            ]
         }
     }
 }

@@ -22,12 +22,20 @@ struct APIClient: Sendable {
         try await transport.get(["v1", "pools", name])
     }
 
-    func createPool(_ request: CreatePoolRequest) async throws -> Pool {
-        try await transport.send(.post, ["v1", "pools"], body: request)
+    func createPool(_ request: CreatePoolRequest, _ dryRun: DryRunOptions) async throws -> Change<Pool> {
+        try await change(.post, ["v1", "pools"], query: [], body: request, dryRun)
     }
 
-    func deletePool(_ name: String) async throws {
-        try await transport.delete(["v1", "pools", name], query: [("confirm", name)])
+    func updatePool(
+        _ name: String,
+        _ request: UpdatePoolRequest,
+        _ dryRun: DryRunOptions
+    ) async throws -> Change<Pool> {
+        try await change(.patch, ["v1", "pools", name], query: [], body: request, dryRun)
+    }
+
+    func deletePool(_ name: String, _ dryRun: DryRunOptions) async throws -> Plan? {
+        try await delete(["v1", "pools", name], query: [("confirm", dryRun.dryRun ? nil : name)], dryRun)
     }
 
     /// - Parameter usage: whether to find out how much of each is there, which takes longer.

@@ -3,11 +3,11 @@
 
 internal import RBDAPI
 
-/// Does something with each of several images, whatever becomes of the others.
-struct ForEach {
-    let specs: [ImageSpec]
+/// Does something with each of several images, or the like, whatever becomes of the others.
+struct ForEach<Spec: CustomStringConvertible> {
+    let specs: [Spec]
 
-    init(_ specs: [ImageSpec]) {
+    init(_ specs: [Spec]) {
         self.specs = specs
     }
 
@@ -15,7 +15,7 @@ struct ForEach {
     /// - Returns: what to throw at the end; nil where nothing failed.
     func run(
         reportingTo errors: Console = .errors,
-        _ action: (ImageSpec) async throws -> Void
+        _ action: (Spec) async throws -> Void
     ) async throws -> ReportedFailures? {
         var first: ReportedFailures?
         for spec in specs {
@@ -27,5 +27,22 @@ struct ForEach {
             }
         }
         return first
+    }
+
+    /// Deletes each and prints its spec, or the plan that came instead.
+    func delete(_ action: (Spec) async throws -> Plan?) async throws {
+        // That nobody reads the list, or that it can't be written, must not decide what is deleted.
+        var writing = Result<Void, any Error>.success(())
+        let failures = try await run { spec in
+            let plan = try await action(spec)
+            writing = writing.flatMap { _ in
+                Result {
+                    if let plan { return try Console.output.write(plan, as: .table) }
+                    try Console.output.write(Escaping.name(spec.description) + "\n")
+                }
+            }
+        }
+        if let failures { throw failures }
+        try writing.get()
     }
 }

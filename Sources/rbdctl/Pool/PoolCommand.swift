@@ -7,6 +7,6 @@ struct PoolCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pool",
         abstract: "Pools, which hold images.",
-        subcommands: [PoolList.self, PoolGet.self, PoolCreate.self, PoolDelete.self]
+        subcommands: [PoolList.self, PoolGet.self, PoolCreate.self, PoolSet.self, PoolDelete.self]
     )
 }

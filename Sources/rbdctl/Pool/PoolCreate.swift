@@ -7,13 +7,21 @@ internal import RBDAPI
 struct PoolCreate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create",
-        abstract: "Create a replicated pool that is ready for RBD.",
-        discussion: "Prints the pool's name. What is left out is the cluster's default."
+        abstract: "Create a pool that is ready for RBD.",
+        discussion: """
+            Prints the pool's name. What is left out is the cluster's default. An erasure-coded pool can't hold images, \
+            but their data: name it with --data-pool when an image is created. It takes --erasure-code-profile, or \
+            --data-chunks and --coding-chunks.
+            """
     )
 
     /// Ceph's `pg_autoscale_mode`.
     enum Autoscale: String, CaseIterable, ExpressibleByArgument, Sendable {
         case on, off, warn
+    }
+
+    enum Kind: String, CaseIterable, ExpressibleByArgument, Sendable {
+        case replicated, erasure
     }
 
     @Argument(help: "The pool's name.", transform: Read.poolName)
@@ -28,12 +36,37 @@ struct PoolCreate: AsyncParsableCommand {
     @Option(help: "Whether Ceph adapts the number of placement groups.")
     var autoscale: Autoscale?
 
+    @Option(help: "How the pool keeps its data safe.")
+    var type: Kind?
+
+    @Option(help: ArgumentHelp("A profile that the cluster has.", valueName: "name"))
+    var erasureCodeProfile: String?
+
+    @Option(help: ArgumentHelp("Into how many chunks the data is cut.", valueName: "k"))
+    var dataChunks: Int?
+
+    @Option(help: ArgumentHelp("How many chunks may be lost.", valueName: "m"))
+    var codingChunks: Int?
+
+    @Option(help: ArgumentHelp("What no two chunks may share, such as osd. (default: host)", valueName: "type"))
+    var failureDomain: String?
+
+    @OptionGroup var dryRun: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var format: CreatedOutputOptions
 
+    var request: CreatePoolRequest {
+        var request = CreatePoolRequest(name: name, pgNum: pgNum, size: size, autoscale: autoscale?.rawValue)
+        request.type = type?.rawValue
+        request.erasureCodeProfile = erasureCodeProfile
+        request.dataChunks = dataChunks
+        request.codingChunks = codingChunks
+        request.failureDomain = failureDomain
+        return request
+    }
+
     func run() async throws {
-        let request = CreatePoolRequest(name: name, pgNum: pgNum, size: size, autoscale: autoscale?.rawValue)
-        let pool = try await connection.withClient { try await $0.createPool(request) }
-        try Console.output.write(format.output.render(pool))
+        let pool = try await connection.withClient { try await $0.createPool(request, dryRun) }
+        try Console.output.write(pool, as: format.output)
     }
 }

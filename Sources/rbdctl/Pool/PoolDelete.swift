@@ -9,7 +9,7 @@ struct PoolDelete: AsyncParsableCommand {
         abstract: "Delete a pool with everything in it.",
         discussion: """
             The name must be given a second time: with --confirm, or when asked for on a terminal. \
-            Prints the pool's name when it is gone.
+            Prints the pool's name when it is gone. --dry-run shows what would be destroyed, also of other pools.
             """,
         aliases: ["rm"]
     )
@@ -20,6 +20,7 @@ struct PoolDelete: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The pool's name again.", valueName: "name"))
     var confirm: String?
 
+    @OptionGroup var dryRun: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
@@ -29,8 +30,9 @@ struct PoolDelete: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if confirm == nil { try confirmOnTerminal() }
-        try await connection.withClient { try await $0.deletePool(name) }
+        if confirm == nil, !dryRun.dryRun { try confirmOnTerminal() }
+        let plan = try await connection.withClient { try await $0.deletePool(name, dryRun) }
+        if let plan { return try Console.output.write(plan, as: .table) }
         try Console.output.write(Escaping.name(name) + "\n")
     }
 

@@ -1,0 +1,44 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// A group of images, which can be given a snapshot all at the same moment.
+public struct GroupInfo: Hashable, Sendable {
+    public var name: String
+    /// In the order of their pools and names.
+    public var members: [GroupMember]
+    /// In the order of their names.
+    public var snapshots: [GroupSnapshotInfo]
+}
+
+/// An image of a group. It may be in another pool than the group, but always is in the namespace of the same name.
+public struct GroupImage: Hashable, Sendable {
+    public var pool: String
+    public var namespace: String
+    /// `#` and the id where nothing has a name for it.
+    public var name: String
+    public var id: String
+    var poolID: Int64
+
+    public var resource: CephError.Resource { .image(name, namespace: namespace, pool: pool) }
+}
+
+public struct GroupMember: Hashable, Sendable {
+    public var image: GroupImage
+    /// Its adding or its removal was interrupted, or still goes on.
+    public var isIncomplete: Bool
+}
+
+public struct GroupSnapshotInfo: Hashable, Sendable {
+    public var name: String
+    /// Its making was interrupted, or still goes on: some images may lack their part.
+    public var isIncomplete: Bool
+    /// Whose states it holds. They need not belong to the group any more.
+    public var images: [GroupImage]
+}
+
+/// Who holds on to an image of a group: watchers and locks, nothing else.
+public struct GroupImageUse: Hashable, Sendable {
+    public var image: GroupImage
+    public var watchers: [ImageUse.Watcher]
+    public var locks: [ImageUse.Lock]
+}

@@ -1,0 +1,152 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// Reads a group from its own object, for one blocking call. librbd's listings answer for a group that does not exist as
+/// for one that is empty, hide which images a snapshot is of, and fail where a single image is in the trash.
+struct GroupReader: ~Copyable {
+    /// Entries for each round trip.
+    private static let page: UInt64 = 1024
+    private static let directory = "rbd_group_directory"
+
+    let context: IOContext
+    let name: String
+    let resource: CephError.Resource
+    private let header: String
+    private var imageNames: [ImageKey: GroupImage] = [:]
+
+    private struct ImageKey: Hashable {
+        var pool: Int64
+        var id: String
+    }
+
+    /// - Throws: `CephError` with `.groupNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`dir_get_id` of the group directory)
+    init(named name: String, in context: consuming IOContext) throws(CephError) {
+        let resource = CephError.Resource.group(name, namespace: context.namespace, pool: context.pool)
+        let key = WireWriter.string(name)
+        let id = try context.text("dir_get_id", input: key, of: Self.directory, on: resource, .readGroup)
+        guard let id else {
+            // Asked only now, because it costs a round trip.
+            try context.requireNamespace()
+            throw CephError(.groupNotFound, .readGroup, on: resource, errno: ENOENT)
+        }
+        self.context = context
+        self.name = name
+        self.resource = resource
+        header = "rbd_group_header.\(id)"
+    }
+
+    /// - C function: rados_read_op_operate (`group_image_list`)
+    mutating func members() throws(CephError) -> [GroupMember] {
+        var members: [GroupMember] = []
+        var last: (id: String, pool: Int64) = ("", -1)
+        while true {
+            let start = WireWriter.frame(WireWriter.string(last.id) + WireWriter.integer(last.pool))
+            let read = CompoundRead(capacity: 1)
+            guard var list = try answer("group_image_list", start, read), let count = list.integer(UInt32.self)
+            else { break }
+            for _ in 0..<count {
+                var status = list
+                guard status.enterFrame() != nil else { throw unreadable }
+                var spec = status
+                guard spec.enterFrame() != nil, let id = spec.string(), let pool = spec.integer(Int64.self),
+                    status.skipFrame() != nil, let state = status.integer(UInt8.self), list.skipFrame() != nil
+                else { throw unreadable }
+                members.append(GroupMember(image: try image(id: id, poolID: pool), isIncomplete: state != 0))
+                last = (id, pool)
+            }
+            if UInt64(count) < Self.page { break }
+        }
+        return members.sorted { ($0.image.pool, $0.image.name) < ($1.image.pool, $1.image.name) }
+    }
+
+    /// - C function: rados_read_op_operate (`group_snap_list`)
+    mutating func snapshots() throws(CephError) -> [GroupSnapshotInfo] {
+        var snapshots: [GroupSnapshotInfo] = []
+        var last = ""
+        while true {
+            let state: UInt8 = 0
+            let start = WireWriter.frame(
+                WireWriter.string(last) + WireWriter.string("") + WireWriter.integer(state)
+                    + WireWriter.integer(UInt32(0))
+            )
+            let read = CompoundRead(capacity: 1)
+            guard var list = try answer("group_snap_list", start, read), let count = list.integer(UInt32.self)
+            else { break }
+            for _ in 0..<count {
+                var snapshot = list
+                guard snapshot.enterFrame() != nil, let id = snapshot.string(), let name = snapshot.string(),
+                    let state = snapshot.integer(UInt8.self), let imageCount = snapshot.integer(UInt32.self)
+                else { throw unreadable }
+                var images: [GroupImage] = []
+                for _ in 0..<imageCount {
+                    var image = snapshot
+                    guard image.enterFrame() != nil, let pool = image.integer(Int64.self), let id = image.string(),
+                        snapshot.skipFrame() != nil
+                    else { throw unreadable }
+                    images.append(try self.image(id: id, poolID: pool))
+                }
+                images.sort { ($0.pool, $0.name) < ($1.pool, $1.name) }
+                snapshots.append(GroupSnapshotInfo(name: name, isIncomplete: state != 1, images: images))
+                last = id
+                guard list.skipFrame() != nil else { throw unreadable }
+            }
+            if UInt64(count) < Self.page { break }
+        }
+        return snapshots.sorted { $0.name < $1.name }
+    }
+
+    /// - Throws: `CephError` with `.groupSnapshotNotFound`.
+    mutating func snapshot(named snapshot: String) throws(CephError) -> GroupSnapshotInfo {
+        guard let info = try snapshots().first(where: { $0.name == snapshot }) else {
+            throw CephError(.groupSnapshotNotFound, .readGroup, on: resource(ofSnapshot: snapshot), errno: ENOENT)
+        }
+        return info
+    }
+
+    func resource(ofSnapshot snapshot: String) -> CephError.Resource {
+        .groupSnapshot(snapshot, group: name, namespace: context.namespace, pool: context.pool)
+    }
+
+    private var unreadable: CephError {
+        CephError(.other, .readGroup, on: resource, detail: "its record can't be read")
+    }
+
+    /// - Returns: nil where the group is gone by now; valid as long as `read`.
+    private func answer(
+        _ method: String,
+        _ start: [UInt8],
+        _ read: CompoundRead
+    ) throws(CephError) -> WireReader? {
+        let answer = read.call(method, input: start + WireWriter.integer(Self.page))
+        let result = read.operate(on: header, in: context)
+        if result == -ENOENT { return nil }
+        try check(result, .readGroup, on: resource)
+        return read.output(answer)
+    }
+
+    /// Finds the name behind an id. An image that we may not ask for is told by its id.
+    private mutating func image(id: String, poolID: Int64) throws(CephError) -> GroupImage {
+        let key = ImageKey(pool: poolID, id: id)
+        if let image = imageNames[key] { return image }
+        var image = GroupImage(
+            pool: "#\(poolID)",
+            namespace: context.namespace,
+            name: "#\(id)",
+            id: id,
+            poolID: poolID
+        )
+        do {
+            let pool = try IOContext(poolID: poolID, namespace: context.namespace, rados: context.rados)
+            image.pool = pool.pool
+            if let name = try ImageCatalogue.imageName(id: id, in: pool) { image.name = name }
+        } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
+            // Told above.
+        }
+        imageNames[key] = image
+        return image
+    }
+}

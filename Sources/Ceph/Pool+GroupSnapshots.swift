@@ -1,0 +1,76 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+extension Pool {
+    /// How errors name a snapshot of a group of this place.
+    public func resource(ofSnapshot snapshot: String, ofGroup group: String) -> CephError.Resource {
+        .groupSnapshot(snapshot, group: group, namespace: namespace, pool: name)
+    }
+
+    /// Takes a snapshot of all images of a group at one moment. Clients that have one open are asked to hold their writes
+    /// for as long as it takes. A lock that somebody set on an image by hand stops it: look with ``use(ofGroupImages:)``.
+    /// - Throws: `CephError` with `.groupSnapshotExists`, `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`,
+    ///   `.imageBusy`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_group_snap_create2
+    public func createSnapshot(named snapshot: String, ofGroup group: String) async throws -> GroupSnapshotInfo {
+        let resource = resource(ofSnapshot: snapshot, ofGroup: group)
+        return try await withContext(.changeGroupSnapshots, on: resource) { context throws(CephError) in
+            var reader = try GroupReader(named: group, in: context)
+            let result = rbd_group_snap_create2(reader.context.pointer, group, snapshot, 0)
+            try check(result, .changeGroupSnapshots, on: resource)
+            return try reader.snapshot(named: snapshot)
+        }
+    }
+
+    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_group_snap_remove
+    public func removeSnapshot(named snapshot: String, ofGroup group: String) async throws {
+        let resource = resource(ofSnapshot: snapshot, ofGroup: group)
+        try await withContext(.changeGroupSnapshots, on: resource) { context throws(CephError) in
+            let reader = try GroupReader(named: group, in: context)
+            let result = rbd_group_snap_remove(reader.context.pointer, group, snapshot)
+            try check(result, .changeGroupSnapshots, on: resource)
+        }
+    }
+
+    /// Takes all images that the snapshot is of back to what they were, also those that have left the group since. It takes
+    /// as long as there is data to copy. librbd would do it under the feet of clients that have an image open: look with
+    /// ``use(ofGroupImages:)``.
+    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupNotFound`,
+    ///   `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_group_snap_rollback
+    public func rollBack(group: String, to snapshot: String) async throws {
+        let resource = resource(ofSnapshot: snapshot, ofGroup: group)
+        try await withContext(.changeGroupSnapshots, on: resource) { context throws(CephError) in
+            var reader = try GroupReader(named: group, in: context)
+            guard try !reader.snapshot(named: snapshot).isIncomplete else {
+                throw CephError(.groupSnapshotIncomplete, .changeGroupSnapshots, on: resource)
+            }
+            let result = rbd_group_snap_rollback(reader.context.pointer, group, snapshot)
+            try check(result, .changeGroupSnapshots, on: resource)
+        }
+    }
+
+    /// Looks who holds on to images of a group or of its snapshots. Those that are gone are left out.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_open_by_id_read_only, rbd_watchers_list, rbd_list_lockers
+    public func use(ofGroupImages images: [GroupImage]) async throws -> [GroupImageUse] {
+        try await withContext(.readGroup, on: resource) { context throws(CephError) in
+            var uses: [GroupImageUse] = []
+            for image in images {
+                let pool = try IOContext(poolID: image.poolID, namespace: image.namespace, rados: context.rados)
+                do throws(CephError) {
+                    let open = try OpenImage(id: image.id, in: pool)
+                    uses.append(GroupImageUse(image: image, watchers: try open.watchers(), locks: try open.locks()))
+                } catch  where error.code == .imageNotFound {
+                    continue
+                }
+            }
+            return uses
+        }
+    }
+}

@@ -1,0 +1,112 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// A group of images, which can be given a snapshot all at the same moment.
+public struct Group: Codable, Hashable, Sendable {
+    /// As `rbd` writes it: `pool/group` or `pool/namespace/group`.
+    public var spec: String
+    public var pool: String
+    /// Empty for the pool's default namespace.
+    public var namespace: String
+    public var name: String
+    /// Null in a list: only one group's own answer has them.
+    public var images: [GroupImage]?
+    /// Null in a list.
+    public var snapshots: [GroupSnapshot]?
+
+    public init(
+        pool: String,
+        namespace: String,
+        name: String,
+        images: [GroupImage]? = nil,
+        snapshots: [GroupSnapshot]? = nil
+    ) {
+        spec = ImageSpec(pool: pool, namespace: namespace, image: name).description
+        self.pool = pool
+        self.namespace = namespace
+        self.name = name
+        self.images = images
+        self.snapshots = snapshots
+    }
+
+    /// Writes `null` for what is absent, so that every group has the same members.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(spec, forKey: .spec)
+        try container.encode(pool, forKey: .pool)
+        try container.encode(namespace, forKey: .namespace)
+        try container.encode(name, forKey: .name)
+        try container.encode(images, forKey: .images)
+        try container.encode(snapshots, forKey: .snapshots)
+    }
+}
+
+/// An image of a group.
+public struct GroupImage: Codable, Hashable, Sendable {
+    public var spec: String
+    public var pool: String
+    public var namespace: String
+    /// `#` and the image's id where nothing has a name for it.
+    public var name: String
+    /// `attached`; `incomplete` where its adding or its removal was interrupted, or still goes on.
+    public var state: String
+
+    public init(spec: ImageSpec, state: String) {
+        self.spec = spec.description
+        pool = spec.pool
+        namespace = spec.namespace
+        name = spec.image
+        self.state = state
+    }
+}
+
+/// A snapshot of a group.
+public struct GroupSnapshot: Codable, Hashable, Sendable {
+    /// As `rbd` writes it: `pool/group@snapshot`.
+    public var spec: String
+    public var name: String
+    /// `complete`; `incomplete` where its making was interrupted, or still goes on.
+    public var state: String
+    /// The specs of the images that it holds the state of. They need not belong to the group any more.
+    public var images: [String]
+
+    public init(spec: String, name: String, state: String, images: [String]) {
+        self.spec = spec
+        self.name = name
+        self.state = state
+        self.images = images
+    }
+}
+
+/// The body of `POST /v1/pools/{pool}/groups`.
+public struct CreateGroupRequest: Codable, Hashable, Sendable, RequestBody {
+    public var name: String
+
+    public init(name: String) {
+        self.name = name
+    }
+
+    public static let fieldNames = ["name"]
+}
+
+/// The body of `PATCH /v1/pools/{pool}/groups/{group}`: its new name.
+public struct UpdateGroupRequest: Codable, Hashable, Sendable, RequestBody {
+    public var name: String
+
+    public init(name: String) {
+        self.name = name
+    }
+
+    public static let fieldNames = ["name"]
+}
+
+/// The body of `POST /v1/pools/{pool}/groups/{group}/snapshots`.
+public struct CreateGroupSnapshotRequest: Codable, Hashable, Sendable, RequestBody {
+    public var name: String
+
+    public init(name: String) {
+        self.name = name
+    }
+
+    public static let fieldNames = ["name"]
+}

@@ -1,0 +1,232 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// The rules of groups and of what belongs to them.
+struct GroupService: Sendable {
+    let images: ImageAccess
+
+    func list(
+        in place: ImagePlace,
+        prefix: String,
+        after cursor: Cursor?,
+        limit: Int
+    ) async throws -> Page<RBDAPI.Group> {
+        let names = try await images.pool(place).groups().filter { prefix.isEmpty || $0.hasPrefix(prefix) }
+        return Page(names, after: cursor, limit: limit, by: \.self) { name in
+            RBDAPI.Group(pool: place.pool, namespace: place.namespace, name: name)
+        }
+    }
+
+    func get(_ group: GroupPlace) async throws -> RBDAPI.Group {
+        RBDAPI.Group(try await info(group), of: group)
+    }
+
+    func create(_ name: String, in place: ImagePlace, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
+        try ImageRules.checkName(name, field: "name", what: "group")
+        let group = GroupPlace(place: place, name: name)
+        let pool = try images.pool(place)
+        guard !dryRun else {
+            try await requireFree(group, in: pool)
+            return Attempt(Plan.Step("create-group", group.spec))
+        }
+        return try await images.alone(with: group, .changeGroup) {
+            try await pool.createGroup(named: name)
+            return .done(
+                RBDAPI.Group(pool: place.pool, namespace: place.namespace, name: name, images: [], snapshots: [])
+            )
+        }
+    }
+
+    func rename(_ group: GroupPlace, to name: String, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
+        try ImageRules.checkName(name, field: "name", what: "group")
+        let renamed = GroupPlace(place: group.place, name: name)
+        let pool = try images.pool(group.place)
+        return try await images.alone(with: group, .changeGroup) {
+            // A repeated request finds it done.
+            let info = try await pool.group(named: group.name)
+            if dryRun {
+                if name == group.name { return .planned(Plan(steps: [])) }
+                try await requireFree(renamed, in: pool)
+                return Attempt(Plan.Step("rename-group", group.spec, detail: "to \(renamed.spec)"))
+            }
+            if name != group.name { try await pool.renameGroup(named: group.name, to: name) }
+            return .done(RBDAPI.Group(info, of: renamed))
+        }
+    }
+
+    /// Deletes a group. Its images stay; its snapshots stand in the way.
+    func delete(_ group: GroupPlace, dryRun: Bool) async throws -> Attempt<Void> {
+        let pool = try images.pool(group.place)
+        return try await images.alone(with: group, .changeGroup) {
+            let info = try await pool.group(named: group.name)
+            let problem = Self.hasSnapshots(info, group)
+            if dryRun {
+                let snapshots = info.snapshots.map {
+                    Plan.Step("delete-group-snapshot", group.spec(ofSnapshot: $0.name))
+                }
+                let members = info.members.map {
+                    Plan.Step("remove-image-from-group", $0.image.spec.description, detail: "the image stays")
+                }
+                return .planned(
+                    Plan(
+                        allowed: problem == nil,
+                        steps: snapshots + members + [Plan.Step("delete-group", group.spec)],
+                        blockers: problem?.blockers ?? []
+                    )
+                )
+            }
+            if let problem { throw problem }
+            try await pool.removeGroup(named: group.name)
+            return .done(())
+        }
+    }
+
+    func listImages(_ group: GroupPlace, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupImage> {
+        let members = try await info(group).members.map { RBDAPI.GroupImage($0) }
+        return Page(members, after: cursor, limit: limit, by: \.spec) { $0 }
+    }
+
+    /// - Returns: whether the image was added, or was in the group before.
+    func add(
+        _ image: String,
+        ofPool imagePool: String,
+        to group: GroupPlace,
+        dryRun: Bool
+    ) async throws -> Attempt<(image: RBDAPI.GroupImage, isNew: Bool)> {
+        let place = ImagePlace(pool: imagePool, namespace: group.place.namespace)
+        let member = RBDAPI.GroupImage(spec: place.spec(image), state: "attached")
+        let (pool, own) = (try images.pool(group.place), try images.pool(place))
+        return try await images.alone(with: group, .changeGroupImages) {
+            try await images.alone(image, in: place, .changeGroupImages) {
+                if dryRun {
+                    let isMember = try await pool.group(named: group.name).members
+                        .contains { $0.image.resource == place.resource(image) && !$0.isIncomplete }
+                    if isMember { return .planned(Plan(steps: [])) }
+                    if let other = try await own.use(ofImage: image).group {
+                        throw Self.inGroup(place.spec(image), other)
+                    }
+                    return Attempt(Plan.Step("add-image-to-group", member.spec, detail: "to \(group.spec)"))
+                }
+                do {
+                    let isNew = try await pool.addImage(named: image, ofPool: own, toGroup: group.name)
+                    return .done((member, isNew))
+                } catch let error as CephError where error.code == .imageInGroup {
+                    guard let other = try await own.use(ofImage: image).group else { throw error }
+                    throw Self.inGroup(place.spec(image), other, errno: error.errno)
+                }
+            }
+        }
+    }
+
+    func remove(
+        _ image: String,
+        ofPool imagePool: String,
+        from group: GroupPlace,
+        dryRun: Bool
+    ) async throws -> Attempt<Void> {
+        let place = ImagePlace(pool: imagePool, namespace: group.place.namespace)
+        let (pool, own) = (try images.pool(group.place), try images.pool(place))
+        return try await images.alone(with: group, .changeGroupImages) {
+            try await images.alone(image, in: place, .changeGroupImages) {
+                if dryRun {
+                    let members = try await pool.group(named: group.name).members
+                    guard members.contains(where: { $0.image.resource == place.resource(image) }) else {
+                        throw CephError(.imageNotInGroup, .changeGroupImages, on: place.resource(image))
+                    }
+                    return Attempt(
+                        Plan.Step("remove-image-from-group", place.spec(image).description, detail: "the image stays")
+                    )
+                }
+                try await pool.removeImage(named: image, ofPool: own, fromGroup: group.name)
+                return .done(())
+            }
+        }
+    }
+
+    func info(_ group: GroupPlace) async throws -> GroupInfo {
+        try await images.pool(group.place).group(named: group.name)
+    }
+
+    private func requireFree(_ group: GroupPlace, in pool: Ceph.Pool) async throws {
+        guard try await pool.groups().contains(group.name) else { return }
+        throw CephError(.groupExists, .changeGroup, on: group.resource)
+    }
+
+    private static func hasSnapshots(_ info: GroupInfo, _ group: GroupPlace) -> Problem? {
+        guard let first = info.snapshots.first else { return nil }
+        let count = info.snapshots.count
+        return Problem(
+            .groupHasSnapshots,
+            detail: "group \"\(group.spec)\" has \(count) snapshot\(count == 1 ? "" : "s")",
+            field: "group",
+            hint: "delete them first: rbdctl group snapshot delete \(group.spec(ofSnapshot: first.name))",
+            blockers: info.snapshots.map { Problem.Blocker(.snapshot, name: group.spec(ofSnapshot: $0.name)) }
+        )
+    }
+
+    private static func inGroup(_ image: ImageSpec, _ other: ImageUse.Group, errno: CInt? = nil) -> Problem {
+        let spec = Problem.spec(of: other, with: image)
+        return Problem(
+            .imageInGroup,
+            detail: "image \"\(image)\" belongs to the group \(spec); it can be in one at most",
+            field: "image",
+            errno: errno,
+            hint: "take it out first: rbdctl group image remove \(spec) \(image)",
+            blockers: [Problem.Blocker(.group, name: spec)]
+        )
+    }
+}
+
+extension Page {
+    /// A page of what is known altogether, in the order of a text that is different for each.
+    init<Element>(
+        _ all: [Element],
+        after cursor: Cursor?,
+        limit: Int,
+        by key: (Element) -> String,
+        _ item: (Element) -> Item
+    ) {
+        let rest = all.sorted { key($0) < key($1) }.filter { element in cursor.map { $0.name < key(element) } ?? true }
+        let items = rest.prefix(limit)
+        self.init(
+            items: items.map(item),
+            nextCursor: rest.count > limit ? items.last.map { Cursor(name: key($0)).text } : nil
+        )
+    }
+}
+
+extension Ceph.GroupImage {
+    var spec: ImageSpec { ImageSpec(pool: pool, namespace: namespace, image: name) }
+}
+
+extension RBDAPI.GroupImage {
+    init(_ member: GroupMember) {
+        self.init(spec: member.image.spec, state: member.isIncomplete ? "incomplete" : "attached")
+    }
+}
+
+extension RBDAPI.GroupSnapshot {
+    init(_ info: GroupSnapshotInfo, of group: GroupPlace) {
+        self.init(
+            spec: group.spec(ofSnapshot: info.name),
+            name: info.name,
+            state: info.isIncomplete ? "incomplete" : "complete",
+            images: info.images.map { $0.spec.description }
+        )
+    }
+}
+
+extension RBDAPI.Group {
+    init(_ info: GroupInfo, of group: GroupPlace) {
+        self.init(
+            pool: group.place.pool,
+            namespace: group.place.namespace,
+            name: group.name,
+            images: info.members.map { RBDAPI.GroupImage($0) },
+            snapshots: info.snapshots.map { RBDAPI.GroupSnapshot($0, of: group) }
+        )
+    }
+}

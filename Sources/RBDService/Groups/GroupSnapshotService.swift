@@ -1,0 +1,173 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// The rules of the snapshots of groups.
+struct GroupSnapshotService: Sendable {
+    let images: ImageAccess
+
+    func list(_ group: GroupPlace, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupSnapshot> {
+        let snapshots = try await info(group).snapshots.map { RBDAPI.GroupSnapshot($0, of: group) }
+        return Page(snapshots, after: cursor, limit: limit, by: \.name) { $0 }
+    }
+
+    func get(_ snapshot: String, of group: GroupPlace) async throws -> RBDAPI.GroupSnapshot {
+        RBDAPI.GroupSnapshot(try await find(snapshot, of: group), of: group)
+    }
+
+    /// Takes a snapshot of all images of the group at one moment. Clients may have them open.
+    func create(
+        _ snapshot: String,
+        of group: GroupPlace,
+        dryRun: Bool
+    ) async throws -> Attempt<RBDAPI.GroupSnapshot> {
+        try ImageRules.checkName(snapshot, field: "name", what: "snapshot")
+        let pool = try images.pool(group.place)
+        return try await images.alone(with: group, .changeGroupSnapshots) {
+            let info = try await info(group)
+            guard !info.snapshots.contains(where: { $0.name == snapshot }) else {
+                throw CephError(
+                    .groupSnapshotExists,
+                    .changeGroupSnapshots,
+                    on: pool.resource(ofSnapshot: snapshot, ofGroup: group.name)
+                )
+            }
+            let members = info.members.map(\.image)
+            return try await images.alone(withAll: members, .changeGroupSnapshots) {
+                try await refuseHolders(of: members, in: pool, countsWatchers: false)
+                guard !dryRun else {
+                    return .planned(
+                        Plan(
+                            steps: members.map { Plan.Step("create-snapshot", $0.spec.description) }
+                                + [Plan.Step("create-group-snapshot", group.spec(ofSnapshot: snapshot))]
+                        )
+                    )
+                }
+                let made = try await pool.createSnapshot(named: snapshot, ofGroup: group.name)
+                return .done(RBDAPI.GroupSnapshot(made, of: group))
+            }
+        }
+    }
+
+    func delete(_ snapshot: String, of group: GroupPlace, dryRun: Bool) async throws -> Attempt<Void> {
+        let pool = try images.pool(group.place)
+        return try await images.alone(with: group, .changeGroupSnapshots) {
+            let images = try await find(snapshot, of: group).images
+            return try await self.images.alone(withAll: images, .changeGroupSnapshots) {
+                try await refuseHolders(of: images, in: pool, countsWatchers: false)
+                guard !dryRun else {
+                    return .planned(
+                        Plan(
+                            steps: images.map { Plan.Step("delete-snapshot", $0.spec.description) }
+                                + [Plan.Step("delete-group-snapshot", group.spec(ofSnapshot: snapshot))]
+                        )
+                    )
+                }
+                try await pool.removeSnapshot(named: snapshot, ofGroup: group.name)
+                return .done(())
+            }
+        }
+    }
+
+    /// Takes the images back to the snapshot, unless a client has one of them open.
+    /// - Parameter confirmation: must be the snapshot's name; a dry run needs none.
+    func rollBack(
+        _ snapshot: String,
+        of group: GroupPlace,
+        confirmation: String?,
+        dryRun: Bool
+    ) async throws -> Attempt<RBDAPI.GroupSnapshot> {
+        guard confirmation == snapshot || dryRun && confirmation == nil else {
+            throw Problem(
+                .confirmationRequired,
+                detail: "rolling back to \"\(group.spec(ofSnapshot: snapshot))\" destroys for ever "
+                    + "what was written to its images since",
+                field: "confirm",
+                hint: "add ?confirm=\(PercentEncoding.encode(snapshot)) to say that it is meant"
+            )
+        }
+        let pool = try images.pool(group.place)
+        return try await images.alone(with: group, .changeGroupSnapshots) {
+            let info = try await find(snapshot, of: group)
+            guard !info.isIncomplete else {
+                throw CephError(
+                    .groupSnapshotIncomplete,
+                    .changeGroupSnapshots,
+                    on: pool.resource(ofSnapshot: snapshot, ofGroup: group.name)
+                )
+            }
+            return try await images.alone(withAll: info.images, .changeGroupSnapshots) {
+                try await refuseHolders(of: info.images, in: pool, countsWatchers: true)
+                guard !dryRun else {
+                    return .planned(
+                        Plan(
+                            steps: info.images.map {
+                                Plan.Step(
+                                    "roll-back-image",
+                                    $0.spec.description,
+                                    detail: "to its state in \(group.spec(ofSnapshot: snapshot))"
+                                )
+                            }
+                        )
+                    )
+                }
+                try await pool.rollBack(group: group.name, to: snapshot)
+                return .done(RBDAPI.GroupSnapshot(info, of: group))
+            }
+        }
+    }
+
+    private func info(_ group: GroupPlace) async throws -> GroupInfo {
+        try await images.pool(group.place).group(named: group.name)
+    }
+
+    private func find(_ snapshot: String, of group: GroupPlace) async throws -> GroupSnapshotInfo {
+        guard let found = try await info(group).snapshots.first(where: { $0.name == snapshot }) else {
+            throw CephError(
+                .groupSnapshotNotFound,
+                .readGroup,
+                on: .groupSnapshot(
+                    snapshot,
+                    group: group.name,
+                    namespace: group.place.namespace,
+                    pool: group.place.pool
+                )
+            )
+        }
+        return found
+    }
+
+    /// librbd would roll back an image under the feet of a client that has it open, and wait without end for a lock that
+    /// somebody has set by hand.
+    private func refuseHolders(of images: [Ceph.GroupImage], in pool: Ceph.Pool, countsWatchers: Bool) async throws {
+        let uses = try await pool.use(ofGroupImages: images).filter { use in
+            !use.locks.isEmpty || countsWatchers && !use.watchers.isEmpty
+        }
+        let blockers = uses.flatMap { use in
+            let spec = use.image.spec.description
+            let watchers = (countsWatchers ? use.watchers : [])
+                .map { Problem.Blocker(.watcher, name: spec, client: $0.client, address: $0.address) }
+            let locks = use.locks
+                .map { Problem.Blocker(.lock, name: "\(spec): \($0.cookie)", client: $0.client, address: $0.address) }
+            return watchers + locks
+        }
+        guard let first = uses.first else { return }
+        let spec = first.image.spec
+        let hint =
+            if let lock = first.locks.first {
+                "rbd lock rm \(spec) '\(lock.cookie)' \(lock.client)"
+            } else {
+                "unmap it or end its clients; rbd status \(spec) shows them"
+            }
+        throw Problem(
+            .imageInUse,
+            detail: "\(uses.count) of the \(images.count) images of the group are in use: "
+                + uses.map { $0.image.spec.description }.joined(separator: ", "),
+            field: "group",
+            hint: hint,
+            blockers: blockers
+        )
+    }
+}

@@ -1,0 +1,36 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// Says whether an image could not be created because a pool is erasure-coded. Only asked after librbd has refused with a
+/// bare EINVAL: it takes the monitors two answers.
+struct ErasureCodedPools {
+    private let cluster: Cluster
+    private let pool: String
+    private let dataPool: String?
+
+    init(_ pool: Ceph.Pool, dataPool: String?) {
+        cluster = pool.cluster
+        self.pool = pool.name
+        self.dataPool = dataPool
+    }
+
+    /// - Returns: nil where that is not the reason, or the monitors can't be asked.
+    func problem(_ error: CephError, _ image: CephError.Resource) async -> Problem? {
+        if let info = try? await cluster.poolInfo(named: pool), info.isErasureCoded {
+            return Problem(CephError(.poolErasureCoded, .createImage, on: image, errno: error.errno))
+        }
+        guard let dataPool, let info = try? await cluster.poolInfo(named: dataPool), !info.allowsOverwrites else {
+            return nil
+        }
+        return Problem(
+            .invalidImageOption,
+            detail: "dataPool: the erasure-coded pool \"\(dataPool)\" does not allow overwrites",
+            field: "dataPool",
+            errno: error.errno,
+            hint: "rbdctl pool set \(dataPool) --application rbd"
+        )
+    }
+}

@@ -1,0 +1,59 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+extension PoolService {
+    /// How long other pools are searched, and how many images are named at most.
+    private static let searchTime = Duration.seconds(5)
+    private static let searchLimit = 100
+
+    /// What deleting a pool would destroy: what is in it, and what of other pools is lost with it.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolDeletionDisabled` where the pool's own flag forbids it. Whether
+    ///   the monitors allow pools to be deleted at all can't be asked: their configuration files come before what they tell.
+    func deletionPlan(of name: String) async throws -> Plan {
+        let cluster = try connection.cluster()
+        let info = try await cluster.poolInfo(named: name)
+        guard !info.flags.contains("nodelete") else {
+            let detail = "you must unset nodelete flag for the pool first"
+            throw CephError(.poolDeletionDisabled, .deletePool, on: .pool(name), detail: detail)
+        }
+        var steps: [Plan.Step] = []
+        if !info.isErasureCoded {
+            let contents = try await cluster.pool(name).contents()
+            let parts = [
+                Self.count(contents.images, "image"),
+                Self.count(contents.trash, "image in the trash", "images in the trash"),
+                Self.count(contents.groups, "group"), Self.count(contents.namespaces.count, "namespace"),
+            ].compactMap(\.self)
+            if !parts.isEmpty {
+                steps.append(Plan.Step("destroy-contents", name, detail: parts.joined(separator: ", ")))
+            }
+        }
+        let (dependents, isComplete) = try await cluster.images(
+            dependingOnPool: name,
+            within: Self.searchTime,
+            limit: Self.searchLimit
+        )
+        steps += dependents.map { image in
+            let spec = ImageSpec(pool: image.pool, namespace: image.namespace, image: image.image).description
+            return switch image.dependence {
+            case .data: Plan.Step("destroy-image-data", spec, detail: "its data is in this pool")
+            case .parent(let parent): Plan.Step("break-clone", spec, detail: "it is a clone of \(parent)")
+            }
+        }
+        steps.append(
+            Plan.Step(
+                "delete-pool",
+                name,
+                detail: isComplete ? nil : "not all images of other pools could be looked at"
+            )
+        )
+        return Plan(steps: steps)
+    }
+
+    private static func count(_ count: Int, _ one: String, _ many: String? = nil) -> String? {
+        count == 0 ? nil : "\(count) \(count == 1 ? one : many ?? "\(one)s")"
+    }
+}

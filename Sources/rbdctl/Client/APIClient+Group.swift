@@ -1,0 +1,124 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import RBDAPI
+
+extension APIClient {
+    func groups(in folder: ImageFolder, prefix: String?) async throws -> [Group] {
+        try await list(
+            ["v1", "pools", folder.pool, "groups"],
+            query: [("namespace", folder.namespace.nonEmpty), ("prefix", prefix?.nonEmpty)],
+            limit: nil
+        )
+    }
+
+    func group(_ group: GroupSpec) async throws -> Group {
+        try await transport.get(group.path, query: group.query)
+    }
+
+    func createGroup(_ group: GroupSpec, _ dryRun: DryRunOptions) async throws -> Change<Group> {
+        try await change(
+            .post,
+            ["v1", "pools", group.pool, "groups"],
+            query: group.query,
+            body: CreateGroupRequest(name: group.name),
+            dryRun
+        )
+    }
+
+    func renameGroup(_ group: GroupSpec, to name: String, _ dryRun: DryRunOptions) async throws -> Change<Group> {
+        try await change(.patch, group.path, query: group.query, body: UpdateGroupRequest(name: name), dryRun)
+    }
+
+    func deleteGroup(_ group: GroupSpec, _ dryRun: DryRunOptions) async throws -> Plan? {
+        try await delete(group.path, query: group.query, dryRun)
+    }
+
+    func images(of group: GroupSpec) async throws -> [GroupImage] {
+        try await list(group.path + ["images"], query: group.query, limit: nil)
+    }
+
+    func addImage(
+        _ image: ImageSpec,
+        to group: GroupSpec,
+        _ dryRun: DryRunOptions
+    ) async throws -> Change<GroupImage> {
+        try await change(
+            .put,
+            group.path + ["images", image.image],
+            query: group.query + [("imagePool", image.pool)],
+            dryRun
+        )
+    }
+
+    func removeImage(_ image: ImageSpec, from group: GroupSpec, _ dryRun: DryRunOptions) async throws -> Plan? {
+        try await delete(
+            group.path + ["images", image.image],
+            query: group.query + [("imagePool", image.pool)],
+            dryRun
+        )
+    }
+
+    func snapshots(of group: GroupSpec) async throws -> [GroupSnapshot] {
+        try await list(group.path + ["snapshots"], query: group.query, limit: nil)
+    }
+
+    func createSnapshot(_ spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<GroupSnapshot> {
+        try await change(
+            .post,
+            spec.group.path + ["snapshots"],
+            query: spec.group.query,
+            body: CreateGroupSnapshotRequest(name: spec.snapshot),
+            dryRun
+        )
+    }
+
+    func deleteSnapshot(_ spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Plan? {
+        try await delete(spec.path, query: spec.group.query, dryRun)
+    }
+
+    /// The confirmation is part of the call: who asks for it has been asked.
+    func rollBack(to spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<GroupSnapshot> {
+        try await change(
+            .post,
+            spec.path + ["rollback"],
+            query: spec.group.query + [("confirm", dryRun.dryRun ? nil : spec.snapshot)],
+            dryRun
+        )
+    }
+}
+
+/// Where a group is, written as an image's place is.
+struct GroupSpec: Hashable, Sendable, CustomStringConvertible {
+    private var spec: ImageSpec
+
+    /// - Returns: nil where a part is empty or there are more than three.
+    init?(parsing text: String) {
+        guard let spec = ImageSpec(parsing: text) else { return nil }
+        self.spec = spec
+    }
+
+    var pool: String { spec.pool }
+    var namespace: String { spec.namespace }
+    var name: String { spec.image }
+    var description: String { spec.description }
+
+    var path: [String] { ["v1", "pools", pool, "groups", name] }
+    var query: Transport.Query { [("namespace", namespace.nonEmpty)] }
+}
+
+/// A snapshot of a group: `pool/group@snapshot`.
+struct GroupSnapshotSpec: Hashable, Sendable, CustomStringConvertible {
+    var group: GroupSpec
+    var snapshot: String
+
+    init?(parsing text: String) {
+        guard let at = text.lastIndex(of: "@"), let group = GroupSpec(parsing: String(text[..<at])) else { return nil }
+        self.group = group
+        snapshot = String(text[text.index(after: at)...])
+        if snapshot.isEmpty { return nil }
+    }
+
+    var description: String { "\(group)@\(snapshot)" }
+    var path: [String] { group.path + ["snapshots", snapshot] }
+}

@@ -1,0 +1,29 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct GroupDelete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete groups. Their images stay.",
+        discussion: """
+            Prints the spec of each group that is gone. A group with snapshots stays: delete those first. A failure does \
+            not keep the other groups from being deleted.
+            """,
+        aliases: ["rm"]
+    )
+
+    @Argument(help: "The groups: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
+    var groups: [GroupSpec]
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.withClient { client in
+            try await ForEach(groups).delete { try await client.deleteGroup($0, dryRun) }
+        }
+    }
+}
