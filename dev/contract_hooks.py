@@ -8,6 +8,7 @@ Only valid requests are changed, and they stay valid. An invalid one is sent as 
 import itertools
 import re
 
+import contract_fixtures
 import schemathesis
 from schemathesis.generation import GenerationMode
 
@@ -36,6 +37,7 @@ def before_call(context, case, kwargs):
     if operation == "rollBackGroup" and case.query:
         case.query["confirm"] = case.path_parameters.get("snapshot")
     allow_time(case)
+    contract_fixtures.prepare(operation, case)
     if not isinstance(case.body, dict):
         return
     if operation == "createPool":
