@@ -25,25 +25,36 @@ enum ErrnoTable {
         Row(ENOENT, [.configure], .invalidConfiguration),  // no such file, no such option
         Row(ENOENT, [.connect], .keyringNotFound),
         Row(ENOENT, [.openPool, .initializePool, .listImages, .deletePool], .poolNotFound),
-        Row(ENOENT, [.findNamespace], .namespaceNotFound),
+        Row(ENOENT, [.findNamespace, .removeNamespace], .namespaceNotFound),
+        Row(ENOENT, [.listNamespaces, .createNamespace], .poolNotFound),
+        Row(ENOENT, [.createSnapshot, .changeSnapshot, .removeSnapshot, .rollBackImage], .snapshotNotFound),
         Row(ENOENT, [.readImage, .removeImage, .repairImage], .imageNotFound),
-        Row(ENOENT, [.createImage], .dataPoolNotFound),  // a missing namespace is told apart by asking for it
+        // A missing namespace is told apart by asking for it.
+        Row(ENOENT, [.createImage, .cloneImage], .dataPoolNotFound),
         // RADOS bounds the names of objects and namespaces; nothing longer can exist.
-        Row(ENAMETOOLONG, [.findNamespace, .listImages, .createImage], .namespaceNotFound),
+        Row(
+            ENAMETOOLONG,
+            [.findNamespace, .listImages, .createImage, .cloneImage, .removeNamespace],
+            .namespaceNotFound
+        ),
         Row(ENAMETOOLONG, [.readImage, .removeImage, .repairImage], .imageNotFound),
         Row(EEXIST, [.createPool], .poolExists),
-        Row(EEXIST, [.createImage], .imageExists),
+        Row(EEXIST, [.createImage, .cloneImage], .imageExists),
+        Row(EEXIST, [.createSnapshot, .changeSnapshot], .snapshotExists),
+        Row(EEXIST, [.createNamespace], .namespaceExists),
         Row(EBUSY, [.createPool, .deletePool], .other),
+        Row(EBUSY, [.removeSnapshot], .snapshotProtected),
+        Row(EBUSY, [.removeNamespace], .namespaceNotEmpty),
         Row(EBUSY, nil, .imageBusy),
         Row(ENOTEMPTY, [.removeImage], .imageHasSnapshots),
         Row(EMLINK, [.removeImage], .imageInGroup),
         Row(EROFS, nil, .imageReadOnly),
-        Row(EDOM, [.createImage], .invalidObjectSize),
-        Row(ENOSYS, [.createImage], .invalidFeatures),
+        Row(EDOM, [.createImage, .cloneImage], .invalidObjectSize),
+        Row(ENOSYS, [.createImage, .cloneImage], .invalidFeatures),
         Row(ENOSYS, nil, .unsupported),
         Row(EOPNOTSUPP, nil, .unsupported),
         Row(EINVAL, [.configure, .connect], .invalidConfiguration),  // connect: a monitor's name can't be resolved
-        Row(EINVAL, [.createImage], .invalidImageOption),
+        Row(EINVAL, [.createImage, .cloneImage], .invalidImageOption),
         Row(EINVAL, [.createPool], .invalidPoolOption),
         Row(ERANGE, [.createPool], .invalidPoolOption),  // too many placement groups
         Row(EDQUOT, nil, .poolFull),

@@ -35,6 +35,10 @@ public struct CephError: Error, Hashable, Sendable {
         case poolNotFound, namespaceNotFound, imageNotFound, dataPoolNotFound
         case poolExists, imageExists
         case imageBusy, imageHasSnapshots, imageInGroup, imageReadOnly
+        case snapshotNotFound, snapshotExists, snapshotProtected, snapshotHasClones, snapshotManaged
+        case snapshotLimitReached, invalidSnapshotLimit
+        case sourceNotFound, invalidSource
+        case namespaceExists, namespaceNotEmpty
         case poolDeletionDisabled, poolFull
         case invalidObjectSize, invalidFeatures, invalidImageOption, invalidPoolOption, invalidConfiguration
         case unsupported
@@ -61,6 +65,7 @@ public struct CephError: Error, Hashable, Sendable {
         case pool(String)
         case namespace(String, pool: String)
         case image(String, namespace: String, pool: String)
+        case snapshot(String, image: String, namespace: String, pool: String)
     }
 }
 
@@ -100,6 +105,8 @@ extension CephError.Resource: CustomStringConvertible {
         case .namespace(let namespace, let pool): "namespace \"\(pool)/\(namespace)\""
         case .image(let image, let namespace, let pool):
             namespace.isEmpty ? "image \"\(pool)/\(image)\"" : "image \"\(pool)/\(namespace)/\(image)\""
+        case .snapshot(let snapshot, let image, let namespace, let pool):
+            "snapshot \"\(pool)/\(namespace.isEmpty ? "" : "\(namespace)/")\(image)@\(snapshot)\""
         }
     }
 }
@@ -117,13 +124,21 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
     /// Our own words, because those of strerror mislead: it calls a blocklisted client "transport endpoint shutdown".
     private var sentence: String {
         switch code {
-        case .poolNotFound, .namespaceNotFound, .imageNotFound: "\(resource) does not exist"
+        case .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .sourceNotFound:
+            "\(resource) does not exist"
         case .dataPoolNotFound: "the data pool does not exist"
-        case .poolExists, .imageExists: "\(resource) exists already"
+        case .poolExists, .imageExists, .snapshotExists, .namespaceExists: "\(resource) exists already"
         case .imageBusy: "\(resource) is in use: a client has it open, or it is being changed"
         case .imageHasSnapshots: "\(resource) has snapshots"
         case .imageInGroup: "\(resource) belongs to a group"
         case .imageReadOnly: "\(resource) can only be read"
+        case .snapshotProtected: "\(resource) is protected"
+        case .snapshotHasClones: "\(resource) has clones"
+        case .snapshotManaged: "\(resource) is not one that somebody made, and can't be changed"
+        case .snapshotLimitReached: "there are as many snapshots as the limit allows, and \(resource) is one more"
+        case .invalidSnapshotLimit: "\(resource) has more snapshots than the limit would allow"
+        case .invalidSource: "\(resource) can't be cloned"
+        case .namespaceNotEmpty: "\(resource) is not empty"
         case .poolDeletionDisabled: "the cluster does not allow \(resource) to be deleted"
         case .poolFull: "the pool of \(resource) is full or over its quota"
         case .invalidObjectSize: "Ceph refused the object size for \(resource)"

@@ -61,7 +61,7 @@ extension CephError.Resource {
     fileprivate var namespace: String {
         switch self {
         case .cluster, .pool: ""
-        case .namespace(let namespace, _), .image(_, let namespace, _): namespace
+        case .namespace(let namespace, _), .image(_, let namespace, _), .snapshot(_, _, let namespace, _): namespace
         }
     }
 }

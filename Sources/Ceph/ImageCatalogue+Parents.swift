@@ -19,7 +19,7 @@ extension ImageCatalogue {
         )
         do {
             let pool = try IOContext(poolID: reference.poolID, namespace: reference.namespace, rados: context.rados)
-            parent.image = try Self.imageName(id: reference.imageID, in: pool) ?? ""
+            parent.image = try Self.find(id: reference.imageID, in: pool)?.name ?? ""
             parent.snapshot =
                 try Self.snapshotName(id: reference.snapshotID, ofImage: reference.imageID, in: pool) ?? ""
         } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
@@ -29,13 +29,13 @@ extension ImageCatalogue {
         return parent
     }
 
-    /// The name of an image, also of one in the trash.
-    private static func imageName(id: String, in pool: borrowing IOContext) throws(CephError) -> String? {
+    /// Finds an image by its id, also in the trash.
+    static func find(id: String, in pool: borrowing IOContext) throws(CephError) -> (name: String, isInTrash: Bool)? {
         let key = WireWriter.string(id)
         let directory = CompoundRead(capacity: 1)
         let name = directory.call("dir_get_name", input: key)
         if directory.operate(on: "rbd_directory", in: pool) >= 0, var reader = directory.output(name) {
-            return reader.string()
+            return reader.string().map { ($0, false) }
         }
         let trash = CompoundRead(capacity: 1)
         let entry = trash.call("trash_get", input: key)
@@ -45,7 +45,7 @@ extension ImageCatalogue {
         // Its frame begins with the source, then the name.
         guard var reader = trash.output(entry), reader.enterFrame() != nil, reader.integer(UInt8.self) != nil
         else { return nil }
-        return reader.string()
+        return reader.string().map { ($0, true) }
     }
 
     private static func snapshotName(

@@ -27,13 +27,19 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case invalidPoolOption = "invalid-pool-option"
     case invalidImageOption = "invalid-image-option"
     case dataPoolNotFound = "data-pool-not-found"
+    case sourceNotFound = "source-not-found"
+    case invalidSource = "invalid-source"
+    case invalidSnapshotLimit = "invalid-snapshot-limit"
 
     // The cluster's state is against it.
     case poolNotFound = "pool-not-found"
     case namespaceNotFound = "namespace-not-found"
     case imageNotFound = "image-not-found"
+    case snapshotNotFound = "snapshot-not-found"
     case poolExists = "pool-exists"
+    case namespaceExists = "namespace-exists"
     case imageExists = "image-exists"
+    case snapshotExists = "snapshot-exists"
     case imageDiffers = "image-differs"
     case imageInUse = "image-in-use"
     case imageHasSnapshots = "image-has-snapshots"
@@ -41,6 +47,11 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case imageMigrating = "image-migrating"
     case imageReadOnly = "image-read-only"
     case imageIncomplete = "image-incomplete"
+    case snapshotProtected = "snapshot-protected"
+    case snapshotHasClones = "snapshot-has-clones"
+    case snapshotManaged = "snapshot-managed"
+    case snapshotLimitReached = "snapshot-limit-reached"
+    case namespaceNotEmpty = "namespace-not-empty"
     case poolDeletionDisabled = "pool-deletion-disabled"
     case poolFull = "pool-full"
 
@@ -59,17 +70,18 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         switch self {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
         case .poolDeletionDisabled: 403
-        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound: 404
+        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound: 404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-            .imageMigrating, .imageReadOnly, .imageIncomplete:
+            .imageMigrating, .imageReadOnly, .imageIncomplete, .snapshotExists, .snapshotProtected, .snapshotHasClones,
+            .snapshotManaged, .snapshotLimitReached, .namespaceExists, .namespaceNotEmpty:
             409
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
         case .expectationFailed: 417
         case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidPoolOption,
-            .invalidImageOption, .dataPoolNotFound:
+            .invalidImageOption, .dataPoolNotFound, .sourceNotFound, .invalidSource, .invalidSnapshotLimit:
             422
         case .headerTooLarge: 431
         case .cephError, .internalError: 500
@@ -92,7 +104,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .malformedBody: "The body can't be read"
         case .unknownField: "The body has a field that is not known"
         case .invalidParameter: "A parameter of the address is not valid"
-        case .confirmationRequired: "The deletion must be confirmed"
+        case .confirmationRequired: "The request must be confirmed"
         case .bodyTooLarge: "The body is too large"
         case .unsupportedMediaType: "The body is not JSON"
         case .routeNotFound: "There is nothing at this address"
@@ -105,11 +117,17 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidPoolOption: "The pool can't be created with these values"
         case .invalidImageOption: "The image can't be created with these values"
         case .dataPoolNotFound: "The data pool does not exist"
+        case .sourceNotFound: "What is to be cloned does not exist"
+        case .invalidSource: "It can't be cloned"
+        case .invalidSnapshotLimit: "The limit is below the number of snapshots"
         case .poolNotFound: "The pool does not exist"
         case .namespaceNotFound: "The namespace does not exist"
         case .imageNotFound: "The image does not exist"
+        case .snapshotNotFound: "The snapshot does not exist"
         case .poolExists: "The pool exists already"
         case .imageExists: "The image exists already"
+        case .snapshotExists: "The snapshot exists already"
+        case .namespaceExists: "The namespace exists already"
         case .imageDiffers: "The image exists already and is different"
         case .imageInUse: "The image is in use"
         case .imageHasSnapshots: "The image has snapshots"
@@ -117,6 +135,11 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .imageMigrating: "The image is being migrated"
         case .imageReadOnly: "The image can't be changed"
         case .imageIncomplete: "The image is being made or removed, or that was interrupted"
+        case .snapshotProtected: "The snapshot is protected"
+        case .snapshotHasClones: "The snapshot has clones"
+        case .snapshotManaged: "The snapshot belongs to something else"
+        case .snapshotLimitReached: "The image has as many snapshots as it may"
+        case .namespaceNotEmpty: "The namespace is not empty"
         case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
         case .poolFull: "The pool is full"
         case .unsupportedByCluster: "The cluster does not support this"

@@ -94,15 +94,15 @@ public struct RBDService: Sendable {
     }
 
     var routes: [Route] {
-        let images = ImageService(
-            images: ImageAccess(connection: connection, locks: locks),
-            remnants: remnants
-        )
+        let access = ImageAccess(connection: connection, locks: locks)
+        let images = ImageService(images: access, remnants: remnants)
         let limit = configuration.maximumBodyBytes
         return ClusterController(connection: connection).routes
             + MetricsController(telemetry: telemetry).routes
             + PoolController(service: PoolService(connection: connection), maximumBodyBytes: limit).routes
+            + NamespaceController(service: NamespaceService(connection: connection), maximumBodyBytes: limit).routes
             + ImageController(service: images, maximumBodyBytes: limit).routes
+            + SnapshotController(service: SnapshotService(images: access), maximumBodyBytes: limit).routes
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {

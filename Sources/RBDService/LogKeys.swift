@@ -15,6 +15,7 @@ enum LogKeys {
     static let pool = "pool"
     static let namespace = "namespace"
     static let image = "image"
+    static let snapshot = "snapshot"
     static let error = "error"
     static let connections = "connections"
     static let threads = "threads"

@@ -21,7 +21,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
         switch self {
         case .success: "done"
         case .other: "failed for another reason"
-        case .notFound: "the pool, the namespace or the image does not exist"
+        case .notFound: "the pool, the namespace, the image or the snapshot does not exist"
         case .conflict: "it exists already, is different, or is in use"
         case .refused: "the service refused the request as not valid"
         case .forbidden: "forbidden, or the credentials were refused"
@@ -46,14 +46,17 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     init(_ code: ProblemCode) {
         self =
             switch code {
-            case .poolNotFound, .namespaceNotFound, .imageNotFound: .notFound
+            case .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound: .notFound
             case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-                .imageMigrating, .imageReadOnly, .imageIncomplete:
+                .imageMigrating, .imageReadOnly, .imageIncomplete, .snapshotExists, .snapshotProtected,
+                .snapshotHasClones, .snapshotManaged, .snapshotLimitReached, .namespaceExists, .namespaceNotEmpty:
                 .conflict
             case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
                 .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
                 .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,
-                .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound:
+                .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound, .sourceNotFound,
+                .invalidSource,
+                .invalidSnapshotLimit:
                 .refused
             case .poolDeletionDisabled, .credentialsRefused: .forbidden
             case .clusterUnavailable, .poolUnavailable, .overloaded: .unavailable

@@ -80,6 +80,20 @@ enum Read {
         return spec
     }
 
+    @Sendable static func snapshotSpec(_ text: String) throws -> SnapshotSpec {
+        guard let spec = SnapshotSpec(parsing: text) else {
+            throw ValidationError("a snapshot is written pool/image@snapshot or pool/namespace/image@snapshot")
+        }
+        return spec
+    }
+
+    @Sendable static func namespaceSpec(_ text: String) throws -> ImageFolder {
+        guard let folder = ImageFolder(parsing: text), !folder.namespace.isEmpty else {
+            throw ValidationError("a namespace is written pool/namespace")
+        }
+        return folder
+    }
+
     @Sendable static func poolName(_ text: String) throws -> String {
         guard !text.isEmpty else { throw ValidationError("a pool's name is not empty") }
         return text

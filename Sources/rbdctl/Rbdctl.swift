@@ -11,7 +11,8 @@ struct Rbdctl: AsyncParsableCommand {
         commandName: "rbdctl",
         abstract: "Provision Ceph RBD images through rbd-rest-api.",
         discussion: """
-            Images are written as Ceph writes them: pool/image, pool/namespace/image, or image for the pool rbd. \
+            Images are written as Ceph writes them: pool/image, pool/namespace/image, or image for the pool rbd; \
+            their snapshots with @ and a name behind: pool/image@snapshot. \
             Results go to stdout, errors to stderr.
 
             Exit codes:
@@ -20,7 +21,9 @@ struct Rbdctl: AsyncParsableCommand {
             Of several failures, the first decides.
             """,
         version: version,
-        subcommands: [ClusterCommand.self, PoolCommand.self, ImageCommand.self]
+        subcommands: [
+            ClusterCommand.self, PoolCommand.self, ImageCommand.self, SnapshotCommand.self, NamespaceCommand.self,
+        ]
     )
 
     /// Here too, so that `rbdctl --server URL pool list` is as good as `rbdctl pool list --server URL`.

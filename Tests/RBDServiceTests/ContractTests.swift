@@ -57,7 +57,11 @@ struct ContractTests {
             ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
             ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),
             ("ClusterCapacity", ClusterCapacity.self), ("Problem", Problem.self), ("Plan", Plan.self),
-            ("PlanStep", Plan.Step.self), ("Probe", Probe.self),
+            ("PlanStep", Plan.Step.self), ("Probe", Probe.self), ("ImageSnapshots", ImageSnapshots.self),
+            ("Snapshot", Snapshot.self), ("SnapshotUsage", Snapshot.Usage.self), ("SnapshotLimit", SnapshotLimit.self),
+            ("ImageChildren", ImageChildren.self), ("ImageChild", ImageChild.self),
+            ("ImageAncestry", ImageAncestry.self), ("Namespace", Namespace.self),
+            ("NamespaceContents", Namespace.Contents.self),
         ]
         for (schema, type) in types {
             let properties = try #require(
@@ -71,7 +75,11 @@ struct ContractTests {
     @Test(
         arguments: [
             ("CreateImageRequest", CreateImageRequest.fieldNames), ("ImageProperties", ImageProperties.fieldNames),
-            ("CreatePoolRequest", CreatePoolRequest.fieldNames),
+            ("CreatePoolRequest", CreatePoolRequest.fieldNames), ("ImageSource", ImageSource.fieldNames),
+            ("CreateSnapshotRequest", CreateSnapshotRequest.fieldNames),
+            ("SnapshotChanges", SnapshotChanges.fieldNames),
+            ("SetSnapshotLimitRequest", SetSnapshotLimitRequest.fieldNames),
+            ("CreateNamespaceRequest", CreateNamespaceRequest.fieldNames),
         ]
     )
     func requestsHaveTheFieldsOfTheTypes(schema: String, fields: [String]) throws {

@@ -36,6 +36,12 @@ struct CreationOptions: ~Copyable {
         }
     }
 
+    /// Has the clone know its parent, and the parent its clones, without any protection.
+    /// - C function: rbd_image_options_set_uint64
+    func setCloneFormat2() throws(CephError) {
+        try set(RBD_IMAGE_OPTION_CLONE_FORMAT, 2)
+    }
+
     private func set(_ option: Int, _ value: UInt64?) throws(CephError) {
         guard let value else { return }
         try check(rbd_image_options_set_uint64(pointer, CInt(option), value), .createImage, on: resource)

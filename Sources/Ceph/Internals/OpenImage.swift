@@ -112,8 +112,13 @@ struct OpenImage: ~Copyable {
         return (0..<count).map { String(decoding: parts[$0], as: UTF8.self) }
     }
 
-    /// - C function: rbd_snap_list, rbd_snap_list_end, rbd_snap_get_timestamp
+    /// - C function: rbd_snap_list, rbd_snap_get_timestamp
     func snapshots() throws(CephError) -> [ImageUse.Snapshot] {
+        try listSnapshots().map { ImageUse.Snapshot(name: $0.name, createdAt: snapshotDate(id: $0.id)) }
+    }
+
+    /// - C function: rbd_snap_list, rbd_snap_list_end
+    func listSnapshots() throws(CephError) -> [(id: UInt64, name: String, sizeBytes: UInt64)] {
         var capacity: CInt = 16
         while true {
             let list = UnsafeMutablePointer<rbd_snap_info_t>.allocate(capacity: Int(capacity))
@@ -127,15 +132,15 @@ struct OpenImage: ~Copyable {
             try check(result, .readImage, on: resource)
             // Without snapshots it leaves the list as it was: there is nothing to free.
             defer { if result > 0 { rbd_snap_list_end(list) } }
-            return (0..<Int(result)).map { index in
-                var time = timespec()
-                let isKnown = rbd_snap_get_timestamp(pointer, list[index].id, &time) >= 0 && time.tv_sec > 0
-                return ImageUse.Snapshot(
-                    name: String(cString: list[index].name),
-                    createdAt: isKnown ? Date(timeIntervalSince1970: Double(time.tv_sec)) : nil
-                )
-            }
+            return (0..<Int(result)).map { (list[$0].id, String(cString: list[$0].name), list[$0].size) }
         }
+    }
+
+    /// - C function: rbd_snap_get_timestamp
+    func snapshotDate(id: UInt64) -> Date? {
+        var time = timespec()
+        guard rbd_snap_get_timestamp(pointer, id, &time) >= 0, time.tv_sec > 0 else { return nil }
+        return Date(timeIntervalSince1970: Double(time.tv_sec))
     }
 
     /// How many snapshots there are.

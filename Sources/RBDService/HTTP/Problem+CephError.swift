@@ -32,6 +32,17 @@ extension ProblemCode {
             case .imageHasSnapshots: .imageHasSnapshots
             case .imageInGroup: .imageInGroup
             case .imageReadOnly: .imageReadOnly
+            case .snapshotNotFound: .snapshotNotFound
+            case .snapshotExists: .snapshotExists
+            case .snapshotProtected: .snapshotProtected
+            case .snapshotHasClones: .snapshotHasClones
+            case .snapshotManaged: .snapshotManaged
+            case .snapshotLimitReached: .snapshotLimitReached
+            case .invalidSnapshotLimit: .invalidSnapshotLimit
+            case .sourceNotFound: .sourceNotFound
+            case .invalidSource: .invalidSource
+            case .namespaceExists: .namespaceExists
+            case .namespaceNotEmpty: .namespaceNotEmpty
             case .poolDeletionDisabled: .poolDeletionDisabled
             case .poolFull: .poolFull
             case .invalidObjectSize: .invalidObjectSize
@@ -65,7 +76,10 @@ extension CephError {
         case .namespaceNotFound: "namespace"
         case .imageNotFound: "image"
         case .dataPoolNotFound: "dataPool"
-        case .poolExists, .imageExists: "name"
+        case .snapshotNotFound: "snapshot"
+        case .poolExists, .imageExists, .snapshotExists, .namespaceExists: "name"
+        case .sourceNotFound, .invalidSource: "source"
+        case .invalidSnapshotLimit: "limit"
         case .invalidObjectSize: "objectSize"
         case .invalidFeatures: "features"
         default: nil
@@ -76,7 +90,15 @@ extension CephError {
     fileprivate var hint: String? {
         switch code {
         case .poolNotFound: "GET /v1/pools lists the pools; rbdctl pool create makes one"
-        case .namespaceNotFound: "rbd namespace create \(resource.commandLineName) makes it"
+        case .namespaceNotFound: "rbdctl namespace create \(resource.commandLineName) makes it"
+        case .snapshotNotFound: "GET .../snapshots lists the image's snapshots"
+        case .snapshotProtected: "rbdctl snapshot unprotect \(resource.commandLineName)"
+        case .snapshotHasClones: "flatten or delete the clones first"
+        case .snapshotLimitReached: "delete a snapshot, or raise the limit: PUT .../snapshot-limit"
+        case .invalidSnapshotLimit: "delete snapshots first, or choose a higher limit"
+        case .sourceNotFound:
+            "write source as {\"pool\", \"namespace\", \"image\", \"snapshot\"}; the snapshot must exist"
+        case .namespaceNotEmpty: "delete its images, purge its trash and remove its groups first"
         case .dataPoolNotFound: "GET /v1/pools lists the pools"
         case .invalidObjectSize: "write a power of two from 4KiB to 32MiB, or leave it out for the default"
         case .invalidFeatures: "leave out features that this release of Ceph does not know"
@@ -108,6 +130,8 @@ extension CephError.Resource {
         case .namespace(let namespace, let pool): "\(pool)/\(namespace)"
         case .image(let image, let namespace, let pool):
             ImageSpec(pool: pool, namespace: namespace, image: image).description
+        case .snapshot(let snapshot, let image, let namespace, let pool):
+            "\(ImageSpec(pool: pool, namespace: namespace, image: image))@\(snapshot)"
         }
     }
 }

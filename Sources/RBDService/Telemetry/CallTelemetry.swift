@@ -75,6 +75,9 @@ extension CephError.Resource {
         case .image(let image, "", let pool): [LogKeys.pool: "\(pool)", LogKeys.image: "\(image)"]
         case .image(let image, let namespace, let pool):
             [LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)", LogKeys.image: "\(image)"]
+        case .snapshot(let snapshot, let image, let namespace, let pool):
+            CephError.Resource.image(image, namespace: namespace, pool: pool).metadata
+                .merging([LogKeys.snapshot: "\(snapshot)"]) { first, _ in first }
         }
     }
 }

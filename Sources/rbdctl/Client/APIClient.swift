@@ -62,7 +62,7 @@ struct APIClient: Sendable {
     }
 
     /// Follows the pages until the last one or until there are enough items.
-    private func list<Item: Codable & Sendable>(
+    func list<Item: Codable & Sendable>(
         _ path: [String],
         query: [(name: String, value: String?)],
         limit: Int?
@@ -87,10 +87,10 @@ struct APIClient: Sendable {
 }
 
 extension ImageSpec {
-    fileprivate var path: [String] { ["v1", "pools", pool, "images", image] }
-    fileprivate var query: [(name: String, value: String?)] { [("namespace", namespace.nonEmpty)] }
+    var path: [String] { ["v1", "pools", pool, "images", image] }
+    var query: [(name: String, value: String?)] { [("namespace", namespace.nonEmpty)] }
 }
 
 extension String {
-    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+    var nonEmpty: String? { isEmpty ? nil : self }
 }

@@ -56,6 +56,11 @@ struct Transport: Sendable {
         return try decode(await answer(method, path, query, body: json))
     }
 
+    /// For those without a body.
+    func send<Answer: Decodable>(_ method: Method, _ path: [String], query: Query = []) async throws -> Answer {
+        try decode(await answer(method, path, query, body: nil))
+    }
+
     func delete(_ path: [String], query: Query = []) async throws {
         let answer = try await answer(.delete, path, query, body: nil)
         guard answer.status == 204 else { throw notOurs(answer) }

@@ -1,13 +1,11 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-internal import RBDAPI
+/// Does something with each of several things, whatever becomes of the others.
+struct ForEach<Spec: CustomStringConvertible> {
+    let specs: [Spec]
 
-/// Does something with each of several images, whatever becomes of the others.
-struct ForEach {
-    let specs: [ImageSpec]
-
-    init(_ specs: [ImageSpec]) {
+    init(_ specs: [Spec]) {
         self.specs = specs
     }
 
@@ -15,7 +13,7 @@ struct ForEach {
     /// - Returns: what to throw at the end; nil where nothing failed.
     func run(
         reportingTo errors: Console = .errors,
-        _ action: (ImageSpec) async throws -> Void
+        _ action: (Spec) async throws -> Void
     ) async throws -> ReportedFailures? {
         var first: ReportedFailures?
         for spec in specs {

@@ -7,6 +7,10 @@ struct ImageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "image",
         abstract: "Images, which are block devices.",
-        subcommands: [ImageList.self, ImageGet.self, ImageCreate.self, ImageDelete.self]
+        subcommands: [
+            ImageList.self, ImageGet.self, ImageCreate.self, ImageClone.self, ImageDelete.self,
+            ImageChildrenCommand.self,
+            ImageAncestorsCommand.self,
+        ]
     )
 }
