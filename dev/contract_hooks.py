@@ -5,9 +5,12 @@
 Only valid requests are changed, and they stay valid. An invalid one is sent as it is: it must be refused.
 """
 
+import collections
 import itertools
 import re
+import urllib.parse
 
+import requests
 import schemathesis
 from schemathesis.generation import GenerationMode
 
@@ -20,6 +23,10 @@ DEFAULT_OBJECT_SIZE = 4 << 20
 SIZE_TEXT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([BKMGTPE]?)")
 serial = itertools.count(1)
 
+# How often each operation finds what it is about: after that, only where other operations have made it.
+MOST_PREPARATIONS = 6
+prepared = collections.Counter()
+
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
@@ -30,7 +37,13 @@ def before_call(context, case, kwargs):
         return
     if operation == "deletePool":
         confirm(case)
+    if operation == "rollBackImage" and case.query and "confirm" in case.query:
+        case.query["confirm"] = case.path_parameters.get("snapshot")
+    if case.method == "DELETE" and case.query:
+        # A DELETE that succeeds counts as a deletion: what a dry run leaves would be a failure.
+        case.query.pop("dryRun", None)
     allow_time(case)
+    prepare(case, operation)
     if not isinstance(case.body, dict):
         return
     if operation == "createPool":
@@ -51,6 +64,35 @@ def confirm(case):
     pool = case.path_parameters.get("pool")
     if case.query and pool != KEPT_POOL:
         case.query["confirm"] = pool
+
+
+def prepare(case, operation):
+    """Snapshots and namespaces have to be there before anything can be done to them: random requests hardly ever meet one."""
+    path = case.path_parameters or {}
+    pool, image, snapshot, namespace = (path.get(name) for name in ("pool", "image", "snapshot", "namespace"))
+    if pool != KEPT_POOL or not (namespace or "/images/{image}/" in case.operation.path):
+        return
+    if prepared[operation] >= MOST_PREPARATIONS:
+        return
+    prepared[operation] += 1
+    if namespace:
+        send(case, "POST", f"/v1/pools/{pool}/namespaces", {"name": namespace})
+        return
+    if case.query:
+        case.query.pop("namespace", None)
+    base = f"/v1/pools/{pool}/images/{quoted(image)}"
+    send(case, "PUT", base, {"size": DEFAULT_OBJECT_SIZE})
+    if snapshot:
+        send(case, "POST", f"{base}/snapshots", {"name": snapshot})
+
+
+def send(case, method, path, body):
+    """What is refused, such as a name that is not valid, is no case of ours: the request itself is judged."""
+    requests.request(method, case.operation.schema.get_base_url() + path, json=body, timeout=60)
+
+
+def quoted(name):
+    return urllib.parse.quote(str(name), safe="")
 
 
 def allow_time(case):

@@ -25,8 +25,9 @@ extension Pool {
 
     /// How much each of the snapshots that users made holds that the one before it does not, by their ids.
     /// - Parameter only: the one to be looked at, instead of all.
-    /// - Throws: `CephError` with `.snapshotNotFound` where one was removed meanwhile, `.imageNotFound`,
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Returns: nothing for one that was removed meanwhile.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_read_only, rbd_snap_set_by_id, rbd_diff_iterate2
     public func usage(ofSnapshotsOf image: String, only: UInt64? = nil) async throws -> [UInt64: SnapshotUsage] {
         let deadline = Deadline.current

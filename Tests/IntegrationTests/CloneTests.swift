@@ -4,6 +4,7 @@
 import Ceph
 import Foundation
 import RBDAPI
+import RBDService
 import TestSupport
 import Testing
 
@@ -248,6 +249,34 @@ struct CloneTests {
             #expect(!plan.allowed)
             let steps = ["flatten-image", "flatten-image", "unprotect-snapshot", "delete-snapshot"]
             #expect(plan.steps.map(\.action) == steps)
+        }
+    }
+
+    /// A clone that is killed in its making may know its parent, while the parent does not know it.
+    @Test func anInterruptedCloneIsCompleted() async throws {
+        try await TestServer.withCluster(change: { $0.remnantPatience = .seconds(1) }) { server in
+            try await TestCluster.withPool { pool, _ in
+                let images = "/v1/pools/\(pool)/images"
+                #expect(try await server.put("\(images)/golden", #"{"size":"8MiB"}"#).status == 201)
+                let snapshot: Snapshot = try await server.post("\(images)/golden/snapshots", #"{"name":"v1"}"#)
+                    .decoded()
+                let put = "{\(source)}"
+                #expect(try await server.put("\(images)/vol-1", put).status == 201)
+                let golden: Image = try await server.get("\(images)/golden").decoded()
+                let number = String(snapshot.id, radix: 16)
+                let key = "snap_children_" + String(repeating: "0", count: 16 - number.count) + number
+                try await TestCluster.run("rados", ["-p", pool, "rmomapkey", "rbd_header.\(golden.id)", key])
+                #expect(try await TestCluster.run("rbd", ["children", "\(pool)/golden@v1"]).isEmpty)
+
+                let soon = try await server.put("\(images)/vol-1", put).problem
+                #expect(soon.code == "image-incomplete")
+                #expect(soon.retryable)
+                while try await server.put("\(images)/vol-1", put).status != 200 {
+                    try await Task.sleep(for: .milliseconds(200))
+                }
+                #expect(try await TestCluster.run("rbd", ["children", "\(pool)/golden@v1"]) == "\(pool)/vol-1\n")
+                #expect(try await server.delete("\(images)/golden/snapshots/v1").problem.code == "snapshot-has-clones")
+            }
         }
     }
 

@@ -24,13 +24,6 @@ extension OpenImage {
         return layout
     }
 
-    /// Where a clone is, as the parent's header or librbd names it.
-    private struct Reference: Hashable {
-        var poolID: Int64
-        var namespace: String
-        var imageID: String
-    }
-
     /// Whether clones need a snapshot. Clones of format 1 are not looked for: they need it protected.
     func hasClones(ofSnapshot id: UInt64, in context: borrowing IOContext) throws(CephError) -> Bool {
         try !references(ofSnapshot: id, in: context).isEmpty
@@ -41,7 +34,7 @@ extension OpenImage {
         if snapshot.isProtected { return try listChildren(of: snapshot) }
         var clones: [ImageClone] = []
         let places = Dictionary(grouping: try references(ofSnapshot: snapshot.id, in: context)) {
-            Reference(poolID: $0.poolID, namespace: $0.namespace, imageID: "")
+            CloneReference(poolID: $0.poolID, namespace: $0.namespace, imageID: "")
         }
         for (place, references) in places {
             var found: [ImageClone] = []
@@ -74,32 +67,12 @@ extension OpenImage {
     }
 
     /// What the image's own header says of the clones of format 2.
-    /// - C function: rados_read_op_operate (`children_list` of `rbd_header.<id>`)
     private func references(
         ofSnapshot id: UInt64,
         in context: borrowing IOContext
-    ) throws(CephError) -> [Reference] {
-        guard let header = try imageID().map(ImageHeader.object) else { return [] }
-        let read = CompoundRead(capacity: 1)
-        let answer = read.call("children_list", input: WireWriter.integer(id))
-        let result = read.operate(on: header, in: context)
-        // No list, no clones.
-        if result == -ENOENT { return [] }
-        try check(result, .readImage, on: resource)
-        guard var reader = read.output(answer), let count = reader.integer(UInt32.self) else { throw unreadable }
-        var references: [Reference] = []
-        for _ in 0..<count {
-            var entry = reader
-            guard reader.skipFrame() != nil, entry.enterFrame() != nil, let pool = entry.integer(Int64.self),
-                let image = entry.string(), let namespace = entry.string()
-            else { throw unreadable }
-            references.append(Reference(poolID: pool, namespace: namespace, imageID: image))
-        }
-        return references
-    }
-
-    private var unreadable: CephError {
-        CephError(.other, .readImage, on: resource, detail: "the list of its clones can't be read")
+    ) throws(CephError) -> [CloneReference] {
+        guard let image = try imageID() else { return [] }
+        return try context.clones(ofSnapshot: id, ofImage: image, on: resource)
     }
 
     /// Clones of both formats.

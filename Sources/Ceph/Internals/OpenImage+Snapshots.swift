@@ -91,14 +91,15 @@ extension OpenImage {
 
     /// How much the image at one snapshot holds that it did not hold at another.
     /// - Parameter limit: when to give up; a long diff can't be interrupted otherwise.
+    /// - Returns: nil where one of the snapshots was removed in this moment.
     /// - C function: rbd_snap_set_by_id, rbd_diff_iterate2, rbd_get_flags
     func usage(
         of snapshot: SnapshotInfo,
         since earlier: SnapshotInfo?,
         until limit: ContinuousClock.Instant?
-    ) throws(CephError) -> SnapshotUsage {
+    ) throws(CephError) -> SnapshotUsage? {
         let set = rbd_snap_set_by_id(pointer, snapshot.id)
-        if set == -ENOENT { throw CephError(.snapshotNotFound, .readImage, on: resource, errno: ENOENT) }
+        if set == -ENOENT { return nil }
         try check(set, .readImage, on: resource)
         var flags: UInt64 = 0
         try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
@@ -125,8 +126,7 @@ extension OpenImage {
                     used
                 )
             }
-            // The earlier one was removed in this moment.
-            if result == -ENOENT { throw CephError(.snapshotNotFound, .readImage, on: resource, errno: ENOENT) }
+            if result == -ENOENT { return nil }
             try check(result, .readImage, on: resource)
             offset += length
         }

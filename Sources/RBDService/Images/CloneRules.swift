@@ -79,7 +79,9 @@ extension ImageService {
             detail: "image \"\(place.spec(image.name))\" exists already and differs in "
                 + differences.map(\.field).joined(separator: ", "),
             field: differences.first?.field,
-            hint: "repeat the request with the image's own values, or choose another name",
+            hint: rules.properties.source != nil && image.parent == nil
+                ? "an interrupted clone looks so, too: delete the image if it is of no use, or choose another name"
+                : "repeat the request with the image's own values, or choose another name",
             differences: differences
         )
     }

@@ -55,6 +55,7 @@ struct ImageService: Sendable {
                 return .created(RBDAPI.Image(image, in: place))
             case .existed(let image):
                 try await requireSame(image, rules, in: place)
+                if rules.properties.source != nil { try await repair.completeClone(image, in: images.pool(place)) }
                 return .existed(RBDAPI.Image(image, in: place))
             }
         }
