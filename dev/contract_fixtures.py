@@ -1,14 +1,22 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Makes what some requests need before they can succeed: an image in the trash, a clone, an operation."""
+"""Makes what some requests need before they can succeed: a snapshot, an image in the trash, a clone, an operation."""
 
+import collections
 import itertools
 import json
 import os
+import urllib.error
+import urllib.parse
 import urllib.request
 
 POOL = "rbd"
+SIZE = 4 << 20
 serial = itertools.count(1)
+
+# How often each operation finds what its path names: after that, only where other operations have made it.
+MOST_PREPARATIONS = 6
+prepared = collections.Counter()
 
 
 def call(method, path, body=None):
@@ -27,6 +35,14 @@ def call(method, path, body=None):
 def image(**properties):
     name = f"fixture-{next(serial)}"
     call("PUT", f"/v1/pools/{POOL}/images/{name}", {"size": "1MiB", **properties})
+    return name
+
+
+def clone():
+    """A clone with its parent."""
+    parent, name = image(size=SIZE), f"fixture-{next(serial)}"
+    call("POST", f"/v1/pools/{POOL}/images/{parent}/snapshots", {"name": "base"})
+    call("POST", f"/v1/pools/{POOL}/images", {"name": name, "source": {"pool": POOL, "image": parent, "snapshot": "base"}})
     return name
 
 
@@ -49,7 +65,10 @@ def long_operation():
 
 def prepare(name, case):
     """Lets a valid request find what it is about."""
-    path, query = case.path_parameters, case.query
+    path, query = case.path_parameters or {}, case.query
+    if path.get("pool") == POOL and prepared[name] < MOST_PREPARATIONS:
+        prepared[name] += 1
+        make_what_is_named(case.operation.path, path, query)
     if name in ("getTrashEntry", "purgeImage", "restoreImage"):
         in_default_namespace(path, query)
         path["id"] = trashed()
@@ -62,12 +81,35 @@ def prepare(name, case):
     if name in ("copyImage", "sparsifyImage", "rebuildObjectMap"):
         in_default_namespace(path, query)
         path["image"] = image()
+    if name == "flattenImage":
+        in_default_namespace(path, query)
+        path["image"] = clone()
     if name == "sparsifyImage" and query and "blockSize" in query:
         query["blockSize"] = "64KiB"
     if name == "copyImage" and isinstance(case.body, dict):
         copy_here(case.body)
     if name == "restoreImage" and isinstance(case.body, dict) and "name" in case.body:
         case.body["name"] = f"{case.body['name'][:80]}-{next(serial)}"
+
+
+def make_what_is_named(template, path, query):
+    """What is refused, such as a name that is not valid, is no case of ours: the request itself is judged."""
+    base = f"/v1/pools/{POOL}"
+    if "namespace" in path:
+        call("POST", f"{base}/namespaces", {"name": path["namespace"]})
+    if "/images/{image}/" in template or "/groups/{group}/images/{image}" in template:
+        in_default_namespace(path, query)
+        image_base = f"{base}/images/{quoted(path['image'])}"
+        call("PUT", image_base, {"size": SIZE})
+        if "snapshot" in path:
+            call("POST", f"{image_base}/snapshots", {"name": path["snapshot"]})
+    if "group" in path and "image" in path:
+        call("POST", f"{base}/groups", {"name": path["group"]})
+        call("PUT", f"{base}/groups/{quoted(path['group'])}/images/{quoted(path['image'])}")
+
+
+def quoted(name):
+    return urllib.parse.quote(str(name), safe="")
 
 
 def in_default_namespace(path, query):

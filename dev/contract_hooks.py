@@ -34,8 +34,11 @@ def before_call(context, case, kwargs):
         return
     if operation == "deletePool":
         confirm(case)
-    if operation == "rollBackGroup" and case.query:
+    if operation in ("rollBackGroup", "rollBackImage") and case.query and "confirm" in case.query:
         case.query["confirm"] = case.path_parameters.get("snapshot")
+    if case.method == "DELETE" and case.query:
+        # A DELETE that succeeds counts as a deletion: what a dry run leaves would be a failure.
+        case.query.pop("dryRun", None)
     allow_time(case)
     contract_fixtures.prepare(operation, case)
     if not isinstance(case.body, dict):

@@ -92,7 +92,7 @@ public final class Breakers: Sendable {
                 var breaker = breakers[scope] ?? Breaker()
                 defer { breakers[scope] = breaker }
                 breaker.timeouts += 1
-                if case .image = error?.resource { breaker.lastImage = error?.resource }
+                if let image = error?.resource.image { breaker.lastImage = image }
                 guard breaker.state == .closed, breaker.timeouts >= threshold else { return false }
                 breaker.state = .open
                 breaker.openings += 1

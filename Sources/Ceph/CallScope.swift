@@ -33,9 +33,18 @@ extension CephError.Resource {
     public var pool: String? {
         switch self {
         case .cluster: nil
-        case .pool(let pool), .namespace(_, let pool), .image(_, _, let pool), .group(_, _, let pool),
-            .groupSnapshot(_, _, _, let pool):
+        case .pool(let pool), .namespace(_, let pool), .image(_, _, let pool), .snapshot(_, _, _, let pool),
+            .group(_, _, let pool), .groupSnapshot(_, _, _, let pool):
             pool
+        }
+    }
+
+    /// The image that it is, or that it is a snapshot of.
+    var image: CephError.Resource? {
+        switch self {
+        case .cluster, .pool, .namespace, .group, .groupSnapshot: nil
+        case .image: self
+        case .snapshot(_, let image, let namespace, let pool): .image(image, namespace: namespace, pool: pool)
         }
     }
 }

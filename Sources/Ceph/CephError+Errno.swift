@@ -24,8 +24,12 @@ enum ErrnoTable {
     static let rows: [Row] = [
         Row(ENOENT, [.configure], .invalidConfiguration),  // no such file, no such option
         Row(ENOENT, [.connect], .keyringNotFound),
-        Row(ENOENT, [.openPool, .initializePool, .listImages, .changePool, .deletePool], .poolNotFound),
-        Row(ENOENT, [.findNamespace], .namespaceNotFound),
+        Row(
+            ENOENT,
+            [.openPool, .initializePool, .listImages, .changePool, .deletePool, .listNamespaces, .createNamespace],
+            .poolNotFound
+        ),
+        Row(ENOENT, [.findNamespace, .removeNamespace], .namespaceNotFound),
         Row(ENOENT, [.restoreImage, .purgeImage, .listTrash], .trashEntryNotFound),
         Row(
             ENOENT,
@@ -35,37 +39,45 @@ enum ErrnoTable {
             ],
             .imageNotFound
         ),
-        Row(ENOENT, [.createImage], .dataPoolNotFound),  // a missing namespace is told apart by asking for it
+        // A missing namespace is told apart by asking for it.
+        Row(ENOENT, [.createImage, .cloneImage], .dataPoolNotFound),
         Row(ENOENT, [.readGroup, .changeGroup], .groupNotFound),
         Row(ENOENT, [.changeGroupImages], .imageNotFound),
         Row(ENOENT, [.changeGroupSnapshots], .groupSnapshotNotFound),
         // RADOS bounds the names of objects and namespaces; nothing longer can exist.
         Row(
             ENAMETOOLONG,
-            [.findNamespace, .listImages, .createImage, .readGroup, .changeGroup],
+            [.findNamespace, .listImages, .createImage, .readGroup, .changeGroup, .cloneImage, .removeNamespace],
             .namespaceNotFound
         ),
         Row(ENAMETOOLONG, [.readImage, .removeImage, .repairImage], .imageNotFound),
         Row(EEXIST, [.createPool, .changePool], .poolExists),
-        Row(EEXIST, [.createImage, .copyImage, .restoreImage], .imageExists),
+        Row(EEXIST, [.createImage, .copyImage, .restoreImage, .cloneImage], .imageExists),
         Row(EEXIST, [.changeGroup], .groupExists),
         Row(EEXIST, [.changeGroupImages], .imageInGroup),
         Row(EEXIST, [.changeGroupSnapshots], .groupSnapshotExists),
         Row(EBUSY, [.createPool, .deletePool], .other),
-        Row(EBUSY, [.changePool], .poolBusy),  // placement groups are being made
+        // Placement groups are being made.
+        Row(EBUSY, [.changePool], .poolBusy),
+        Row(ENOENT, [.createSnapshot, .changeSnapshot, .removeSnapshot, .rollBackImage], .snapshotNotFound),
+        // A missing namespace is told apart by asking for it.
+        Row(EEXIST, [.createSnapshot, .changeSnapshot], .snapshotExists),
+        Row(EEXIST, [.createNamespace], .namespaceExists),
+        Row(EBUSY, [.removeSnapshot], .snapshotProtected),
+        Row(EBUSY, [.removeNamespace], .namespaceNotEmpty),
         Row(EBUSY, nil, .imageBusy),
         Row(ENOTEMPTY, [.removeImage, .purgeImage], .imageHasSnapshots),
         Row(EMLINK, [.removeImage, .purgeImage], .imageInGroup),
         Row(EROFS, nil, .imageReadOnly),
-        Row(EDOM, [.createImage], .invalidObjectSize),
-        Row(ENOSYS, [.createImage], .invalidFeatures),
+        Row(EDOM, [.createImage, .cloneImage], .invalidObjectSize),
+        Row(ENOSYS, [.createImage, .cloneImage], .invalidFeatures),
         Row(ENOSYS, nil, .unsupported),
         // Erasure-coded pools have no omap, where RBD keeps its records.
         Row(EOPNOTSUPP, [.createImage, .changeGroup], .poolErasureCoded),
         Row(EOPNOTSUPP, [.changePool], .invalidPoolOption),  // the size of an erasure-coded pool
         Row(EOPNOTSUPP, nil, .unsupported),
         Row(EINVAL, [.configure, .connect], .invalidConfiguration),  // connect: a monitor's name can't be resolved
-        Row(EINVAL, [.createImage, .copyImage, .sparsifyImage, .rebuildObjectMap], .invalidImageOption),
+        Row(EINVAL, [.createImage, .copyImage, .sparsifyImage, .rebuildObjectMap, .cloneImage], .invalidImageOption),
         Row(EINVAL, [.flattenImage], .imageHasNoParent),
         Row(EINVAL, [.createPool, .changePool], .invalidPoolOption),
         Row(ERANGE, [.createPool, .changePool], .invalidPoolOption),  // too many placement groups

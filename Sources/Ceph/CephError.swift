@@ -40,6 +40,10 @@ public struct CephError: Error, Hashable, Sendable {
         case groupNotFound, groupExists, groupHasSnapshots, imageNotInGroup
         case groupSnapshotNotFound, groupSnapshotExists, groupSnapshotIncomplete
         case poolDeletionDisabled, poolFull, poolErasureCoded, poolBusy
+        case snapshotNotFound, snapshotExists, snapshotProtected, snapshotHasClones, snapshotManaged
+        case snapshotLimitReached, invalidSnapshotLimit
+        case sourceNotFound, invalidSource
+        case namespaceExists, namespaceNotEmpty
         case invalidObjectSize, invalidFeatures, invalidImageOption, invalidPoolOption, invalidConfiguration
         case unsupported
         case keyringNotFound, credentialsRefused, clientBlocklisted
@@ -67,6 +71,7 @@ public struct CephError: Error, Hashable, Sendable {
         case image(String, namespace: String, pool: String)
         case group(String, namespace: String, pool: String)
         case groupSnapshot(String, group: String, namespace: String, pool: String)
+        case snapshot(String, image: String, namespace: String, pool: String)
     }
 }
 
@@ -114,6 +119,8 @@ extension CephError.Resource: CustomStringConvertible {
             namespace.isEmpty
                 ? "group snapshot \"\(pool)/\(group)@\(snapshot)\""
                 : "group snapshot \"\(pool)/\(namespace)/\(group)@\(snapshot)\""
+        case .snapshot(let snapshot, let image, let namespace, let pool):
+            "snapshot \"\(pool)/\(namespace.isEmpty ? "" : "\(namespace)/")\(image)@\(snapshot)\""
         }
     }
 }
@@ -131,13 +138,15 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
     /// Our own words, because those of strerror mislead: it calls a blocklisted client "transport endpoint shutdown".
     private var sentence: String {
         switch code {
-        case .poolNotFound, .namespaceNotFound, .imageNotFound, .groupNotFound, .groupSnapshotNotFound:
+        case .poolNotFound, .namespaceNotFound, .imageNotFound, .groupNotFound, .groupSnapshotNotFound,
+            .snapshotNotFound, .sourceNotFound:
             "\(resource) does not exist"
         case .dataPoolNotFound: "the data pool does not exist"
         case .trashEntryNotFound: "\(resource) is not in the trash"
         case .trashDeferred: "\(resource) is kept in the trash for some time yet"
         case .imageHasNoParent: "\(resource) is no clone: there is nothing to flatten"
-        case .poolExists, .imageExists, .groupExists, .groupSnapshotExists: "\(resource) exists already"
+        case .poolExists, .imageExists, .groupExists, .groupSnapshotExists, .snapshotExists, .namespaceExists:
+            "\(resource) exists already"
         case .imageBusy: "\(resource) is in use: a client has it open, or it is being changed"
         case .imageHasSnapshots: "\(resource) has snapshots"
         case .imageInGroup: "\(resource) belongs to a group"
@@ -145,6 +154,13 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .imageNotInGroup: "\(resource) does not belong to the group"
         case .groupSnapshotIncomplete: "\(resource) is incomplete: its making was interrupted, or still goes on"
         case .imageReadOnly: "\(resource) can only be read"
+        case .snapshotProtected: "\(resource) is protected"
+        case .snapshotHasClones: "\(resource) has clones"
+        case .snapshotManaged: "\(resource) is not one that somebody made, and can't be changed"
+        case .snapshotLimitReached: "there are as many snapshots as the limit allows, and \(resource) is one more"
+        case .invalidSnapshotLimit: "\(resource) has more snapshots than the limit would allow"
+        case .invalidSource: "\(resource) can't be cloned"
+        case .namespaceNotEmpty: "\(resource) is not empty"
         case .poolDeletionDisabled: "the cluster does not allow \(resource) to be deleted"
         case .poolBusy: "\(resource) is still busy with an earlier change"
         case .poolErasureCoded: "the pool of \(resource) is erasure-coded: it holds the data of images, but not images"

@@ -1,9 +1,6 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CRBD
-internal import Glibc
-
 /// What RBD keeps in a pool, counted.
 public struct PoolContents: Hashable, Sendable {
     public var images = 0
@@ -38,18 +35,11 @@ extension Pool {
             contents.namespaces = try context.namespaceNames()
             for namespace in [""] + contents.namespaces {
                 let place = try IOContext(pool: context.pool, namespace: namespace, rados: context.rados)
-                contents.images += try place.count { rbd_list2(place.pointer, nil, &$0) }
-                contents.trash += try place.count { rbd_trash_list(place.pointer, nil, &$0) }
+                contents.images += try place.imageCount()
+                contents.trash += try place.trashCount()
                 contents.groups += try place.groupCount()
             }
             return contents
-        }
-    }
-
-    /// The pool's namespaces, without the default one.
-    fileprivate func allNamespaces() async throws -> [String] {
-        try await withContext(.listImages, on: .pool(name)) { context throws(CephError) in
-            try context.namespaceNames()
         }
     }
 }
@@ -68,28 +58,57 @@ extension Cluster {
         limit: Int
     ) async throws -> (found: [DependentImage], isComplete: Bool) {
         let end = ContinuousClock.now + duration
-        var found: [DependentImage] = []
-        var isComplete = true
-        for info in try await pools() where info.name != name && info.applications.contains("rbd") {
-            do {
-                // Its data pool can't hold images.
-                if info.isErasureCoded { continue }
-                for namespace in [""] + (try await pool(info.name).allNamespaces()) {
-                    var position: ImagePosition?
-                    repeat {
-                        guard found.count < limit, .now < end else { return (found, false) }
-                        let page = try await pool(info.name, namespace: namespace)
-                            .images(prefix: "", after: position, limit: 1000)
-                        found += page.images.compactMap { $0.dependence(onPool: name, of: info.name, namespace) }
-                        position = page.next
-                    } while position != nil
-                }
-            } catch let error as CephError where error.code != .clientBlocklisted {
-                // A pool that does not answer, or that we may not read, is no reason to say nothing at all.
-                isComplete = false
+        // Pools of other applications hold no images, and neither does an erasure-coded one.
+        let pools = try await pools().filter {
+            $0.name != name && $0.applications.contains("rbd") && !$0.isErasureCoded
+        }.map(\.name)
+        return await withTaskGroup { group in
+            var (found, isComplete) = ([DependentImage](), true)
+            var rest = pools[...]
+            for pool in rest.prefix(Self.searchesAtOnce) {
+                group.addTask { await self.images(of: pool, dependingOnPool: name, until: end, limit: limit) }
             }
+            rest = rest.dropFirst(Self.searchesAtOnce)
+            while let part = await group.next() {
+                found += part.found
+                isComplete = isComplete && part.isComplete
+                guard found.count < limit else {
+                    group.cancelAll()
+                    return (Array(found.prefix(limit)), false)
+                }
+                guard let pool = rest.popFirst() else { continue }
+                group.addTask { await self.images(of: pool, dependingOnPool: name, until: end, limit: limit) }
+            }
+            found.sort { ($0.pool, $0.namespace, $0.image) < ($1.pool, $1.namespace, $1.image) }
+            return (found, isComplete)
         }
-        return (Array(found.prefix(limit)), isComplete && found.count <= limit)
+    }
+
+    private static let searchesAtOnce = 8
+
+    /// A pool that does not answer, or that we may not read, is no reason to say nothing at all of the others.
+    private func images(
+        of pool: String,
+        dependingOnPool name: String,
+        until end: ContinuousClock.Instant,
+        limit: Int
+    ) async -> (found: [DependentImage], isComplete: Bool) {
+        var found: [DependentImage] = []
+        do {
+            for namespace in [""] + (try await self.pool(pool).namespaces()) {
+                var position: ImagePosition?
+                repeat {
+                    guard found.count < limit, .now < end else { return (found, false) }
+                    let page = try await self.pool(pool, namespace: namespace)
+                        .images(prefix: "", after: position, limit: 1000)
+                    found += page.images.compactMap { $0.dependence(onPool: name, of: pool, namespace) }
+                    position = page.next
+                } while position != nil
+            }
+            return (found, true)
+        } catch {
+            return (found, false)
+        }
     }
 }
 
@@ -105,47 +124,5 @@ extension ImageInfo {
             return nil
         }
         return DependentImage(pool: pool, namespace: namespace, image: self.name, dependence: dependence)
-    }
-}
-
-extension IOContext {
-    /// - C function: rbd_namespace_list
-    fileprivate func namespaceNames() throws(CephError) -> [String] {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        while true {
-            // Bytes, with the zero at the end of each name.
-            var size = buffer.count
-            let result = rbd_namespace_list(pointer, &buffer, &size)
-            if result == -ERANGE {
-                buffer = [CChar](repeating: 0, count: max(size, buffer.count) + 4096)
-                continue
-            }
-            try check(result, .listImages, on: .pool(pool))
-            return buffer.prefix(size).split(separator: 0)
-                .map { String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self) }
-        }
-    }
-
-    /// Given no room, a listing answers -ERANGE and how many there are.
-    fileprivate func count(_ list: (inout Int) -> CInt) throws(CephError) -> Int {
-        var count = 0
-        let result = list(&count)
-        if result != -ERANGE { try check(result, .listImages, on: .pool(pool)) }
-        return count
-    }
-
-    /// - C function: rbd_group_list
-    fileprivate func groupCount() throws(CephError) -> Int {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        while true {
-            var size = buffer.count
-            let result = rbd_group_list(pointer, &buffer, &size)
-            if result == -ERANGE {
-                buffer = [CChar](repeating: 0, count: max(size, buffer.count) + 4096)
-                continue
-            }
-            let length = try check(result, .listImages, on: .pool(pool))
-            return buffer.prefix(Int(length)).count(where: { $0 == 0 })
-        }
     }
 }

@@ -61,8 +61,8 @@ extension CephError.Resource {
     fileprivate var namespace: String {
         switch self {
         case .cluster, .pool: ""
-        case .namespace(let namespace, _), .image(_, let namespace, _), .group(_, let namespace, _),
-            .groupSnapshot(_, _, let namespace, _):
+        case .namespace(let namespace, _), .image(_, let namespace, _), .snapshot(_, _, let namespace, _),
+            .group(_, let namespace, _), .groupSnapshot(_, _, let namespace, _):
             namespace
         }
     }

@@ -19,7 +19,7 @@ extension ImageCatalogue {
         )
         do {
             let pool = try IOContext(poolID: reference.poolID, namespace: reference.namespace, rados: context.rados)
-            parent.image = try Self.imageName(id: reference.imageID, in: pool) ?? ""
+            parent.image = try Self.find(id: reference.imageID, in: pool)?.name ?? ""
             parent.snapshot =
                 try Self.snapshotName(id: reference.snapshotID, ofImage: reference.imageID, in: pool) ?? ""
         } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
@@ -29,16 +29,16 @@ extension ImageCatalogue {
         return parent
     }
 
-    /// The name of an image, also of one in the trash.
-    static func imageName(id: String, in pool: borrowing IOContext) throws(CephError) -> String? {
+    /// Finds an image by its id, also in the trash.
+    static func find(id: String, in pool: borrowing IOContext) throws(CephError) -> (name: String, isInTrash: Bool)? {
         let key = WireWriter.string(id)
         let directory = CompoundRead(capacity: 1)
         let name = directory.call("dir_get_name", input: key)
         if directory.operate(on: "rbd_directory", in: pool) >= 0, var reader = directory.output(name) {
-            return reader.string()
+            return reader.string().map { ($0, false) }
         }
         let resource = CephError.Resource.image("#\(id)", namespace: pool.namespace, pool: pool.pool)
-        return try TrashRead(id: id, in: pool).entry(.readImage, on: resource)?.name
+        return try TrashRead(id: id, in: pool).entry(.readImage, on: resource).map { ($0.name, true) }
     }
 
     private static func snapshotName(

@@ -166,7 +166,10 @@ public struct CreateImageRequest: Codable, Hashable, Sendable, RequestBody {
 /// What a new image is to be: the body of `PUT /v1/pools/{pool}/images/{image}`, and of a POST beside the name.
 /// What is left out is the pool's or the cluster's default (`rbd_default_features`, `rbd_default_order`, …).
 public struct ImageProperties: Codable, Hashable, Sendable, RequestBody {
-    public var size: ByteCount
+    /// Left out with a source, whose size it then is.
+    public var size: ByteCount?
+    /// What to clone.
+    public var source: ImageSource?
     /// Ceph's names: `layering`, `exclusive-lock`, `object-map`, `fast-diff`, `deep-flatten`, `journaling`, `striping`.
     public var features: [String]?
     /// A power of two from 4 KiB to 32 MiB.
@@ -176,7 +179,8 @@ public struct ImageProperties: Codable, Hashable, Sendable, RequestBody {
     public var dataPool: String?
 
     public init(
-        size: ByteCount,
+        size: ByteCount? = nil,
+        source: ImageSource? = nil,
         features: [String]? = nil,
         objectSize: ByteCount? = nil,
         stripeUnit: ByteCount? = nil,
@@ -184,6 +188,7 @@ public struct ImageProperties: Codable, Hashable, Sendable, RequestBody {
         dataPool: String? = nil
     ) {
         self.size = size
+        self.source = source
         self.features = features
         self.objectSize = objectSize
         self.stripeUnit = stripeUnit
@@ -193,7 +198,11 @@ public struct ImageProperties: Codable, Hashable, Sendable, RequestBody {
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        size = try container.decode(ByteCount.self, forKey: .size)
+        source = try container.decodeIfPresent(ImageSource.self, forKey: .source)
+        size =
+            source == nil
+            ? try container.decode(ByteCount.self, forKey: .size)
+            : try container.decodeIfPresent(ByteCount.self, forKey: .size)
         features = try container.decodeIfPresent([String].self, forKey: .features)
         objectSize = try container.decodeIfPresent(ByteCount.self, forKey: .objectSize)
         stripeUnit = try container.decodeIfPresent(ByteCount.self, forKey: .stripeUnit)
@@ -202,7 +211,7 @@ public struct ImageProperties: Codable, Hashable, Sendable, RequestBody {
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case size, features, objectSize, stripeUnit, stripeCount, dataPool
+        case size, source, features, objectSize, stripeUnit, stripeCount, dataPool
     }
 
     public static let fieldNames = CodingKeys.allCases.map(\.rawValue)

@@ -26,7 +26,7 @@ public struct Problem: Codable, Hashable, Sendable, Error {
     public var hint: String?
     /// Where PUT found an image that differs from the one asked for: each field with both values.
     public var differences: [Difference]?
-    /// Who and what holds on to an image that was to be deleted.
+    /// Who and what holds on to an image or a snapshot that was to be deleted.
     public var blockers: [Blocker]?
 
     public init(
@@ -65,7 +65,7 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         }
     }
 
-    /// One thing that stands in the way of a deletion.
+    /// One thing that stands in the way of a deletion or a rollback.
     public struct Blocker: Codable, Hashable, Sendable {
         public enum Kind: String, Codable, CaseIterable, Sendable {
             /// A client that has the image open.
@@ -77,10 +77,12 @@ public struct Problem: Codable, Hashable, Sendable, Error {
             case group
             /// A live migration that is not committed yet.
             case migration
+            /// An image that was cloned from the snapshot and still needs it.
+            case clone
         }
 
         public var kind: Kind
-        /// The snapshot's or the group's name, or the lock's cookie.
+        /// The snapshot's or the group's name, the lock's cookie, or where the clone is, as `pool/image`.
         public var name: String?
         /// Who: Ceph's name of the connection, such as `client.4123`.
         public var client: String?

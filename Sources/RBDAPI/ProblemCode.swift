@@ -28,13 +28,19 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case invalidImageOption = "invalid-image-option"
     case dataPoolNotFound = "data-pool-not-found"
     case poolErasureCoded = "pool-erasure-coded"
+    case sourceNotFound = "source-not-found"
+    case invalidSource = "invalid-source"
+    case invalidSnapshotLimit = "invalid-snapshot-limit"
 
     // The cluster's state is against it.
     case poolNotFound = "pool-not-found"
     case namespaceNotFound = "namespace-not-found"
     case imageNotFound = "image-not-found"
+    case snapshotNotFound = "snapshot-not-found"
     case poolExists = "pool-exists"
+    case namespaceExists = "namespace-exists"
     case imageExists = "image-exists"
+    case snapshotExists = "snapshot-exists"
     case imageDiffers = "image-differs"
     case imageInUse = "image-in-use"
     case imageHasSnapshots = "image-has-snapshots"
@@ -56,6 +62,11 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case groupSnapshotNotFound = "group-snapshot-not-found"
     case groupSnapshotExists = "group-snapshot-exists"
     case groupSnapshotIncomplete = "group-snapshot-incomplete"
+    case snapshotProtected = "snapshot-protected"
+    case snapshotHasClones = "snapshot-has-clones"
+    case snapshotManaged = "snapshot-managed"
+    case snapshotLimitReached = "snapshot-limit-reached"
+    case namespaceNotEmpty = "namespace-not-empty"
     case poolDeletionDisabled = "pool-deletion-disabled"
     case poolBusy = "pool-busy"
     case poolFull = "pool-full"
@@ -75,21 +86,23 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         switch self {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
         case .poolDeletionDisabled: 403
-        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .trashEntryNotFound, .operationNotFound,
-            .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound:
+        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
+            .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound:
             404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
-        case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup, .imageMigrating,
-            .imageReadOnly, .imageIncomplete, .trashDeferred, .imageHasNoParent, .operationInProgress,
-            .operationFinished, .operationStopped, .poolBusy, .groupExists, .groupHasSnapshots, .groupSnapshotExists,
-            .groupSnapshotIncomplete:
+        case .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists, .imageDiffers, .imageInUse,
+            .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
+            .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
+            .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .groupExists,
+            .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete:
             409
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
         case .expectationFailed: 417
         case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidPoolOption,
-            .invalidImageOption, .dataPoolNotFound, .poolErasureCoded:
+            .invalidImageOption, .dataPoolNotFound, .poolErasureCoded, .sourceNotFound, .invalidSource,
+            .invalidSnapshotLimit:
             422
         case .headerTooLarge: 431
         case .cephError, .internalError: 500
@@ -126,11 +139,17 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidImageOption: "The image can't be created with these values"
         case .dataPoolNotFound: "The data pool does not exist"
         case .poolErasureCoded: "The pool is erasure-coded"
+        case .sourceNotFound: "What is to be cloned does not exist"
+        case .invalidSource: "It can't be cloned"
+        case .invalidSnapshotLimit: "The limit is below the number of snapshots"
         case .poolNotFound: "The pool does not exist"
         case .namespaceNotFound: "The namespace does not exist"
         case .imageNotFound: "The image does not exist"
+        case .snapshotNotFound: "The snapshot does not exist"
         case .poolExists: "The pool exists already"
         case .imageExists: "The image exists already"
+        case .snapshotExists: "The snapshot exists already"
+        case .namespaceExists: "The namespace exists already"
         case .imageDiffers: "The image exists already and is different"
         case .imageInUse: "The image is in use"
         case .imageHasSnapshots: "The image has snapshots"
@@ -152,6 +171,11 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .groupSnapshotNotFound: "The group snapshot does not exist"
         case .groupSnapshotExists: "The group snapshot exists already"
         case .groupSnapshotIncomplete: "The group snapshot is incomplete"
+        case .snapshotProtected: "The snapshot is protected"
+        case .snapshotHasClones: "The snapshot has clones"
+        case .snapshotManaged: "The snapshot belongs to something else"
+        case .snapshotLimitReached: "The image has as many snapshots as it may"
+        case .namespaceNotEmpty: "The namespace is not empty"
         case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
         case .poolBusy: "The pool is busy"
         case .poolFull: "The pool is full"

@@ -11,21 +11,29 @@ public struct Strict<Body: RequestBody>: Decodable, Sendable {
     public var body: Body
 
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: AnyKey.self)
-        let known = Set(Body.fieldNames)
-        // Sorted, so that the same body always gets the same answer.
-        if let unknown = container.allKeys.map(\.stringValue).filter({ !known.contains($0) }).min() {
-            throw UnknownField(name: unknown, known: Body.fieldNames)
-        }
+        try decoder.refuseFields(otherThan: Body.fieldNames)
         body = try Body(from: decoder)
     }
+}
 
-    private struct AnyKey: CodingKey {
-        var stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
+extension Decoder {
+    /// - Parameter prefix: where the object is within the body, such as `source.`.
+    /// - Throws: ``UnknownField``.
+    func refuseFields(otherThan known: [String], prefix: String = "") throws {
+        let container = try container(keyedBy: AnyKey.self)
+        let names = Set(known)
+        // Sorted, so that the same body always gets the same answer.
+        if let unknown = container.allKeys.map(\.stringValue).filter({ !names.contains($0) }).min() {
+            throw UnknownField(name: prefix + unknown, known: known.map { prefix + $0 })
+        }
     }
+}
+
+private struct AnyKey: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
 }
 
 /// A body carries a field that the service does not know.

@@ -131,6 +131,8 @@ public struct RBDService: Sendable {
             + TrashController(service: trash, maximumBodyBytes: limit).routes
             + OperationController(service: operations).routes
             + groups.routes
+            + NamespaceController(service: NamespaceService(connection: connection), maximumBodyBytes: limit).routes
+            + SnapshotController(service: SnapshotService(images: access), maximumBodyBytes: limit).routes
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {

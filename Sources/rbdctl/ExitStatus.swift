@@ -46,18 +46,20 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     init(_ code: ProblemCode) {
         self =
             switch code {
-            case .poolNotFound, .namespaceNotFound, .imageNotFound, .trashEntryNotFound, .operationNotFound,
-                .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound:
+            case .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
+                .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound:
                 .notFound
-            case .poolExists, .imageExists, .imageDiffers, .imageInUse, .imageHasSnapshots, .imageInGroup,
-                .imageMigrating, .imageReadOnly, .imageIncomplete, .trashDeferred, .imageHasNoParent,
-                .operationInProgress, .operationFinished, .operationStopped, .poolBusy, .groupExists,
+            case .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists, .imageDiffers, .imageInUse,
+                .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
+                .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
+                .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .groupExists,
                 .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete:
                 .conflict
             case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
                 .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
                 .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,
-                .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound, .poolErasureCoded:
+                .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound, .poolErasureCoded,
+                .sourceNotFound, .invalidSource, .invalidSnapshotLimit:
                 .refused
             case .poolDeletionDisabled, .credentialsRefused: .forbidden
             case .clusterUnavailable, .poolUnavailable, .overloaded: .unavailable

@@ -65,11 +65,6 @@ struct DryRunOptions: ParsableArguments {
     var dryRun = false
 
     var query: (name: String, value: String?) { ("dryRun", dryRun ? "true" : nil) }
-
-    /// A plan as it is shown. Its bare name would be no name of anything.
-    func render(_ plan: Plan, _ format: OutputFormat) throws -> String {
-        try (format == .name ? .table : format).render(plan)
-    }
 }
 
 /// The readers of arguments that the argument parser does not know.
@@ -83,6 +78,20 @@ enum Read {
             throw ValidationError("an image is written pool/image, pool/namespace/image, or image for the pool rbd")
         }
         return spec
+    }
+
+    @Sendable static func snapshotSpec(_ text: String) throws -> SnapshotSpec {
+        guard let spec = SnapshotSpec(parsing: text) else {
+            throw ValidationError("a snapshot is written pool/image@snapshot or pool/namespace/image@snapshot")
+        }
+        return spec
+    }
+
+    @Sendable static func namespaceSpec(_ text: String) throws -> ImageFolder {
+        guard let folder = ImageFolder(parsing: text), !folder.namespace.isEmpty else {
+            throw ValidationError("a namespace is written pool/namespace")
+        }
+        return folder
     }
 
     @Sendable static func poolName(_ text: String) throws -> String {

@@ -11,7 +11,8 @@ struct Rbdctl: AsyncParsableCommand {
         commandName: "rbdctl",
         abstract: "Provision Ceph RBD images through rbd-rest-api.",
         discussion: """
-            Images are written as Ceph writes them: pool/image, pool/namespace/image, or image for the pool rbd. \
+            Images are written as Ceph writes them: pool/image, pool/namespace/image, or image for the pool rbd; \
+            their snapshots with @ and a name behind: pool/image@snapshot. \
             Results go to stdout, errors to stderr.
 
             Exit codes:
@@ -21,7 +22,8 @@ struct Rbdctl: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ClusterCommand.self, PoolCommand.self, ImageCommand.self, TrashCommand.self, GroupCommand.self,
+            ClusterCommand.self, PoolCommand.self, ImageCommand.self, SnapshotCommand.self, NamespaceCommand.self,
+            TrashCommand.self, GroupCommand.self,
             OperationCommand.self,
             Explain.self,
         ]

@@ -53,6 +53,17 @@ struct ErrnoTests {
             (ESHUTDOWN, .listImages, .clientBlocklisted),
             (ETIMEDOUT, .connect, .clusterUnreachable),
             (ETIMEDOUT, .createImage, .timedOut),
+            (ENOENT, .createSnapshot, .snapshotNotFound),
+            (ENOENT, .removeNamespace, .namespaceNotFound),
+            (EEXIST, .createSnapshot, .snapshotExists),
+            (EEXIST, .changeSnapshot, .snapshotExists),
+            (EEXIST, .cloneImage, .imageExists),
+            (EEXIST, .createNamespace, .namespaceExists),
+            (EBUSY, .removeSnapshot, .snapshotProtected),
+            (EBUSY, .rollBackImage, .imageBusy),
+            (EBUSY, .removeNamespace, .namespaceNotEmpty),
+            (EDQUOT, .createSnapshot, .poolFull),
+            (EDOM, .cloneImage, .invalidObjectSize),
             (EIO, .createImage, .other),
         ] as [(CInt, CephError.Operation, CephError.Code)]
     )

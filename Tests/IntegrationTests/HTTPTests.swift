@@ -112,7 +112,7 @@ struct HTTPTests {
             let nowhere = try await server.get("\(images)?namespace=nowhere").problem
             #expect(nowhere.code == "namespace-not-found")
             #expect(nowhere.field == "namespace")
-            #expect(nowhere.hint?.contains("rbd namespace create \(pool)/nowhere") == true)
+            #expect(nowhere.hint?.contains("rbdctl namespace create \(pool)/nowhere") == true)
         }
     }
 

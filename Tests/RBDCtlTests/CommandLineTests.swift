@@ -106,6 +106,31 @@ import Testing
         #expect(coded.failureDomain == "osd")
     }
 
+    @Test func snapshotsClonesAndNamespaces() throws {
+        let clone = try parse(ImageClone.self, "image clone rbd/vol-1@daily p/n/vol-2 --features layering --dry-run")
+        #expect(clone.spec.description == "p/n/vol-2")
+        #expect(
+            clone.properties
+                == ImageProperties(
+                    source: ImageSource(pool: "rbd", namespace: "", image: "vol-1", snapshot: "daily"),
+                    features: ["layering"]
+                )
+        )
+        #expect(clone.dryRun.dryRun)
+        #expect(try parse(SnapshotCreate.self, "snapshot create vol-1@daily").spec.description == "rbd/vol-1@daily")
+        #expect(try parse(SnapshotRename.self, "snap rename p/v@a b").name == "b")
+        #expect(try parse(SnapshotDelete.self, "snapshot rm v@a v@b --even-if-cloned").specs.count == 2)
+        #expect(try parse(SnapshotRollback.self, "snapshot rollback v@a --confirm a").confirm == "a")
+        #expect(try parse(SnapshotLimitCommand.self, "snapshot limit v").limit == nil)
+        #expect(
+            try parse(SnapshotLimitCommand.self, "snapshot limit v none").limit == .some(try .init(parsing: "none"))
+        )
+        #expect(try parse(SnapshotLimitCommand.self, "snapshot limit v 7").limit?.number == 7)
+        #expect(try parse(NamespaceCreate.self, "namespace create p/n").folder.namespace == "n")
+        #expect(try parse(NamespaceList.self, "namespace ls").pool == nil)
+        #expect(try parse(ImageChildrenCommand.self, "image children v --snapshot s").snapshot == "s")
+    }
+
     @Test(arguments: [
         "--server http://a:1 pool list --timeout 5", "pool --timeout 5 list --server http://a:1",
         "pool list --timeout 5 --server http://a:1/",
@@ -156,6 +181,12 @@ import Testing
         ("group snapshot rollback p/g@s --confirm t", "--confirm must repeat"),
         ("group image add p/n/g p/a", "another namespace"),
         ("pool frobnicate", "frobnicate"),
+        ("snapshot create vol-1", "pool/image@snapshot"),
+        ("snapshot rollback v@a --confirm b", "--confirm must repeat"),
+        ("snapshot limit v -1", "-1"),
+        ("snapshot limit v many", "whole number"),
+        ("namespace create p", "pool/namespace"),
+        ("image clone v w", "pool/image@snapshot"),
         ("frobnicate", "frobnicate"),
         ("pool list --sever x", "--sever"),
     ])

@@ -24,6 +24,23 @@ import Testing
     }
 }
 
+@Suite struct SnapshotSpecTests {
+    @Test(arguments: [
+        ("vol@s", "rbd/vol@s"), ("p/vol@s", "p/vol@s"), ("p/ns/vol@s", "p/ns/vol@s"), ("p/a@b@s", "p/a@b@s"),
+        ("p/vol@a/b", "p/vol@a/b"),
+    ])
+    func reads(text: String, description: String) throws {
+        let spec = try #require(SnapshotSpec(parsing: text))
+        #expect(spec.description == description)
+        #expect(SnapshotSpec(parsing: description) == spec)
+    }
+
+    @Test(arguments: ["", "@", "vol", "p/vol", "@s", "p/@s", "p/vol@", "a/b/c/d@s"])
+    func refuses(text: String) {
+        #expect(SnapshotSpec(parsing: text) == nil)
+    }
+}
+
 @Suite struct RequestBodyTests {
     private func read<Body: RequestBody>(_ type: Body.Type, _ json: String) throws -> Body {
         try JSONDecoder().decode(Strict<Body>.self, from: Data(json.utf8)).body
@@ -31,11 +48,12 @@ import Testing
 
     @Test func aWholeBodyIsRead() throws {
         let json = """
-            {"name":"v","size":"10GiB","features":["layering"],"objectSize":4194304,"stripeUnit":"64KiB",
+            {"name":"v","size":"10GiB","source":{"image":"i","snapshot":"s"},"features":["layering"],"objectSize":4194304,"stripeUnit":"64KiB",
              "stripeCount":4,"dataPool":"ec"}
             """
         let properties = ImageProperties(
             size: ByteCount(10 << 30),
+            source: ImageSource(image: "i", snapshot: "s"),
             features: ["layering"],
             objectSize: ByteCount(4 << 20),
             stripeUnit: ByteCount(64 << 10),
@@ -55,6 +73,28 @@ import Testing
         #expect(throws: UnknownField(name: name, known: CreateImageRequest.fieldNames)) {
             _ = try read(CreateImageRequest.self, json)
         }
+    }
+
+    @Test func anUnknownFieldOfTheSourceIsRefused() {
+        let known = ["source.pool", "source.namespace", "source.image", "source.snapshot"]
+        #expect(throws: UnknownField(name: "source.snap", known: known)) {
+            _ = try read(ImageProperties.self, #"{"source":{"image":"i","snap":"s"}}"#)
+        }
+    }
+
+    @Test func onlyASourceStandsInForASize() throws {
+        #expect(throws: DecodingError.self) { _ = try read(ImageProperties.self, #"{"source":null}"#) }
+        #expect(throws: DecodingError.self) { _ = try read(ImageProperties.self, #"{"size":null}"#) }
+        let clone = try read(ImageProperties.self, #"{"source":{"image":"i","snapshot":"s"},"size":null}"#)
+        #expect(clone == ImageProperties(source: ImageSource(image: "i", snapshot: "s")))
+    }
+
+    @Test func aLimitOfNullIsNotOneLeftOut() throws {
+        #expect(try read(SetSnapshotLimitRequest.self, #"{"limit":null}"#).limit == nil)
+        #expect(try read(SetSnapshotLimitRequest.self, #"{"limit":3}"#).limit == 3)
+        #expect(throws: DecodingError.self) { _ = try read(SetSnapshotLimitRequest.self, "{}") }
+        let encoded = String(decoding: try JSONEncoder().encode(SetSnapshotLimitRequest(limit: nil)), as: UTF8.self)
+        #expect(encoded == #"{"limit":null}"#)
     }
 
     @Test func theNameIsNoPropertyOfAnImage() {

@@ -63,6 +63,11 @@ struct ContractTests {
             ("PurgeAnswer", PurgeAnswer.self), ("Probe", Probe.self),
             ("Group", RBDAPI.Group.self),
             ("GroupImage", RBDAPI.GroupImage.self), ("GroupSnapshot", GroupSnapshot.self),
+            ("ImageSnapshots", ImageSnapshots.self),
+            ("Snapshot", Snapshot.self), ("SnapshotUsage", Snapshot.Usage.self), ("SnapshotLimit", SnapshotLimit.self),
+            ("ImageChildren", ImageChildren.self), ("ImageChild", ImageChild.self),
+            ("ImageAncestry", ImageAncestry.self), ("Namespace", Namespace.self),
+            ("NamespaceContents", Namespace.Contents.self),
         ]
         for (schema, type) in types {
             let properties = try #require(
@@ -83,6 +88,11 @@ struct ContractTests {
             ("PoolQuotaChange", PoolQuotaChange.fieldNames),
             ("UpdateGroupRequest", UpdateGroupRequest.fieldNames),
             ("CreateGroupSnapshotRequest", CreateGroupSnapshotRequest.fieldNames),
+            ("ImageSource", ImageSource.fieldNames),
+            ("CreateSnapshotRequest", CreateSnapshotRequest.fieldNames),
+            ("SnapshotChanges", SnapshotChanges.fieldNames),
+            ("SetSnapshotLimitRequest", SetSnapshotLimitRequest.fieldNames),
+            ("CreateNamespaceRequest", CreateNamespaceRequest.fieldNames),
         ]
     )
     func requestsHaveTheFieldsOfTheTypes(schema: String, fields: [String]) throws {

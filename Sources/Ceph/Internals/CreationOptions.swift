@@ -36,6 +36,12 @@ struct CreationOptions: ~Copyable {
         }
     }
 
+    /// Has the clone know its parent, and the parent its clones, without any protection.
+    /// - C function: rbd_image_options_set_uint64
+    func setCloneFormat2() throws(CephError) {
+        try set(RBD_IMAGE_OPTION_CLONE_FORMAT, to: 2)
+    }
+
     /// - C function: rbd_image_options_set_uint64
     func set(_ option: Int, to value: UInt64?) throws(CephError) {
         guard let value else { return }

@@ -68,18 +68,6 @@ struct OpenImage: ~Copyable {
         self.resource = resource
     }
 
-    /// An image by its id, to be read; also one in the trash.
-    /// - Throws: `CephError` with `.imageNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_open_by_id_read_only
-    init(id: String, in context: borrowing IOContext) throws(CephError) {
-        let resource = CephError.Resource.image("#\(id)", namespace: context.namespace, pool: context.pool)
-        var opened: rbd_image_t?
-        try check(rbd_open_by_id_read_only(context.pointer, id, &opened, nil), .readImage, on: resource)
-        guard let opened else { throw CephError(.other, .readImage, on: resource) }
-        pointer = opened
-        self.resource = resource
-    }
-
     deinit {
         rbd_close(pointer)
     }
@@ -180,8 +168,13 @@ struct OpenImage: ~Copyable {
         return (0..<count).map { String(decoding: parts[$0], as: UTF8.self) }
     }
 
-    /// - C function: rbd_snap_list, rbd_snap_list_end, rbd_snap_get_timestamp
+    /// - C function: rbd_snap_list, rbd_snap_get_timestamp
     func snapshots() throws(CephError) -> [ImageUse.Snapshot] {
+        try listSnapshots().map { ImageUse.Snapshot(name: $0.name, createdAt: snapshotDate(id: $0.id)) }
+    }
+
+    /// - C function: rbd_snap_list, rbd_snap_list_end
+    func listSnapshots() throws(CephError) -> [(id: UInt64, name: String, sizeBytes: UInt64)] {
         var capacity: CInt = 16
         while true {
             let list = UnsafeMutablePointer<rbd_snap_info_t>.allocate(capacity: Int(capacity))
@@ -195,15 +188,15 @@ struct OpenImage: ~Copyable {
             try check(result, .readImage, on: resource)
             // Without snapshots it leaves the list as it was: there is nothing to free.
             defer { if result > 0 { rbd_snap_list_end(list) } }
-            return (0..<Int(result)).map { index in
-                var time = timespec()
-                let isKnown = rbd_snap_get_timestamp(pointer, list[index].id, &time) >= 0 && time.tv_sec > 0
-                return ImageUse.Snapshot(
-                    name: String(cString: list[index].name),
-                    createdAt: isKnown ? Date(timeIntervalSince1970: Double(time.tv_sec)) : nil
-                )
-            }
+            return (0..<Int(result)).map { (list[$0].id, String(cString: list[$0].name), list[$0].size) }
         }
+    }
+
+    /// - C function: rbd_snap_get_timestamp
+    func snapshotDate(id: UInt64) -> Date? {
+        var time = timespec()
+        guard rbd_snap_get_timestamp(pointer, id, &time) >= 0, time.tv_sec > 0 else { return nil }
+        return Date(timeIntervalSince1970: Double(time.tv_sec))
     }
 
     /// How many snapshots there are.

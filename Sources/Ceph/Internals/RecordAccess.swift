@@ -152,14 +152,14 @@ enum RecordWrite {
         _ resource: CephError.Resource
     ) throws(CephError) -> Bool {
         let (seconds, attoseconds) = duration.components
-        var time = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
-        let result = rados_lock_exclusive(
+        let result = crados_lock_exclusive(
             context.pointer,
             object,
             lease.name,
             lease.owner,
             "rbd-rest-api",
-            &time,
+            Int(seconds),
+            Int(attoseconds / 1_000_000_000_000),
             UInt8(LIBRADOS_LOCK_FLAG_MAY_RENEW)
         )
         if result == -EBUSY || result == -EEXIST { return false }

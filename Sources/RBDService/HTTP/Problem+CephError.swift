@@ -45,6 +45,17 @@ extension ProblemCode {
             case .groupSnapshotIncomplete: .groupSnapshotIncomplete
             case .poolErasureCoded: .poolErasureCoded
             case .poolBusy: .poolBusy
+            case .snapshotNotFound: .snapshotNotFound
+            case .snapshotExists: .snapshotExists
+            case .snapshotProtected: .snapshotProtected
+            case .snapshotHasClones: .snapshotHasClones
+            case .snapshotManaged: .snapshotManaged
+            case .snapshotLimitReached: .snapshotLimitReached
+            case .invalidSnapshotLimit: .invalidSnapshotLimit
+            case .sourceNotFound: .sourceNotFound
+            case .invalidSource: .invalidSource
+            case .namespaceExists: .namespaceExists
+            case .namespaceNotEmpty: .namespaceNotEmpty
             case .poolDeletionDisabled: .poolDeletionDisabled
             case .poolFull: .poolFull
             case .invalidObjectSize: .invalidObjectSize
@@ -83,7 +94,10 @@ extension CephError {
         case .groupSnapshotNotFound, .groupSnapshotIncomplete: "snapshot"
         case .poolErasureCoded: "pool"
         case .dataPoolNotFound: "dataPool"
-        case .poolExists, .imageExists, .groupExists, .groupSnapshotExists: "name"
+        case .poolExists, .imageExists, .groupExists, .groupSnapshotExists, .snapshotExists, .namespaceExists: "name"
+        case .snapshotNotFound: "snapshot"
+        case .sourceNotFound, .invalidSource: "source"
+        case .invalidSnapshotLimit: "limit"
         case .invalidObjectSize: "objectSize"
         case .invalidFeatures: "features"
         default: nil
@@ -94,7 +108,15 @@ extension CephError {
     fileprivate var hint: String? {
         switch code {
         case .poolNotFound: "GET /v1/pools lists the pools; rbdctl pool create makes one"
-        case .namespaceNotFound: "rbd namespace create \(resource.commandLineName) makes it"
+        case .namespaceNotFound: "rbdctl namespace create \(resource.commandLineName) makes it"
+        case .snapshotNotFound: "GET .../snapshots lists the image's snapshots"
+        case .snapshotProtected: "rbdctl snapshot unprotect \(resource.commandLineName)"
+        case .snapshotHasClones: "flatten or delete the clones first"
+        case .snapshotLimitReached: "delete a snapshot, or raise the limit: PUT .../snapshot-limit"
+        case .invalidSnapshotLimit: "delete snapshots first, or choose a higher limit"
+        case .sourceNotFound:
+            "write source as {\"pool\", \"namespace\", \"image\", \"snapshot\"}; the snapshot must exist"
+        case .namespaceNotEmpty: "delete its images, purge its trash and remove its groups first"
         case .dataPoolNotFound: "GET /v1/pools lists the pools"
         case .invalidObjectSize: "write a power of two from 4KiB to 32MiB, or leave it out for the default"
         case .invalidFeatures: "leave out features that this release of Ceph does not know"
@@ -142,6 +164,8 @@ extension CephError.Resource {
             ImageSpec(pool: pool, namespace: namespace, image: group).description
         case .groupSnapshot(let snapshot, let group, let namespace, let pool):
             "\(ImageSpec(pool: pool, namespace: namespace, image: group))@\(snapshot)"
+        case .snapshot(let snapshot, let image, let namespace, let pool):
+            "\(ImageSpec(pool: pool, namespace: namespace, image: image))@\(snapshot)"
         }
     }
 }

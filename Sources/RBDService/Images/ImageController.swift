@@ -38,8 +38,11 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let place = try context.imagePlace(Query(request, known: ["namespace"]))
+        let query = try Query(request, known: ["namespace", "dryRun"])
+        let place = try context.imagePlace(query)
+        let isDryRun = try query.flag("dryRun")
         let body = try await request.json(CreateImageRequest.self, limit: maximumBodyBytes)
+        if isDryRun { return .json(try await service.planCreate(body.name, body.properties, in: place)) }
         return created(try await service.create(body.name, body.properties, in: place))
     }
 
@@ -52,9 +55,12 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func put(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let place = try context.imagePlace(Query(request, known: ["namespace"]))
+        let query = try Query(request, known: ["namespace", "dryRun"])
+        let place = try context.imagePlace(query)
+        let isDryRun = try query.flag("dryRun")
         let name = try context.pathParameter("image")
         let properties = try await request.json(ImageProperties.self, limit: maximumBodyBytes)
+        if isDryRun { return .json(try await service.planPut(name, properties, in: place)) }
         return switch try await service.put(name, properties, in: place) {
         case .created(let image): created(image)
         case .existed(let image): .json(image)

@@ -58,6 +58,26 @@ struct ImageRepair: Sendable {
         return true
     }
 
+    /// Makes a clone known to its parent where its making was interrupted before that: the next who removes the snapshot would
+    /// else take the clone's data away.
+    /// - Throws: `Problem` with `image-incomplete` where it may still be in the making.
+    func completeClone(_ image: ImageInfo, in pool: Ceph.Pool) async throws {
+        let resource = pool.resource(ofImage: image.name)
+        // A key of its own: under the image's, the sighting is forgotten as soon as the image itself is found whole.
+        let key = pool.resource(ofSnapshot: "", image: image.name)
+        guard let clone = try await pool.unattachedClone(image) else { return remnants.forget(key) }
+        guard remnants.isStale(clone.remnant, of: key) else {
+            throw Problem(
+                .imageIncomplete,
+                detail: "\(resource) is being cloned, or that was interrupted: its parent does not know it yet",
+                field: "image",
+                hint: "repeat the request; what stays half-made is completed after twice the service's ceph-osd-timeout"
+            )
+        }
+        try await pool.attach(clone)
+        remnants.forget(key)
+    }
+
     /// Takes up a removal again that was interrupted.
     /// - Throws: `Problem` with `image-incomplete` while the one who began it still counts as alive; `CephError` with
     ///   `.imageNotFound` where there is nothing of this name at all.

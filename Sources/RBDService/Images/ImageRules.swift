@@ -31,10 +31,18 @@ struct ImageRules {
     /// - Throws: `Problem` with `invalid-size`, `invalid-object-size`, `invalid-striping`, `invalid-features`,
     ///   `data-pool-not-found`.
     func options() throws(Problem) -> ImageOptions {
-        guard properties.size.bytes > 0 else {
+        if let size = properties.size, size.bytes == 0 {
             throw Problem(.invalidSize, detail: "size: it must be at least 1 byte", field: "size")
         }
         let features = try requestedFeatures()
+        if properties.source != nil, let features, !features.contains(.layering) {
+            throw Problem(
+                .invalidFeatures,
+                detail: "features: a clone can't be had without layering",
+                field: "features",
+                hint: "add layering to the features"
+            )
+        }
         let order = try objectOrder()
         try checkStriping()
         if let dataPool = properties.dataPool, dataPool.isEmpty || dataPool.unicodeScalars.contains("\0") {
@@ -132,11 +140,12 @@ struct ImageRules {
     func explain(_ error: CephError) -> Problem {
         let objectSize = properties.objectSize?.bytes ?? Self.defaultObjectSize
         let mayHaveMap = properties.features.map { $0.contains("object-map") } ?? true
-        let objects = properties.size.bytes / objectSize
+        let size = properties.size ?? ByteCount(0)
+        let objects = size.bytes / objectSize
         if mayHaveMap, objects > Self.maximumMappedObjects {
             return Problem(
                 .invalidSize,
-                detail: "size: \(properties.size) in objects of \(ByteCount(objectSize)) are \(objects) objects; "
+                detail: "size: \(size) in objects of \(ByteCount(objectSize)) are \(objects) objects; "
                     + "an image with object-map has at most \(Self.maximumMappedObjects)",
                 field: "size",
                 errno: error.errno,
@@ -151,9 +160,17 @@ struct ImageRules {
                 errno: error.errno
             )
         }
+        if properties.source != nil {
+            return Problem(
+                .invalidImageOption,
+                detail: "Ceph refused the clone; objectSize and features are the likeliest reasons",
+                errno: error.errno,
+                hint: "leave them out: they are then as in the source"
+            )
+        }
         return Problem(
             .invalidImageOption,
-            detail: "size: Ceph refused the image; the size \(properties.size) is the likeliest reason",
+            detail: "size: Ceph refused the image; the size \(size) is the likeliest reason",
             field: "size",
             errno: error.errno
         )
@@ -170,7 +187,7 @@ struct ImageRules {
             guard let requested, requested != actual else { return }
             differences.append(Problem.Difference(field: field, requested: requested, actual: actual))
         }
-        compare("size", "\(properties.size.bytes)", "\(image.sizeBytes)")
+        compare("size", properties.size.map { "\($0.bytes)" }, "\(image.sizeBytes)")
         compare("features", comparableRequest, image.features.intersection(.creatable).names.joined(separator: ","))
         compare("objectSize", properties.objectSize.map { "\($0.bytes)" }, "\(image.objectSizeBytes)")
         compare("stripeUnit", properties.stripeUnit.map { "\($0.bytes)" }, "\(image.stripeUnitBytes)")

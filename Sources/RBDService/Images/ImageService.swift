@@ -56,17 +56,8 @@ struct ImageService: Sendable {
             case .created(let image):
                 return .created(RBDAPI.Image(image, in: place))
             case .existed(let image):
-                let differences = rules.differences(from: image, in: place.pool)
-                guard differences.isEmpty else {
-                    throw Problem(
-                        .imageDiffers,
-                        detail: "image \"\(place.spec(name))\" exists already and differs in "
-                            + differences.map(\.field).joined(separator: ", "),
-                        field: differences.first?.field,
-                        hint: "repeat the request with the image's own values, or choose another name",
-                        differences: differences
-                    )
-                }
+                try await requireSame(image, rules, in: place)
+                if rules.properties.source != nil { try await repair.completeClone(image, in: images.pool(place)) }
                 return .existed(RBDAPI.Image(image, in: place))
             }
         }
@@ -96,15 +87,24 @@ struct ImageService: Sendable {
     /// Creates the image, or finds the one that has its name. What was left half-made by others is cleared up first.
     private func ensure(_ name: String, _ rules: ImageRules, in place: ImagePlace) async throws -> Ensured {
         let options = try rules.options()
+        let source = try rules.source(in: place)
         let pool = try images.pool(place)
+        if let source, let size = rules.properties.size { try await requireSize(size, of: source, for: name, in: pool) }
         // Each round begins with a cleared name. Somebody who takes it each time anew is no case of ours.
         for _ in 0..<3 {
             do {
-                let size = rules.properties.size.bytes
+                if let source {
+                    return .created(try await pool.cloneImage(named: name, from: source, options: options))
+                }
+                let size = rules.properties.size?.bytes ?? 0
                 return .created(try await pool.createImage(named: name, sizeBytes: size, options: options))
             } catch let error as CephError {
                 switch error.code {
                 case .imageExists: break
+                case .sourceNotFound:
+                    // A clone stays when what it was made from goes to the trash: the request may be a repetition.
+                    guard let image = try await existing(name, in: pool) else { throw error }
+                    return .existed(image)
                 case .invalidImageOption:
                     let refusal = ErasureCodedPools(pool, dataPool: rules.properties.dataPool)
                     throw await refusal.problem(error, place.resource(name)) ?? rules.explain(error)
@@ -133,14 +133,7 @@ extension RBDAPI.Image {
             snapshotCount: info.snapshotCount,
             createdAt: info.createdAt.map { $0.formatted(.iso8601) },
             dataPool: info.dataPool,
-            parent: info.parent.map { parent in
-                ParentImage(
-                    spec: ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image),
-                    imageID: parent.imageID,
-                    snapshot: parent.snapshot,
-                    overlapBytes: parent.overlapBytes
-                )
-            }
+            parent: info.parent.map(ParentImage.init)
         )
     }
 }

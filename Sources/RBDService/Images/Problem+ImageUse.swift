@@ -43,6 +43,8 @@ extension Problem {
                     .imageMigrating, "is being migrated",
                     "rbd migration commit or rbd migration abort ends the migration"
                 )
+            // An image's own clones are those of its snapshots.
+            case .clone: (.snapshotHasClones, "has clones", "flatten or delete the clones first")
             }
         self.init(code, detail: "image \"\(spec)\" \(reason)", hint: hint, blockers: blockers)
     }
@@ -52,7 +54,16 @@ extension Problem {
         ImageSpec(pool: group.pool, namespace: image.namespace, image: group.name).description
     }
 
-    private static func count(_ items: [some Any], _ noun: String) -> String {
+    /// Why an image must not be changed: only clients and locks stand in the way of that.
+    init?(changing spec: ImageSpec, _ use: ImageUse) {
+        var use = use
+        use.snapshots = []
+        use.group = nil
+        use.isMigrating = false
+        self.init(use, of: spec)
+    }
+
+    static func count(_ items: [some Any], _ noun: String) -> String {
         "\(items.count) \(noun)\(items.count == 1 ? "" : "s")"
     }
 }

@@ -82,6 +82,9 @@ extension CephError.Resource {
                 LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)", LogKeys.group: "\(group)",
                 LogKeys.snapshot: "\(snapshot)",
             ]
+        case .snapshot(let snapshot, let image, let namespace, let pool):
+            CephError.Resource.image(image, namespace: namespace, pool: pool).metadata
+                .merging([LogKeys.snapshot: "\(snapshot)"]) { first, _ in first }
         }
     }
 }

@@ -45,7 +45,10 @@ final class RequestNotes: Sendable {
         state.withLock { state in
             // A create is followed by a read: the create is what the request was about.
             if state.operation?.isChange != true || call.operation.isChange { state.operation = call.operation }
-            if case .image = call.resource { state.resource = call.resource }
+            switch call.resource {
+            case .image, .snapshot: state.resource = call.resource
+            default: break
+            }
         }
     }
 
@@ -58,14 +61,5 @@ final class RequestNotes: Sendable {
         metadata[LogKeys.operation] = (state.failure?.operation ?? state.operation).map { "\($0.label)" }
         metadata[LogKeys.error] = state.failure.map { "\($0.debugDescription)" }
         return metadata
-    }
-}
-
-extension CephError.Operation {
-    fileprivate var isChange: Bool {
-        switch self {
-        case .createPool, .initializePool, .deletePool, .createImage, .removeImage, .repairImage: true
-        default: false
-        }
     }
 }

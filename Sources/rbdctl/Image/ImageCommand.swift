@@ -10,6 +10,9 @@ struct ImageCommand: ParsableCommand {
         subcommands: [
             ImageList.self, ImageGet.self, ImageCreate.self, ImageDelete.self, ImageCopy.self, ImageFlatten.self,
             ImageSparsify.self, ImageUsageCommand.self, ImageRebuildObjectMap.self,
+            ImageList.self, ImageGet.self, ImageCreate.self, ImageClone.self, ImageDelete.self,
+            ImageChildrenCommand.self,
+            ImageAncestorsCommand.self,
         ]
     )
 }

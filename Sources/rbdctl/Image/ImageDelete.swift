@@ -42,36 +42,20 @@ struct ImageDelete: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // That nobody reads the list, or that it can't be written, must not decide which images are deleted.
-        var writing = Result<Void, any Error>.success(())
-        let failures = try await connection.withClient { client in
-            try await ForEach(specs).run { spec in
-                let line: String
-                do {
-                    line = try await delete(spec, client)
-                } catch let failure as Failure where ignoreMissing && failure.code == .imageNotFound {
-                    return
-                }
-                writing = writing.flatMap { _ in
-                    Result { try Console.output.write(line) }
-                }
+        try await connection.withClient { client in
+            try await ForEach(specs).delete(ignoring: ignoreMissing ? .imageNotFound : nil) { spec in
+                try await delete(spec, client)
             }
         }
-        if let failures { throw failures }
-        try writing.get()
     }
 
-    /// - Returns: what to print.
-    private func delete(_ spec: ImageSpec, _ client: APIClient) async throws -> String {
-        if rehearsal.dryRun {
-            let plan = try await client.planToDelete(spec, delay: delay, purge: purge)
-            return try rehearsal.render(plan, .table)
-        }
+    private func delete(_ spec: ImageSpec, _ client: APIClient) async throws -> Change<String> {
+        if rehearsal.dryRun { return .planned(try await client.planToDelete(spec, delay: delay, purge: purge)) }
         guard case .purging(let operation) = try await client.deleteImage(spec, delay: delay, purge: purge) else {
-            return Escaping.name(spec.description) + "\n"
+            return .done(spec.description)
         }
-        guard waiting.wait else { return Escaping.name(operation.id) + "\n" }
+        guard waiting.wait else { return .done(operation.id) }
         _ = try await OperationFollower(client: client).follow(operation)
-        return Escaping.name(spec.description) + "\n"
+        return .done(spec.description)
     }
 }

@@ -18,17 +18,16 @@ struct WorkOptions: ParsableArguments {
         query: Transport.Query = [],
         json: String? = nil
     ) async throws {
-        let output = try await connection.withClient { client in
+        try await connection.withClient { client in
             if rehearsal.dryRun {
                 let plan = try await client.plan(action, on: spec, query: query, json: json)
-                return try rehearsal.render(plan, .table)
+                return try Console.output.write(plan, as: .table)
             }
             let operation = try await client.begin(action, on: spec, query: query, json: json)
-            guard waiting.wait else { return Escaping.name(operation.id) + "\n" }
+            guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
             let last = try await OperationFollower(client: client).follow(operation)
-            return Escaping.name(last.target ?? last.spec.description) + "\n"
+            try Console.output.write(Escaping.name(last.target ?? last.spec.description) + "\n")
         }
-        try Console.output.write(output)
     }
 }
 

@@ -93,6 +93,81 @@ extension Plan: Presentable {
     }
 }
 
+extension Snapshot: Presentable {
+    var bareName: String { spec }
+
+    static func table(of items: [Snapshot], detailed: Bool) -> [Table] {
+        let more = detailed ? ["ID", "ORIGIN"] : []
+        // A column for what nobody asked for would say nothing.
+        let used = items.contains { $0.usage != nil } ? ["USED"] : []
+        return [
+            Table(
+                header: ["SPEC", "SIZE"] + used + ["KIND", "PROTECTED", "CREATED"] + more,
+                rows: items.map { item in
+                    [item.spec, ByteCount(item.sizeBytes).rounded] + (used.isEmpty ? [] : [item.used])
+                        + [item.kind, item.protected ? "yes" : "no", item.createdAt ?? ""]
+                        + (detailed ? [String(item.id), item.origin ?? ""] : [])
+                }
+            )
+        ]
+    }
+
+    private var used: String {
+        guard let usage else { return "" }
+        return (usage.approximate ? "~" : "") + ByteCount(usage.usedBytes).rounded
+    }
+}
+
+extension SnapshotLimit: Presentable {
+    var bareName: String { limit.map(String.init) ?? "none" }
+
+    static func table(of items: [SnapshotLimit], detailed: Bool) -> [Table] {
+        [Table(header: ["LIMIT", "SNAPSHOTS"], rows: items.map { [$0.bareName, String($0.snapshotCount)] })]
+    }
+}
+
+extension ImageChild: Presentable {
+    var bareName: String { spec }
+
+    static func table(of items: [ImageChild], detailed: Bool) -> [Table] {
+        [
+            Table(
+                header: ["SPEC", "ID", "SNAPSHOT", "IN-TRASH"],
+                rows: items.map { [$0.spec, $0.imageID, $0.snapshot, $0.inTrash ? "yes" : "no"] }
+            )
+        ]
+    }
+}
+
+extension ParentImage: Presentable {
+    var bareName: String { spec }
+
+    static func table(of items: [ParentImage], detailed: Bool) -> [Table] {
+        [
+            Table(
+                header: ["SPEC", "IMAGE-ID", "OVERLAP"],
+                rows: items.map { [$0.spec, $0.imageID, ByteCount($0.overlapBytes).rounded] }
+            )
+        ]
+    }
+}
+
+extension Namespace: Presentable {
+    var bareName: String { "\(pool)/\(name)" }
+
+    static func table(of items: [Namespace], detailed: Bool) -> [Table] {
+        [
+            Table(
+                header: ["POOL", "NAMESPACE"] + (detailed ? ["IMAGES", "TRASH", "GROUPS"] : []),
+                rows: items.map { item in
+                    let contents = item.contents.map { [String($0.images), String($0.trash), String($0.groups)] }
+                    return [item.pool, item.name] + (detailed ? contents ?? ["", "", ""] : [])
+                }
+            )
+        ]
+    }
+}
+
 extension Pool: Presentable {
     var bareName: String { name }
 

@@ -24,19 +24,15 @@ struct TrashPurge: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        let failures = try await connection.withClient { client in
-            try await ForEach(entries).run { entry in
-                if rehearsal.dryRun {
-                    let plan = try await client.planToPurge(entry, force: force)
-                    return try Console.output.write(rehearsal.render(plan, .table))
-                }
+        try await connection.withClient { client in
+            try await ForEach(entries).delete { entry in
+                if rehearsal.dryRun { return .planned(try await client.planToPurge(entry, force: force)) }
                 let operation = try await client.purge(entry, force: force)
-                guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
+                guard waiting.wait else { return .done(operation.id) }
                 _ = try await OperationFollower(client: client).follow(operation)
-                try Console.output.write(Escaping.name(entry.description) + "\n")
+                return .done(entry.description)
             }
         }
-        if let failures { throw failures }
     }
 }
 

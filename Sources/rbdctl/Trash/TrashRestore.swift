@@ -24,7 +24,7 @@ struct TrashRestore: AsyncParsableCommand {
     func run() async throws {
         if rehearsal.dryRun {
             let plan = try await connection.withClient { try await $0.planToRestore(entry, as: name) }
-            return try Console.output.write(rehearsal.render(plan, format.output))
+            return try Console.output.write(plan, as: format.output)
         }
         let image = try await connection.withClient { try await $0.restore(entry, as: name) }
         try Console.output.write(format.output.render(image))

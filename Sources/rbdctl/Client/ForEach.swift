@@ -24,22 +24,36 @@ struct ForEach<Spec: CustomStringConvertible> {
             } catch let failure as Failure {
                 errors.report(failure.text(about: specs.count > 1 ? spec.description : nil))
                 first = first ?? ReportedFailures(status: failure.status)
+            } catch let failures as ReportedFailures {
+                first = first ?? failures
             }
         }
         return first
     }
 
     /// Deletes each and prints its spec, or the plan that came instead.
-    func delete(_ action: (Spec) async throws -> Plan?) async throws {
+    /// - Parameter code: what is no failure.
+    func delete(ignoring code: ProblemCode? = nil, _ action: (Spec) async throws -> Plan?) async throws {
+        try await delete(ignoring: code) { spec in
+            try await action(spec).map(Change.planned) ?? .done(spec.description)
+        }
+    }
+
+    /// Deletes each and prints what is said of it, or the plan that came instead.
+    func delete(ignoring code: ProblemCode? = nil, _ action: (Spec) async throws -> Change<String>) async throws {
         // That nobody reads the list, or that it can't be written, must not decide what is deleted.
         var writing = Result<Void, any Error>.success(())
         let failures = try await run { spec in
-            let plan = try await action(spec)
-            writing = writing.flatMap { _ in
-                Result {
-                    if let plan { return try Console.output.write(plan, as: .table) }
-                    try Console.output.write(Escaping.name(spec.description) + "\n")
+            do {
+                switch try await action(spec) {
+                case .planned(let plan): try Console.output.write(plan, as: .table)
+                case .done(let name):
+                    writing = writing.flatMap { _ in
+                        Result { try Console.output.write(Escaping.name(name) + "\n") }
+                    }
                 }
+            } catch let failure as Failure where failure.code != nil && failure.code == code {
+                return
             }
         }
         if let failures { throw failures }

@@ -1,0 +1,58 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// A clone of format 2 as its parent's header names it.
+struct CloneReference: Hashable, Sendable {
+    var poolID: Int64
+    var namespace: String
+    var imageID: String
+
+    /// Steps over one entry.
+    init?(_ reader: inout WireReader) {
+        var entry = reader
+        guard reader.skipFrame() != nil, entry.enterFrame() != nil, let poolID = entry.integer(Int64.self),
+            let imageID = entry.string(), let namespace = entry.string()
+        else { return nil }
+        self.init(poolID: poolID, namespace: namespace, imageID: imageID)
+    }
+
+    init(poolID: Int64, namespace: String, imageID: String) {
+        self.poolID = poolID
+        self.namespace = namespace
+        self.imageID = imageID
+    }
+
+    /// In a frame of the version that has the namespace in it.
+    var wire: [UInt8] {
+        let payload = WireWriter.integer(poolID) + WireWriter.string(imageID) + WireWriter.string(namespace)
+        return [2, 1] + WireWriter.integer(UInt32(payload.count)) + payload
+    }
+}
+
+extension IOContext {
+    /// The clones of format 2 that an image's own header has for a snapshot.
+    /// - C function: rados_read_op_operate (`children_list` of `rbd_header.<id>`)
+    func clones(
+        ofSnapshot snapshot: UInt64,
+        ofImage id: String,
+        on resource: CephError.Resource
+    ) throws(CephError) -> [CloneReference] {
+        let read = CompoundRead(capacity: 1)
+        let answer = read.call("children_list", input: WireWriter.integer(snapshot))
+        let result = read.operate(on: ImageHeader.object(id: id), in: self)
+        // No list, no clones.
+        if result == -ENOENT { return [] }
+        try check(result, .readImage, on: resource)
+        var clones: [CloneReference] = []
+        if var reader = read.output(answer), let count = reader.integer(UInt32.self) {
+            for _ in 0..<count {
+                guard let clone = CloneReference(&reader) else { break }
+                clones.append(clone)
+            }
+            if clones.count == Int(count) { return clones }
+        }
+        throw CephError(.other, .readImage, on: resource, detail: "the list of its clones can't be read")
+    }
+}

@@ -1,0 +1,56 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+/// What there is in a pool or in one of its namespaces.
+extension IOContext {
+    /// The pool's namespaces, without the default one.
+    /// - C function: rbd_namespace_list
+    func namespaceNames() throws(CephError) -> [String] {
+        try names(.listNamespaces) { rbd_namespace_list(pointer, $0, &$1) }
+    }
+
+    /// - C function: rbd_group_list
+    func groupCount() throws(CephError) -> Int {
+        try names(.readGroup) { rbd_group_list(pointer, $0, &$1) }.count
+    }
+
+    /// - C function: rbd_list2
+    func imageCount() throws(CephError) -> Int {
+        try count(.listImages) { rbd_list2(pointer, nil, &$0) }
+    }
+
+    /// How many images the trash holds, without those whose removal was interrupted.
+    /// - C function: rbd_trash_list
+    func trashCount() throws(CephError) -> Int {
+        try count(.listTrash) { rbd_trash_list(pointer, nil, &$0) }
+    }
+
+    /// Given no room, a list answers -ERANGE and the room that it needs.
+    private func count(_ operation: CephError.Operation, _ list: (inout Int) -> CInt) throws(CephError) -> Int {
+        var count = 0
+        let result = list(&count)
+        if result != -ERANGE { try check(result, operation, on: .pool(pool)) }
+        return count
+    }
+
+    /// Names that come one after another, each with its terminating zero.
+    private func names(
+        _ operation: CephError.Operation,
+        _ list: (UnsafeMutablePointer<CChar>, inout Int) -> CInt
+    ) throws(CephError) -> [String] {
+        var size = 4096
+        while true {
+            var buffer = [CChar](repeating: 0, count: size)
+            let result = list(&buffer, &size)
+            if result == -ERANGE {
+                size = max(size, buffer.count) + 4096
+                continue
+            }
+            try check(result, operation, on: .pool(pool))
+            return buffer.split(separator: 0).map { String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self) }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+/// How an image's data is laid out in objects.
+struct ImageLayout: Hashable, Sendable {
+    var objectSizeBytes: UInt64
+    var stripeUnitBytes: UInt64
+    var stripeCount: UInt64
+
+    var isStriped: Bool { stripeCount != 1 || stripeUnitBytes != objectSizeBytes }
+}
+
+extension OpenImage {
+    /// - C function: rbd_stat, rbd_get_stripe_unit, rbd_get_stripe_count
+    func layout() throws(CephError) -> ImageLayout {
+        var stat = rbd_image_info_t()
+        try check(rbd_stat(pointer, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
+        var layout = ImageLayout(objectSizeBytes: stat.obj_size, stripeUnitBytes: 0, stripeCount: 0)
+        try check(rbd_get_stripe_unit(pointer, &layout.stripeUnitBytes), .readImage, on: resource)
+        try check(rbd_get_stripe_count(pointer, &layout.stripeCount), .readImage, on: resource)
+        return layout
+    }
+
+    /// Whether clones need a snapshot. Clones of format 1 are not looked for: they need it protected.
+    func hasClones(ofSnapshot id: UInt64, in context: borrowing IOContext) throws(CephError) -> Bool {
+        try !references(ofSnapshot: id, in: context).isEmpty
+    }
+
+    func clones(of snapshot: SnapshotInfo, in context: borrowing IOContext) throws(CephError) -> [ImageClone] {
+        // Only clones of format 1 have to be looked for in every pool, and those are protected.
+        if snapshot.isProtected { return try listChildren(of: snapshot) }
+        var clones: [ImageClone] = []
+        let places = Dictionary(grouping: try references(ofSnapshot: snapshot.id, in: context)) {
+            CloneReference(poolID: $0.poolID, namespace: $0.namespace, imageID: "")
+        }
+        for (place, references) in places {
+            var found: [ImageClone] = []
+            let pool = (try? context.rados.poolName(id: place.poolID)) ?? "#\(place.poolID)"
+            for reference in references {
+                found.append(
+                    ImageClone(
+                        pool: pool,
+                        namespace: reference.namespace,
+                        image: "",
+                        imageID: reference.imageID,
+                        snapshot: snapshot.name,
+                        isInTrash: false
+                    )
+                )
+            }
+            do throws(CephError) {
+                let names = try IOContext(poolID: place.poolID, namespace: place.namespace, rados: context.rados)
+                for index in found.indices {
+                    guard let image = try ImageCatalogue.find(id: found[index].imageID, in: names) else { continue }
+                    found[index].image = image.name
+                    found[index].isInTrash = image.isInTrash
+                }
+            } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
+                // A pool that is gone, or not ours to read: told by the ids.
+            }
+            clones += found
+        }
+        return Self.sorted(clones)
+    }
+
+    /// What the image's own header says of the clones of format 2.
+    private func references(
+        ofSnapshot id: UInt64,
+        in context: borrowing IOContext
+    ) throws(CephError) -> [CloneReference] {
+        guard let image = try imageID() else { return [] }
+        return try context.clones(ofSnapshot: id, ofImage: image, on: resource)
+    }
+
+    /// Clones of both formats.
+    /// - C function: rbd_snap_set_by_id, rbd_list_children3, rbd_linked_image_spec_list_cleanup
+    private func listChildren(of snapshot: SnapshotInfo) throws(CephError) -> [ImageClone] {
+        let set = rbd_snap_set_by_id(pointer, snapshot.id)
+        // Removed in this moment.
+        if set == -ENOENT { return [] }
+        try check(set, .readImage, on: resource)
+        var capacity = 64
+        while true {
+            let list = UnsafeMutablePointer<rbd_linked_image_spec_t>.allocate(capacity: capacity)
+            defer { list.deallocate() }
+            var count = capacity
+            let result = rbd_list_children3(pointer, list, &count)
+            if result == -ERANGE {
+                capacity = max(count, capacity) + 64
+                continue
+            }
+            try check(result, .readImage, on: resource)
+            defer { rbd_linked_image_spec_list_cleanup(list, count) }
+            return Self.sorted(
+                (0..<count).map { index in
+                    ImageClone(
+                        pool: String(cString: list[index].pool_name),
+                        namespace: String(cString: list[index].pool_namespace),
+                        image: String(cString: list[index].image_name),
+                        imageID: String(cString: list[index].image_id),
+                        snapshot: snapshot.name,
+                        isInTrash: list[index].trash
+                    )
+                }
+            )
+        }
+    }
+
+    private static func sorted(_ clones: [ImageClone]) -> [ImageClone] {
+        clones.sorted {
+            ($0.pool, $0.namespace, $0.image, $0.imageID) < ($1.pool, $1.namespace, $1.image, $1.imageID)
+        }
+    }
+
+    /// - Returns: nil for images of the old format 1, which can't have clones of format 2.
+    /// - C function: rbd_get_old_format, rbd_get_id
+    func imageID() throws(CephError) -> String? {
+        var isOld: UInt8 = 0
+        try check(rbd_get_old_format(pointer, &isOld), .readImage, on: resource)
+        if isOld != 0 { return nil }
+        var buffer = [CChar](repeating: 0, count: 256)
+        try check(rbd_get_id(pointer, &buffer, buffer.count), .readImage, on: resource)
+        return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}

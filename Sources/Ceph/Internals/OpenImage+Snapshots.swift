@@ -1,0 +1,194 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import CRados
+internal import FoundationEssentials
+internal import Glibc
+
+extension OpenImage {
+    /// All snapshots, oldest first, whoever made them.
+    /// - C function: rbd_snap_list, rbd_snap_get_timestamp, rbd_snap_get_namespace_type, rbd_snap_is_protected
+    func snapshotInfos(rados: RadosHandle) throws(CephError) -> [SnapshotInfo] {
+        var infos: [SnapshotInfo] = []
+        for snapshot in try listSnapshots() {
+            var type = RBD_SNAP_NAMESPACE_TYPE_USER
+            let result = rbd_snap_get_namespace_type(pointer, snapshot.id, &type)
+            // Removed in this moment.
+            if result == -ENOENT { continue }
+            try check(result, .readImage, on: resource)
+            var info = SnapshotInfo(
+                id: snapshot.id,
+                name: snapshot.name,
+                kind: Self.kind(type),
+                sizeBytes: snapshot.sizeBytes,
+                createdAt: snapshotDate(id: snapshot.id)
+            )
+            switch info.kind {
+            case .user:
+                var isProtected: CInt = 0
+                let result = rbd_snap_is_protected(pointer, snapshot.name, &isProtected)
+                if result == -ENOENT { continue }
+                try check(result, .readImage, on: resource)
+                info.isProtected = isProtected != 0
+            case .trash: info.origin = originalName(ofSnapshot: snapshot.id)
+            case .group: info.origin = groupSnapshot(ofSnapshot: snapshot.id, rados: rados)
+            case .mirror, .unknown: break
+            }
+            infos.append(info)
+        }
+        return infos.sorted { $0.id < $1.id }
+    }
+
+    /// One of those that callers may change.
+    /// - Throws: `CephError` with `.snapshotNotFound`; `.snapshotManaged` where it belongs to Ceph itself.
+    func userSnapshot(
+        named name: String,
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource,
+        rados: RadosHandle
+    ) throws(CephError) -> SnapshotInfo {
+        let named = try snapshotInfos(rados: rados).filter { $0.name == name }
+        if let snapshot = named.first(where: { $0.kind == .user }) { return snapshot }
+        guard let other = named.first else { throw CephError(.snapshotNotFound, operation, on: resource) }
+        let reason =
+            switch other.kind {
+            case .trash: "it was removed as \"\(other.origin ?? "")\", and goes with the last of its clones"
+            case .group: "it goes with the group's snapshot \(other.origin ?? "")"
+            default: "mirroring uses it"
+            }
+        throw CephError(.snapshotManaged, operation, on: resource, detail: reason)
+    }
+
+    /// - Returns: nil where there is none.
+    /// - C function: rbd_snap_get_limit
+    func snapshotLimit() throws(CephError) -> UInt64? {
+        var limit: UInt64 = 0
+        try check(rbd_snap_get_limit(pointer, &limit), .readImage, on: resource)
+        return limit == .max ? nil : limit
+    }
+
+    /// Refuses where an advisory lock stands in the way. With the feature exclusive-lock it takes the place of librbd's own:
+    /// some changes would then wait for ever, others say that the image can only be read.
+    /// - Throws: `CephError` with `.imageBusy`.
+    /// - C function: rbd_list_lockers
+    func requireNoAdvisoryLock(_ operation: CephError.Operation) throws(CephError) {
+        guard try features().contains(.exclusiveLock), let lock = try locks().first else { return }
+        throw CephError(.imageBusy, operation, on: resource, detail: "\(lock.client) holds the lock \"\(lock.cookie)\"")
+    }
+
+    /// Refuses where somebody else has the image open.
+    /// - Throws: `CephError` with `.imageBusy`.
+    /// - C function: rbd_watchers_list, rados_get_instance_id
+    func requireNoOtherWatcher(_ operation: CephError.Operation, rados: RadosHandle) throws(CephError) {
+        let own = "client.\(rados.instanceID)"
+        let watchers = try watchers()
+        // One of ours is this very handle.
+        let others = watchers.filter { $0.client != own }.count + max(0, watchers.filter { $0.client == own }.count - 1)
+        guard others > 0 else { return }
+        throw CephError(.imageBusy, operation, on: resource)
+    }
+
+    /// How much the image at one snapshot holds that it did not hold at another.
+    /// - Parameter limit: when to give up; a long diff can't be interrupted otherwise.
+    /// - Returns: nil where one of the snapshots was removed in this moment.
+    /// - C function: rbd_snap_set_by_id, rbd_diff_iterate2, rbd_get_flags
+    func usage(
+        of snapshot: SnapshotInfo,
+        since earlier: SnapshotInfo?,
+        until limit: ContinuousClock.Instant?
+    ) throws(CephError) -> SnapshotUsage? {
+        let set = rbd_snap_set_by_id(pointer, snapshot.id)
+        if set == -ENOENT { return nil }
+        try check(set, .readImage, on: resource)
+        var flags: UInt64 = 0
+        try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
+        let isFast = try features().contains(.fastDiff) && flags & UInt64(RBD_FLAG_FAST_DIFF_INVALID) == 0
+        // Without fast-diff every object is asked: 256 GiB of them take some seconds.
+        let step: UInt64 = isFast ? .max : 256 << 30
+        var used: UInt64 = 0
+        var offset: UInt64 = 0
+        while offset < snapshot.sizeBytes {
+            if let limit, .now > limit { throw CephError(.timedOut, .readImage, on: resource) }
+            let length = min(step, snapshot.sizeBytes - offset)
+            let result = withUnsafeMutablePointer(to: &used) { used in
+                rbd_diff_iterate2(
+                    pointer,
+                    earlier?.name,
+                    offset,
+                    length,
+                    0,
+                    1,
+                    { _, length, exists, used in
+                        if exists != 0 { used?.assumingMemoryBound(to: UInt64.self).pointee += UInt64(length) }
+                        return 0
+                    },
+                    used
+                )
+            }
+            if result == -ENOENT { return nil }
+            try check(result, .readImage, on: resource)
+            offset += length
+        }
+        return SnapshotUsage(usedBytes: used, isApproximate: !isFast)
+    }
+
+    /// Whether the object map of a snapshot that was just taken is missing. In a full pool librbd takes the snapshot and
+    /// fails to make its map, without a word.
+    /// - C function: rbd_get_flags, rados_stat
+    func lacksObjectMap(ofSnapshot snapshot: UInt64, in context: borrowing IOContext) throws(CephError) -> Bool {
+        guard try features().contains(.objectMap), let id = try imageID() else { return false }
+        var flags: UInt64 = 0
+        try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
+        // Without a map of its own that is right, the image has none to give to its snapshots.
+        guard flags & UInt64(RBD_FLAG_OBJECT_MAP_INVALID) == 0 else { return false }
+        let number = String(snapshot, radix: 16)
+        let object = "rbd_object_map.\(id).\(String(repeating: "0", count: 16 - number.count))\(number)"
+        let result = rados_stat(context.pointer, object, nil, nil)
+        if result == -ENOENT { return true }
+        try check(result, .readImage, on: resource)
+        return false
+    }
+
+    private static func kind(_ type: rbd_snap_namespace_type_t) -> SnapshotInfo.Kind {
+        switch type {
+        case RBD_SNAP_NAMESPACE_TYPE_USER: .user
+        case RBD_SNAP_NAMESPACE_TYPE_GROUP: .group
+        case RBD_SNAP_NAMESPACE_TYPE_TRASH: .trash
+        case RBD_SNAP_NAMESPACE_TYPE_MIRROR: .mirror
+        default: .unknown
+        }
+    }
+
+    /// - C function: rbd_snap_get_trash_namespace
+    private func originalName(ofSnapshot id: UInt64) -> String? {
+        var size = 256
+        while size <= 1 << 20 {
+            var buffer = [CChar](repeating: 0, count: size)
+            let result = rbd_snap_get_trash_namespace(pointer, id, &buffer, buffer.count)
+            if result == -ERANGE {
+                size *= 4
+                continue
+            }
+            guard result >= 0 else { return nil }
+            return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        }
+        return nil
+    }
+
+    /// - C function: rbd_snap_get_group_namespace, rbd_snap_group_namespace_cleanup
+    private func groupSnapshot(ofSnapshot id: UInt64, rados: RadosHandle) -> String? {
+        var group = rbd_snap_group_namespace_t()
+        let size = MemoryLayout<rbd_snap_group_namespace_t>.size
+        guard rbd_snap_get_group_namespace(pointer, id, &group, size) >= 0 else { return nil }
+        defer { rbd_snap_group_namespace_cleanup(&group, size) }
+        let pool = (try? rados.poolName(id: group.group_pool)) ?? "#\(group.group_pool)"
+        return "\(pool)/\(String(cString: group.group_name))@\(String(cString: group.group_snap_name))"
+    }
+}
+
+extension RadosHandle {
+    /// The number in Ceph's name of this connection, `client.4123`.
+    /// - C function: rados_get_instance_id
+    var instanceID: UInt64 { rados_get_instance_id(pointer) }
+}

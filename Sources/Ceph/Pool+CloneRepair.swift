@@ -1,0 +1,85 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRados
+internal import Glibc
+
+/// A clone that knows its parent, but that the parent does not know: its making was interrupted, or still goes on. The snapshot
+/// that it lives on could be removed from under it.
+public struct UnattachedClone: Hashable, Sendable {
+    /// To be told from others by; a clone in the making looks the same.
+    public var remnant: ImageRemnant
+    var parent: ImageHeader.ParentReference
+    var clone: CloneReference
+}
+
+extension Pool {
+    /// Looks whether a clone's parent knows it.
+    /// - Parameter image: as it was read a moment ago.
+    /// - Returns: nil where all is well, and for an image that is no clone.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`parent_get`, `children_list`, `get_protection_status` of `rbd_header.<id>`)
+    public func unattachedClone(_ image: ImageInfo) async throws -> UnattachedClone? {
+        guard image.parent != nil, !image.id.isEmpty else { return nil }
+        let resource = resource(ofImage: image.name)
+        return try await withContext(.readImage, on: resource) { context throws(CephError) in
+            let read = ImageHeader.read()
+            let result = read.operate(on: ImageHeader.object(id: image.id), in: context)
+            if result == -ENOENT { return nil }
+            try check(result, .readImage, on: resource)
+            guard let parent = ImageHeader(read)?.parent else { return nil }
+            let clone = CloneReference(
+                poolID: rados_ioctx_get_id(context.pointer),
+                namespace: context.namespace,
+                imageID: image.id
+            )
+            let place = try IOContext(poolID: parent.poolID, namespace: parent.namespace, rados: context.rados)
+            let known = try place.clones(ofSnapshot: parent.snapshotID, ofImage: parent.imageID, on: resource)
+            guard !known.contains(clone) else { return nil }
+            // Clones of format 1 are in no such list; their snapshot is protected, and they lack this feature.
+            if !image.features.contains(.operations) {
+                let status = CompoundRead(capacity: 1)
+                let answer = status.call("get_protection_status", input: WireWriter.integer(parent.snapshotID))
+                let result = status.operate(on: ImageHeader.object(id: parent.imageID), in: place)
+                if result == -ENOENT { return nil }
+                try check(result, .readImage, on: resource)
+                guard var reader = status.output(answer), reader.integer(UInt8.self) == 0 else { return nil }
+            }
+            return UnattachedClone(
+                remnant: ImageRemnant(name: image.name, id: image.id),
+                parent: parent,
+                clone: clone
+            )
+        }
+    }
+
+    /// Does what an interrupted clone did not come to: notes in both headers that one is a clone of the other. Only for one
+    /// whose maker is gone: a living one would find that done, and undo all of it.
+    /// - Throws: `CephError` with `.sourceNotFound` where the snapshot is gone, `.poolNotFound`, `.poolFull`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_write_op_operate (`op_features_set`, `child_attach` of `rbd_header.<id>`)
+    public func attach(_ clone: UnattachedClone) async throws {
+        let resource = resource(ofImage: clone.remnant.name)
+        try await withContext(.repairImage, on: resource) { context throws(CephError) in
+            let cloneChild: UInt64 = 1 << 1  // RBD_OPERATION_FEATURE_CLONE_CHILD
+            let mark = CompoundWrite()
+            mark.call("op_features_set", input: WireWriter.integer(cloneChild) + WireWriter.integer(cloneChild))
+            try check(
+                mark.operate(on: ImageHeader.object(id: clone.clone.imageID), in: context),
+                .repairImage,
+                on: resource
+            )
+            let place = try IOContext(
+                poolID: clone.parent.poolID,
+                namespace: clone.parent.namespace,
+                rados: context.rados
+            )
+            let attach = CompoundWrite()
+            attach.call("child_attach", input: WireWriter.integer(clone.parent.snapshotID) + clone.clone.wire)
+            let result = attach.operate(on: ImageHeader.object(id: clone.parent.imageID), in: place)
+            if result == -EEXIST { return }
+            if result == -ENOENT { throw CephError(.sourceNotFound, .repairImage, on: resource, errno: ENOENT) }
+            try check(result, .repairImage, on: resource)
+        }
+    }
+}

@@ -1,0 +1,171 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+extension Pool {
+    /// Clones a snapshot in clone format 2: the snapshot need not be protected, and nobody has to look through all pools
+    /// for its clones. What the options leave out is as in the parent.
+    /// - Throws: `CephError` with `.imageExists`, `.sourceNotFound`, `.invalidSource` (it can't be cloned),
+    ///   `.namespaceNotFound`, `.dataPoolNotFound`, `.poolNotFound`, `.invalidObjectSize`, `.invalidFeatures`,
+    ///   `.invalidImageOption`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_clone3
+    public func cloneImage(
+        named name: String,
+        from source: SnapshotLocation,
+        options: ImageOptions = ImageOptions()
+    ) async throws -> ImageInfo {
+        let resource = resource(ofImage: name)
+        let clone: @Sendable (consuming IOContext) throws(CephError) -> ImageInfo = { context throws(CephError) in
+            let parentContext = try IOContext(pool: source.pool, namespace: source.namespace, rados: context.rados)
+            let layout = try Self.requireCloneable(source, in: parentContext)
+            var options = options
+            if let order = options.objectOrder, options.stripeUnitBytes == nil, !layout.isStriped {
+                // librbd takes over the parent's stripe unit, and objects of another size would be striped by it.
+                options.stripeUnitBytes = 1 << UInt64(order)
+                options.stripeCount = 1
+            }
+            let creation = try CreationOptions(for: resource)
+            try creation.set(options)
+            try creation.setCloneFormat2()
+            let result = rbd_clone3(
+                parentContext.pointer,
+                source.image,
+                source.snapshot,
+                context.pointer,
+                name,
+                creation.pointer
+            )
+            if result == -ENOENT {
+                // It may be the place, the data pool or, gone in this moment, the source.
+                try context.requireNamespace()
+                _ = try Self.requireCloneable(source, in: parentContext)
+            }
+            try check(result, .cloneImage, on: resource)
+            var catalogue = ImageCatalogue(context)
+            do throws(CephError) {
+                return try catalogue.image(named: name)
+            } catch {
+                throw CephError(
+                    error.code == .imageNotFound ? .other : error.code,
+                    .cloneImage,
+                    on: resource,
+                    errno: error.errno,
+                    detail: "it was cloned, but could not be read back"
+                )
+            }
+        }
+        do {
+            do {
+                return try await withContext(.cloneImage, on: resource, clone)
+            } catch let error as CephError where error.isPoolNotFound(source.pool) && source.pool != self.name {
+                // The client's map may lack the source's pool only.
+                try await cluster.learnPool(named: source.pool)
+                return try await withContext(.cloneImage, on: resource, clone)
+            }
+        } catch let error as CephError where error.isPoolNotFound(source.pool) && source.pool != self.name {
+            throw CephError(.sourceNotFound, .cloneImage, on: source.resource, errno: error.errno)
+        }
+    }
+
+    /// Looks whether a snapshot, of whatever pool, can be cloned.
+    /// - Throws: `CephError` with `.sourceNotFound`, `.invalidSource`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_open_read_only, rbd_snap_list
+    public func requireCloneable(_ source: SnapshotLocation) async throws {
+        do {
+            let pool = cluster.pool(source.pool, namespace: source.namespace)
+            try await pool.withContext(.readImage, on: source.resource) { context throws(CephError) in
+                _ = try Self.requireCloneable(source, in: context)
+            }
+        } catch let error as CephError where error.code == .poolNotFound {
+            throw CephError(.sourceNotFound, .cloneImage, on: source.resource, errno: error.errno)
+        }
+    }
+
+    /// The clones that still need an image's snapshots.
+    /// - Parameter snapshot: only those of the one with this name, whatever its kind.
+    /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_list_children3 (of protected snapshots, which may have clones of format 1), rados_read_op_operate
+    ///   (`children_list` of `rbd_header.<id>`)
+    public func clones(ofImage name: String, snapshot: String? = nil) async throws -> [ImageClone] {
+        let missing = snapshot.map { resource(ofSnapshot: $0, image: name) }
+        return try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
+            let image = try OpenImage(named: name, in: context)
+            var snapshots = try image.snapshotInfos(rados: context.rados)
+            if let snapshot, let missing {
+                snapshots.removeAll { $0.name != snapshot }
+                if snapshots.isEmpty { throw CephError(.snapshotNotFound, .readImage, on: missing) }
+            }
+            var clones: [ImageClone] = []
+            for snapshot in snapshots { clones += try image.clones(of: snapshot, in: context) }
+            return clones
+        }
+    }
+
+    /// The images that an image depends on: its parent, the parent's parent and so on. The list ends where one can't be read.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
+    public func ancestors(ofImage name: String) async throws -> [ImageInfo.Parent] {
+        try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
+            let rados = context.rados
+            var catalogue = ImageCatalogue(context)
+            var next = try catalogue.image(named: name).parent
+            var ancestors: [ImageInfo.Parent] = []
+            while let parent = next, ancestors.count < Self.maximumDepth {
+                ancestors.append(parent)
+                next = nil
+                do throws(CephError) {
+                    let place = try IOContext(pool: parent.pool, namespace: parent.namespace, rados: rados)
+                    var catalogue = ImageCatalogue(place)
+                    let entry = ImageCatalogue.Entry(name: parent.image, id: parent.imageID)
+                    next = parent.imageID.isEmpty ? nil : try catalogue.images([entry]).first?.parent
+                } catch  where error.code == .poolNotFound || error.code == .credentialsRefused {
+                    // Not ours to read.
+                }
+            }
+            return ancestors
+        }
+    }
+
+    /// Far more than librbd bears; only against a ring in damaged headers.
+    private static let maximumDepth = 1000
+
+    /// - Throws: `CephError` with `.sourceNotFound`, `.invalidSource`.
+    private static func requireCloneable(
+        _ source: SnapshotLocation,
+        in context: borrowing IOContext
+    ) throws(CephError) -> ImageLayout {
+        do throws(CephError) {
+            let rados = context.rados
+            let image = try OpenImage(named: source.image, in: context)
+            _ = try image.userSnapshot(named: source.snapshot, .cloneImage, on: source.resource, rados: rados)
+            guard try image.features().contains(.layering) else {
+                throw CephError(
+                    .invalidSource,
+                    .cloneImage,
+                    on: source.resource,
+                    detail: "the image does not have the feature layering"
+                )
+            }
+            return try image.layout()
+        } catch {
+            switch error.code {
+            case .imageNotFound, .namespaceNotFound, .snapshotNotFound:
+                throw CephError(.sourceNotFound, .cloneImage, on: source.resource, errno: error.errno)
+            case .snapshotManaged:
+                throw CephError(.invalidSource, .cloneImage, on: source.resource, detail: error.detail)
+            default: throw error
+            }
+        }
+    }
+}
+
+extension CephError {
+    fileprivate func isPoolNotFound(_ pool: String) -> Bool {
+        code == .poolNotFound && resource == .pool(pool)
+    }
+}

@@ -1,0 +1,252 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+extension Pool {
+    /// How errors name a snapshot of this place.
+    public func resource(ofSnapshot snapshot: String, image: String) -> CephError.Resource {
+        .snapshot(snapshot, image: image, namespace: namespace, pool: name)
+    }
+
+    // MARK: Reading
+
+    /// All snapshots of an image, oldest first; also those of groups, and those that were removed while clones needed them.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_open_read_only, rbd_snap_list, rbd_snap_get_namespace_type, rbd_snap_is_protected
+    public func snapshots(ofImage image: String) async throws -> [SnapshotInfo] {
+        try await withContext(.readImage, on: resource(ofImage: image)) { context throws(CephError) in
+            let image = try OpenImage(named: image, in: context)
+            return try image.snapshotInfos(rados: context.rados)
+        }
+    }
+
+    /// How much each of the snapshots that users made holds that the one before it does not, by their ids.
+    /// - Parameter only: the one to be looked at, instead of all.
+    /// - Returns: nothing for one that was removed meanwhile.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_open_read_only, rbd_snap_set_by_id, rbd_diff_iterate2
+    public func usage(ofSnapshotsOf image: String, only: UInt64? = nil) async throws -> [UInt64: SnapshotUsage] {
+        let deadline = Deadline.current
+        return try await withContext(.readImage, on: resource(ofImage: image)) { context throws(CephError) in
+            let image = try OpenImage(named: image, in: context)
+            var usage: [UInt64: SnapshotUsage] = [:]
+            var earlier: SnapshotInfo?
+            // librbd finds no others by their names, and those are what it compares by.
+            for snapshot in try image.snapshotInfos(rados: context.rados) where snapshot.kind == .user {
+                if only == nil || only == snapshot.id {
+                    usage[snapshot.id] = try image.usage(of: snapshot, since: earlier, until: deadline)
+                }
+                earlier = snapshot
+            }
+            return usage
+        }
+    }
+
+    /// How many snapshots an image may have, and how many it has.
+    /// - Returns: a limit that is nil where there is none. The count has all kinds of snapshots in it, as Ceph counts.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_snap_get_limit, rbd_snap_list
+    public func snapshotLimit(ofImage image: String) async throws -> (limit: UInt64?, count: Int) {
+        try await withContext(.readImage, on: resource(ofImage: image)) { context throws(CephError) in
+            let image = try OpenImage(named: image, in: context)
+            return (try image.snapshotLimit(), try image.snapshotCount())
+        }
+    }
+
+    // MARK: Changing
+
+    /// Takes a snapshot. Clients that have the image open and offer it are asked to be quiet for a moment.
+    /// - Parameter name: any that librbd takes; callers check it with `Names` first.
+    /// - Throws: `CephError` with `.snapshotExists`, `.snapshotLimitReached`, `.imageNotFound`, `.imageBusy` (an advisory
+    ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_snap_create2
+    public func createSnapshot(named name: String, ofImage image: String) async throws -> SnapshotInfo {
+        let resource = resource(ofSnapshot: name, image: image)
+        return try await change(image, .createSnapshot, on: resource) { image, context throws(CephError) in
+            let result = rbd_snap_create2(image.pointer, name, 0, ProgressRelay.ignore, nil)
+            if result == -EDQUOT, let limit = try image.snapshotLimit(),
+                try image.snapshotCount() >= Int(clamping: limit)
+            {
+                throw CephError(
+                    .snapshotLimitReached,
+                    .createSnapshot,
+                    on: resource,
+                    errno: EDQUOT,
+                    detail: "the image may have \(limit)"
+                )
+            }
+            try check(result, .createSnapshot, on: resource)
+            let snapshot: SnapshotInfo
+            do throws(CephError) {
+                snapshot = try image.userSnapshot(named: name, .createSnapshot, on: resource, rados: context.rados)
+            } catch {
+                // The create must not look as if nothing had happened.
+                throw CephError(
+                    error.code == .snapshotNotFound ? .other : error.code,
+                    .createSnapshot,
+                    on: resource,
+                    errno: error.errno,
+                    detail: "it was created, but could not be read back"
+                )
+            }
+            if try image.lacksObjectMap(ofSnapshot: snapshot.id, in: context) {
+                // Taking it back needs no room.
+                try check(
+                    rbd_snap_remove2(image.pointer, name, 0, ProgressRelay.ignore, nil),
+                    .createSnapshot,
+                    on: resource
+                )
+                throw CephError(.poolFull, .createSnapshot, on: resource, errno: EDQUOT)
+            }
+            return snapshot
+        }
+    }
+
+    /// Renames a snapshot, protects it or takes the protection away; where one part fails, the other is not done.
+    /// - Parameters:
+    ///   - newName: nil leaves the name as it is.
+    ///   - isProtected: nil leaves the protection as it is. Protected already, or not at all, is as good.
+    /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.snapshotExists`, `.snapshotHasClones` (of
+    ///   format 1, which need the protection), `.unsupported` (no layering), `.imageNotFound`, `.imageBusy` (an advisory
+    ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_snap_protect, rbd_snap_unprotect, rbd_snap_rename
+    public func changeSnapshot(
+        named name: String,
+        ofImage image: String,
+        newName: String? = nil,
+        isProtected: Bool? = nil
+    ) async throws -> SnapshotInfo {
+        let resource = resource(ofSnapshot: name, image: image)
+        let target = newName.map { self.resource(ofSnapshot: $0, image: image) } ?? resource
+        return try await change(image, .changeSnapshot, on: resource) { image, context throws(CephError) in
+            let before = try image.userSnapshot(named: name, .changeSnapshot, on: resource, rados: context.rados)
+            if let isProtected, before.isProtected != isProtected {
+                try image.setProtection(of: name, isProtected, on: resource)
+            }
+            if let newName, newName != name {
+                let result = rbd_snap_rename(image.pointer, name, newName)
+                if result < 0, let isProtected, before.isProtected != isProtected {
+                    try image.setProtection(of: name, before.isProtected, on: resource)
+                }
+                try check(result, .changeSnapshot, on: result == -EEXIST ? target : resource)
+            }
+            return try image.userSnapshot(named: newName ?? name, .changeSnapshot, on: target, rados: context.rados)
+        }
+    }
+
+    /// Removes a snapshot.
+    /// - Parameter evenIfCloned: where clones of format 2 need it, it only loses its name, and goes with the last of them;
+    ///   until then the image can't be removed. Else it stays as it is.
+    /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.snapshotProtected`, `.snapshotHasClones`,
+    ///   `.imageNotFound`, `.imageBusy` (an advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_snap_remove2
+    public func removeSnapshot(named name: String, ofImage image: String, evenIfCloned: Bool = false) async throws {
+        let resource = resource(ofSnapshot: name, image: image)
+        try await change(image, .removeSnapshot, on: resource) { image, context throws(CephError) in
+            let snapshot = try image.userSnapshot(named: name, .removeSnapshot, on: resource, rados: context.rados)
+            if snapshot.isProtected { throw CephError(.snapshotProtected, .removeSnapshot, on: resource) }
+            if !evenIfCloned, try image.hasClones(ofSnapshot: snapshot.id, in: context) {
+                throw CephError(.snapshotHasClones, .removeSnapshot, on: resource)
+            }
+            try check(
+                rbd_snap_remove2(image.pointer, name, 0, ProgressRelay.ignore, nil),
+                .removeSnapshot,
+                on: resource
+            )
+        }
+    }
+
+    /// Makes an image again what it was when the snapshot was taken, its size included. What was written since is lost. An
+    /// image that somebody has open is left alone.
+    /// - Parameter progress: told, on a thread of librbd's, how many objects are done; ends the work where it says so, and
+    ///   the image then is in between.
+    /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.imageNotFound`, `.imageBusy` (open elsewhere,
+    ///   or an advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_watchers_list, rbd_snap_rollback_with_progress
+    public func rollBackImage(
+        named image: String,
+        toSnapshot snapshot: String,
+        progress: ProgressHandler? = nil
+    ) async throws {
+        let resource = resource(ofSnapshot: snapshot, image: image)
+        try await change(image, .rollBackImage, on: resource) { image, context throws(CephError) in
+            _ = try image.userSnapshot(named: snapshot, .rollBackImage, on: resource, rados: context.rados)
+            // Only now, being a watcher ourselves: whoever opens the image from here on sees it as it becomes.
+            try image.requireNoOtherWatcher(.rollBackImage, rados: context.rados)
+            let result = ProgressRelay.relay(to: progress) { callback, argument in
+                rbd_snap_rollback_with_progress(image.pointer, snapshot, callback, argument)
+            }
+            try check(result, .rollBackImage, on: resource)
+        }
+    }
+
+    /// Sets how many snapshots an image may have.
+    /// - Parameter limit: nil for as many as one likes.
+    /// - Throws: `CephError` with `.invalidSnapshotLimit` (it has more), `.imageNotFound`, `.imageBusy` (an advisory lock),
+    ///   `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_snap_set_limit
+    public func setSnapshotLimit(ofImage image: String, to limit: UInt64?) async throws {
+        let resource = resource(ofImage: image)
+        try await change(image, .changeImage, on: resource) { image, _ throws(CephError) in
+            let result = rbd_snap_set_limit(image.pointer, limit ?? .max)
+            if result == -ERANGE {
+                let count = try image.snapshotCount()
+                throw CephError(
+                    .invalidSnapshotLimit,
+                    .changeImage,
+                    on: resource,
+                    errno: ERANGE,
+                    detail: "it has \(count)"
+                )
+            }
+            try check(result, .changeImage, on: resource)
+        }
+    }
+
+    /// Opens an image for a change that librbd might else hang in.
+    private func change<Value: Sendable>(
+        _ image: String,
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource,
+        _ body: @escaping @Sendable (borrowing OpenImage, borrowing IOContext) throws(CephError) -> Value
+    ) async throws -> Value {
+        try await withContext(operation, on: resource) { context throws(CephError) in
+            let image = try OpenImage(named: image, in: context, to: .write)
+            try image.requireNoAdvisoryLock(operation)
+            return try body(image, context)
+        }
+    }
+}
+
+extension OpenImage {
+    /// - C function: rbd_snap_protect, rbd_snap_unprotect
+    fileprivate func setProtection(
+        of snapshot: String,
+        _ isProtected: Bool,
+        on resource: CephError.Resource
+    ) throws(CephError) {
+        if isProtected {
+            let result = rbd_snap_protect(pointer, snapshot)
+            // Somebody else has just protected it.
+            if result == -EBUSY { return }
+            let detail = result == -ENOSYS ? "the image does not have the feature layering" : nil
+            if result < 0 { throw CephError(errno: -result, .changeSnapshot, on: resource, detail: detail) }
+        } else {
+            let result = rbd_snap_unprotect(pointer, snapshot)
+            // Somebody else has just done it.
+            if result == -EINVAL { return }
+            // Clones of format 1 need it.
+            if result == -EBUSY { throw CephError(.snapshotHasClones, .changeSnapshot, on: resource, errno: EBUSY) }
+            try check(result, .changeSnapshot, on: resource)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+public import FoundationEssentials
+
+/// A snapshot of an image.
+public struct SnapshotInfo: Hashable, Sendable {
+    /// Who made a snapshot, and who alone may change it.
+    public enum Kind: String, CaseIterable, Sendable {
+        /// Somebody who asked for it. Only these have names that librbd finds them by.
+        case user
+        /// A group's snapshot: it goes with that.
+        case group
+        /// It was removed while clones still needed it. It goes with the last of them.
+        case trash
+        /// Mirroring.
+        case mirror
+        /// Something that came after this code.
+        case unknown
+    }
+
+    public var id: UInt64
+    /// What librbd calls it; for those in the trash and of groups, a name that it made up.
+    public var name: String
+    public var kind: Kind
+    /// In the trash: the name that it had. Of a group: the group's snapshot, as `pool/group@snapshot`.
+    public var origin: String?
+    public var sizeBytes: UInt64
+    public var createdAt: Date?
+    /// Clones of the old format 1 need it, and it keeps the snapshot from being removed.
+    public var isProtected = false
+}
+
+/// How much a snapshot holds that the one before it does not.
+public struct SnapshotUsage: Hashable, Sendable {
+    /// Whole objects, as in `rbd du`.
+    public var usedBytes: UInt64
+    /// Counted without fast-diff.
+    public var isApproximate: Bool
+}
+
+/// Which snapshot of which image.
+public struct SnapshotLocation: Hashable, Sendable {
+    public var pool: String
+    /// Empty for the pool's default namespace.
+    public var namespace: String
+    public var image: String
+    public var snapshot: String
+
+    public init(pool: String, namespace: String = "", image: String, snapshot: String) {
+        self.pool = pool
+        self.namespace = namespace
+        self.image = image
+        self.snapshot = snapshot
+    }
+
+    var resource: CephError.Resource { .snapshot(snapshot, image: image, namespace: namespace, pool: pool) }
+}
+
+/// An image that was cloned from a snapshot and still needs it.
+public struct ImageClone: Hashable, Sendable {
+    public var pool: String
+    public var namespace: String
+    /// Empty where it can't be read: the pool is gone, or not ours to read.
+    public var image: String
+    public var imageID: String
+    /// The snapshot that it was made from, as ``SnapshotInfo/name``.
+    public var snapshot: String
+    public var isInTrash: Bool
+}

@@ -1,0 +1,57 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// What creating an image would come to.
+extension ImageService {
+    func planCreate(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> Plan {
+        try ImageRules.checkName(name, field: "name", what: "image")
+        let rules = ImageRules(properties)
+        let step = try await planned(name, rules, in: place)
+        guard try await existing(name, in: images.pool(place)) == nil else {
+            throw CephError(.imageExists, .createImage, on: place.resource(name))
+        }
+        return Plan(steps: [step])
+    }
+
+    func planPut(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> Plan {
+        try ImageRules.checkName(name, field: "image", what: "image")
+        let rules = ImageRules(properties)
+        _ = try rules.options()
+        // Before the source is looked at: it may be gone, and the clone still be there.
+        if let image = try await existing(name, in: images.pool(place)), !image.isBeingRemoved {
+            try await requireSame(image, rules, in: place)
+            return Plan(steps: [])
+        }
+        return Plan(steps: [try await planned(name, rules, in: place)])
+    }
+
+    /// Checks what librbd would find out in the making.
+    private func planned(_ name: String, _ rules: ImageRules, in place: ImagePlace) async throws -> Plan.Step {
+        _ = try rules.options()
+        let pool = try images.pool(place)
+        let dataPool = rules.properties.dataPool
+        if let dataPool {
+            do {
+                _ = try await pool.cluster.poolInfo(named: dataPool)
+            } catch let error as CephError where error.code == .poolNotFound {
+                throw CephError(.dataPoolNotFound, .createImage, on: place.resource(name))
+            }
+        }
+        let source = try rules.source(in: place)
+        if let source {
+            if let size = rules.properties.size { try await requireSize(size, of: source, for: name, in: pool) }
+            try await pool.requireCloneable(source)
+        }
+        if let full = await PoolFullness(pool, dataPool: dataPool).problem(
+            CephError(.poolFull, .createImage, on: place.resource(name))
+        ) {
+            throw full
+        }
+        let spec = place.spec(name).description
+        if let source { return Plan.Step("clone-image", spec, detail: "from \(source.spec)") }
+        return Plan.Step("create-image", spec, detail: "of \(rules.properties.size ?? ByteCount(0))")
+    }
+}

@@ -1,0 +1,103 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// The rules of namespaces.
+struct NamespaceService: Sendable {
+    let connection: ClusterConnection
+
+    func list(in pool: String, prefix: String, after cursor: Cursor?, limit: Int) async throws -> Page<Namespace> {
+        let all = try await connection.cluster().pool(pool).namespaces()
+        let wanted = all.filter { name in
+            (prefix.isEmpty || name.hasPrefix(prefix)) && cursor.map { $0.name < name } ?? true
+        }
+        let items = wanted.prefix(limit)
+        return Page(
+            items: items.map { Namespace(pool: pool, name: $0, contents: nil) },
+            nextCursor: wanted.count > limit ? items.last.map { Cursor(name: $0).text } : nil
+        )
+    }
+
+    func get(_ name: String, in pool: String) async throws -> Namespace {
+        let contents = try await connection.cluster().pool(pool, namespace: name).namespaceContents()
+        return Namespace(
+            pool: pool,
+            name: name,
+            contents: Namespace.Contents(images: contents.images, trash: contents.trash, groups: contents.groups)
+        )
+    }
+
+    func create(_ name: String, in pool: String) async throws -> Namespace {
+        try ImageRules.checkName(name, field: "name", what: "namespace")
+        let place = try connection.cluster().pool(pool)
+        try await telling(fullnessOf: place) { try await place.createNamespace(named: name) }
+        return Namespace(
+            pool: pool,
+            name: name,
+            contents: Namespace.Contents(images: 0, trash: 0, groups: 0)
+        )
+    }
+
+    /// Deletes a namespace that is empty.
+    func delete(_ name: String, in pool: String) async throws {
+        let place = try connection.cluster().pool(pool)
+        do {
+            try await telling(fullnessOf: place) { try await place.removeNamespace(named: name) }
+        } catch let error as CephError where error.code == .namespaceNotEmpty {
+            guard let contents = try? await connection.cluster().pool(pool, namespace: name).namespaceContents() else {
+                throw error
+            }
+            throw Self.notEmpty(error, contents)
+        }
+    }
+
+    func planCreate(_ name: String, in pool: String) async throws -> Plan {
+        try ImageRules.checkName(name, field: "name", what: "namespace")
+        let place = try connection.cluster().pool(pool)
+        let resource = CephError.Resource.namespace(name, pool: pool)
+        if try await place.namespaces().contains(name) {
+            throw CephError(.namespaceExists, .createNamespace, on: resource)
+        }
+        if let full = await PoolFullness(place).problem(CephError(.poolFull, .createNamespace, on: resource)) {
+            throw full
+        }
+        return Plan(steps: [Plan.Step("create-namespace", "\(pool)/\(name)")])
+    }
+
+    func planDelete(_ name: String, in pool: String) async throws -> Plan {
+        let place = try connection.cluster().pool(pool, namespace: name)
+        let resource = CephError.Resource.namespace(name, pool: pool)
+        let contents = try await place.namespaceContents()
+        guard contents.isEmpty else {
+            throw Self.notEmpty(CephError(.namespaceNotEmpty, .removeNamespace, on: resource), contents)
+        }
+        if let full = await PoolFullness(place).problem(CephError(.poolFull, .removeNamespace, on: resource)) {
+            throw full
+        }
+        return Plan(steps: [Plan.Step("delete-namespace", "\(pool)/\(name)")])
+    }
+
+    private static func notEmpty(_ error: CephError, _ contents: NamespaceContents) -> Problem {
+        var problem = Problem(error)
+        let parts = [(contents.images, "image"), (contents.trash, "image"), (contents.groups, "group")].enumerated()
+            .filter { $0.element.0 > 0 }
+            .map { index, part in
+                "\(part.0) \(part.1)\(part.0 == 1 ? "" : "s")\(index == 1 ? " in the trash" : "")"
+            }
+        problem.detail += ": it holds " + parts.joined(separator: ", ")
+        return problem
+    }
+
+    private func telling<Value: Sendable>(
+        fullnessOf pool: Ceph.Pool,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as CephError where error.code == .poolFull {
+            throw await PoolFullness(pool).problem(error) ?? Problem(error)
+        }
+    }
+}

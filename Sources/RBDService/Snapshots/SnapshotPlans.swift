@@ -1,0 +1,148 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// What changes of snapshots would come to.
+extension SnapshotService {
+    func planCreate(_ name: String, of image: ImageSpec) async throws -> Plan {
+        try ImageRules.checkName(name, field: "name", what: "snapshot")
+        let pool = try pool(of: image)
+        let resource = pool.resource(ofSnapshot: name, image: image.image)
+        let snapshots = try await pool.snapshots(ofImage: image.image)
+        if snapshots.contains(where: { $0.kind == .user && $0.name == name }) {
+            throw CephError(.snapshotExists, .createSnapshot, on: resource)
+        }
+        if let limit = try await pool.snapshotLimit(ofImage: image.image).limit, snapshots.count >= limit {
+            throw CephError(
+                .snapshotLimitReached,
+                .createSnapshot,
+                on: resource,
+                detail: "the image may have \(limit)"
+            )
+        }
+        try await requireNoLock(image, in: pool)
+        // Without a map to be copied, taking a snapshot needs no room.
+        if try await pool.image(named: image.image).features.contains(.objectMap) {
+            try await requireRoom(pool, .createSnapshot, on: resource)
+        }
+        return Plan(steps: [Plan.Step("create-snapshot", "\(image)@\(name)")])
+    }
+
+    func planChange(_ name: String, _ changes: SnapshotChanges, of image: ImageSpec) async throws -> Plan {
+        try Self.check(changes, of: name)
+        let pool = try pool(of: image)
+        let snapshots = try await pool.snapshots(ofImage: image.image)
+        let snapshot = try await findOwn(name, .changeSnapshot, of: image)
+        var steps: [Plan.Step] = []
+        if let protected = changes.protected, protected != snapshot.isProtected {
+            // Only clones of format 2 can do without the protection, but only librbd knows which they are.
+            let action = protected ? "protect-snapshot" : "unprotect-snapshot"
+            let detail = protected ? nil : "refused where clones of format 1 need it"
+            steps.append(Plan.Step(action, "\(image)@\(name)", detail: detail))
+        }
+        if let newName = changes.name, newName != name {
+            if snapshots.contains(where: { $0.kind == .user && $0.name == newName }) {
+                throw CephError(
+                    .snapshotExists,
+                    .changeSnapshot,
+                    on: pool.resource(ofSnapshot: newName, image: image.image)
+                )
+            }
+            steps.append(Plan.Step("rename-snapshot", "\(image)@\(name)", detail: "to \(newName)"))
+        }
+        try await requireNoLock(image, in: pool)
+        return Plan(steps: steps)
+    }
+
+    func planDelete(_ name: String, of image: ImageSpec, evenIfCloned: Bool) async throws -> Plan {
+        let pool = try pool(of: image)
+        let spec = SnapshotSpec(image: image, snapshot: name).description
+        let snapshot = try await findOwn(name, .removeSnapshot, of: image)
+        let clones = try await pool.clones(ofImage: image.image, snapshot: name).map(ImageChild.init)
+        let keepsClones = evenIfCloned && !snapshot.isProtected
+        var steps: [Plan.Step] = []
+        if !keepsClones {
+            steps += clones.map { clone in
+                clone.inTrash
+                    ? Plan.Step("purge-image", clone.spec, detail: "it is in the trash with the id \(clone.imageID)")
+                    : Plan.Step("flatten-image", clone.spec, detail: "or delete it")
+            }
+        }
+        if snapshot.isProtected { steps.append(Plan.Step("unprotect-snapshot", spec)) }
+        let detail =
+            keepsClones && !clones.isEmpty
+            ? "it loses its name, and stays in the trash until its last clone is gone" : nil
+        steps.append(Plan.Step("delete-snapshot", spec, detail: detail))
+        try await requireNoLock(image, in: pool)
+        return Plan(
+            allowed: !snapshot.isProtected && (clones.isEmpty || keepsClones),
+            steps: steps,
+            blockers: keepsClones ? [] : clones.map { Problem.Blocker(.clone, name: $0.spec) }
+        )
+    }
+
+    func planRollBack(_ image: ImageSpec, to name: String) async throws -> Plan {
+        let pool = try pool(of: image)
+        let snapshot = try await findOwn(name, .rollBackImage, of: image)
+        if let problem = Problem(changing: image, try await pool.use(ofImage: image.image)) { throw problem }
+        try await requireRoom(pool, .rollBackImage, on: pool.resource(ofSnapshot: name, image: image.image))
+        return Plan(
+            steps: [
+                Plan.Step(
+                    "roll-back-image",
+                    image.description,
+                    detail: "to what it was at \(name), with its size of \(ByteCount(snapshot.sizeBytes)); "
+                        + "what was written since is lost"
+                )
+            ]
+        )
+    }
+
+    func planSetLimit(of image: ImageSpec, to limit: UInt64?) async throws -> Plan {
+        try Self.check(limit: limit)
+        let pool = try pool(of: image)
+        let resource = pool.resource(ofImage: image.image)
+        let count = try await pool.snapshotLimit(ofImage: image.image).count
+        if let limit, count > limit {
+            throw CephError(.invalidSnapshotLimit, .changeImage, on: resource, detail: "it has \(count)")
+        }
+        try await requireNoLock(image, in: pool)
+        let detail = limit.map { "to \($0)" } ?? "to none"
+        return Plan(steps: [Plan.Step("set-snapshot-limit", image.description, detail: detail)])
+    }
+
+    /// A snapshot that callers may change.
+    private func findOwn(
+        _ name: String,
+        _ operation: CephError.Operation,
+        of image: ImageSpec
+    ) async throws -> SnapshotInfo {
+        let snapshot = try await find(name, of: image)
+        guard snapshot.kind == .user else {
+            let resource = try pool(of: image).resource(ofSnapshot: name, image: image.image)
+            throw CephError(.snapshotManaged, operation, on: resource)
+        }
+        return snapshot
+    }
+
+    /// An advisory lock stands in the way of every change; watchers do not.
+    private func requireNoLock(_ image: ImageSpec, in pool: Ceph.Pool) async throws {
+        var use = try await pool.use(ofImage: image.image)
+        use.watchers = []
+        guard let problem = Problem(changing: image, use),
+            try await pool.image(named: image.image).features.contains(.exclusiveLock)
+        else { return }
+        throw problem
+    }
+
+    /// - Throws: `Problem` with `pool-full`.
+    func requireRoom(
+        _ pool: Ceph.Pool,
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource
+    ) async throws {
+        if let full = await PoolFullness(pool).problem(CephError(.poolFull, operation, on: resource)) { throw full }
+    }
+}

@@ -1,0 +1,233 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import FoundationEssentials
+import RBDAPI
+
+/// The rules of snapshots, and of the clones that are made of them.
+struct SnapshotService: Sendable {
+    let images: ImageAccess
+
+    // MARK: Reading
+
+    func list(_ image: ImageSpec, withUsage: Bool) async throws -> ImageSnapshots {
+        let pool = try pool(of: image)
+        let snapshots = try await pool.snapshots(ofImage: image.image)
+        let usage = withUsage ? try await pool.usage(ofSnapshotsOf: image.image) : [:]
+        return ImageSnapshots(items: snapshots.map { Snapshot($0, of: image, usage: usage[$0.id]) })
+    }
+
+    func get(_ name: String, of image: ImageSpec, withUsage: Bool) async throws -> Snapshot {
+        let pool = try pool(of: image)
+        let snapshot = try await find(name, of: image)
+        let usage = withUsage ? try await pool.usage(ofSnapshotsOf: image.image, only: snapshot.id) : [:]
+        return Snapshot(snapshot, of: image, usage: usage[snapshot.id])
+    }
+
+    func limit(of image: ImageSpec) async throws -> SnapshotLimit {
+        let (limit, count) = try await pool(of: image).snapshotLimit(ofImage: image.image)
+        return SnapshotLimit(limit: limit, snapshotCount: count)
+    }
+
+    func children(of image: ImageSpec, snapshot: String?) async throws -> ImageChildren {
+        ImageChildren(
+            items: try await pool(of: image).clones(ofImage: image.image, snapshot: snapshot).map(ImageChild.init)
+        )
+    }
+
+    func ancestors(of image: ImageSpec) async throws -> ImageAncestry {
+        ImageAncestry(items: try await pool(of: image).ancestors(ofImage: image.image).map(ParentImage.init))
+    }
+
+    // MARK: Changing
+
+    func create(_ name: String, of image: ImageSpec) async throws -> Snapshot {
+        try ImageRules.checkName(name, field: "name", what: "snapshot")
+        return try await alone(image, .createSnapshot) { pool in
+            Snapshot(try await pool.createSnapshot(named: name, ofImage: image.image), of: image, usage: nil)
+        }
+    }
+
+    func change(_ name: String, _ changes: SnapshotChanges, of image: ImageSpec) async throws -> Snapshot {
+        try Self.check(changes, of: name)
+        return try await alone(image, .changeSnapshot) { pool in
+            do {
+                let snapshot = try await pool.changeSnapshot(
+                    named: name,
+                    ofImage: image.image,
+                    newName: changes.name,
+                    isProtected: changes.protected
+                )
+                return Snapshot(snapshot, of: image, usage: nil)
+            } catch let error as CephError where error.code == .snapshotHasClones {
+                throw await refusal(error, name, of: image, in: pool)
+            }
+        }
+    }
+
+    func delete(_ name: String, of image: ImageSpec, evenIfCloned: Bool) async throws {
+        try await alone(image, .removeSnapshot) { pool in
+            do {
+                try await pool.removeSnapshot(named: name, ofImage: image.image, evenIfCloned: evenIfCloned)
+            } catch let error as CephError where error.code == .snapshotHasClones || error.code == .snapshotProtected {
+                throw await refusal(error, name, of: image, in: pool)
+            }
+        }
+    }
+
+    /// Makes the image again what it was when the snapshot was taken.
+    /// - Parameters:
+    ///   - confirmation: must be the snapshot's name.
+    ///   - progress: told how many objects are done; ends the work where it says so.
+    func rollBack(
+        _ image: ImageSpec,
+        to name: String,
+        confirmation: String?,
+        progress: ProgressHandler? = nil
+    ) async throws -> RBDAPI.Image {
+        guard confirmation == name else {
+            throw Problem(
+                .confirmationRequired,
+                detail: "rolling image \"\(image)\" back to \"\(name)\" destroys for ever what was written since",
+                field: "confirm",
+                hint: "add ?confirm=\(PercentEncoding.encode(name)) to say that it is meant"
+            )
+        }
+        return try await alone(image, .rollBackImage) { pool in
+            // It would stop half-way there.
+            try await requireRoom(
+                pool,
+                .rollBackImage,
+                on: pool.resource(ofSnapshot: name, image: image.image)
+            )
+            try await pool.rollBackImage(named: image.image, toSnapshot: name, progress: progress)
+            return RBDAPI.Image(try await pool.image(named: image.image), in: ImagePlace(image))
+        }
+    }
+
+    func setLimit(of image: ImageSpec, to limit: UInt64?) async throws -> SnapshotLimit {
+        try Self.check(limit: limit)
+        return try await alone(image, .changeImage) { pool in
+            try await pool.setSnapshotLimit(ofImage: image.image, to: limit)
+            let (limit, count) = try await pool.snapshotLimit(ofImage: image.image)
+            return SnapshotLimit(limit: limit, snapshotCount: count)
+        }
+    }
+
+    // MARK: Parts
+
+    func pool(of image: ImageSpec) throws -> Ceph.Pool {
+        try images.pool(ImagePlace(image))
+    }
+
+    /// One snapshot, whoever made it; of several with the name, that which somebody asked for.
+    func find(_ name: String, of image: ImageSpec) async throws -> SnapshotInfo {
+        let pool = try pool(of: image)
+        let named = try await pool.snapshots(ofImage: image.image).filter { $0.name == name }
+        guard let snapshot = named.first(where: { $0.kind == .user }) ?? named.first else {
+            throw CephError(.snapshotNotFound, .readImage, on: pool.resource(ofSnapshot: name, image: image.image))
+        }
+        return snapshot
+    }
+
+    static func check(_ changes: SnapshotChanges, of name: String) throws(Problem) {
+        if let newName = changes.name, newName != name {
+            try ImageRules.checkName(newName, field: "name", what: "snapshot")
+        }
+    }
+
+    static func check(limit: UInt64?) throws(Problem) {
+        // librbd's own sign for no limit is the largest number.
+        guard let limit, limit > UInt64(Int64.max) else { return }
+        throw Problem(
+            .invalidSnapshotLimit,
+            detail: "limit: it must be from 0 to \(Int64.max), or null for none",
+            field: "limit"
+        )
+    }
+
+    /// A protected or cloned snapshot, with the clones that need it.
+    func refusal(_ error: CephError, _ name: String, of image: ImageSpec, in pool: Ceph.Pool) async -> Problem {
+        var problem = Problem(error)
+        let spec = SnapshotSpec(image: image, snapshot: name)
+        guard let clones = try? await pool.clones(ofImage: image.image, snapshot: name) else { return problem }
+        if !clones.isEmpty {
+            problem.detail += "; \(Problem.count(clones, "clone")) of it need\(clones.count == 1 ? "s" : "") it"
+            problem.blockers = clones.map { Problem.Blocker(.clone, name: ImageChild($0).spec) }
+        }
+        switch error.code {
+        case .snapshotProtected where clones.isEmpty:
+            problem.hint = "rbdctl snapshot unprotect \(spec), or PATCH it with {\"protected\": false}"
+        case .snapshotProtected:
+            problem.hint = "flatten or delete the clones, then rbdctl snapshot unprotect \(spec)"
+        case .snapshotHasClones where error.operation == .changeSnapshot:
+            problem.hint = "flatten or delete the clones: those of format 1 need the protection"
+        default:
+            problem.hint =
+                "flatten or delete the clones first; with ?evenIfCloned=true the snapshot only loses its name, "
+                + "stays in the trash until the last clone is gone, and keeps the image from being deleted until then"
+        }
+        return problem
+    }
+
+    /// Changes an image while nobody else of this process does; says who it is that has it open.
+    private func alone<Value: Sendable>(
+        _ image: ImageSpec,
+        _ operation: CephError.Operation,
+        _ body: (Ceph.Pool) async throws -> Value
+    ) async throws -> Value {
+        let pool = try pool(of: image)
+        return try await images.alone(image.image, in: ImagePlace(image), operation) {
+            do {
+                return try await body(pool)
+            } catch let error as CephError where error.code == .imageBusy {
+                guard let use = try? await pool.use(ofImage: image.image) else { throw error }
+                throw Problem(changing: image, use) ?? Problem(error)
+            }
+        }
+    }
+}
+
+extension ImagePlace {
+    init(_ image: ImageSpec) {
+        self.init(pool: image.pool, namespace: image.namespace)
+    }
+}
+
+extension Snapshot {
+    init(_ info: SnapshotInfo, of image: ImageSpec, usage: SnapshotUsage?) {
+        self.init(
+            spec: SnapshotSpec(image: image, snapshot: info.name),
+            id: info.id,
+            kind: info.kind.rawValue,
+            origin: info.origin,
+            sizeBytes: info.sizeBytes,
+            createdAt: info.createdAt.map { $0.formatted(.iso8601) },
+            protected: info.isProtected,
+            usage: usage.map { Usage(usedBytes: $0.usedBytes, approximate: $0.isApproximate) }
+        )
+    }
+}
+
+extension ImageChild {
+    init(_ clone: ImageClone) {
+        self.init(
+            spec: ImageSpec(pool: clone.pool, namespace: clone.namespace, image: clone.image),
+            imageID: clone.imageID,
+            snapshot: clone.snapshot,
+            inTrash: clone.isInTrash
+        )
+    }
+}
+
+extension ParentImage {
+    init(_ parent: ImageInfo.Parent) {
+        self.init(
+            spec: ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image),
+            imageID: parent.imageID,
+            snapshot: parent.snapshot,
+            overlapBytes: parent.overlapBytes
+        )
+    }
+}

@@ -1,0 +1,136 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import RBDAPI
+
+extension APIClient {
+    func snapshots(of image: ImageSpec, withUsage: Bool) async throws -> [Snapshot] {
+        let list: ImageSnapshots = try await transport.get(
+            image.path + ["snapshots"],
+            query: image.query + [("fields", withUsage ? "usage" : nil)]
+        )
+        return list.items
+    }
+
+    func snapshot(_ spec: SnapshotSpec, withUsage: Bool) async throws -> Snapshot {
+        try await transport.get(spec.path, query: spec.image.query + [("fields", withUsage ? "usage" : nil)])
+    }
+
+    func createSnapshot(_ spec: SnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<Snapshot> {
+        try await change(
+            .post,
+            spec.image.path + ["snapshots"],
+            query: spec.image.query,
+            body: CreateSnapshotRequest(name: spec.snapshot),
+            dryRun
+        )
+    }
+
+    func changeSnapshot(
+        _ spec: SnapshotSpec,
+        _ changes: SnapshotChanges,
+        _ dryRun: DryRunOptions
+    ) async throws -> Change<Snapshot> {
+        try await change(.patch, spec.path, query: spec.image.query, body: changes, dryRun)
+    }
+
+    func deleteSnapshot(
+        _ spec: SnapshotSpec,
+        evenIfCloned: Bool,
+        _ dryRun: DryRunOptions
+    ) async throws -> Plan? {
+        try await delete(
+            spec.path,
+            query: spec.image.query + [("evenIfCloned", evenIfCloned ? "true" : nil)],
+            dryRun
+        )
+    }
+
+    /// The confirmation is part of the call: who asks for it has been asked.
+    func rollBack(to spec: SnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<Image> {
+        try await change(
+            .post,
+            spec.path + ["rollback"],
+            query: spec.image.query + [("confirm", dryRun.dryRun ? nil : spec.snapshot)],
+            dryRun
+        )
+    }
+
+    func snapshotLimit(of image: ImageSpec) async throws -> SnapshotLimit {
+        try await transport.get(image.path + ["snapshot-limit"], query: image.query)
+    }
+
+    func setSnapshotLimit(
+        of image: ImageSpec,
+        to limit: UInt64?,
+        _ dryRun: DryRunOptions
+    ) async throws -> Change<SnapshotLimit> {
+        try await change(
+            .put,
+            image.path + ["snapshot-limit"],
+            query: image.query,
+            body: SetSnapshotLimitRequest(limit: limit),
+            dryRun
+        )
+    }
+
+    func children(of image: ImageSpec, snapshot: String?) async throws -> [ImageChild] {
+        let children: ImageChildren = try await transport.get(
+            image.path + ["children"],
+            query: image.query + [("snapshot", snapshot)]
+        )
+        return children.items
+    }
+
+    func ancestors(of image: ImageSpec) async throws -> [ParentImage] {
+        let ancestry: ImageAncestry = try await transport.get(image.path + ["ancestors"], query: image.query)
+        return ancestry.items
+    }
+
+    func namespaces(in pool: String) async throws -> [Namespace] {
+        try await list(["v1", "pools", pool, "namespaces"], query: [], limit: nil)
+    }
+
+    func namespace(_ folder: ImageFolder) async throws -> Namespace {
+        try await transport.get(folder.path)
+    }
+
+    func createNamespace(_ folder: ImageFolder, _ dryRun: DryRunOptions) async throws -> Change<Namespace> {
+        try await change(
+            .post,
+            ["v1", "pools", folder.pool, "namespaces"],
+            query: [],
+            body: CreateNamespaceRequest(name: folder.namespace),
+            dryRun
+        )
+    }
+
+    func deleteNamespace(_ folder: ImageFolder, _ dryRun: DryRunOptions) async throws -> Plan? {
+        try await delete(folder.path, query: [], dryRun)
+    }
+
+    /// An image of that name is an error, unless it may exist and is exactly so.
+    func cloneImage(
+        _ spec: ImageSpec,
+        _ properties: ImageProperties,
+        mayExist: Bool,
+        _ dryRun: DryRunOptions
+    ) async throws -> Change<Image> {
+        if mayExist { return try await change(.put, spec.path, query: spec.query, body: properties, dryRun) }
+        return try await change(
+            .post,
+            ["v1", "pools", spec.pool, "images"],
+            query: spec.query,
+            body: CreateImageRequest(name: spec.image, properties: properties),
+            dryRun
+        )
+    }
+}
+
+extension SnapshotSpec {
+    fileprivate var path: [String] { image.path + ["snapshots", snapshot] }
+}
+
+extension ImageFolder {
+    fileprivate var path: [String] { ["v1", "pools", pool, "namespaces", namespace] }
+}

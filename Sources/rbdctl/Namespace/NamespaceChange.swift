@@ -1,0 +1,46 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct NamespaceCreate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Create a namespace.",
+        discussion: "Prints it as pool/namespace."
+    )
+
+    @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)
+    var folder: ImageFolder
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run() async throws {
+        let outcome = try await connection.withClient { try await $0.createNamespace(folder, dryRun) }
+        try Console.output.write(outcome, as: format.output)
+    }
+}
+
+struct NamespaceDelete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete a namespace that is empty.",
+        discussion: "Prints it as pool/namespace when it is gone. One that holds images, trash or groups stays.",
+        aliases: ["rm"]
+    )
+
+    @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)
+    var folder: ImageFolder
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        let plan = try await connection.withClient { try await $0.deleteNamespace(folder, dryRun) }
+        if let plan { return try Console.output.write(plan, as: .table) }
+        try Console.output.write(Escaping.name("\(folder.pool)/\(folder.namespace)") + "\n")
+    }
+}
