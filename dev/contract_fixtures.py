@@ -78,17 +78,19 @@ def prepare(name, case):
         path["operation"] = operation()
     if name == "cancelOperation":
         path["operation"] = long_operation()
-    if name in ("copyImage", "sparsifyImage", "rebuildObjectMap"):
+    if name in ("updateImage", "copyImage", "sparsifyImage", "rebuildObjectMap"):
         in_default_namespace(path, query)
         path["image"] = image()
     if name == "flattenImage":
         in_default_namespace(path, query)
         path["image"] = clone()
+    if name == "updateImage" and isinstance(case.body, dict):
+        change_here(case.body)
     if name == "sparsifyImage" and query and "blockSize" in query:
         query["blockSize"] = "64KiB"
     if name == "copyImage" and isinstance(case.body, dict):
         copy_here(case.body)
-    if name == "restoreImage" and isinstance(case.body, dict) and "name" in case.body:
+    if name == "restoreImage" and isinstance(case.body, dict) and isinstance(case.body.get("name"), str):
         case.body["name"] = f"{case.body['name'][:80]}-{next(serial)}"
 
 
@@ -97,6 +99,8 @@ def make_what_is_named(template, path, query):
     base = f"/v1/pools/{POOL}"
     if "namespace" in path:
         call("POST", f"{base}/namespaces", {"name": path["namespace"]})
+    if template.endswith("/groups/{group}"):
+        call("POST", f"{base}/groups", {"name": path["group"]})
     if "/images/{image}/" in template or "/groups/{group}/images/{image}" in template:
         in_default_namespace(path, query)
         image_base = f"{base}/images/{quoted(path['image'])}"
@@ -116,6 +120,16 @@ def in_default_namespace(path, query):
     path["pool"] = POOL
     if query and "namespace" in query:
         query["namespace"] = ""
+
+
+def change_here(body):
+    """Another name, and what a small image can take."""
+    if isinstance(body.get("name"), str):
+        body["name"] = f"{body['name'][:80]}-{next(serial)}"
+    if body.get("size") is not None:
+        body["size"] = SIZE
+    if isinstance(body.get("metadata"), dict):
+        body["metadata"] = {key: value for key, value in body["metadata"].items() if not key.startswith("conf_")}
 
 
 def copy_here(body):

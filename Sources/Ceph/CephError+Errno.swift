@@ -34,7 +34,8 @@ enum ErrnoTable {
         Row(
             ENOENT,
             [
-                .readImage, .removeImage, .repairImage, .moveToTrash, .flattenImage, .copyImage, .sparsifyImage,
+                .readImage, .changeImage, .removeImage, .repairImage, .moveToTrash, .flattenImage, .copyImage,
+                .sparsifyImage,
                 .rebuildObjectMap,
             ],
             .imageNotFound
@@ -52,7 +53,7 @@ enum ErrnoTable {
         ),
         Row(ENAMETOOLONG, [.readImage, .removeImage, .repairImage], .imageNotFound),
         Row(EEXIST, [.createPool, .changePool], .poolExists),
-        Row(EEXIST, [.createImage, .copyImage, .restoreImage, .cloneImage], .imageExists),
+        Row(EEXIST, [.createImage, .changeImage, .copyImage, .restoreImage, .cloneImage], .imageExists),
         Row(EEXIST, [.changeGroup], .groupExists),
         Row(EEXIST, [.changeGroupImages], .imageInGroup),
         Row(EEXIST, [.changeGroupSnapshots], .groupSnapshotExists),

@@ -44,7 +44,8 @@ public struct CephError: Error, Hashable, Sendable {
         case snapshotLimitReached, invalidSnapshotLimit
         case sourceNotFound, invalidSource
         case namespaceExists, namespaceNotEmpty
-        case invalidObjectSize, invalidFeatures, invalidImageOption, invalidPoolOption, invalidConfiguration
+        case invalidObjectSize, invalidFeatures, invalidMetadata, invalidImageOption, invalidPoolOption,
+            invalidConfiguration
         case unsupported
         case keyringNotFound, credentialsRefused, clientBlocklisted
         case clusterUnreachable, poolUnavailable, timedOut, notStarted, overloaded, shutDown, stopped
@@ -167,6 +168,7 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .poolFull: "the pool of \(resource) is full or over its quota"
         case .invalidObjectSize: "Ceph refused the object size for \(resource)"
         case .invalidFeatures: "Ceph does not know all the features asked for \(resource)"
+        case .invalidMetadata: "Ceph refused the metadata for \(resource)"
         case .invalidImageOption: "Ceph refused the values for \(resource)"
         case .invalidPoolOption: "Ceph refused the values for \(resource)"
         case .invalidConfiguration: "Ceph refused the configuration"

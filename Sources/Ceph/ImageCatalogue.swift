@@ -70,20 +70,29 @@ struct ImageCatalogue: ~Copyable {
     }
 
     /// One image by its name.
-    /// - Parameter asksTrash: whether to look if it is being removed, which costs no time but is of no use after a create.
+    /// - Parameters:
+    ///   - asksTrash: whether to look if it is being removed, which costs no time but is of no use after a create.
+    ///   - isEmpty: it was just made from nothing, and can't have metadata yet.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`get_id` of `rbd_id.<name>`)
-    mutating func image(named name: String, asksTrash: Bool = false) throws(CephError) -> ImageInfo {
+    mutating func image(
+        named name: String,
+        asksTrash: Bool = false,
+        isEmpty: Bool = false
+    ) throws(CephError) -> ImageInfo {
         let image: ImageInfo?
         if let id = try id(ofImage: name) {
             // On its way while the header is read.
             let trash = asksTrash ? TrashRead(id: id, in: context) : nil
+            let metadata = isEmpty ? nil : MetadataRead(id: id, in: context)
             let header = try images([Entry(name: name, id: id)]).first
             let isBeingRemoved = try trash?.entry(.readImage, on: resource(name))?.source == .removing
+            let pairs = try metadata?.pairs(on: resource(name), in: context) ?? [:]
             image = header.map { header in
                 var image = header
                 image.isBeingRemoved = isBeingRemoved
+                image.metadata = pairs
                 return image
             }
         } else {

@@ -21,6 +21,8 @@ public struct ImageInfo: Hashable, Sendable {
     public var parent: Parent?
     /// A removal of it has begun, and was interrupted or still goes on: what is read of it may be gone in a moment.
     public var isBeingRemoved = false
+    /// Nil in lists, which do not read it.
+    public var metadata: [String: String]?
 
     /// How many objects its data can take up.
     public var objectCount: UInt64 {

@@ -27,6 +27,10 @@ public struct Image: Codable, Hashable, Sendable {
     public var dataPool: String?
     /// What this image was cloned from, until it is flattened.
     public var parent: ParentImage?
+    /// Null in lists. Without the limits, which are in `qos`.
+    public var metadata: [String: String]?
+    /// The limits that are set on the image; null in lists.
+    public var qos: ImageQoS?
     /// How much of it is there; null unless it was asked for.
     public var usage: ImageUsage?
 
@@ -79,6 +83,8 @@ public struct Image: Codable, Hashable, Sendable {
         try container.encode(createdAt, forKey: .createdAt)
         try container.encode(dataPool, forKey: .dataPool)
         try container.encode(parent, forKey: .parent)
+        try container.encode(metadata, forKey: .metadata)
+        try container.encode(qos, forKey: .qos)
         try container.encode(usage, forKey: .usage)
     }
 }

@@ -24,6 +24,8 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case invalidObjectSize = "invalid-object-size"
     case invalidStriping = "invalid-striping"
     case invalidFeatures = "invalid-features"
+    case invalidMetadata = "invalid-metadata"
+    case invalidQoS = "invalid-qos"
     case invalidPoolOption = "invalid-pool-option"
     case invalidImageOption = "invalid-image-option"
     case dataPoolNotFound = "data-pool-not-found"
@@ -33,6 +35,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case invalidSnapshotLimit = "invalid-snapshot-limit"
 
     // The cluster's state is against it.
+    case preconditionFailed = "precondition-failed"
     case poolNotFound = "pool-not-found"
     case namespaceNotFound = "namespace-not-found"
     case imageNotFound = "image-not-found"
@@ -97,10 +100,12 @@ public enum ProblemCode: String, CaseIterable, Sendable {
             .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .groupExists,
             .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete:
             409
+        case .preconditionFailed: 412
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
         case .expectationFailed: 417
-        case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidPoolOption,
+        case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidMetadata,
+            .invalidQoS, .invalidPoolOption,
             .invalidImageOption, .dataPoolNotFound, .poolErasureCoded, .sourceNotFound, .invalidSource,
             .invalidSnapshotLimit:
             422
@@ -135,6 +140,8 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidObjectSize: "The object size is not valid"
         case .invalidStriping: "The striping is not valid"
         case .invalidFeatures: "The features are not valid"
+        case .invalidMetadata: "The metadata is not valid"
+        case .invalidQoS: "The limits are not valid"
         case .invalidPoolOption: "The pool can't be as asked"
         case .invalidImageOption: "The image can't be created with these values"
         case .dataPoolNotFound: "The data pool does not exist"
@@ -142,6 +149,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .sourceNotFound: "What is to be cloned does not exist"
         case .invalidSource: "It can't be cloned"
         case .invalidSnapshotLimit: "The limit is below the number of snapshots"
+        case .preconditionFailed: "It is not as the request expects"
         case .poolNotFound: "The pool does not exist"
         case .namespaceNotFound: "The namespace does not exist"
         case .imageNotFound: "The image does not exist"

@@ -49,7 +49,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
                 .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound:
                 .notFound
-            case .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists, .imageDiffers, .imageInUse,
+            case .preconditionFailed, .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists,
+                .imageDiffers, .imageInUse,
                 .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
                 .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
                 .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .groupExists,
@@ -58,7 +59,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
                 .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
                 .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,
-                .invalidFeatures, .invalidPoolOption, .invalidImageOption, .dataPoolNotFound, .poolErasureCoded,
+                .invalidFeatures, .invalidMetadata, .invalidQoS, .invalidPoolOption, .invalidImageOption,
+                .dataPoolNotFound, .poolErasureCoded,
                 .sourceNotFound, .invalidSource, .invalidSnapshotLimit:
                 .refused
             case .poolDeletionDisabled, .credentialsRefused: .forbidden

@@ -117,12 +117,14 @@ struct TrashTests {
                 #expect(try await server.put("\(images)/\(name)", size).status == 201)
             }
             try await TestCluster.run("rbd", ["trash", "mv", "\(pool)/theirs"])
-            #expect(try await server.delete("\(images)/ours?delay=1s").status == 200)
             #expect(try await server.delete("\(images)/kept?delay=1h").status == 200)
-            let entry = try await server.delete("\(images)/restored?delay=1s").decoded(as: RBDAPI.TrashedImage.self)
+            let answer = try await server.delete("\(images)/restored?delay=10s")
+            let entry = try answer.decoded(as: RBDAPI.TrashedImage.self)
             #expect(try await server.post("/v1/pools/\(pool)/trash/\(entry.id)/restore", "{}").status == 200)
             // Put there anew, by somebody else.
             try await TestCluster.run("rbd", ["trash", "mv", "\(pool)/restored"])
+            // When it has expired, so had the other.
+            #expect(try await server.delete("\(images)/ours?delay=10s").status == 200)
             while try await entries(server, pool).contains(where: { $0.name == "ours" }) {
                 try await Task.sleep(for: .milliseconds(100))
             }

@@ -14,6 +14,8 @@ import Testing
         .confirmationRequired: 4, .bodyTooLarge: 4,
         .unsupportedMediaType: 4, .routeNotFound: 1, .methodNotAllowed: 1,
         .invalidName: 4, .invalidSize: 4, .invalidObjectSize: 4, .invalidStriping: 4, .invalidFeatures: 4,
+        .invalidMetadata: 4, .invalidQoS: 4,
+        .preconditionFailed: 3,
         .invalidPoolOption: 4, .invalidImageOption: 4, .dataPoolNotFound: 4,
         .sourceNotFound: 4, .invalidSource: 4, .invalidSnapshotLimit: 4,
         .poolNotFound: 2, .namespaceNotFound: 2, .imageNotFound: 2, .snapshotNotFound: 2,

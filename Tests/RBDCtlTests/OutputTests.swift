@@ -95,6 +95,8 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
                   "createdAt": "2026-01-31T10:00:00Z",
                   "dataPool": null,
                   "parent": null,
+                  "metadata": null,
+                  "qos": null,
                   "usage": null
                 }
 

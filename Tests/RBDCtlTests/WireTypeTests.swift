@@ -165,8 +165,9 @@ import Testing
             parent: nil
         )
         #expect(
-            try members(of: image) == #"{"createdAt":null,"dataPool":null,"features":[],"id":"1","name":"v","#
-                + #""namespace":"","objectSizeBytes":2,"parent":null,"pool":"rbd","sizeBytes":1,"snapshotCount":0,"#
+            try members(of: image) == #"{"createdAt":null,"dataPool":null,"features":[],"id":"1","metadata":null,"#
+                + #""name":"v","namespace":"","objectSizeBytes":2,"parent":null,"pool":"rbd","qos":null,"#
+                + #""sizeBytes":1,"snapshotCount":0,"#
                 + #""spec":"rbd/v","state":"ready","stripeCount":1,"stripeUnitBytes":2,"usage":null}"#
         )
         #expect(try JSONDecoder().decode(Image.self, from: Data(members(of: image).utf8)) == image)

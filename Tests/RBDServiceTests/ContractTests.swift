@@ -53,7 +53,8 @@ struct ContractTests {
 
     @Test func schemasHaveTheMembersOfTheTypes() throws {
         let types: [(schema: String, type: any Decodable.Type)] = [
-            ("Image", Image.self), ("ParentImage", ParentImage.self), ("ImageUsage", RBDAPI.ImageUsage.self),
+            ("Image", Image.self), ("ImageQoS", ImageQoS.self), ("ParentImage", ParentImage.self),
+            ("ImageUsage", RBDAPI.ImageUsage.self),
             ("Pool", RBDAPI.Pool.self),
             ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
             ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),

@@ -60,6 +60,7 @@ extension ProblemCode {
             case .poolFull: .poolFull
             case .invalidObjectSize: .invalidObjectSize
             case .invalidFeatures: .invalidFeatures
+            case .invalidMetadata: .invalidMetadata
             case .invalidImageOption: .invalidImageOption
             case .invalidPoolOption: .invalidPoolOption
             case .unsupported: .unsupportedByCluster
@@ -100,6 +101,7 @@ extension CephError {
         case .invalidSnapshotLimit: "limit"
         case .invalidObjectSize: "objectSize"
         case .invalidFeatures: "features"
+        case .invalidMetadata: "metadata"
         default: nil
         }
     }
@@ -119,6 +121,7 @@ extension CephError {
         case .namespaceNotEmpty: "delete its images, purge its trash and remove its groups first"
         case .dataPoolNotFound: "GET /v1/pools lists the pools"
         case .invalidObjectSize: "write a power of two from 4KiB to 32MiB, or leave it out for the default"
+        case .invalidMetadata: "keys that begin with conf_ must name an option of librbd, with a value that it takes"
         case .invalidFeatures: "leave out features that this release of Ceph does not know"
         case .trashEntryNotFound: "GET /v1/pools/\(resource.pool ?? "")/trash lists what is there"
         case .trashDeferred: "add ?force=true to purge it before its time, or restore it"

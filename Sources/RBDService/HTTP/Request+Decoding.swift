@@ -72,7 +72,8 @@ extension Problem {
     }
 
     private static func field(_ context: DecodingError.Context) -> String? {
-        context.codingPath.first { $0.intValue == nil }?.stringValue
+        let keys = context.codingPath.filter { $0.intValue == nil }.map(\.stringValue)
+        return keys.isEmpty ? nil : keys.joined(separator: ".")
     }
 
     private static func subject(_ field: String?) -> String {
@@ -83,6 +84,7 @@ extension Problem {
         switch field {
         case "objectSize": .invalidObjectSize
         case "stripeUnit": .invalidStriping
+        case _ where field.hasPrefix("qos"): .invalidQoS
         default: .invalidSize
         }
     }

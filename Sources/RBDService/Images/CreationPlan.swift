@@ -16,8 +16,14 @@ extension ImageService {
         return Plan(steps: [step])
     }
 
-    func planPut(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> Plan {
+    func planPut(
+        _ name: String,
+        _ properties: ImageProperties,
+        in place: ImagePlace,
+        if precondition: Precondition = .none
+    ) async throws -> Plan {
         try ImageRules.checkName(name, field: "image", what: "image")
+        try await require(precondition, of: name, in: place)
         let rules = ImageRules(properties)
         _ = try rules.options()
         // Before the source is looked at: it may be gone, and the clone still be there.

@@ -20,6 +20,7 @@ struct ImageController: Sendable {
             .post("/v1/pools/{pool}/images", create),
             .get("/v1/pools/{pool}/images/{image}", get),
             .put("/v1/pools/{pool}/images/{image}", put),
+            .patch("/v1/pools/{pool}/images/{image}", update),
             .delete("/v1/pools/{pool}/images/{image}", delete),
         ]
     }
@@ -50,8 +51,15 @@ struct ImageController: Sendable {
         let query = try Query(request, known: ["namespace", "fields"])
         let (place, fields) = (try context.imagePlace(query), try query.fields(known: Self.fields))
         var image = try await service.get(try context.pathParameter("image"), in: place)
-        if fields.contains("usage") { image.usage = try await service.usage(of: image.name, in: place) }
-        return .json(image)
+        guard fields.contains("usage") else {
+            let tag = EntityTag(image)
+            guard !(try Precondition(request).isUnchanged(tag)) else {
+                return Response(status: .notModified, headers: [.eTag: tag.text])
+            }
+            return .image(image)
+        }
+        image.usage = try await service.usage(of: image.name, in: place)
+        return .image(image)
     }
 
     @Sendable private func put(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
@@ -60,11 +68,23 @@ struct ImageController: Sendable {
         let isDryRun = try query.flag("dryRun")
         let name = try context.pathParameter("image")
         let properties = try await request.json(ImageProperties.self, limit: maximumBodyBytes)
-        if isDryRun { return .json(try await service.planPut(name, properties, in: place)) }
-        return switch try await service.put(name, properties, in: place) {
+        let precondition = try Precondition(request)
+        if isDryRun { return .json(try await service.planPut(name, properties, in: place, if: precondition)) }
+        return switch try await service.put(name, properties, in: place, if: precondition) {
         case .created(let image): created(image)
-        case .existed(let image): .json(image)
+        case .existed(let image): .image(image)
         }
+    }
+
+    @Sendable private func update(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let query = try Query(request, known: ["namespace", "dryRun"])
+        let place = try context.imagePlace(query)
+        let isDryRun = try query.flag("dryRun")
+        let name = try context.pathParameter("image")
+        let changes = try await request.json(UpdateImageRequest.self, limit: maximumBodyBytes)
+        let precondition = try Precondition(request)
+        if isDryRun { return .json(try await service.planUpdate(name, changes, in: place, if: precondition)) }
+        return .image(try await service.update(name, changes, in: place, if: precondition))
     }
 
     @Sendable private func delete(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
@@ -77,8 +97,11 @@ struct ImageController: Sendable {
             throw Query.invalid("delay", "what is purged at once is not kept", hint: "leave out purge or delay")
         }
         let kept = purge ? nil : delay ?? trashDelay
-        if try query.flag("dryRun") { return .json(try await service.planToDelete(name, in: place, keptFor: kept)) }
-        switch try await service.delete(name, in: place, keptFor: kept) {
+        let precondition = try Precondition(request)
+        if try query.flag("dryRun") {
+            return .json(try await service.planToDelete(name, in: place, keptFor: kept, if: precondition))
+        }
+        switch try await service.delete(name, in: place, keptFor: kept, if: precondition) {
         case .gone: return .noContent
         case .trashed(let image): return .json(image)
         case .purging(let operation):
@@ -89,6 +112,6 @@ struct ImageController: Sendable {
     private func created(_ image: RBDAPI.Image) -> Response {
         var location = "/v1/pools/\(PercentEncoding.encode(image.pool))/images/\(PercentEncoding.encode(image.name))"
         if !image.namespace.isEmpty { location += "?namespace=\(PercentEncoding.encode(image.namespace))" }
-        return .json(image, status: .created, headers: [.location: location])
+        return .image(image, status: .created, headers: [.location: location])
     }
 }

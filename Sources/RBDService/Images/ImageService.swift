@@ -48,10 +48,16 @@ struct ImageService: Sendable {
     }
 
     /// Sees to it that the image exists as described. It never changes one that does.
-    func put(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> PutOutcome {
+    func put(
+        _ name: String,
+        _ properties: ImageProperties,
+        in place: ImagePlace,
+        if precondition: Precondition = .none
+    ) async throws -> PutOutcome {
         try ImageRules.checkName(name, field: "image", what: "image")
         let rules = ImageRules(properties)
         return try await images.alone(name, in: place, .createImage, dataPool: properties.dataPool) {
+            try await require(precondition, of: name, in: place)
             switch try await ensure(name, rules, in: place) {
             case .created(let image):
                 return .created(RBDAPI.Image(image, in: place))
@@ -65,14 +71,32 @@ struct ImageService: Sendable {
 
     /// Deletes an image, unless somebody or something holds on to it.
     /// - Parameter delay: for how long it can be restored; nil to purge it at once.
-    func delete(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> ImageDeletion.Outcome {
+    func delete(
+        _ name: String,
+        in place: ImagePlace,
+        keptFor delay: Duration?,
+        if precondition: Precondition = .none
+    ) async throws -> ImageDeletion.Outcome {
         try await images.alone(name, in: place, .moveToTrash) {
-            try await deletion.delete(name, in: place, keptFor: delay)
+            try await require(precondition, of: name, in: place)
+            return try await deletion.delete(name, in: place, keptFor: delay)
         }
     }
 
-    func planToDelete(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> Plan {
-        try await deletion.plan(name, in: place, keptFor: delay)
+    func planToDelete(
+        _ name: String,
+        in place: ImagePlace,
+        keptFor delay: Duration?,
+        if precondition: Precondition = .none
+    ) async throws -> Plan {
+        try await require(precondition, of: name, in: place)
+        return try await deletion.plan(name, in: place, keptFor: delay)
+    }
+
+    /// Asks for the image only where something is expected of it.
+    func require(_ precondition: Precondition, of name: String, in place: ImagePlace) async throws {
+        guard !precondition.isEmpty else { return }
+        try precondition.check(try await existing(name, in: images.pool(place)).map { RBDAPI.Image($0, in: place) })
     }
 
     private var deletion: ImageDeletion {
@@ -135,5 +159,7 @@ extension RBDAPI.Image {
             dataPool: info.dataPool,
             parent: info.parent.map(ParentImage.init)
         )
+        metadata = info.plainMetadata
+        qos = info.metadata == nil ? nil : info.qos
     }
 }

@@ -28,14 +28,18 @@ struct ImageWorkService: Sendable {
     func subject(_ name: String, in place: ImagePlace) async throws -> Subject {
         let info = try await images.pool(place).image(named: name)
         guard !info.id.isEmpty else {
-            throw Problem(
-                .unsupportedByCluster,
-                detail: "image \"\(place.spec(name))\" is of the old format 1",
-                field: "image",
-                hint: "rbd migration prepare and execute turn it into one of format 2"
-            )
+            throw Self.oldFormat(place.spec(name))
         }
         return Subject(place: place, info: info)
+    }
+
+    static func oldFormat(_ spec: ImageSpec) -> Problem {
+        Problem(
+            .unsupportedByCluster,
+            detail: "image \"\(spec)\" is of the old format 1",
+            field: "image",
+            hint: "rbd migration prepare and execute turn it into one of format 2"
+        )
     }
 
     func begin(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {

@@ -168,7 +168,7 @@ struct OperationRun: Sendable {
             return .left
         case .end(let operationState, let problem):
             var record = last.record
-            record.operation.percent = Self.percent(call)
+            record.operation.percent = max(record.operation.percent, Self.percent(call))
             record.operation.cancelRequested = last.isCancelled
             let finished = try await store.finish(record, operationState, problem, lease, in: records)
             try? await records.release(lease)
@@ -200,8 +200,9 @@ struct OperationRun: Sendable {
             if percent != told || current.hasChanged {
                 // What it waited for is over.
                 if percent != told, told >= 0 { state.update { $0.record.operation.note = nil } }
+                // Work that is begun again goes faster where it has been: what is told does not go back.
+                state.update { $0.record.operation.percent = max($0.record.operation.percent, percent) }
                 var record = state.read.record
-                record.operation.percent = percent
                 record.operation.cancelRequested = current.isCancelled
                 if (try? await OperationStore.update(record, lease, in: records)) == true {
                     told = percent

@@ -8,11 +8,10 @@ struct ImageCommand: ParsableCommand {
         commandName: "image",
         abstract: "Images, which are block devices.",
         subcommands: [
-            ImageList.self, ImageGet.self, ImageCreate.self, ImageDelete.self, ImageCopy.self, ImageFlatten.self,
-            ImageSparsify.self, ImageUsageCommand.self, ImageRebuildObjectMap.self,
-            ImageList.self, ImageGet.self, ImageCreate.self, ImageClone.self, ImageDelete.self,
-            ImageChildrenCommand.self,
-            ImageAncestorsCommand.self,
+            ImageList.self, ImageGet.self, ImageCreate.self, ImageClone.self, ImageDelete.self, ImageResize.self,
+            ImageRename.self, ImageFeature.self, ImageMetadata.self, ImageQoSCommand.self, ImageCopy.self,
+            ImageFlatten.self, ImageSparsify.self, ImageRebuildObjectMap.self, ImageUsageCommand.self,
+            ImageChildrenCommand.self, ImageAncestorsCommand.self,
         ]
     )
 }

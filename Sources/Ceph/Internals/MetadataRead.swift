@@ -1,0 +1,53 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// A question for an image's metadata, which is on its way while something else is done.
+struct MetadataRead {
+    private static let pageSize: UInt64 = 1024
+
+    private let object: String
+    private let read: CompoundRead
+    private let submitted: CInt
+
+    /// Sends the question.
+    /// - C function: rados_aio_read_op_operate (`metadata_list` of the header)
+    init(id: String, in context: borrowing IOContext) {
+        object = ImageHeader.object(id: id)
+        read = Self.page(after: "")
+        submitted = read.submit(to: object, in: context)
+    }
+
+    private static func page(after key: String) -> CompoundRead {
+        let read = CompoundRead(capacity: 1)
+        read.call("metadata_list", input: WireWriter.string(key) + WireWriter.integer(pageSize))
+        return read
+    }
+
+    /// Waits for the answer.
+    /// - Returns: nothing where the image has gone.
+    func pairs(on resource: CephError.Resource, in context: borrowing IOContext) throws(CephError) -> [String: String] {
+        try check(submitted, .readImage, on: resource)
+        var (read, result) = (read, read.wait())
+        var pairs: [String: String] = [:]
+        while true {
+            if result == -ENOENT { return pairs }
+            try check(result, .readImage, on: resource)
+            guard var reader = read.output(0), let count = reader.integer(UInt32.self) else {
+                throw CephError(.other, .readImage, on: resource, detail: "its metadata can't be read")
+            }
+            var last = ""
+            for _ in 0..<count {
+                guard let key = reader.string(), let value = reader.string() else {
+                    throw CephError(.other, .readImage, on: resource, detail: "its metadata can't be read")
+                }
+                pairs[key] = value
+                last = key
+            }
+            if UInt64(count) < Self.pageSize { return pairs }
+            read = Self.page(after: last)
+            result = read.operate(on: object, in: context)
+        }
+    }
+}

@@ -1,0 +1,153 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+extension Pool {
+    /// Makes all of the changes, in their order; where one fails, those before it are undone. It is all one call: a caller that
+    /// does not wait for its end can't leave the image half changed. A size that gets smaller is for images that nobody else
+    /// has open.
+    /// - Parameter id: the image's, so that another one that has taken the name is left alone.
+    /// - Throws: `CephError`, where nothing was tried: `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock),
+    ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. In the outcome
+    ///   also `.invalidMetadata`, `.invalidFeatures`, `.imageExists`, `.imageReadOnly`, `.poolFull`.
+    /// - C function: rbd_open_by_id, rbd_metadata_set, rbd_metadata_remove, rbd_update_features, rbd_rename, rbd_resize2
+    public func changeImage(named name: String, id: String, _ changes: [ImageChange]) async throws -> ImageChangeOutcome
+    {
+        let resource = resource(ofImage: name)
+        return try await withContext(.changeImage, on: resource) { context throws(CephError) in
+            var changed = ChangedImage(name: name, resource: resource)
+            let image: OpenImage
+            do throws(CephError) {
+                image = try OpenImage(id: id, in: context, to: .write)
+            } catch {
+                throw CephError(error.code, .changeImage, on: resource, errno: error.errno, detail: error.detail)
+            }
+            try image.requireNoAdvisoryLock(.changeImage)
+            if try image.isShrunk(by: changes) {
+                try image.requireNoOtherWatcher(.changeImage, rados: context.rados)
+            }
+            var outcome = ImageChangeOutcome()
+            var undo: [(index: Int, change: ImageChange)] = []
+            for (index, change) in changes.enumerated() {
+                do throws(CephError) {
+                    let reverse = try changed.reverse(of: change, of: image)
+                    try changed.make(change, of: image, in: context)
+                    if let reverse { undo.append((index, reverse)) }
+                } catch {
+                    outcome.failure = (index, error)
+                    break
+                }
+            }
+            guard outcome.failure != nil else { return outcome }
+            for (index, change) in undo.reversed() {
+                do throws(CephError) {
+                    try changed.make(change, of: image, in: context)
+                } catch {
+                    outcome.left.insert(index, at: 0)
+                }
+            }
+            return outcome
+        }
+    }
+}
+
+/// An image that is being changed, under the name that it has at the moment.
+private struct ChangedImage {
+    var name: String
+    let resource: CephError.Resource
+
+    /// What takes a change back.
+    /// - Returns: nil where nothing can, or nothing has to.
+    func reverse(of change: ImageChange, of image: borrowing OpenImage) throws(CephError) -> ImageChange? {
+        switch change {
+        case .metadata(let key, _): return .metadata(key: key, value: try image.metadata(key, on: resource))
+        case .features(let features, let isEnabled):
+            let now = try image.features()
+            let changing = isEnabled ? features.subtracting(now) : features.intersection(now)
+            return changing.isEmpty ? nil : .features(changing, isEnabled: !isEnabled)
+        case .rename: return .rename(name)
+        case .resize: return nil
+        }
+    }
+
+    mutating func make(
+        _ change: ImageChange,
+        of image: borrowing OpenImage,
+        in context: borrowing IOContext
+    ) throws(CephError) {
+        switch change {
+        case .metadata(let key, let value): try image.setMetadata(key, to: value, on: resource)
+        case .features(let features, let isEnabled):
+            let now = try image.features()
+            let changing = isEnabled ? features.subtracting(now) : features.intersection(now)
+            guard !changing.isEmpty else { return }
+            let result = rbd_update_features(image.pointer, changing.rawValue, isEnabled ? 1 : 0)
+            if result == -EINVAL || result == -ENOSYS {
+                throw CephError(.invalidFeatures, .changeImage, on: resource, errno: -result)
+            }
+            try check(result, .changeImage, on: resource)
+        case .rename(let newName):
+            let target = CephError.Resource.image(newName, namespace: context.namespace, pool: context.pool)
+            let result = rbd_rename(context.pointer, name, newName)
+            try check(result, .changeImage, on: result == -EEXIST ? target : resource)
+            name = newName
+        case .resize(let bytes):
+            // Who asks for less has said so: the size itself is the caller's confirmation.
+            try check(
+                rbd_resize2(image.pointer, bytes, true, ProgressRelay.ignore, nil),
+                .changeImage,
+                on: resource
+            )
+        }
+    }
+}
+
+extension OpenImage {
+    /// - C function: rbd_get_size
+    fileprivate func isShrunk(by changes: [ImageChange]) throws(CephError) -> Bool {
+        for case .resize(let bytes) in changes {
+            var size: UInt64 = 0
+            try check(rbd_get_size(pointer, &size), .changeImage, on: resource)
+            return bytes < size
+        }
+        return false
+    }
+
+    /// - Returns: nil where the key is not set.
+    /// - C function: rbd_metadata_get
+    fileprivate func metadata(_ key: String, on resource: CephError.Resource) throws(CephError) -> String? {
+        var size = 4096
+        while true {
+            var value = [CChar](repeating: 0, count: size)
+            let result = rbd_metadata_get(pointer, key, &value, &size)
+            if result == -ENOENT { return nil }
+            if result == -ERANGE {
+                size = max(size, value.count) + 1
+                continue
+            }
+            try check(result, .changeImage, on: resource)
+            return String(decoding: value.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        }
+    }
+
+    /// - C function: rbd_metadata_set, rbd_metadata_remove
+    fileprivate func setMetadata(
+        _ key: String,
+        to value: String?,
+        on resource: CephError.Resource
+    ) throws(CephError) {
+        guard let value else {
+            let result = rbd_metadata_remove(pointer, key)
+            // It is gone, whoever removed it.
+            if result != -ENOENT { try check(result, .changeImage, on: resource) }
+            return
+        }
+        let result = rbd_metadata_set(pointer, key, value)
+        if result == -EINVAL {
+            throw CephError(.invalidMetadata, .changeImage, on: resource, errno: EINVAL, detail: "the key \"\(key)\"")
+        }
+        try check(result, .changeImage, on: resource)
+    }
+}

@@ -1,0 +1,153 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import RBDAPI
+
+/// A name for the state that an image is in: `ETag` (RFC 9110, section 8.8.3). It is made of what the API shows of it, so
+/// that all replicas give the same, and it changes only where something can be seen to have changed.
+struct EntityTag: Hashable, Sendable {
+    /// As it is sent, with its quotes.
+    let text: String
+
+    init(_ image: RBDAPI.Image) {
+        var image = image
+        // What was written to the image is not part of its state, and not everybody asks for it.
+        image.usage = nil
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let state = (try? encoder.encode(image)) ?? Data()
+        let digits = Array("0123456789abcdef")
+        let hash = SHA256.hash(data: state).prefix(16).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        text = "\"\(String(hash))\""
+    }
+}
+
+/// The tags that a header names.
+private enum EntityTagList {
+    /// `*`: any that there is.
+    case any
+    case tags([(text: String, isWeak: Bool)])
+
+    /// - Returns: nil where it is no list of tags.
+    init?(_ text: String) {
+        var rest = text.utf8[...]
+        var tags: [(text: String, isWeak: Bool)] = []
+        func skip(_ bytes: StaticString) {
+            rest = rest.drop { byte in bytes.withUTF8Buffer { $0.contains(byte) } }
+        }
+        skip(" \t,")
+        if String(rest)?.trimmed == "*" {
+            self = .any
+            return
+        }
+        while !rest.isEmpty {
+            let isWeak = rest.starts(with: "W/".utf8)
+            if isWeak { rest = rest.dropFirst(2) }
+            guard rest.first == UInt8(ascii: "\"") else { return nil }
+            let content = rest.dropFirst().prefix { $0 == 0x21 || ($0 > 0x22 && $0 != 0x7F) }
+            rest = rest.dropFirst(content.count + 1)
+            guard rest.first == UInt8(ascii: "\"") else { return nil }
+            rest = rest.dropFirst()
+            tags.append(("\"\(String(content) ?? "")\"", isWeak))
+            skip(" \t")
+            guard rest.isEmpty || rest.first == UInt8(ascii: ",") else { return nil }
+            skip(" \t,")
+        }
+        if tags.isEmpty { return nil }
+        self = .tags(tags)
+    }
+
+    func has(_ tag: EntityTag?, weakly: Bool) -> Bool {
+        guard let tag else { return false }
+        return switch self {
+        case .any: true
+        case .tags(let tags): tags.contains { $0.text == tag.text && (weakly || !$0.isWeak) }
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimmed: Substring {
+        var rest = drop { $0 == " " || $0 == "\t" }
+        while let last = rest.last, last == " " || last == "\t" { rest.removeLast() }
+        return rest
+    }
+}
+
+/// What a request expects of the image that it is about: `If-Match` and `If-None-Match` (RFC 9110, section 13.1).
+struct Precondition: Sendable {
+    /// Nothing is expected.
+    static let none = Precondition()
+
+    private var match: EntityTagList?
+    private var noneMatch: EntityTagList?
+
+    var isEmpty: Bool { match == nil && noneMatch == nil }
+
+    private init() {}
+
+    /// - Throws: `Problem` with `invalid-parameter`.
+    init(_ request: Request) throws(Problem) {
+        match = try Self.list(request, .ifMatch)
+        noneMatch = try Self.list(request, .ifNoneMatch)
+    }
+
+    private static func list(_ request: Request, _ name: HTTPField.Name) throws(Problem) -> EntityTagList? {
+        let values = request.headers[values: name]
+        guard !values.isEmpty else { return nil }
+        guard let list = EntityTagList(values.joined(separator: ",")) else {
+            throw Query.invalid(
+                name.rawName,
+                "it is no list of entity tags",
+                hint: "write it as it came in ETag, with its quotes"
+            )
+        }
+        return list
+    }
+
+    /// Checked under the image's lock, right before the change.
+    /// - Parameter image: nil where there is none.
+    /// - Throws: `Problem` with `precondition-failed`.
+    func check(_ image: RBDAPI.Image?) throws(Problem) {
+        let tag = image.map(EntityTag.init)
+        if let match, !match.has(tag, weakly: false) {
+            let state = image.map { "image \"\($0.spec)\" has changed since" } ?? "there is no such image"
+            throw Problem(
+                .preconditionFailed,
+                detail: "If-Match: \(state)",
+                field: "If-Match",
+                hint: "GET the image, look at what has changed, and send the ETag that came with it"
+            )
+        }
+        if let noneMatch, noneMatch.has(tag, weakly: true) {
+            throw Problem(
+                .preconditionFailed,
+                detail: "If-None-Match: image \"\(image?.spec ?? "")\" is there, in a state that the header names",
+                field: "If-None-Match",
+                hint: "leave the header out to go on all the same"
+            )
+        }
+    }
+
+    /// Whether the asker has this state already.
+    func isUnchanged(_ tag: EntityTag) -> Bool {
+        noneMatch?.has(tag, weakly: true) ?? false
+    }
+}
+
+extension Response {
+    /// The answer with one image, and the name of its state.
+    static func image(
+        _ image: RBDAPI.Image,
+        status: HTTPResponse.Status = .ok,
+        headers: HTTPFields = [:]
+    ) -> Response {
+        var headers = headers
+        headers[.eTag] = EntityTag(image).text
+        return .json(image, status: status, headers: headers)
+    }
+}

@@ -1,0 +1,80 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// Which features of an image that is there can be switched on and off. librbd refuses the rest with a bare EINVAL.
+enum FeatureRules {
+    private static let mutable: ImageFeatures = [.exclusiveLock, .objectMap, .fastDiff, .journaling]
+
+    /// What is to be switched, with what it needs and what needs it.
+    /// - Throws: `Problem` with `invalid-features`.
+    static func changes(
+        _ request: UpdateImageRequest,
+        of image: ImageInfo
+    ) throws(Problem) -> (disabled: ImageFeatures, enabled: ImageFeatures) {
+        let asked = try features(request.enableFeatures, field: "enableFeatures", among: mutable)
+        // It can't be had back.
+        let unwanted = try features(
+            request.disableFeatures,
+            field: "disableFeatures",
+            among: mutable.union(.deepFlatten)
+        )
+        let (enabled, disabled) = (withNeeds(asked), withDependents(unwanted))
+        let both = enabled.intersection(disabled)
+        guard both.isEmpty else {
+            throw Problem(
+                .invalidFeatures,
+                detail: "disableFeatures: \(both.names.joined(separator: ", ")) is needed by what enableFeatures names",
+                field: "disableFeatures",
+                hint: "name a feature and what it needs in one of the two only"
+            )
+        }
+        // A journal may be what another cluster gets the image's data by.
+        if image.features.intersection(disabled).contains(.journaling), !unwanted.contains(.journaling) {
+            throw Problem(
+                .invalidFeatures,
+                detail: "disableFeatures: the image has journaling, which needs exclusive-lock",
+                field: "disableFeatures",
+                hint: "name journaling too, to say that it is meant"
+            )
+        }
+        return (image.features.intersection(disabled), enabled.subtracting(image.features))
+    }
+
+    private static func features(
+        _ names: [String]?,
+        field: String,
+        among known: ImageFeatures
+    ) throws(Problem) -> ImageFeatures {
+        var features: ImageFeatures = []
+        for name in names ?? [] {
+            guard let feature = ImageFeatures(named: name), known.contains(feature) else {
+                throw Problem(
+                    .invalidFeatures,
+                    detail: "\(field): \"\(name.prefix(40))\" is none that can be switched",
+                    field: field,
+                    hint: "these can be: \(known.names.joined(separator: ", "))"
+                )
+            }
+            features.insert(feature)
+        }
+        return features
+    }
+
+    private static func withNeeds(_ features: ImageFeatures) -> ImageFeatures {
+        var all = features
+        // From the last to the first: what one needs may need another.
+        for (feature, needs) in ImageFeatures.requirements.reversed() where all.contains(feature) {
+            all.formUnion(needs)
+        }
+        return all
+    }
+
+    private static func withDependents(_ features: ImageFeatures) -> ImageFeatures {
+        var all = features
+        for (feature, needs) in ImageFeatures.requirements where !all.isDisjoint(with: needs) { all.insert(feature) }
+        return all
+    }
+}

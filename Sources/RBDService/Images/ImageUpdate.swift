@@ -1,0 +1,188 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// The changes that take an image from what it is to what it is to be, in the order in which they are made: what can be
+/// undone first, the size last.
+struct ImageUpdate {
+    struct Step {
+        var field: String
+        var change: ImageChange
+        var plan: Plan.Step
+    }
+
+    let steps: [Step]
+    /// Whether what the new size cuts off is lost.
+    let isShrunk: Bool
+    /// Whether a full pool refuses it: what goes into the header takes none of its room.
+    let needsRoom: Bool
+    /// The image's name afterwards.
+    let name: String
+    /// An object map that is switched on knows nothing of what is there.
+    let needsObjectMap: Bool
+
+    /// - Throws: `Problem` with `invalid-size`, `confirmation-required`, `invalid-name`, `invalid-features`,
+    ///   `invalid-metadata`, `invalid-qos`.
+    init(_ request: UpdateImageRequest, of image: ImageInfo, in place: ImagePlace) throws(Problem) {
+        let spec = place.spec(image.name)
+        name = request.name ?? image.name
+        var steps = try Self.metadata(request, of: image, spec)
+        steps += try Self.qos(request, of: image, spec)
+        let (disabled, enabled) = try FeatureRules.changes(request, of: image)
+        if !disabled.isEmpty {
+            let plan = Plan.Step("disable-features", "\(spec)", detail: disabled.names.joined(separator: ", "))
+            steps.append(
+                Step(field: "disableFeatures", change: .features(disabled, isEnabled: false), plan: plan)
+            )
+        }
+        if !enabled.isEmpty {
+            let plan = Plan.Step("enable-features", "\(spec)", detail: enabled.names.joined(separator: ", "))
+            steps.append(Step(field: "enableFeatures", change: .features(enabled, isEnabled: true), plan: plan))
+        }
+        needsObjectMap = !enabled.isDisjoint(with: [.objectMap, .fastDiff])
+        if name != image.name {
+            try ImageRules.checkName(name, field: "name", what: "image")
+            let plan = Plan.Step("rename-image", "\(spec)", detail: "to \(place.spec(name))")
+            steps.append(Step(field: "name", change: .rename(name), plan: plan))
+        }
+        let size = try Self.size(request, of: image, spec)
+        isShrunk = size.map { $0 < image.sizeBytes } ?? false
+        if let size {
+            let way = "from \(image.sizeBytes) to \(size) bytes"
+            let plan =
+                size < image.sizeBytes
+                ? Plan.Step("shrink-image", "\(spec)", detail: "\(way); what lies beyond is lost for ever")
+                : Plan.Step("grow-image", "\(spec)", detail: way)
+            steps.append(Step(field: "size", change: .resize(bytes: size), plan: plan))
+        }
+        let isGrown = size.map { $0 > image.sizeBytes } ?? false
+        needsRoom = needsObjectMap || (isGrown && image.features.contains(.objectMap))
+        self.steps = steps
+    }
+
+    /// - Returns: nil where the size stays as it is.
+    private static func size(
+        _ request: UpdateImageRequest,
+        of image: ImageInfo,
+        _ spec: ImageSpec
+    ) throws(Problem) -> UInt64? {
+        guard let size = request.size else { return nil }
+        guard size.bytes > 0 else {
+            throw Problem(.invalidSize, detail: "size: it must be at least 1 byte", field: "size")
+        }
+        guard size.bytes < image.sizeBytes else { return size.bytes == image.sizeBytes ? nil : size.bytes }
+        let loss =
+            "size: image \"\(spec)\" has \(ByteCount(image.sizeBytes)); what lies beyond \(size) would be lost for ever"
+        guard request.allowShrink == true else {
+            throw Problem(
+                .confirmationRequired,
+                detail: loss,
+                field: "allowShrink",
+                hint: "add \"allowShrink\": true and \"confirmSize\": \(size.bytes) to say that it is meant"
+            )
+        }
+        guard request.confirmSize == size else {
+            throw Problem(
+                .confirmationRequired,
+                detail: loss,
+                field: "confirmSize",
+                hint: "add \"confirmSize\": \(size.bytes) to say that it is meant"
+            )
+        }
+        return size.bytes
+    }
+
+    private static func metadata(
+        _ request: UpdateImageRequest,
+        of image: ImageInfo,
+        _ spec: ImageSpec
+    ) throws(Problem) -> [Step] {
+        var steps: [Step] = []
+        // In an order, so that the same request always does the same.
+        for (key, value) in (request.metadata ?? [:]).sorted(by: { $0.key < $1.key }) {
+            try check(key, value)
+            guard image.metadata?[key] != value else { continue }
+            let plan =
+                value == nil
+                ? Plan.Step("remove-metadata", "\(spec)", detail: key)
+                : Plan.Step("set-metadata", "\(spec)", detail: key)
+            steps.append(Step(field: "metadata", change: .metadata(key: key, value: value), plan: plan))
+        }
+        return steps
+    }
+
+    private static func check(_ key: String, _ value: String?) throws(Problem) {
+        func refuse(_ reason: String, hint: String? = nil) -> Problem {
+            Problem(.invalidMetadata, detail: "metadata: \(reason)", field: "metadata", hint: hint)
+        }
+        guard !key.isEmpty, !key.utf8.contains(0), key.utf8.count <= 256 else {
+            throw refuse("a key has from 1 to 256 bytes, none of them zero")
+        }
+        guard QoSLimit.allCases.allSatisfy({ $0.metadataKey != key }) else {
+            throw refuse("\"\(key)\" is one of the image's limits", hint: "set it with qos")
+        }
+        // An OSD takes no value of an omap that is much larger.
+        guard let value else { return }
+        guard !value.utf8.contains(0), value.utf8.count <= 64 << 10 else {
+            throw refuse("the value of \"\(key)\" has more than 64 KiB, or a zero byte in it")
+        }
+    }
+
+    private static func qos(
+        _ request: UpdateImageRequest,
+        of image: ImageInfo,
+        _ spec: ImageSpec
+    ) throws(Problem) -> [Step] {
+        guard let changes = request.qos?.values else { return [] }
+        let now = image.qos.values
+        var then = now
+        var steps: [Step] = []
+        for limit in QoSLimit.allCases {
+            guard let change = changes[limit] else { continue }
+            let value = change?.bytes
+            if limit.isSeconds, value == 0 {
+                throw Self.invalid(limit, "it must be at least 1")
+            }
+            then[limit] = value
+            guard now[limit] != value else { continue }
+            let way =
+                "\(limit.rawValue) from \(now[limit].map(String.init) ?? "none") to \(value.map(String.init) ?? "none")"
+            steps.append(
+                Step(
+                    field: "qos.\(limit.rawValue)",
+                    change: .metadata(key: limit.metadataKey, value: value.map(String.init)),
+                    plan: Plan.Step("set-qos", "\(spec)", detail: way)
+                )
+            )
+        }
+        // librbd takes such a pair, and then keeps to neither.
+        for burst in QoSLimit.allCases {
+            guard let limit = burst.limitOfBurst, let most = then[burst], most > 0, let usual = then[limit],
+                most < usual
+            else { continue }
+            throw Self.invalid(burst, "it must not be below \(limit.rawValue), which is \(usual)")
+        }
+        return steps
+    }
+
+    private static func invalid(_ limit: QoSLimit, _ reason: String) -> Problem {
+        Problem(.invalidQoS, detail: "qos.\(limit.rawValue): \(reason)", field: "qos.\(limit.rawValue)")
+    }
+}
+
+extension ImageInfo {
+    /// The limits among the metadata.
+    var qos: ImageQoS {
+        var values: [QoSLimit: UInt64] = [:]
+        for limit in QoSLimit.allCases { values[limit] = metadata?[limit.metadataKey].flatMap(UInt64.init) }
+        return ImageQoS(values: values)
+    }
+
+    /// The metadata without the limits.
+    var plainMetadata: [String: String]? {
+        let keys = Set(QoSLimit.allCases.map(\.metadataKey))
+        return metadata?.filter { !keys.contains($0.key) }
+    }
+}

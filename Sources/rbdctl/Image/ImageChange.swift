@@ -1,0 +1,106 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+/// What the commands that change an image have in common.
+struct ImageChangeOptions: ParsableArguments {
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run(_ spec: ImageSpec, _ changes: UpdateImageRequest) async throws {
+        let changed = try await connection.withClient { try await $0.updateImage(spec, changes, dryRun) }
+        try Console.output.write(changed, as: format.output)
+    }
+}
+
+extension APIClient {
+    func updateImage(
+        _ spec: ImageSpec,
+        _ changes: UpdateImageRequest,
+        _ dryRun: DryRunOptions
+    ) async throws -> Change<Image> {
+        try await change(.patch, spec.path, query: spec.query, body: changes, dryRun)
+    }
+}
+
+struct ImageResize: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resize",
+        abstract: "Make an image larger, or smaller.",
+        discussion: """
+            Prints the image's spec. A smaller size destroys what lies beyond it: it needs --allow-shrink, and the size a \
+            second time, with --confirm or when asked for on a terminal. It is refused while a client has the image open.
+            """
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Argument(help: "The new size, such as 20GiB.", transform: Read.size)
+    var size: ByteCount
+
+    @Flag(help: "Take a size that is smaller than the image's.")
+    var allowShrink = false
+
+    @Option(help: ArgumentHelp("The smaller size again.", valueName: "size"), transform: Read.size)
+    var confirm: ByteCount?
+
+    @OptionGroup var options: ImageChangeOptions
+
+    func validate() throws {
+        guard confirm == nil || confirm == size else {
+            throw ValidationError("--confirm must repeat the size; nothing was changed")
+        }
+    }
+
+    func run() async throws {
+        var changes = UpdateImageRequest()
+        changes.size = size
+        if allowShrink {
+            if confirm == nil { try confirmOnTerminal() }
+            changes.allowShrink = true
+            changes.confirmSize = size
+        }
+        try await options.run(spec, changes)
+    }
+
+    private func confirmOnTerminal() throws {
+        let image = Escaping.terminal(spec.description)
+        guard Console.isInteractive else {
+            throw Failure(
+                .usage,
+                "a smaller size must be confirmed: repeat it with --confirm",
+                hint: "rbdctl image resize \(image) \(size) --allow-shrink --confirm \(size)"
+            )
+        }
+        let question = "This destroys what \(image) holds beyond \(size), if it is larger. Type the size to go on: "
+        guard let answer = Console.ask(question), let typed = try? ByteCount(parsing: answer), typed == size else {
+            throw Failure(.usage, "that is not the size; nothing was changed")
+        }
+    }
+}
+
+struct ImageRename: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rename",
+        abstract: "Rename an image.",
+        discussion: "Prints its new spec. Clients that have it open go on."
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Argument(help: "Its new name, without a pool: it stays where it is.")
+    var name: String
+
+    @OptionGroup var options: ImageChangeOptions
+
+    func run() async throws {
+        var changes = UpdateImageRequest()
+        changes.name = name
+        try await options.run(spec, changes)
+    }
+}

@@ -1,0 +1,60 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct ImageFeature: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "feature",
+        abstract: "Switch an image's features on and off.",
+        subcommands: [ImageFeatureEnable.self, ImageFeatureDisable.self]
+    )
+}
+
+struct ImageFeatureEnable: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enable",
+        abstract: "Switch features on, with what they need.",
+        discussion: "exclusive-lock, object-map, fast-diff, journaling. Prints the image's spec."
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Argument(help: "The features, by Ceph's names.")
+    var features: [String]
+
+    @OptionGroup var options: ImageChangeOptions
+
+    func run() async throws {
+        var changes = UpdateImageRequest()
+        changes.enableFeatures = features
+        try await options.run(spec, changes)
+    }
+}
+
+struct ImageFeatureDisable: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "disable",
+        abstract: "Switch features off, with what needs them.",
+        discussion: """
+            exclusive-lock, object-map, fast-diff, journaling, and deep-flatten, which can't be switched on again. \
+            Prints the image's spec.
+            """
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Argument(help: "The features, by Ceph's names.")
+    var features: [String]
+
+    @OptionGroup var options: ImageChangeOptions
+
+    func run() async throws {
+        var changes = UpdateImageRequest()
+        changes.disableFeatures = features
+        try await options.run(spec, changes)
+    }
+}

@@ -1,0 +1,100 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct ImageMetadata: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "metadata",
+        abstract: "Keys and values that an image carries.",
+        subcommands: [ImageMetadataList.self, ImageMetadataSet.self, ImageMetadataRemove.self]
+    )
+}
+
+struct ImageMetadataList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List an image's metadata.",
+        aliases: ["ls"]
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() async throws {
+        let image = try await connection.withClient { try await $0.image(spec) }
+        let pairs = (image.metadata ?? [:]).sorted { $0.key < $1.key }
+        try Console.output.write(format.output.render(pairs.map { Pair(key: $0.key, value: $0.value) }))
+    }
+}
+
+struct ImageMetadataSet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Set some of an image's metadata.",
+        discussion: "The other keys stay. All are set or none. Prints the image's spec."
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Argument(help: ArgumentHelp("What to set.", valueName: "key=value"), transform: Read.pair)
+    var pairs: [Pair]
+
+    @OptionGroup var options: ImageChangeOptions
+
+    func run() async throws {
+        var changes = UpdateImageRequest()
+        changes.metadata = Dictionary(pairs.map { ($0.key, .some($0.value)) }) { $1 }
+        try await options.run(spec, changes)
+    }
+}
+
+struct ImageMetadataRemove: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remove",
+        abstract: "Remove some of an image's metadata.",
+        discussion: "A key that is not there is no error. Prints the image's spec.",
+        aliases: ["rm"]
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Argument(help: "The keys.")
+    var keys: [String]
+
+    @OptionGroup var options: ImageChangeOptions
+
+    func run() async throws {
+        var changes = UpdateImageRequest()
+        changes.metadata = Dictionary(keys.map { ($0, nil) }) { $1 }
+        try await options.run(spec, changes)
+    }
+}
+
+/// `key=value`.
+struct Pair: Codable, Hashable, Sendable {
+    var key: String
+    var value: String
+}
+
+extension Pair: Presentable {
+    var bareName: String { key }
+
+    static func table(of items: [Pair], detailed: Bool) -> [Table] {
+        [Table(header: ["KEY", "VALUE"], rows: items.map { [$0.key, $0.value] })]
+    }
+}
+
+extension Read {
+    @Sendable static func pair(_ text: String) throws -> Pair {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, !parts[0].isEmpty else { throw ValidationError("it is written key=value") }
+        return Pair(key: parts[0], value: parts[1])
+    }
+}

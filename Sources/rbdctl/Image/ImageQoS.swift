@@ -1,0 +1,113 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import RBDAPI
+
+struct ImageQoSCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "qos",
+        abstract: "How much clients may read and write.",
+        discussion: "librbd keeps to the limits, in QEMU and rbd-nbd; the kernel's client (krbd) does not know them.",
+        subcommands: [ImageQoSGet.self, ImageQoSSet.self, ImageQoSReset.self]
+    )
+
+    /// In the help of the commands that take them.
+    static let limits = """
+        The limits are iopsLimit, bpsLimit, readIopsLimit, writeIopsLimit, readBpsLimit and writeBpsLimit; each has a \
+        Burst and BurstSeconds, as in iopsBurst.
+        """
+}
+
+struct ImageQoSGet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Show the limits that are set on an image.",
+        discussion: "The others are the pool's or the cluster's, which come with none."
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() async throws {
+        let image = try await connection.withClient { try await $0.image(spec) }
+        let limits = QoSLimit.allCases.compactMap { limit in
+            image.qos?.values[limit].map { Pair(key: limit.rawValue, value: String($0)) }
+        }
+        try Console.output.write(format.output.render(limits))
+    }
+}
+
+struct ImageQoSSet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Set limits of an image.",
+        discussion:
+            "\(ImageQoSCommand.limits) Bytes may be written as 100MiB; 0 is without limit. Prints the image's spec."
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Argument(help: ArgumentHelp("What to set, such as iopsLimit=1000.", valueName: "limit=n"), transform: Read.limit)
+    var limits: [Limit]
+
+    @OptionGroup var options: ImageChangeOptions
+
+    func run() async throws {
+        var changes = UpdateImageRequest()
+        changes.qos = ImageQoSChanges(values: Dictionary(limits.map { ($0.limit, .some($0.value)) }) { $1 })
+        try await options.run(spec, changes)
+    }
+}
+
+struct ImageQoSReset: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reset",
+        abstract: "Take limits of an image away.",
+        discussion: "\(ImageQoSCommand.limits) Without one, all are taken away. Prints the image's spec."
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Argument(help: "The limits.", transform: Read.limitName)
+    var limits: [QoSLimit] = []
+
+    @OptionGroup var options: ImageChangeOptions
+
+    func run() async throws {
+        var changes = UpdateImageRequest()
+        let named = limits.isEmpty ? QoSLimit.allCases : limits
+        changes.qos = ImageQoSChanges(values: Dictionary(named.map { ($0, nil) }) { $1 })
+        try await options.run(spec, changes)
+    }
+}
+
+/// `iopsLimit=1000`.
+struct Limit: Hashable, Sendable {
+    var limit: QoSLimit
+    var value: ByteCount
+}
+
+extension Read {
+    @Sendable static func limitName(_ text: String) throws -> QoSLimit {
+        guard let limit = QoSLimit(rawValue: text) else {
+            throw ValidationError("\"\(text)\" is no limit; \(ImageQoSCommand.limits)")
+        }
+        return limit
+    }
+
+    @Sendable static func limit(_ text: String) throws -> Limit {
+        let pair = try pair(text)
+        let limit = try limitName(pair.key)
+        if limit.isBytes { return Limit(limit: limit, value: try ByteCount(parsing: pair.value)) }
+        guard let number = UInt64(pair.value) else {
+            throw ValidationError("\(pair.key) is a whole number, not \"\(pair.value)\"")
+        }
+        return Limit(limit: limit, value: ByteCount(number))
+    }
+}
