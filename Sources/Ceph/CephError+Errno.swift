@@ -51,6 +51,7 @@ enum ErrnoTable {
             .namespaceNotFound
         ),
         Row(ENAMETOOLONG, [.readImage, .removeImage, .repairImage], .imageNotFound),
+        Row(ENOENT, [.breakLock], .lockNotFound),
         Row(EEXIST, [.createPool, .changePool], .poolExists),
         Row(EEXIST, [.createImage, .copyImage, .restoreImage, .cloneImage], .imageExists),
         Row(EEXIST, [.changeGroup], .groupExists),

@@ -13,6 +13,7 @@ struct ImageCommand: ParsableCommand {
             ImageList.self, ImageGet.self, ImageCreate.self, ImageClone.self, ImageDelete.self,
             ImageChildrenCommand.self,
             ImageAncestorsCommand.self,
+            ImageLockCommand.self, ImageWatcherCommand.self,
         ]
     )
 }
