@@ -1,11 +1,14 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Makes what some requests need before they can succeed: a snapshot, an image in the trash, a clone, an operation."""
+"""Makes what some requests need before they can succeed: a snapshot, an image in the trash, a clone, an operation, a client."""
 
+import atexit
 import collections
 import itertools
 import json
 import os
+import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -63,6 +66,49 @@ def long_operation():
     return call("DELETE", f"/v1/pools/{POOL}/images/{name}?purge=true").get("id", "none")
 
 
+def rbd(*arguments):
+    """Runs Ceph's own tool, which can hold on to images as the service never does."""
+    return subprocess.run(["rbd", *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+
+
+def lock():
+    """An image, and the client that has a lock on it."""
+    name = image()
+    rbd("lock", "add", f"{POOL}/{name}", "cookie")
+    return name, holder(f"/v1/pools/{POOL}/images/{name}/locks")
+
+
+def watcher():
+    """An image, and the client that has it open."""
+    name = image()
+    process = subprocess.Popen(  # pylint: disable=consider-using-with
+        ["rbd", "watch", f"{POOL}/{name}"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    atexit.register(process.kill)
+    return name, holder(f"/v1/pools/{POOL}/images/{name}/watchers")
+
+
+def holder(path):
+    """The first client of a list, as soon as there is one."""
+    for _ in range(100):
+        items = call("GET", path).get("items")
+        if items:
+            return items[0]["client"]
+        time.sleep(0.05)
+    return "client.0"
+
+
+def hold(case, path, query, make):
+    """An eviction takes about a second, and leaves the cluster a client that is shut out: some are enough."""
+    prepared[make.__name__] += 1
+    if prepared[make.__name__] > MOST_PREPARATIONS:
+        return
+    in_default_namespace(path, query)
+    path["image"], path["client"] = make()
+    case.query = {**(query or {}), "confirm": path["client"]}
+    case.query.pop("cookie", None)
+
+
 def prepare(name, case):
     """Lets a valid request find what it is about."""
     path, query = case.path_parameters or {}, case.query
@@ -86,6 +132,10 @@ def prepare(name, case):
         path["image"] = clone()
     if name == "updateImage" and isinstance(case.body, dict):
         change_here(case.body)
+    if name == "breakImageLock":
+        hold(case, path, query, lock)
+    if name == "evictImageWatcher":
+        hold(case, path, query, watcher)
     if name == "sparsifyImage" and query and "blockSize" in query:
         query["blockSize"] = "64KiB"
     if name == "copyImage" and isinstance(case.body, dict):

@@ -52,6 +52,7 @@ enum ErrnoTable {
             .namespaceNotFound
         ),
         Row(ENAMETOOLONG, [.readImage, .removeImage, .repairImage], .imageNotFound),
+        Row(ENOENT, [.breakLock], .lockNotFound),
         Row(EEXIST, [.createPool, .changePool], .poolExists),
         Row(EEXIST, [.createImage, .changeImage, .copyImage, .restoreImage, .cloneImage], .imageExists),
         Row(EEXIST, [.changeGroup], .groupExists),

@@ -37,6 +37,7 @@ public struct CephError: Error, Hashable, Sendable {
         case poolExists, imageExists
         case trashDeferred, imageHasNoParent
         case imageBusy, imageHasSnapshots, imageInGroup, imageReadOnly
+        case lockNotFound, watcherNotFound, ownClient
         case groupNotFound, groupExists, groupHasSnapshots, imageNotInGroup
         case groupSnapshotNotFound, groupSnapshotExists, groupSnapshotIncomplete
         case poolDeletionDisabled, poolFull, poolErasureCoded, poolBusy
@@ -61,7 +62,7 @@ public struct CephError: Error, Hashable, Sendable {
         case cloneImage, flattenImage, copyImage, sparsifyImage, rebuildObjectMap
         case listTrash, moveToTrash, restoreImage, purgeImage
         case readGroup, changeGroup, changeGroupImages, changeGroupSnapshots
-        case breakLock
+        case breakLock, evictClient
         case readRecord, changeRecord
     }
 
@@ -87,7 +88,7 @@ extension CephError.Operation {
             .changeImage, .removeImage, .repairImage, .createSnapshot, .changeSnapshot, .removeSnapshot,
             .rollBackImage, .cloneImage, .flattenImage, .copyImage, .sparsifyImage, .rebuildObjectMap, .moveToTrash,
             .restoreImage, .purgeImage, .changeGroup, .changeGroupImages, .changeGroupSnapshots, .breakLock,
-            .changeRecord:
+            .evictClient, .changeRecord:
             true
         }
     }
@@ -155,6 +156,9 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .imageNotInGroup: "\(resource) does not belong to the group"
         case .groupSnapshotIncomplete: "\(resource) is incomplete: its making was interrupted, or still goes on"
         case .imageReadOnly: "\(resource) can only be read"
+        case .lockNotFound: "\(resource) has no such lock"
+        case .watcherNotFound: "no such client has \(resource) open"
+        case .ownClient: "the client that holds on to \(resource) is the service itself"
         case .snapshotProtected: "\(resource) is protected"
         case .snapshotHasClones: "\(resource) has clones"
         case .snapshotManaged: "\(resource) is not one that somebody made, and can't be changed"

@@ -92,12 +92,7 @@ public final class Cluster: Sendable {
 
     /// Where the connection comes from as the cluster sees it: IP address, port and nonce. Blocklisting goes by it.
     /// - C function: rados_getaddrs
-    public var address: String {
-        var text: UnsafeMutablePointer<CChar>?
-        guard rados_getaddrs(rados.pointer, &text) >= 0, let text else { return "" }
-        defer { free(text) }
-        return String(cString: text)
-    }
+    public var address: String { rados.address }
 
     /// Whether a file that says where the cluster is, or who we are, is no longer as it was when the connection was made.
     public var hasChangedFiles: Bool { files.haveChanged }

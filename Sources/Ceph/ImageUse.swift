@@ -14,11 +14,17 @@ public struct ImageUse: Hashable, Sendable {
         public var cookie: UInt64
     }
 
-    /// An advisory lock, which its holder set with `rbd lock add` or `rbd_lock_exclusive`. It outlives its holder.
+    /// An advisory lock, which its holder set with `rbd lock add` or `rbd_lock_exclusive`, or one of librbd's own. It
+    /// outlives its holder.
     public struct Lock: Hashable, Sendable {
         public var client: String
         public var address: String
         public var cookie: String
+        /// Whether nobody else can have a lock beside it.
+        public var isExclusive: Bool
+
+        /// Whether it is librbd's own, of the feature exclusive-lock.
+        public var isManaged: Bool { cookie.hasPrefix("auto ") }
     }
 
     public struct Snapshot: Hashable, Sendable {

@@ -51,6 +51,9 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case imageMigrating = "image-migrating"
     case imageReadOnly = "image-read-only"
     case imageIncomplete = "image-incomplete"
+    case lockNotFound = "lock-not-found"
+    case watcherNotFound = "watcher-not-found"
+    case ownClient = "own-client"
     case trashEntryNotFound = "trash-entry-not-found"
     case trashDeferred = "trash-deferred"
     case imageHasNoParent = "image-has-no-parent"
@@ -90,7 +93,8 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
         case .poolDeletionDisabled: 403
         case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
-            .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound:
+            .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound, .lockNotFound,
+            .watcherNotFound:
             404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
@@ -98,7 +102,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
             .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
             .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
             .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .groupExists,
-            .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete:
+            .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete, .ownClient:
             409
         case .preconditionFailed: 412
         case .bodyTooLarge: 413
@@ -165,6 +169,9 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .imageMigrating: "The image is being migrated"
         case .imageReadOnly: "The image can't be changed"
         case .imageIncomplete: "The image is being made or removed, or that was interrupted"
+        case .lockNotFound: "The lock does not exist"
+        case .watcherNotFound: "The client does not have the image open"
+        case .ownClient: "The client is the service itself"
         case .trashEntryNotFound: "The image is not in the trash"
         case .trashDeferred: "The image is still kept in the trash"
         case .imageHasNoParent: "The image is no clone"

@@ -118,6 +118,7 @@ public struct RBDService: Sendable {
             snapshots: GroupSnapshotService(images: access),
             maximumBodyBytes: configuration.maximumBodyBytes
         )
+        let clients = ImageClientService(images: access, operations: operations.store)
         let limit = configuration.maximumBodyBytes
         return ClusterController(connection: connection).routes
             + MetricsController(telemetry: telemetry).routes
@@ -130,6 +131,7 @@ public struct RBDService: Sendable {
             + ImageWorkController(service: work, maximumBodyBytes: limit).routes
             + TrashController(service: trash, maximumBodyBytes: limit).routes
             + OperationController(service: operations).routes
+            + ImageClientController(service: clients).routes
             + groups.routes
             + NamespaceController(service: NamespaceService(connection: connection), maximumBodyBytes: limit).routes
             + SnapshotController(service: SnapshotService(images: access), maximumBodyBytes: limit).routes

@@ -47,14 +47,15 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
         self =
             switch code {
             case .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
-                .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound:
+                .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound, .lockNotFound,
+                .watcherNotFound:
                 .notFound
             case .preconditionFailed, .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists,
                 .imageDiffers, .imageInUse,
                 .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
                 .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
                 .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .groupExists,
-                .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete:
+                .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete, .ownClient:
                 .conflict
             case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
                 .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,

@@ -64,6 +64,7 @@ struct ErrnoTests {
             (EBUSY, .removeNamespace, .namespaceNotEmpty),
             (EDQUOT, .createSnapshot, .poolFull),
             (EDOM, .cloneImage, .invalidObjectSize),
+            (ENOENT, .breakLock, .lockNotFound),
             (EIO, .createImage, .other),
         ] as [(CInt, CephError.Operation, CephError.Code)]
     )

@@ -57,7 +57,7 @@ struct BlockerTests {
             #expect(blocker.kind == .lock)
             #expect(blocker.name == "backup job")
             #expect(blocker.address?.hasPrefix("127.0.0.1:") == true)
-            #expect(problem.hint == "rbd lock rm \(spec) 'backup job' \(blocker.client ?? "?")")
+            #expect(problem.hint == "rbdctl image lock break \(spec) \(blocker.client ?? "?")")
             try await TestCluster.run("rbd", ["lock", "rm", spec, "backup job", blocker.client ?? ""])
         }
     }

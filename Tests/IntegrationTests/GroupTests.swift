@@ -228,7 +228,7 @@ struct GroupTests {
                 #expect(problem.code == "image-in-use")
                 #expect(problem.blockers?.first?.kind == .lock)
                 #expect(problem.blockers?.first?.name == "\(pool)/vol-1: backup")
-                #expect(problem.hint?.hasPrefix("rbd lock rm \(pool)/vol-1 'backup' client.") == true)
+                #expect(problem.hint?.hasPrefix("rbdctl image lock break \(pool)/vol-1 client.") == true)
             }
         }
     }

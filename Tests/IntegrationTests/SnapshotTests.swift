@@ -223,7 +223,7 @@ struct SnapshotTests {
                 let problem = try answer.problem
                 #expect(problem.code == "image-in-use")
                 #expect(problem.blockers?.map(\.kind) == [.lock])
-                #expect(problem.hint?.hasPrefix("rbd lock rm \(spec) 'backup' client.") == true)
+                #expect(problem.hint?.hasPrefix("rbdctl image lock break \(spec) client.") == true)
             }
             #expect(try await names(server, path) == ["one"])
         }

@@ -69,6 +69,8 @@ struct ContractTests {
             ("ImageChildren", ImageChildren.self), ("ImageChild", ImageChild.self),
             ("ImageAncestry", ImageAncestry.self), ("Namespace", Namespace.self),
             ("NamespaceContents", Namespace.Contents.self),
+            ("ImageLocks", ImageLocks.self), ("ImageLock", ImageLock.self),
+            ("ImageWatchers", ImageWatchers.self), ("ImageWatcher", ImageWatcher.self),
         ]
         for (schema, type) in types {
             let properties = try #require(

@@ -81,7 +81,7 @@ extension OpenImage {
     /// - Throws: `CephError` with `.imageBusy`.
     /// - C function: rbd_watchers_list, rados_get_instance_id
     func requireNoOtherWatcher(_ operation: CephError.Operation, rados: RadosHandle) throws(CephError) {
-        let own = "client.\(rados.instanceID)"
+        let own = rados.client
         let watchers = try watchers()
         // One of ours is this very handle.
         let others = watchers.filter { $0.client != own }.count + max(0, watchers.filter { $0.client == own }.count - 1)

@@ -126,10 +126,14 @@ struct OpenImage: ~Copyable {
         }
     }
 
-    /// The advisory locks, without those of librbd's own exclusive-lock feature: their cookies begin with "auto", they go
-    /// with the watcher that holds them, and rbd_remove breaks those that a dead client left.
-    /// - C function: rbd_list_lockers
+    /// The advisory locks, without those of librbd's own exclusive-lock feature: they go with the watcher that holds them,
+    /// and librbd itself breaks those that a dead client left.
     func locks() throws(CephError) -> [ImageUse.Lock] {
+        try allLocks().filter { !$0.isManaged }
+    }
+
+    /// - C function: rbd_list_lockers
+    func allLocks() throws(CephError) -> [ImageUse.Lock] {
         var size = 1024
         while true {
             var exclusive: CInt = 0
@@ -157,8 +161,13 @@ struct OpenImage: ~Copyable {
             try check(CInt(result), .readImage, on: resource)
             let texts = [clients, cookies, addresses].map { Self.texts(in: $0, count: Int(result)) }
             return (0..<Int(result)).map { index in
-                ImageUse.Lock(client: texts[0][index], address: texts[2][index], cookie: texts[1][index])
-            }.filter { !$0.cookie.hasPrefix("auto ") }
+                ImageUse.Lock(
+                    client: texts[0][index],
+                    address: texts[2][index],
+                    cookie: texts[1][index],
+                    isExclusive: exclusive != 0
+                )
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 internal import CRados
 internal import Dispatch
+internal import Glibc
 
 /// Owns a `rados_t`. librados documents the handle as thread-safe once it is configured, and before that only the
 /// thread that configures it knows it.
@@ -30,6 +31,14 @@ final class RadosHandle: @unchecked Sendable {
         var buffer = [CChar](repeating: 0, count: 4096)
         guard rados_conf_get(pointer, name, &buffer, buffer.count) >= 0 else { return "" }
         return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    /// - C function: rados_getaddrs
+    var address: String {
+        var text: UnsafeMutablePointer<CChar>?
+        guard rados_getaddrs(pointer, &text) >= 0, let text else { return "" }
+        defer { free(text) }
+        return String(cString: text)
     }
 
     /// Connections that are open or being closed. A call that was let go at its deadline keeps its own open.

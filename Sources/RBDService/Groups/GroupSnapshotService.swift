@@ -157,9 +157,9 @@ struct GroupSnapshotService: Sendable {
         let spec = first.image.spec
         let hint =
             if let lock = first.locks.first {
-                "rbd lock rm \(spec) '\(lock.cookie)' \(lock.client)"
+                "rbdctl image lock break \(spec) \(lock.client)"
             } else {
-                "unmap it or end its clients; rbd status \(spec) shows them"
+                "unmap it or end its clients; rbdctl image watcher list \(spec) shows them"
             }
         throw Problem(
             .imageInUse,

@@ -32,6 +32,9 @@ extension ProblemCode {
             case .imageHasSnapshots: .imageHasSnapshots
             case .imageInGroup: .imageInGroup
             case .imageReadOnly: .imageReadOnly
+            case .lockNotFound: .lockNotFound
+            case .watcherNotFound: .watcherNotFound
+            case .ownClient: .ownClient
             case .trashEntryNotFound: .trashEntryNotFound
             case .trashDeferred: .trashDeferred
             case .imageHasNoParent: .imageHasNoParent
@@ -89,6 +92,7 @@ extension CephError {
         case .poolNotFound: "pool"
         case .namespaceNotFound: "namespace"
         case .imageNotFound, .imageHasNoParent, .imageNotInGroup: "image"
+        case .lockNotFound, .watcherNotFound, .ownClient: "client"
         case .trashEntryNotFound: "id"
         case .trashDeferred: "force"
         case .groupNotFound, .groupHasSnapshots: "group"
@@ -125,7 +129,10 @@ extension CephError {
         case .invalidFeatures: "leave out features that this release of Ceph does not know"
         case .trashEntryNotFound: "GET /v1/pools/\(resource.pool ?? "")/trash lists what is there"
         case .trashDeferred: "add ?force=true to purge it before its time, or restore it"
-        case .imageBusy: "rbd status \(resource.commandLineName) shows who has it open"
+        case .imageBusy: "rbdctl image watcher list \(resource.commandLineName) shows who has it open"
+        case .lockNotFound: "rbdctl image lock list \(resource.commandLineName) shows the locks"
+        case .watcherNotFound: "rbdctl image watcher list \(resource.commandLineName) shows who has it open"
+        case .ownClient: "its work on the image ends by itself; GET /v1/operations shows what takes long"
         case .imageHasSnapshots: "rbd snap ls \(resource.commandLineName) lists them, rbd snap purge removes them all"
         case .imageInGroup: "rbdctl group image remove takes it out of its group"
         case .groupNotFound: "rbdctl group list shows the groups of a pool; rbdctl group create makes one"

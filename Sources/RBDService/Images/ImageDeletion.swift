@@ -135,12 +135,13 @@ struct DeletionSteps {
     init(_ use: ImageUse, of spec: ImageSpec) {
         var steps: [Plan.Step] = []
         for watcher in use.watchers {
-            steps.append(
-                Plan.Step("end-client", watcher.client, detail: "at \(watcher.address); unmap the image there")
-            )
+            let detail =
+                "at \(watcher.address); unmap the image there, or rbdctl image watcher evict \(spec) \(watcher.client)"
+            steps.append(Plan.Step("end-client", watcher.client, detail: detail))
         }
         for lock in use.locks {
-            steps.append(Plan.Step("remove-lock", "\(spec)", detail: "\"\(lock.cookie)\" of \(lock.client)"))
+            let detail = "\"\(lock.cookie)\" of \(lock.client): rbdctl image lock break \(spec) \(lock.client)"
+            steps.append(Plan.Step("remove-lock", "\(spec)", detail: detail))
         }
         if use.isMigrating {
             steps.append(Plan.Step("end-migration", "\(spec)", detail: "commit it or abort it"))

@@ -21,12 +21,12 @@ extension Problem {
             case .watcher:
                 (
                     .imageInUse, "is open at \(Self.count(use.watchers, "client"))",
-                    "unmap it or end its clients; rbd status \(spec) shows them"
+                    "unmap it or end its clients; rbdctl image watcher list \(spec) shows them"
                 )
             case .lock:
                 (
                     .imageInUse, "has \(Self.count(use.locks, "lock"))",
-                    "rbd lock rm \(spec) '\(first.name ?? "")' \(first.client ?? "")"
+                    "rbdctl image lock break \(spec) \(first.client ?? "")"
                 )
             case .snapshot:
                 (

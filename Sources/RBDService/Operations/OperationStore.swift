@@ -80,6 +80,16 @@ struct OperationStore: Sendable {
         }
     }
 
+    /// A copy in the making has no claim under its own id, but a name that tells the operation.
+    /// - Throws: `Problem` with `operation-in-progress`; `CephError`.
+    func requireNoCopy(inTheMaking spec: ImageSpec) async throws {
+        guard let id = OperationWork.operationID(ofTemporaryName: spec.image),
+            let records = try await records(ofOperation: id),
+            let other = try await Self.record(id, in: records), !other.operation.state.isFinished
+        else { return }
+        throw Self.inProgress(other, spec)
+    }
+
     private static func inProgress(_ other: OperationRecord, _ spec: ImageSpec) -> Problem {
         Problem(
             .operationInProgress,

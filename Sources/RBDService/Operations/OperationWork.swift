@@ -91,8 +91,15 @@ struct OperationWork: Sendable {
 
     /// The name that a copy has until it is whole.
     static func temporaryName(_ record: OperationRecord) -> String {
-        "rbd-rest-api.copy-\(record.operation.id)"
+        temporaryPrefix + record.operation.id
     }
+
+    /// The operation that makes the copy; nil where it is no such name.
+    static func operationID(ofTemporaryName name: String) -> String? {
+        name.hasPrefix(temporaryPrefix) ? String(name.dropFirst(temporaryPrefix.count)) : nil
+    }
+
+    private static let temporaryPrefix = "rbd-rest-api.copy-"
 
     private func copy(_ job: Job) async throws {
         guard let target = job.parameters.target else { return }

@@ -90,7 +90,11 @@ struct TrashService: Sendable {
         }
         do {
             let use = try await pool.use(ofImageID: id)
-            if !found.entry.isBeingRemoved, let problem = Problem(use, of: place.spec(found.entry.name)) {
+            if !found.entry.isBeingRemoved, var problem = Problem(use, of: place.spec(found.entry.name)) {
+                // Without a name it has neither of the lists.
+                if !use.watchers.isEmpty || !use.locks.isEmpty {
+                    problem.hint = "rbdctl trash restore \(place.spec(id)), then end its clients and break its locks"
+                }
                 throw problem
             }
         } catch let error as CephError where error.code == .imageNotFound {

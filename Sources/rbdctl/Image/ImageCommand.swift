@@ -12,6 +12,7 @@ struct ImageCommand: ParsableCommand {
             ImageRename.self, ImageFeature.self, ImageMetadata.self, ImageQoSCommand.self, ImageCopy.self,
             ImageFlatten.self, ImageSparsify.self, ImageRebuildObjectMap.self, ImageUsageCommand.self,
             ImageChildrenCommand.self, ImageAncestorsCommand.self,
+            ImageLockCommand.self, ImageWatcherCommand.self,
         ]
     )
 }

@@ -1,0 +1,198 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// The rules of locks and watchers. What is done to them shuts a client out of the cluster, so it must be confirmed with the
+/// client's name, and is never done to the service itself.
+///
+/// The image's lock in this process is not taken: whoever has it may be inside librbd, waiting for the very lock that is to
+/// be broken, and would wait for ever.
+struct ImageClientService: Sendable {
+    let images: ImageAccess
+    let operations: OperationStore
+
+    private static let interval = Duration.milliseconds(100)
+
+    // MARK: Reading
+
+    func locks(of image: ImageSpec) async throws -> ImageLocks {
+        let pool = try images.pool(ImagePlace(image))
+        return ImageLocks(
+            items: try await pool.locks(ofImage: image.image).map { lock in
+                ImageLock(
+                    client: lock.client,
+                    address: lock.address,
+                    cookie: lock.cookie,
+                    exclusive: lock.isExclusive,
+                    managed: lock.isManaged,
+                    own: pool.cluster.isOwn(client: lock.client, address: lock.address)
+                )
+            }
+        )
+    }
+
+    func watchers(of image: ImageSpec) async throws -> ImageWatchers {
+        let pool = try images.pool(ImagePlace(image))
+        return ImageWatchers(
+            items: try await pool.watchers(ofImage: image.image).map { watcher in
+                ImageWatcher(
+                    client: watcher.client,
+                    address: watcher.address,
+                    cookie: watcher.cookie,
+                    own: pool.cluster.isOwn(client: watcher.client, address: watcher.address)
+                )
+            }
+        )
+    }
+
+    // MARK: Locks
+
+    /// - Parameters:
+    ///   - cookie: which of the client's locks; nil where it has one only.
+    ///   - confirmation: must be the client's name; a dry run needs none.
+    func breakLock(
+        of image: ImageSpec,
+        heldBy client: String,
+        cookie: String?,
+        confirmation: String?,
+        dryRun: Bool
+    ) async throws -> Attempt<Void> {
+        try Self.require(confirmation, of: client, dryRun, "breaking a lock")
+        let pool = try images.pool(ImagePlace(image))
+        let lock = try Self.choose(try await pool.locks(ofImage: image.image), client, cookie, image)
+        // Nobody of this service ever takes another lock than librbd's own. One of somebody else's may be what the operation
+        // waits for.
+        if lock.isManaged { try await requireNoOperation(on: image, in: pool) }
+        guard !pool.cluster.isOwn(client: lock.client, address: lock.address) else {
+            throw CephError(.ownClient, .breakLock, on: pool.resource(ofImage: image.image), detail: client)
+        }
+        if dryRun {
+            let detail =
+                "\"\(lock.cookie)\" of \(client) at \(lock.address), who is shut out of the cluster (blocklisted) with all "
+                + "that it has open, unless rbd_blocklist_on_break_lock is false"
+            return Attempt(Plan.Step("break-lock", "\(image)", detail: detail))
+        }
+        try await pool.breakLock(ofImage: image.image, heldBy: client, cookie: lock.cookie)
+        return .done(())
+    }
+
+    private static func choose(
+        _ locks: [ImageUse.Lock],
+        _ client: String,
+        _ cookie: String?,
+        _ image: ImageSpec
+    ) throws(Problem) -> ImageUse.Lock {
+        let held = locks.filter { $0.client == client }
+        let hint = "its locks are \(held.map { "\"\($0.cookie)\"" }.joined(separator: ", "))"
+        let meant = cookie.map { cookie in held.filter { $0.cookie == cookie } } ?? held
+        switch (meant.first, meant.count) {
+        case (let lock?, 1): return lock
+        case (_?, let count):
+            throw Problem(
+                .invalidParameter,
+                detail: "cookie: \(client) holds \(count) locks on image \"\(image)\", so the lock must be named",
+                field: "cookie",
+                hint: hint
+            )
+        case (nil, _) where !held.isEmpty:
+            throw Problem(
+                .lockNotFound,
+                detail: "\(client) holds no lock with that cookie on image \"\(image)\"",
+                field: "cookie",
+                hint: hint
+            )
+        case (nil, _):
+            throw Problem(
+                .lockNotFound,
+                detail: "\(client) holds no lock on image \"\(image)\"",
+                field: "client",
+                hint: "rbdctl image lock list \(image) shows the locks"
+            )
+        }
+    }
+
+    // MARK: Watchers
+
+    /// Shuts a client out, and waits until its watch is gone.
+    /// - Parameter confirmation: must be the client's name; a dry run needs none.
+    func evict(
+        _ client: String,
+        from image: ImageSpec,
+        confirmation: String?,
+        dryRun: Bool
+    ) async throws -> Attempt<Void> {
+        try Self.require(confirmation, of: client, dryRun, "evicting a client")
+        let pool = try images.pool(ImagePlace(image))
+        let resource = pool.resource(ofImage: image.image)
+        guard let watcher = try await pool.watchers(ofImage: image.image).first(where: { $0.client == client }) else {
+            throw CephError(.watcherNotFound, .evictClient, on: resource, detail: client)
+        }
+        // It may be another replica of this service.
+        try await requireNoOperation(on: image, in: pool)
+        guard !pool.cluster.isOwn(client: watcher.client, address: watcher.address) else {
+            throw CephError(.ownClient, .evictClient, on: resource, detail: client)
+        }
+        if dryRun {
+            let detail =
+                "at \(watcher.address); it is shut out of the cluster (blocklisted) with all that it has open, for an hour "
+                + "unless mon_osd_blocklist_default_expire says otherwise"
+            return Attempt(Plan.Step("evict-client", client, detail: detail))
+        }
+        try await pool.evictClient(client, ofImage: image.image)
+        try await waitForEnd(of: client, image, in: pool)
+        return .done(())
+    }
+
+    private func waitForEnd(of client: String, _ image: ImageSpec, in pool: Ceph.Pool) async throws {
+        do {
+            while try await pool.watchers(ofImage: image.image).contains(where: { $0.client == client }) {
+                // The answer must still be sent.
+                if let deadline = Deadline.current, deadline - .now < Self.interval * 3 {
+                    throw CephError(.timedOut, .readImage, on: pool.resource(ofImage: image.image))
+                }
+                try await Task.sleep(for: Self.interval)
+            }
+        } catch let error as CephError {
+            switch error.code {
+            // Gone with the image.
+            case .imageNotFound: return
+            case .timedOut, .notStarted:
+                throw Problem(
+                    .deadlineExceeded,
+                    detail: "\(client) is shut out of the cluster, but still counts as a client of image \"\(image)\"",
+                    field: "client",
+                    hint:
+                        "it goes as soon as the OSD has heard of it; rbdctl image watcher list \(image) shows whether it has"
+                )
+            default: throw error
+            }
+        }
+    }
+
+    // MARK: Parts
+
+    private static func require(
+        _ confirmation: String?,
+        of client: String,
+        _ dryRun: Bool,
+        _ what: String
+    ) throws(Problem) {
+        guard confirmation == client || dryRun && confirmation == nil else {
+            throw Problem(
+                .confirmationRequired,
+                detail: "\(what) shuts \(client) out of the cluster, with all that it has open",
+                field: "confirm",
+                hint: "add ?confirm=\(PercentEncoding.encode(client)) to say that it is meant"
+            )
+        }
+    }
+
+    /// - Throws: `Problem` with `operation-in-progress` where the image is being worked on, or is a copy in the making.
+    private func requireNoOperation(on image: ImageSpec, in pool: Ceph.Pool) async throws {
+        let id = try await pool.image(named: image.image).id
+        try await operations.requireNoOperation(onImage: id, spec: image)
+        try await operations.requireNoCopy(inTheMaking: image)
+    }
+}

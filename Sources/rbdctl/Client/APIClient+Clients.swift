@@ -1,0 +1,39 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import RBDAPI
+
+extension APIClient {
+    func locks(on image: ImageSpec) async throws -> [ImageLock] {
+        let list: ImageLocks = try await transport.get(image.path + ["locks"], query: image.query)
+        return list.items
+    }
+
+    /// The confirmation is part of the call: who asks for it has been asked.
+    func breakLock(
+        on image: ImageSpec,
+        heldBy client: String,
+        cookie: String?,
+        _ dryRun: DryRunOptions
+    ) async throws -> Plan? {
+        try await delete(
+            image.path + ["locks", client],
+            query: image.query + [("cookie", cookie), ("confirm", dryRun.dryRun ? nil : client)],
+            dryRun
+        )
+    }
+
+    func watchers(of image: ImageSpec) async throws -> [ImageWatcher] {
+        let list: ImageWatchers = try await transport.get(image.path + ["watchers"], query: image.query)
+        return list.items
+    }
+
+    /// The confirmation is part of the call: who asks for it has been asked.
+    func evict(_ client: String, from image: ImageSpec, _ dryRun: DryRunOptions) async throws -> Plan? {
+        try await delete(
+            image.path + ["watchers", client],
+            query: image.query + [("confirm", dryRun.dryRun ? nil : client)],
+            dryRun
+        )
+    }
+}

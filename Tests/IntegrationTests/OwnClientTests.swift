@@ -1,0 +1,188 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import CRBD
+import Dispatch
+import Logging
+import RBDAPI
+import TestSupport
+import Testing
+
+@testable import Ceph
+@testable import RBDService
+
+/// Whatever a caller asks for, our own connection is not shut out.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
+struct OwnClientTests {
+    /// Runs the body while the pool's own connection has the image open, and locks on it.
+    private func holding(
+        _ image: String,
+        of pool: Ceph.Pool,
+        cookies: [String],
+        _ body: () async throws -> Void
+    ) async throws {
+        let (isHeld, continuation) = AsyncStream.makeStream(of: Void.self)
+        let end = DispatchSemaphore(value: 0)
+        let holder = Task {
+            try await pool.withContext(.readImage, on: pool.resource(ofImage: image)) { context throws(CephError) in
+                let open = try OpenImage(named: image, in: context, to: .write)
+                for cookie in cookies {
+                    try check(rbd_lock_shared(open.pointer, cookie, "tag"), .changeImage, on: open.resource)
+                }
+                continuation.yield()
+                end.wait()
+                for cookie in cookies { rbd_unlock(open.pointer, cookie) }
+            }
+            continuation.finish()
+        }
+        for await _ in isHeld.prefix(1) {}
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        end.signal()
+        try await holder.value
+        try result.get()
+    }
+
+    @Test func theFacadeDoesNotShutItselfOut() async throws {
+        try await TestCluster.withPool { name, _ in
+            let cluster = try await Cluster.connect(TestCluster.configuration)
+            let pool = cluster.pool(name)
+            _ = try await pool.createImage(named: "vol-1", sizeBytes: 1 << 20)
+            try await holding("vol-1", of: pool, cookies: ["mine"]) {
+                let (watchers, locks) = (
+                    try await pool.watchers(ofImage: "vol-1"), try await pool.locks(ofImage: "vol-1")
+                )
+                #expect(watchers.map(\.client) == [cluster.client])
+                #expect(watchers.map(\.address) == [cluster.address])
+                #expect(locks.map(\.client) == [cluster.client])
+                #expect(locks.map(\.address) == [cluster.address])
+                #expect(cluster.isOwn(client: cluster.client, address: ""))
+                #expect(cluster.isOwn(client: "client.1", address: cluster.address))
+                #expect(!cluster.isOwn(client: "client.1", address: "10.0.0.1:0/1"))
+                var error = await #expect(throws: CephError.self) {
+                    try await pool.evictClient(cluster.client, ofImage: "vol-1")
+                }
+                #expect(error?.code == .ownClient)
+                error = await #expect(throws: CephError.self) {
+                    try await pool.breakLock(ofImage: "vol-1", heldBy: cluster.client, cookie: "mine")
+                }
+                #expect(error?.code == .ownClient)
+                error = await #expect(throws: CephError.self) {
+                    try await pool.breakLock(ofImage: "vol-1", heldBy: cluster.client, cookie: "other")
+                }
+                #expect(error?.code == .lockNotFound)
+                error = await #expect(throws: CephError.self) {
+                    try await pool.evictClient("client.1", ofImage: "vol-1")
+                }
+                #expect(error?.code == .watcherNotFound)
+            }
+            // Still let in.
+            try await pool.removeImage(named: "vol-1")
+            let shutOut = try await TestCluster.run("ceph", ["osd", "blocklist", "ls"])
+            #expect(!shutOut.contains(cluster.address))
+        }
+    }
+
+    /// With a wrong cookie librbd would shut the client out all the same.
+    @Test func aWrongCookieHarmsNobody() async throws {
+        try await TestCluster.withPool { name, cluster in
+            let pool = cluster.pool(name)
+            let other = try await Cluster.connect(TestCluster.configuration)
+            _ = try await pool.createImage(named: "vol-1", sizeBytes: 1 << 20)
+            try await holding("vol-1", of: other.pool(name), cookies: ["theirs"]) {
+                let error = await #expect(throws: CephError.self) {
+                    try await pool.breakLock(ofImage: "vol-1", heldBy: other.client, cookie: "other")
+                }
+                let locks = try await pool.locks(ofImage: "vol-1")
+                #expect(error?.code == .lockNotFound)
+                #expect(locks.map(\.client) == [other.client])
+            }
+            let shutOut = try await TestCluster.run("ceph", ["osd", "blocklist", "ls"])
+            #expect(!shutOut.contains(other.address))
+        }
+    }
+
+    private func withService(
+        _ body: (ImageClientService, ClusterConnection) async throws -> Void
+    ) async throws {
+        let connection = ClusterConnection(
+            configuration: TestCluster.configuration,
+            calls: BlockingPool(),
+            interval: .seconds(5),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let running = Task { try await connection.run() }
+        while (try? connection.cluster()) == nil { try await Task.sleep(for: .milliseconds(20)) }
+        let service = ImageClientService(
+            images: ImageAccess(connection: connection, locks: KeyedLocks()),
+            operations: OperationStore(connection: connection, retention: .seconds(60))
+        )
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body(service, connection))
+        } catch {
+            result = .failure(error)
+        }
+        running.cancel()
+        try? await running.value
+        try result.get()
+    }
+
+    @Test(arguments: [true, false])
+    func theServiceDoesNotShutItselfOut(dryRun: Bool) async throws {
+        try await TestCluster.withPool { name, _ in
+            try await withService { service, connection in
+                let cluster = try connection.cluster()
+                let pool = cluster.pool(name)
+                _ = try await pool.createImage(named: "vol-1", sizeBytes: 1 << 20)
+                let image = ImageSpec(pool: name, image: "vol-1")
+                try await holding("vol-1", of: pool, cookies: ["one", "two"]) {
+                    let (watchers, locks) = (
+                        try await service.watchers(of: image).items, try await service.locks(of: image).items
+                    )
+                    #expect(watchers.map(\.own) == [true])
+                    #expect(locks.map(\.own) == [true, true])
+                    let client = cluster.client
+                    let confirmation = dryRun ? nil : client
+                    var error = await #expect(throws: CephError.self) {
+                        _ = try await service.evict(client, from: image, confirmation: confirmation, dryRun: dryRun)
+                    }
+                    #expect(error?.code == .ownClient)
+                    error = await #expect(throws: CephError.self) {
+                        _ = try await service.breakLock(
+                            of: image,
+                            heldBy: client,
+                            cookie: "two",
+                            confirmation: confirmation,
+                            dryRun: dryRun
+                        )
+                    }
+                    #expect(error?.code == .ownClient)
+                    let told = Problem(try #require(error))
+                    #expect(told.code == "own-client")
+                    #expect(told.field == "client")
+                    #expect(told.hint?.contains("GET /v1/operations") == true)
+                    // Which of the two?
+                    let problem = await #expect(throws: Problem.self) {
+                        _ = try await service.breakLock(
+                            of: image,
+                            heldBy: client,
+                            cookie: nil,
+                            confirmation: confirmation,
+                            dryRun: dryRun
+                        )
+                    }
+                    #expect(problem?.code == "invalid-parameter")
+                    #expect(problem?.field == "cookie")
+                    #expect(problem?.hint == "its locks are \"one\", \"two\"")
+                }
+                #expect(!cluster.isShutOut)
+                try await pool.removeImage(named: "vol-1")
+            }
+        }
+    }
+}
