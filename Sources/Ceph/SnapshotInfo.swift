@@ -23,7 +23,8 @@ public struct SnapshotInfo: Hashable, Sendable {
     /// What librbd calls it; for those in the trash and of groups, a name that it made up.
     public var name: String
     public var kind: Kind
-    /// In the trash: the name that it had. Of a group: the group's snapshot, as `pool/group@snapshot`.
+    /// In the trash: the name that it had. Of a group: the group's snapshot, as `pool/group@snapshot` or
+    /// `pool/namespace/group@snapshot`.
     public var origin: String?
     public var sizeBytes: UInt64
     public var createdAt: Date?

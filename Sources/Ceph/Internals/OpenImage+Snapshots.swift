@@ -183,7 +183,10 @@ extension OpenImage {
         guard rbd_snap_get_group_namespace(pointer, id, &group, size) >= 0 else { return nil }
         defer { rbd_snap_group_namespace_cleanup(&group, size) }
         let pool = (try? rados.poolName(id: group.group_pool)) ?? "#\(group.group_pool)"
-        return "\(pool)/\(String(cString: group.group_name))@\(String(cString: group.group_snap_name))"
+        let name = "\(String(cString: group.group_name))@\(String(cString: group.group_snap_name))"
+        // A group is in the namespace of its images.
+        if case .image(_, let namespace, _) = resource, !namespace.isEmpty { return "\(pool)/\(namespace)/\(name)" }
+        return "\(pool)/\(name)"
     }
 }
 

@@ -123,7 +123,8 @@ extension CephError {
         case .trashEntryNotFound: "GET /v1/pools/\(resource.pool ?? "")/trash lists what is there"
         case .trashDeferred: "add ?force=true to purge it before its time, or restore it"
         case .imageBusy: "rbd status \(resource.commandLineName) shows who has it open"
-        case .imageHasSnapshots: "rbd snap ls \(resource.commandLineName) lists them, rbd snap purge removes them all"
+        case .imageHasSnapshots:
+            "rbdctl snapshot list \(resource.commandLineName) shows them, rbdctl snapshot delete removes them"
         case .imageInGroup: "rbdctl group image remove takes it out of its group"
         case .groupNotFound: "rbdctl group list shows the groups of a pool; rbdctl group create makes one"
         case .groupExists: "choose another name, or delete that group first"

@@ -64,11 +64,7 @@ extension SnapshotService {
         let keepsClones = evenIfCloned && !snapshot.isProtected
         var steps: [Plan.Step] = []
         if !keepsClones {
-            steps += clones.map { clone in
-                clone.inTrash
-                    ? Plan.Step("purge-image", clone.spec, detail: "it is in the trash with the id \(clone.imageID)")
-                    : Plan.Step("flatten-image", clone.spec, detail: "or delete it")
-            }
+            steps += clones.map(DeletionSteps.step)
         }
         if snapshot.isProtected { steps.append(Plan.Step("unprotect-snapshot", spec)) }
         let detail =
