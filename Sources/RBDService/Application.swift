@@ -124,6 +124,7 @@ public struct RBDService: Sendable {
             + PoolController(service: PoolService(connection: connection), maximumBodyBytes: limit).routes
             + ImageController(
                 service: images,
+                work: work,
                 maximumBodyBytes: limit,
                 trashDelay: configuration.trashDelay
             ).routes

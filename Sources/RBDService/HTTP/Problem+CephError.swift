@@ -115,7 +115,7 @@ extension CephError {
         case .snapshotLimitReached: "delete a snapshot, or raise the limit: PUT .../snapshot-limit"
         case .invalidSnapshotLimit: "delete snapshots first, or choose a higher limit"
         case .sourceNotFound:
-            "write source as {\"pool\", \"namespace\", \"image\", \"snapshot\"}; the snapshot must exist"
+            "write source as {\"pool\", \"namespace\", \"image\", \"snapshot\"}; what it names must exist"
         case .namespaceNotEmpty: "delete its images, purge its trash and remove its groups first"
         case .dataPoolNotFound: "GET /v1/pools lists the pools"
         case .invalidObjectSize: "write a power of two from 4KiB to 32MiB, or leave it out for the default"

@@ -44,6 +44,13 @@ struct OperationRecord: Codable, Sendable {
     var kind: OperationKind? { OperationKind(rawValue: operation.kind) }
     var place: ImagePlace { ImagePlace(pool: operation.pool, namespace: operation.namespace) }
 
+    /// Whether the other was asked for a second time. How a purge or a sparsify is done makes no other work of it.
+    func isSameWork(as other: OperationRecord) -> Bool {
+        operation.kind == other.operation.kind && operation.imageID == other.operation.imageID
+            && parameters.target == other.parameters.target && parameters.snapshot == other.parameters.snapshot
+            && (parameters.withSnapshots ?? false) == (other.parameters.withSnapshots ?? false)
+    }
+
     /// What no two unfinished operations may have in common: the image that they change, or the copy that they make.
     var claim: String {
         if let target = parameters.target { return "claim.copy.\(target.spec)" }

@@ -64,7 +64,7 @@ struct OperationStore: Sendable {
             guard let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records) else {
                 continue
             }
-            if other.operation.kind == kind.rawValue { return .existing(other) }
+            if other.isSameWork(as: record) { return .existing(other) }
             throw Self.inProgress(other, spec)
         }
         throw Problem(.operationInProgress, detail: "other operations on image \"\(spec)\" come and go", field: "image")
