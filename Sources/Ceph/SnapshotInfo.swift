@@ -30,6 +30,16 @@ public struct SnapshotInfo: Hashable, Sendable {
     public var createdAt: Date?
     /// Clones of the old format 1 need it, and it keeps the snapshot from being removed.
     public var isProtected = false
+
+    /// Why it can't be changed by itself, in words; nil where it can.
+    public var keeper: String? {
+        switch kind {
+        case .user: nil
+        case .trash: "it was removed as \"\(origin ?? "")\", and goes with the last of its clones"
+        case .group: "it goes with the group's snapshot \(origin ?? "")"
+        case .mirror, .unknown: "mirroring uses it"
+        }
+    }
 }
 
 /// How much a snapshot holds that the one before it does not.

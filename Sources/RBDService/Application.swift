@@ -133,7 +133,7 @@ public struct RBDService: Sendable {
             + OperationController(service: operations).routes
             + groups.routes
             + NamespaceController(service: NamespaceService(connection: connection), maximumBodyBytes: limit).routes
-            + SnapshotController(service: SnapshotService(images: access), maximumBodyBytes: limit).routes
+            + SnapshotController(service: SnapshotService(images: access, work: work), maximumBodyBytes: limit).routes
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {

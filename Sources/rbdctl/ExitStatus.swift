@@ -52,8 +52,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists, .imageDiffers, .imageInUse,
                 .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
                 .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
-                .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .groupExists,
-                .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete:
+                .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .operationNotCancellable,
+                .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete:
                 .conflict
             case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
                 .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,

@@ -51,13 +51,7 @@ extension OpenImage {
         let named = try snapshotInfos(rados: rados).filter { $0.name == name }
         if let snapshot = named.first(where: { $0.kind == .user }) { return snapshot }
         guard let other = named.first else { throw CephError(.snapshotNotFound, operation, on: resource) }
-        let reason =
-            switch other.kind {
-            case .trash: "it was removed as \"\(other.origin ?? "")\", and goes with the last of its clones"
-            case .group: "it goes with the group's snapshot \(other.origin ?? "")"
-            default: "mirroring uses it"
-            }
-        throw CephError(.snapshotManaged, operation, on: resource, detail: reason)
+        throw CephError(.snapshotManaged, operation, on: resource, detail: other.keeper)
     }
 
     /// - Returns: nil where there is none.

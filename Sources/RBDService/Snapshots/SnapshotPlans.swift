@@ -79,23 +79,6 @@ extension SnapshotService {
         )
     }
 
-    func planRollBack(_ image: ImageSpec, to name: String) async throws -> Plan {
-        let pool = try pool(of: image)
-        let snapshot = try await findOwn(name, .rollBackImage, of: image)
-        if let problem = Problem(changing: image, try await pool.use(ofImage: image.image)) { throw problem }
-        try await requireRoom(pool, .rollBackImage, on: pool.resource(ofSnapshot: name, image: image.image))
-        return Plan(
-            steps: [
-                Plan.Step(
-                    "roll-back-image",
-                    image.description,
-                    detail: "to what it was at \(name), with its size of \(ByteCount(snapshot.sizeBytes)); "
-                        + "what was written since is lost"
-                )
-            ]
-        )
-    }
-
     func planSetLimit(of image: ImageSpec, to limit: UInt64?) async throws -> Plan {
         try Self.check(limit: limit)
         let pool = try pool(of: image)
@@ -110,7 +93,7 @@ extension SnapshotService {
     }
 
     /// A snapshot that callers may change.
-    private func findOwn(
+    func findOwn(
         _ name: String,
         _ operation: CephError.Operation,
         of image: ImageSpec
@@ -118,7 +101,7 @@ extension SnapshotService {
         let snapshot = try await find(name, of: image)
         guard snapshot.kind == .user else {
             let resource = try pool(of: image).resource(ofSnapshot: name, image: image.image)
-            throw CephError(.snapshotManaged, operation, on: resource)
+            throw CephError(.snapshotManaged, operation, on: resource, detail: snapshot.keeper)
         }
         return snapshot
     }
