@@ -42,6 +42,10 @@ public final class LongCall: Sendable {
         return Unmanaged<LongCall>.fromOpaque(context).takeUnretainedValue().goesOn(done, of: total) ? 0 : -ECANCELED
     }
 
+    /// librbd calls its callback without looking whether it is there: calls that nobody watches need one, too.
+    /// - C function: librbd_progress_fn_t
+    static let ignore: librbd_progress_fn_t = { _, _, _ in 0 }
+
     /// What the callback is given. Valid as long as this object: the call that it is for holds it.
     var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 

@@ -96,7 +96,7 @@ private struct ChangedImage {
         case .resize(let bytes):
             // Who asks for less has said so: the size itself is the caller's confirmation.
             try check(
-                rbd_resize2(image.pointer, bytes, true, ProgressRelay.ignore, nil),
+                rbd_resize2(image.pointer, bytes, true, LongCall.ignore, nil),
                 .changeImage,
                 on: resource
             )

@@ -54,6 +54,42 @@ extension Pool {
         }
     }
 
+    /// Makes an image again what it was when the snapshot was taken, its size included. What was written since is lost. An
+    /// image that somebody has open is left alone. One whose rollback was stopped is in between, until it is rolled back.
+    /// - Parameter snapshotID: what the snapshot is found by; it may be renamed while the work waits for its turn.
+    /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock),
+    ///   `.stopped`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_watchers_list, rbd_list_lockers, rbd_snap_rollback_with_progress
+    public func rollBackImage(
+        named name: String,
+        id: String,
+        toSnapshot snapshot: String,
+        snapshotID: UInt64,
+        call: LongCall,
+        on threads: BlockingPool
+    ) async throws {
+        let resource = resource(ofSnapshot: snapshot, image: name)
+        try await withContext(.rollBackImage, on: resource, through: threads) { context throws(CephError) in
+            try call.begin(.rollBackImage, on: resource)
+            let image = try OpenImage(id: id, in: context, to: .write)
+            do throws(CephError) {
+                try image.requireNoAdvisoryLock(.rollBackImage)
+                // Only now, being a watcher ourselves: whoever opens the image from here on sees it as it becomes.
+                try image.requireNoOtherWatcher(.rollBackImage, rados: context.rados)
+            } catch  where error.code == .imageBusy {
+                // It speaks of the image by its id.
+                let image = self.resource(ofImage: name)
+                throw CephError(.imageBusy, .rollBackImage, on: image, errno: error.errno, detail: error.detail)
+            }
+            let snapshots = try image.snapshotInfos(rados: context.rados)
+            guard let found = snapshots.first(where: { $0.id == snapshotID && $0.kind == .user }) else {
+                throw CephError(.snapshotNotFound, .rollBackImage, on: resource)
+            }
+            let result = rbd_snap_rollback_with_progress(image.pointer, found.name, LongCall.callback, call.context)
+            try check(result, .rollBackImage, on: resource)
+        }
+    }
+
     /// Copies an image. The copy is independent of it and of its parent. What a stopped copy leaves is an image like any
     /// other: the caller removes it.
     /// - Parameters:
@@ -179,7 +215,7 @@ extension Pool {
                 let image = try OpenImage(id: id, in: context, to: .write)
                 for snapshot in try image.snapshots() {
                     let flags = UInt32(RBD_SNAP_REMOVE_UNPROTECT)
-                    let result = rbd_snap_remove2(image.pointer, snapshot.name, flags, nil, nil)
+                    let result = rbd_snap_remove2(image.pointer, snapshot.name, flags, LongCall.ignore, nil)
                     try check(result, .copyImage, on: resource)
                 }
             } catch  where error.code == .imageNotFound {

@@ -69,7 +69,7 @@ extension Pool {
     public func createSnapshot(named name: String, ofImage image: String) async throws -> SnapshotInfo {
         let resource = resource(ofSnapshot: name, image: image)
         return try await change(image, .createSnapshot, on: resource) { image, context throws(CephError) in
-            let result = rbd_snap_create2(image.pointer, name, 0, ProgressRelay.ignore, nil)
+            let result = rbd_snap_create2(image.pointer, name, 0, LongCall.ignore, nil)
             if result == -EDQUOT, let limit = try image.snapshotLimit(),
                 try image.snapshotCount() >= Int(clamping: limit)
             {
@@ -98,7 +98,7 @@ extension Pool {
             if try image.lacksObjectMap(ofSnapshot: snapshot.id, in: context) {
                 // Taking it back needs no room.
                 try check(
-                    rbd_snap_remove2(image.pointer, name, 0, ProgressRelay.ignore, nil),
+                    rbd_snap_remove2(image.pointer, name, 0, LongCall.ignore, nil),
                     .createSnapshot,
                     on: resource
                 )
@@ -157,35 +157,10 @@ extension Pool {
                 throw CephError(.snapshotHasClones, .removeSnapshot, on: resource)
             }
             try check(
-                rbd_snap_remove2(image.pointer, name, 0, ProgressRelay.ignore, nil),
+                rbd_snap_remove2(image.pointer, name, 0, LongCall.ignore, nil),
                 .removeSnapshot,
                 on: resource
             )
-        }
-    }
-
-    /// Makes an image again what it was when the snapshot was taken, its size included. What was written since is lost. An
-    /// image that somebody has open is left alone.
-    /// - Parameter progress: told, on a thread of librbd's, how many objects are done; ends the work where it says so, and
-    ///   the image then is in between.
-    /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.imageNotFound`, `.imageBusy` (open elsewhere,
-    ///   or an advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
-    /// - C function: rbd_watchers_list, rbd_snap_rollback_with_progress
-    public func rollBackImage(
-        named image: String,
-        toSnapshot snapshot: String,
-        progress: ProgressHandler? = nil
-    ) async throws {
-        let resource = resource(ofSnapshot: snapshot, image: image)
-        try await change(image, .rollBackImage, on: resource) { image, context throws(CephError) in
-            _ = try image.userSnapshot(named: snapshot, .rollBackImage, on: resource, rados: context.rados)
-            // Only now, being a watcher ourselves: whoever opens the image from here on sees it as it becomes.
-            try image.requireNoOtherWatcher(.rollBackImage, rados: context.rados)
-            let result = ProgressRelay.relay(to: progress) { callback, argument in
-                rbd_snap_rollback_with_progress(image.pointer, snapshot, callback, argument)
-            }
-            try check(result, .rollBackImage, on: resource)
         }
     }
 

@@ -23,12 +23,23 @@ public struct SnapshotInfo: Hashable, Sendable {
     /// What librbd calls it; for those in the trash and of groups, a name that it made up.
     public var name: String
     public var kind: Kind
-    /// In the trash: the name that it had. Of a group: the group's snapshot, as `pool/group@snapshot`.
+    /// In the trash: the name that it had. Of a group: the group's snapshot, as `pool/group@snapshot` or
+    /// `pool/namespace/group@snapshot`.
     public var origin: String?
     public var sizeBytes: UInt64
     public var createdAt: Date?
     /// Clones of the old format 1 need it, and it keeps the snapshot from being removed.
     public var isProtected = false
+
+    /// Why it can't be changed by itself, in words; nil where it can.
+    public var keeper: String? {
+        switch kind {
+        case .user: nil
+        case .trash: "it was removed as \"\(origin ?? "")\", and goes with the last of its clones"
+        case .group: "it goes with the group's snapshot \(origin ?? "")"
+        case .mirror, .unknown: "mirroring uses it"
+        }
+    }
 }
 
 /// How much a snapshot holds that the one before it does not.

@@ -8,6 +8,7 @@ public struct ImageSource: Codable, Hashable, Sendable {
     /// Left out: the pool's default namespace.
     public var namespace: String?
     public var image: String
+    /// The snapshot to clone. Left out: the image is copied as it is, which only POST does.
     public var snapshot: String?
 
     public init(pool: String? = nil, namespace: String? = nil, image: String, snapshot: String?) {

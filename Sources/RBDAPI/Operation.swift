@@ -13,7 +13,7 @@ public struct Operation: Codable, Hashable, Sendable {
 
     /// Begins with the id of the pool that keeps its record.
     public var id: String
-    /// `purge-image`, `flatten-image`, `copy-image`, `sparsify-image` or `rebuild-object-map`.
+    /// `purge-image`, `flatten-image`, `copy-image`, `sparsify-image`, `rebuild-object-map` or `rollback-image`.
     public var kind: String
     public var state: State
     /// The image's pool.

@@ -61,6 +61,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case operationInProgress = "operation-in-progress"
     case operationFinished = "operation-finished"
     case operationStopped = "operation-stopped"
+    case operationNotCancellable = "operation-not-cancellable"
     case groupNotFound = "group-not-found"
     case groupExists = "group-exists"
     case groupHasSnapshots = "group-has-snapshots"
@@ -101,8 +102,9 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists, .imageDiffers, .imageInUse,
             .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
             .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
-            .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .groupExists,
-            .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete, .ownClient:
+            .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .operationNotCancellable,
+            .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete,
+            .ownClient:
             409
         case .preconditionFailed: 412
         case .bodyTooLarge: 413
@@ -179,6 +181,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .operationInProgress: "Other work on the image is not finished"
         case .operationFinished: "The operation is finished"
         case .operationStopped: "The work was stopped"
+        case .operationNotCancellable: "The operation can't be cancelled"
         case .groupNotFound: "The group does not exist"
         case .groupExists: "The group exists already"
         case .groupHasSnapshots: "The group has snapshots"

@@ -13,7 +13,8 @@ public struct Snapshot: Codable, Hashable, Sendable {
     public var id: UInt64
     /// `user`, or who else made it: `group`, `trash` where it was removed while clones needed it, `mirror`, `unknown`.
     public var kind: String
-    /// In the trash: the name that it had. Of a group: the group's snapshot, as `pool/group@snapshot`.
+    /// In the trash: the name that it had. Of a group: the group's snapshot, as `pool/group@snapshot` or
+    /// `pool/namespace/group@snapshot`.
     public var origin: String?
     public var sizeBytes: UInt64
     public var createdAt: String?

@@ -125,6 +125,7 @@ public struct RBDService: Sendable {
             + PoolController(service: PoolService(connection: connection), maximumBodyBytes: limit).routes
             + ImageController(
                 service: images,
+                work: work,
                 maximumBodyBytes: limit,
                 trashDelay: configuration.trashDelay
             ).routes
@@ -134,7 +135,7 @@ public struct RBDService: Sendable {
             + ImageClientController(service: clients).routes
             + groups.routes
             + NamespaceController(service: NamespaceService(connection: connection), maximumBodyBytes: limit).routes
-            + SnapshotController(service: SnapshotService(images: access), maximumBodyBytes: limit).routes
+            + SnapshotController(service: SnapshotService(images: access, work: work), maximumBodyBytes: limit).routes
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {

@@ -54,8 +54,9 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
                 .imageDiffers, .imageInUse,
                 .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
                 .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
-                .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .groupExists,
-                .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete, .ownClient:
+                .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .operationNotCancellable,
+                .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete,
+                .ownClient:
                 .conflict
             case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
                 .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,

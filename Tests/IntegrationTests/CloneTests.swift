@@ -200,7 +200,7 @@ struct CloneTests {
             #expect(refused.hint?.contains("evenIfCloned=true") == true)
             let plan: Plan = try await server.delete("\(snapshot)?dryRun=true").decoded()
             #expect(!plan.allowed)
-            #expect(plan.steps.map(\.action) == ["flatten-image", "delete-snapshot"])
+            #expect(plan.steps.map(\.action) == ["flatten-clone", "delete-snapshot"])
             #expect(plan.blockers == refused.blockers)
             let allowed: Plan = try await server.delete("\(snapshot)?dryRun=true&evenIfCloned=true").decoded()
             #expect(allowed.allowed)
@@ -247,7 +247,7 @@ struct CloneTests {
             #expect(unprotect.blockers?.count == 2)
             let plan: Plan = try await server.delete("\(snapshot)?dryRun=true&evenIfCloned=true").decoded()
             #expect(!plan.allowed)
-            let steps = ["flatten-image", "flatten-image", "unprotect-snapshot", "delete-snapshot"]
+            let steps = ["flatten-clone", "flatten-clone", "unprotect-snapshot", "delete-snapshot"]
             #expect(plan.steps.map(\.action) == steps)
         }
     }

@@ -117,6 +117,74 @@ struct OperationTests {
         }
     }
 
+    @Test func newImagesThatAreCopies() async throws {
+        try await withReplicas { one, other, pool in
+            try await makeClone(pool, megabytes: 8)
+            let images = "/v1/pools/\(pool)/images"
+            let copy = #"{"name":"copy","source":{"image":"clone"}}"#
+            let plan = try await one.post("\(images)?dryRun=true", copy).decoded(as: Plan.self)
+            #expect(plan.steps.map(\.action) == ["copy-image"])
+            #expect(plan.steps.map(\.subject) == ["\(pool)/copy"])
+            #expect(try await one.get("\(images)/copy").status == 404)
+
+            let begun = try await one.post(images, copy)
+            #expect(begun.status == 202, "\(begun.text)")
+            let id = try begun.decoded(as: RBDAPI.Operation.self).id
+            #expect(begun.headers["location"] == "/v1/operations/\(id)")
+            let last = try await operation(other, id, wait: "60s")
+            #expect(last.state == .succeeded, "\(last)")
+            #expect(last.kind == "copy-image")
+            #expect(last.target == "\(pool)/copy")
+            #expect(try await checksum("\(pool)/copy") == checksum("\(pool)/clone"))
+            let made = try await one.get("\(images)/copy").decoded(as: RBDAPI.Image.self)
+            #expect(made.parent == nil)
+            #expect(made.snapshotCount == 0)
+            #expect(try await TestCluster.run("rbd", ["snap", "ls", "\(pool)/clone"]).isEmpty)
+
+            try await TestCluster.run("rbd", ["namespace", "create", "\(pool)/tenant"])
+            let there = #"{"name":"copy","size":"8MiB","source":{"pool":"\#(pool)","image":"parent"}}"#
+            let waited = try await one.post("\(images)?namespace=tenant&wait=60s", there)
+            #expect(waited.status == 200, "\(waited.text)")
+            #expect(try waited.decoded(as: RBDAPI.Operation.self).target == "\(pool)/tenant/copy")
+            #expect(try await checksum("\(pool)/tenant/copy") == checksum("\(pool)/parent"))
+        }
+    }
+
+    @Test func copiesThatAreRefused() async throws {
+        try await withReplicas { one, _, pool in
+            let images = "/v1/pools/\(pool)/images"
+            #expect(try await one.put("\(images)/vol-1", #"{"size":"8MiB"}"#).status == 201)
+            let source = #""source":{"image":"vol-1"}"#
+            let cases: [(body: String, code: String, field: String?)] = [
+                (#""name":"copy",\#(source),"features":["layering"]"#, "invalid-image-option", "features"),
+                (#""name":"copy",\#(source),"objectSize":"4MiB""#, "invalid-image-option", "objectSize"),
+                (#""name":"copy",\#(source),"stripeUnit":"4KiB""#, "invalid-image-option", "stripeUnit"),
+                (#""name":"copy",\#(source),"stripeCount":2"#, "invalid-image-option", "stripeCount"),
+                (#""name":"copy",\#(source),"dataPool":"\#(pool)""#, "invalid-image-option", "dataPool"),
+                (#""name":"copy",\#(source),"size":"9MiB""#, "invalid-size", "size"),
+                (#""name":"a@b",\#(source)"#, "invalid-name", "name"),
+                (#""name":"copy","source":{"image":"vol-2"}"#, "source-not-found", "source"),
+                (#""name":"copy","source":{"image":""}"#, "invalid-source", "source"),
+                (#""name":"copy","source":{"image":"vol-1","pool":"no-such-pool"}"#, "source-not-found", "source"),
+                (#""name":"copy","source":{"image":"vol-1","namespace":"no"}"#, "source-not-found", "source"),
+                (#""name":"vol-1",\#(source)"#, "image-exists", "name"),
+            ]
+            for (body, code, field) in cases {
+                for dryRun in ["", "?dryRun=true"] {
+                    let problem = try await one.post("\(images)\(dryRun)", "{\(body)}").problem
+                    #expect(problem.code == code, "\(body)\(dryRun): \(problem)")
+                    #expect(problem.field == field, "\(body)\(dryRun)")
+                }
+            }
+            let nowhere = try await one.post("\(images)?namespace=no", #"{"name":"copy",\#(source)}"#).problem
+            #expect(nowhere.code == "namespace-not-found")
+            let put = try await one.put("\(images)/copy", "{\(source)}").problem
+            #expect(put.code == "invalid-source")
+            #expect(put.hint?.contains("POST") == true)
+            #expect(try await one.get(images).decoded(as: Page<RBDAPI.Image>.self).items.count == 1)
+        }
+    }
+
     /// Large, so that there is time to cancel it; empty but for its beginning, so that it takes no room.
     private func makeLargeClone(_ pool: String) async throws {
         let rbd = TestCluster.run

@@ -73,6 +73,10 @@ struct RbdctlTests {
 
 /// Runs `rbdctl` in front of a server.
 func rbdctl(_ server: TestServer, _ arguments: String...) async throws -> Subprocess {
+    try await rbdctl(server, arguments)
+}
+
+func rbdctl(_ server: TestServer, _ arguments: [String]) async throws -> Subprocess {
     var environment = ProcessInfo.processInfo.environment
     environment["RBDCTL_SERVER"] = server.url
     return try await Subprocess.run(Subprocess.built("rbdctl"), arguments, environment: environment)

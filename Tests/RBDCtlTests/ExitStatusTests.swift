@@ -25,6 +25,7 @@ import Testing
         .imageMigrating: 3, .imageIncomplete: 3,
         .trashEntryNotFound: 2, .trashDeferred: 3, .imageHasNoParent: 3, .operationNotFound: 2,
         .operationInProgress: 3, .operationFinished: 3, .operationStopped: 3,
+        .operationNotCancellable: 3,
         .groupNotFound: 2, .imageNotInGroup: 2, .groupSnapshotNotFound: 2,
         .groupExists: 3, .groupHasSnapshots: 3, .groupSnapshotExists: 3, .groupSnapshotIncomplete: 3,
         .poolErasureCoded: 4, .poolBusy: 3,

@@ -91,7 +91,7 @@ struct ContractTests {
             ("PoolQuotaChange", PoolQuotaChange.fieldNames),
             ("UpdateGroupRequest", UpdateGroupRequest.fieldNames),
             ("CreateGroupSnapshotRequest", CreateGroupSnapshotRequest.fieldNames),
-            ("ImageSource", ImageSource.fieldNames),
+            ("ImageSource", ImageSource.fieldNames), ("NewImageSource", ImageSource.fieldNames),
             ("CreateSnapshotRequest", CreateSnapshotRequest.fieldNames),
             ("SnapshotChanges", SnapshotChanges.fieldNames),
             ("SetSnapshotLimitRequest", SetSnapshotLimitRequest.fieldNames),

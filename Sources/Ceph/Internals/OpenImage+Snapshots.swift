@@ -51,13 +51,7 @@ extension OpenImage {
         let named = try snapshotInfos(rados: rados).filter { $0.name == name }
         if let snapshot = named.first(where: { $0.kind == .user }) { return snapshot }
         guard let other = named.first else { throw CephError(.snapshotNotFound, operation, on: resource) }
-        let reason =
-            switch other.kind {
-            case .trash: "it was removed as \"\(other.origin ?? "")\", and goes with the last of its clones"
-            case .group: "it goes with the group's snapshot \(other.origin ?? "")"
-            default: "mirroring uses it"
-            }
-        throw CephError(.snapshotManaged, operation, on: resource, detail: reason)
+        throw CephError(.snapshotManaged, operation, on: resource, detail: other.keeper)
     }
 
     /// - Returns: nil where there is none.
@@ -183,7 +177,10 @@ extension OpenImage {
         guard rbd_snap_get_group_namespace(pointer, id, &group, size) >= 0 else { return nil }
         defer { rbd_snap_group_namespace_cleanup(&group, size) }
         let pool = (try? rados.poolName(id: group.group_pool)) ?? "#\(group.group_pool)"
-        return "\(pool)/\(String(cString: group.group_name))@\(String(cString: group.group_snap_name))"
+        let name = "\(String(cString: group.group_name))@\(String(cString: group.group_snap_name))"
+        // A group is in the namespace of its images.
+        if case .image(_, let namespace, _) = resource, !namespace.isEmpty { return "\(pool)/\(namespace)/\(name)" }
+        return "\(pool)/\(name)"
     }
 }
 

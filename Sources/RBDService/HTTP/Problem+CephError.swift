@@ -121,7 +121,7 @@ extension CephError {
         case .snapshotLimitReached: "delete a snapshot, or raise the limit: PUT .../snapshot-limit"
         case .invalidSnapshotLimit: "delete snapshots first, or choose a higher limit"
         case .sourceNotFound:
-            "write source as {\"pool\", \"namespace\", \"image\", \"snapshot\"}; the snapshot must exist"
+            "write source as {\"pool\", \"namespace\", \"image\", \"snapshot\"}; what it names must exist"
         case .namespaceNotEmpty: "delete its images, purge its trash and remove its groups first"
         case .dataPoolNotFound: "GET /v1/pools lists the pools"
         case .invalidObjectSize: "write a power of two from 4KiB to 32MiB, or leave it out for the default"
@@ -133,7 +133,8 @@ extension CephError {
         case .lockNotFound: "rbdctl image lock list \(resource.commandLineName) shows the locks"
         case .watcherNotFound: "rbdctl image watcher list \(resource.commandLineName) shows who has it open"
         case .ownClient: "its work on the image ends by itself; GET /v1/operations shows what takes long"
-        case .imageHasSnapshots: "rbd snap ls \(resource.commandLineName) lists them, rbd snap purge removes them all"
+        case .imageHasSnapshots:
+            "rbdctl snapshot list \(resource.commandLineName) shows them, rbdctl snapshot delete removes them"
         case .imageInGroup: "rbdctl group image remove takes it out of its group"
         case .groupNotFound: "rbdctl group list shows the groups of a pool; rbdctl group create makes one"
         case .groupExists: "choose another name, or delete that group first"

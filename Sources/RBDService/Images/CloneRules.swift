@@ -15,24 +15,17 @@ extension ImageRules {
                 .invalidSource,
                 detail: "source: it names no snapshot",
                 field: "source",
-                hint: "take a snapshot of \(source.image) first (POST .../snapshots), and name it in source.snapshot"
+                hint: "POST .../images with this source copies the image; for a clone, take a snapshot of it first "
+                    + "(POST .../snapshots), and name it in source.snapshot"
             )
         }
-        let location = SnapshotLocation(
+        try source.checkNames()
+        return SnapshotLocation(
             pool: source.pool ?? place.pool,
             namespace: source.namespace ?? "",
             image: source.image,
             snapshot: snapshot
         )
-        let parts = [location.pool, location.image, location.snapshot]
-        guard !parts.contains(""), !(parts + [location.namespace]).contains(where: { $0.utf8.contains(0) }) else {
-            throw Problem(
-                .invalidSource,
-                detail: "source: a name is empty, or has a zero byte in it",
-                field: "source"
-            )
-        }
-        return location
     }
 }
 

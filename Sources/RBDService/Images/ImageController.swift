@@ -7,6 +7,7 @@ import RBDAPI
 /// `/v1/pools/{pool}/images`: decode, call, encode.
 struct ImageController: Sendable {
     let service: ImageService
+    let work: ImageWorkService
     let maximumBodyBytes: Int
     /// For how long a deleted image can be restored, where the request does not say.
     let trashDelay: Duration
@@ -39,10 +40,13 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "dryRun"])
+        let query = try Query(request, known: ["namespace", "wait", "dryRun"])
         let place = try context.imagePlace(query)
-        let isDryRun = try query.flag("dryRun")
+        let (isDryRun, wait) = (try query.flag("dryRun"), try query.duration("wait"))
         let body = try await request.json(CreateImageRequest.self, limit: maximumBodyBytes)
+        if let copy = try await work.copy(body, in: place) {
+            return try await work.answer(copy.work, on: copy.subject, isDryRun: isDryRun, wait: wait)
+        }
         if isDryRun { return .json(try await service.planCreate(body.name, body.properties, in: place)) }
         return created(try await service.create(body.name, body.properties, in: place))
     }

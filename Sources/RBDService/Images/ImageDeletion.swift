@@ -61,7 +61,9 @@ struct ImageDeletion: Sendable {
         do {
             let image = try await pool.image(named: name)
             let use = try await pool.use(ofImage: name)
-            guard let problem = Problem(use, of: place.spec(name)) else { return image }
+            // Clones of format 1 may be in pools that do not answer: it is refused without naming them then.
+            let clones = use.snapshots.isEmpty ? [] : (try? await pool.clones(ofImage: name)) ?? []
+            guard let problem = Problem(use, clones: clones, of: place.spec(name)) else { return image }
             // The client may be one of us, at work on the image.
             if !use.watchers.isEmpty {
                 try await operations.store.requireNoOperation(onImage: image.id, spec: place.spec(name))
@@ -116,8 +118,10 @@ struct ImageDeletion: Sendable {
             guard isRemnant || isInterrupted else { throw error }
             return Plan(steps: [Plan.Step("clear-remnant", spec, detail: "an interrupted create or delete left it")])
         }
-        let blockers = Problem(use, of: place.spec(name))?.blockers ?? []
-        var steps = DeletionSteps(use, of: place.spec(name)).steps
+        let snapshots = use.snapshots.isEmpty ? [] : try await pool.snapshots(ofImage: name)
+        let clones = snapshots.isEmpty ? [] : try await pool.clones(ofImage: name)
+        let blockers = Problem(use, clones: clones, of: place.spec(name))?.blockers ?? []
+        var steps = DeletionSteps(use, snapshots, clones, of: place.spec(name)).steps
         if let delay {
             let hours = "\(delay.components.seconds) seconds"
             steps.append(Plan.Step("move-to-trash", spec, detail: "it can be restored for \(hours)"))
@@ -132,7 +136,7 @@ struct ImageDeletion: Sendable {
 struct DeletionSteps {
     let steps: [Plan.Step]
 
-    init(_ use: ImageUse, of spec: ImageSpec) {
+    init(_ use: ImageUse, _ snapshots: [SnapshotInfo], _ clones: [ImageClone], of spec: ImageSpec) {
         var steps: [Plan.Step] = []
         for watcher in use.watchers {
             let detail =
@@ -146,12 +150,55 @@ struct DeletionSteps {
         if use.isMigrating {
             steps.append(Plan.Step("end-migration", "\(spec)", detail: "commit it or abort it"))
         }
-        if let group = use.group {
-            steps.append(Plan.Step("remove-from-group", "\(spec)", detail: "\(group.pool)/\(group.name)"))
+        for snapshot in snapshots {
+            let own = clones.filter { $0.snapshot == snapshot.name }.map(ImageChild.init)
+            steps += own.map(Self.step) + Self.steps(for: snapshot, of: spec)
         }
-        for snapshot in use.snapshots {
-            steps.append(Plan.Step("delete-snapshot", "\(spec)@\(snapshot.name)", detail: nil))
+        if let group = use.group {
+            let name = Problem.spec(of: group, with: spec)
+            steps.append(
+                Plan.Step("remove-from-group", "\(spec)", detail: "rbdctl group image remove \(name) \(spec)")
+            )
         }
         self.steps = steps
+    }
+
+    /// How an image is freed from the snapshot that it was cloned from.
+    static func step(freeing clone: ImageChild) -> Plan.Step {
+        let place = ImagePlace(pool: clone.pool, namespace: clone.namespace)
+        if clone.inTrash {
+            return Plan.Step(
+                "purge-image",
+                clone.spec,
+                detail: "rbdctl trash purge \(place.spec(clone.imageID)) --force; it is in the trash"
+            )
+        }
+        return Plan.Step(
+            "flatten-clone",
+            clone.spec,
+            detail: clone.image.isEmpty
+                ? "its name can't be read: the pool is gone, or not the service's to read"
+                : "rbdctl image flatten \(clone.spec)"
+        )
+    }
+
+    /// What is done to a snapshot once it has no clones.
+    private static func steps(for snapshot: SnapshotInfo, of spec: ImageSpec) -> [Plan.Step] {
+        let name = SnapshotSpec(image: spec, snapshot: snapshot.name).description
+        switch snapshot.kind {
+        case .user:
+            let unprotect = Plan.Step("unprotect-snapshot", name, detail: "rbdctl snapshot unprotect \(name)")
+            let delete = Plan.Step("delete-snapshot", name, detail: "rbdctl snapshot delete \(name)")
+            return snapshot.isProtected ? [unprotect, delete] : [delete]
+        case .group:
+            let origin = snapshot.origin ?? name
+            return [Plan.Step("delete-group-snapshot", origin, detail: "rbdctl group snapshot delete \(origin)")]
+        // It goes with the last of its clones.
+        case .trash: return []
+        case .mirror, .unknown:
+            return [
+                Plan.Step("delete-snapshot", name, detail: "mirroring made it, or something newer: delete it there")
+            ]
+        }
     }
 }

@@ -52,8 +52,15 @@ struct ImageWorkController: Sendable {
         let (wait, isDryRun) = (try query.duration("wait"), try query.flag("dryRun"))
         let subject = try await service.subject(try context.pathParameter("image"), in: place)
         let work = try await prepare(subject, query)
+        return try await service.answer(work, on: subject, isDryRun: isDryRun, wait: wait)
+    }
+}
+
+extension ImageWorkService {
+    /// The plan; or, begun, the operation, which has ended where the caller waited for long enough.
+    func answer(_ work: Work, on subject: Subject, isDryRun: Bool, wait: Duration?) async throws -> Response {
         if isDryRun { return .json(work.plan) }
-        let operation = try await service.begin(work, on: subject)
-        return try await service.operations.answer(operation, wait: wait) { .json($0) }
+        let operation = try await begin(work, on: subject)
+        return try await operations.answer(operation, wait: wait) { .json($0) }
     }
 }

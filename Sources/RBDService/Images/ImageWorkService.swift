@@ -147,11 +147,14 @@ struct ImageWorkService: Sendable {
         }
     }
 
-    /// - Throws: `CephError`, where the place does not exist, or the name is taken.
+    /// - Throws: `CephError`, where the place does not exist, or the name is taken; `Problem` with `pool-full`.
     private func requireRoom(for name: String, in place: ImagePlace) async throws {
+        let pool = try images.pool(place)
         do {
-            _ = try await images.pool(place).image(named: name)
+            _ = try await pool.image(named: name)
         } catch let error as CephError where error.code == .imageNotFound {
+            let full = CephError(.poolFull, .copyImage, on: place.resource(name))
+            if let problem = await PoolFullness(pool).problem(full) { throw problem }
             return
         }
         throw CephError(.imageExists, .copyImage, on: place.resource(name))

@@ -8,11 +8,13 @@ import RBDAPI
 extension Problem {
     /// Why an image must not be deleted, with all that stands in the way; nil where nothing does. The code is that of what
     /// has to go first: clients, then locks, snapshots, the group, the migration.
-    init?(_ use: ImageUse, of spec: ImageSpec) {
+    /// - Parameter clones: those of the snapshots, where they are known.
+    init?(_ use: ImageUse, clones: [ImageClone] = [], of spec: ImageSpec) {
         let blockers =
             use.watchers.map { Blocker(.watcher, client: $0.client, address: $0.address) }
             + use.locks.map { Blocker(.lock, name: $0.cookie, client: $0.client, address: $0.address) }
             + use.snapshots.map { Blocker(.snapshot, name: $0.name, since: $0.createdAt?.formatted(.iso8601)) }
+            + clones.map { Blocker(.clone, name: ImageChild($0).spec) }
             + (use.group.map { [Blocker(.group, name: Self.spec(of: $0, with: spec))] } ?? [])
             + (use.isMigrating ? [Blocker(.migration)] : [])
         guard let first = blockers.first else { return nil }
@@ -31,7 +33,7 @@ extension Problem {
             case .snapshot:
                 (
                     .imageHasSnapshots, "has \(Self.count(use.snapshots, "snapshot"))",
-                    "rbd snap purge \(spec) removes them all, except protected ones and those with clones"
+                    "rbdctl snapshot list \(spec) shows them, rbdctl explain \(spec) the commands that free the image, in order"
                 )
             case .group:
                 (

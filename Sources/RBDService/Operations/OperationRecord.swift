@@ -12,6 +12,10 @@ enum OperationKind: String, CaseIterable {
     case copyImage = "copy-image"
     case sparsifyImage = "sparsify-image"
     case rebuildObjectMap = "rebuild-object-map"
+    case rollBackImage = "rollback-image"
+
+    /// Whether it leaves a whole image where it is broken off for good.
+    var isCancellable: Bool { self != .rollBackImage }
 }
 
 /// An operation as it is kept in RADOS: what is told of it, and what is needed to do it.
@@ -26,8 +30,10 @@ struct OperationRecord: Codable, Sendable {
         var blockBytes: Int?
         /// Where the copy goes.
         var target: Target?
-        /// The state that is copied.
+        /// The state that is copied, or gone back to.
         var snapshot: String?
+        /// By which it is found where it was renamed.
+        var snapshotID: UInt64?
         var withSnapshots: Bool?
         /// Everything is copied; what is left is to give the copy its name.
         var isCopied: Bool?
@@ -43,6 +49,14 @@ struct OperationRecord: Codable, Sendable {
 
     var kind: OperationKind? { OperationKind(rawValue: operation.kind) }
     var place: ImagePlace { ImagePlace(pool: operation.pool, namespace: operation.namespace) }
+
+    /// Whether the other was asked for a second time. How a purge or a sparsify is done makes no other work of it.
+    func isSameWork(as other: OperationRecord) -> Bool {
+        operation.kind == other.operation.kind && operation.imageID == other.operation.imageID
+            && parameters.target == other.parameters.target && parameters.snapshot == other.parameters.snapshot
+            && parameters.snapshotID == other.parameters.snapshotID
+            && (parameters.withSnapshots ?? false) == (other.parameters.withSnapshots ?? false)
+    }
 
     /// What no two unfinished operations may have in common: the image that they change, or the copy that they make.
     var claim: String {

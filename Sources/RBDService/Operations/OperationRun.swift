@@ -90,7 +90,7 @@ struct OperationRun: Sendable {
             } catch let error as CephError {
                 let isBusy = error.code == .imageBusy
                 guard error.code.isRetriable, !isBusy || .now - start < Self.busyPatience else {
-                    return .failed(Problem(error))
+                    return .failed(await work.problem(error, kind, job(state)))
                 }
                 state.update { state in
                     state.record.operation.note = error.description
@@ -215,7 +215,9 @@ struct OperationRun: Sendable {
 
     /// Looks whether it is to be cancelled.
     private func look(_ state: Shared) async {
-        guard let mark = try? await records.value("cancel.\(id)"), !mark.isEmpty else { return }
+        guard state.read.record.kind?.isCancellable != false, let mark = try? await records.value("cancel.\(id)"),
+            !mark.isEmpty
+        else { return }
         state.update { $0.isCancelled = true }
         call.stop()
     }

@@ -64,20 +64,19 @@ struct OperationStore: Sendable {
             guard let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records) else {
                 continue
             }
-            if other.operation.kind == kind.rawValue { return .existing(other) }
+            if other.isSameWork(as: record) { return .existing(other) }
             throw Self.inProgress(other, spec)
         }
         throw Problem(.operationInProgress, detail: "other operations on image \"\(spec)\" come and go", field: "image")
     }
 
+    /// - Parameter kind: only this one stands in the way; nil for all.
     /// - Throws: `Problem` with `operation-in-progress` where an operation on the image is not finished; `CephError`.
-    func requireNoOperation(onImage id: String, spec: ImageSpec) async throws {
-        let records = Self.records(try connection.cluster().pool(spec.pool))
-        if let holder = try await records.value(OperationRecord.claim(onImage: id, namespace: spec.namespace)),
-            let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
-        {
-            throw Self.inProgress(other, spec)
+    func requireNoOperation(_ kind: OperationKind? = nil, onImage id: String, spec: ImageSpec) async throws {
+        guard let other = try await unfinished(onImage: id, spec: spec), kind == nil || other.kind == kind else {
+            return
         }
+        throw Self.inProgress(other, spec)
     }
 
     /// A copy in the making has no claim under its own id, but a name that tells the operation.
@@ -90,12 +89,21 @@ struct OperationStore: Sendable {
         throw Self.inProgress(other, spec)
     }
 
-    private static func inProgress(_ other: OperationRecord, _ spec: ImageSpec) -> Problem {
-        Problem(
+    /// The operation that has the image.
+    func unfinished(onImage id: String, spec: ImageSpec) async throws -> OperationRecord? {
+        let records = Self.records(try connection.cluster().pool(spec.pool))
+        let claim = OperationRecord.claim(onImage: id, namespace: spec.namespace)
+        guard let holder = try await records.value(claim) else { return nil }
+        return try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
+    }
+
+    static func inProgress(_ other: OperationRecord, _ spec: ImageSpec) -> Problem {
+        let cancel = other.kind?.isCancellable == true ? "; DELETE cancels it" : ""
+        return Problem(
             .operationInProgress,
             detail: "operation \(other.operation.id) (\(other.operation.kind)) is at work on image \"\(spec)\"",
             field: "image",
-            hint: "GET /v1/operations/\(other.operation.id) tells how far it is; DELETE cancels it"
+            hint: "GET /v1/operations/\(other.operation.id) tells how far it is\(cancel)"
         )
     }
 
@@ -114,7 +122,7 @@ struct OperationStore: Sendable {
     }
 
     /// Asks for an end of the operation; whoever works on it will see that.
-    /// - Throws: `Problem` with `operation-not-found`, `operation-finished`; `CephError`.
+    /// - Throws: `Problem` with `operation-not-found`, `operation-finished`, `operation-not-cancellable`; `CephError`.
     func cancel(_ id: String) async throws -> OperationRecord {
         var record = try await record(id)
         guard !record.operation.state.isFinished else {
@@ -122,6 +130,16 @@ struct OperationStore: Sendable {
                 .operationFinished,
                 detail: "operation \(id) has \(record.operation.state.rawValue) already",
                 field: "operation"
+            )
+        }
+        guard record.kind?.isCancellable != false else {
+            throw Problem(
+                .operationNotCancellable,
+                detail:
+                    "operation \(id) (\(record.operation.kind)) would leave image \"\(record.operation.spec)\" in between",
+                field: "operation",
+                hint:
+                    "GET /v1/operations/\(id)?wait=60s waits for its end; another replica finishes it where this one can't"
             )
         }
         guard let records = try await records(ofOperation: id) else { return record }

@@ -49,8 +49,44 @@ struct OperationWork: Sendable {
             )
         case .rebuildObjectMap:
             try await job.pool.rebuildObjectMap(ofImage: job.image, id: job.imageID, call: job.call, on: threads)
+        case .rollBackImage: try await rollBack(job)
         case .copyImage: try await copy(job)
         }
+    }
+
+    /// What is told of an error that ends the work.
+    func problem(_ error: CephError, _ kind: OperationKind, _ job: Job) async -> Problem {
+        var problem = Problem(error)
+        switch error.code {
+        case .imageBusy:
+            let spec = job.record.operation.spec
+            if let use = try? await job.pool.use(ofImageID: job.imageID), let told = Problem(changing: spec, use) {
+                problem = told
+                problem.errno = error.errno
+            }
+        case .poolFull: problem = await PoolFullness(job.pool).problem(error) ?? problem
+        default: break
+        }
+        if kind == .rollBackImage, job.record.operation.attempts > 1 || job.call.fraction > 0 {
+            problem.detail += "; a part of the image may be rolled back: repeat the rollback"
+        }
+        return problem
+    }
+
+    /// Begun again after it was broken off, it begins with the first object: what is rolled back stays so.
+    private func rollBack(_ job: Job) async throws {
+        guard let snapshot = job.parameters.snapshot, let id = job.parameters.snapshotID else { return }
+        // It would stop half-way there.
+        let full = CephError(.poolFull, .rollBackImage, on: job.pool.resource(ofSnapshot: snapshot, image: job.image))
+        if await PoolFullness(job.pool).problem(full) != nil { throw full }
+        try await job.pool.rollBackImage(
+            named: job.image,
+            id: job.imageID,
+            toSnapshot: snapshot,
+            snapshotID: id,
+            call: job.call,
+            on: threads
+        )
     }
 
     /// Removes what work that is given up has left. A flattened half, or a sparsified one, is a whole image; a purged half

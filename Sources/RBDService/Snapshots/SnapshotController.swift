@@ -76,12 +76,13 @@ struct SnapshotController: Sendable {
     }
 
     @Sendable private func rollBack(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "dryRun", "confirm"])
+        let query = try Query(request, known: ["namespace", "dryRun", "confirm", "wait"])
         let image = try context.image(query)
-        let isDryRun = try query.flag("dryRun")
+        let (isDryRun, wait) = (try query.flag("dryRun"), try query.duration("wait"))
         let name = try context.pathParameter("snapshot")
         if isDryRun { return .json(try await service.planRollBack(image, to: name)) }
-        return .json(try await service.rollBack(image, to: name, confirmation: query["confirm"]))
+        let operation = try await service.rollBack(image, to: name, confirmation: query["confirm"])
+        return try await service.work.operations.answer(operation, wait: wait) { .json($0) }
     }
 
     @Sendable private func getLimit(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {

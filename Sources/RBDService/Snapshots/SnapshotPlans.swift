@@ -64,11 +64,7 @@ extension SnapshotService {
         let keepsClones = evenIfCloned && !snapshot.isProtected
         var steps: [Plan.Step] = []
         if !keepsClones {
-            steps += clones.map { clone in
-                clone.inTrash
-                    ? Plan.Step("purge-image", clone.spec, detail: "it is in the trash with the id \(clone.imageID)")
-                    : Plan.Step("flatten-image", clone.spec, detail: "or delete it")
-            }
+            steps += clones.map(DeletionSteps.step)
         }
         if snapshot.isProtected { steps.append(Plan.Step("unprotect-snapshot", spec)) }
         let detail =
@@ -80,23 +76,6 @@ extension SnapshotService {
             allowed: !snapshot.isProtected && (clones.isEmpty || keepsClones),
             steps: steps,
             blockers: keepsClones ? [] : clones.map { Problem.Blocker(.clone, name: $0.spec) }
-        )
-    }
-
-    func planRollBack(_ image: ImageSpec, to name: String) async throws -> Plan {
-        let pool = try pool(of: image)
-        let snapshot = try await findOwn(name, .rollBackImage, of: image)
-        if let problem = Problem(changing: image, try await pool.use(ofImage: image.image)) { throw problem }
-        try await requireRoom(pool, .rollBackImage, on: pool.resource(ofSnapshot: name, image: image.image))
-        return Plan(
-            steps: [
-                Plan.Step(
-                    "roll-back-image",
-                    image.description,
-                    detail: "to what it was at \(name), with its size of \(ByteCount(snapshot.sizeBytes)); "
-                        + "what was written since is lost"
-                )
-            ]
         )
     }
 
@@ -114,7 +93,7 @@ extension SnapshotService {
     }
 
     /// A snapshot that callers may change.
-    private func findOwn(
+    func findOwn(
         _ name: String,
         _ operation: CephError.Operation,
         of image: ImageSpec
@@ -122,7 +101,7 @@ extension SnapshotService {
         let snapshot = try await find(name, of: image)
         guard snapshot.kind == .user else {
             let resource = try pool(of: image).resource(ofSnapshot: name, image: image.image)
-            throw CephError(.snapshotManaged, operation, on: resource)
+            throw CephError(.snapshotManaged, operation, on: resource, detail: snapshot.keeper)
         }
         return snapshot
     }

@@ -8,6 +8,7 @@ import RBDAPI
 /// The rules of snapshots, and of the clones that are made of them.
 struct SnapshotService: Sendable {
     let images: ImageAccess
+    let work: ImageWorkService
 
     // MARK: Reading
 
@@ -68,41 +69,14 @@ struct SnapshotService: Sendable {
 
     func delete(_ name: String, of image: ImageSpec, evenIfCloned: Bool) async throws {
         try await alone(image, .removeSnapshot) { pool in
+            // Without its snapshot, an image that is in between would stay so.
+            let id = try await pool.image(named: image.image).id
+            try await work.operations.store.requireNoOperation(.rollBackImage, onImage: id, spec: image)
             do {
                 try await pool.removeSnapshot(named: name, ofImage: image.image, evenIfCloned: evenIfCloned)
             } catch let error as CephError where error.code == .snapshotHasClones || error.code == .snapshotProtected {
                 throw await refusal(error, name, of: image, in: pool)
             }
-        }
-    }
-
-    /// Makes the image again what it was when the snapshot was taken.
-    /// - Parameters:
-    ///   - confirmation: must be the snapshot's name.
-    ///   - progress: told how many objects are done; ends the work where it says so.
-    func rollBack(
-        _ image: ImageSpec,
-        to name: String,
-        confirmation: String?,
-        progress: ProgressHandler? = nil
-    ) async throws -> RBDAPI.Image {
-        guard confirmation == name else {
-            throw Problem(
-                .confirmationRequired,
-                detail: "rolling image \"\(image)\" back to \"\(name)\" destroys for ever what was written since",
-                field: "confirm",
-                hint: "add ?confirm=\(PercentEncoding.encode(name)) to say that it is meant"
-            )
-        }
-        return try await alone(image, .rollBackImage) { pool in
-            // It would stop half-way there.
-            try await requireRoom(
-                pool,
-                .rollBackImage,
-                on: pool.resource(ofSnapshot: name, image: image.image)
-            )
-            try await pool.rollBackImage(named: image.image, toSnapshot: name, progress: progress)
-            return RBDAPI.Image(try await pool.image(named: image.image), in: ImagePlace(image))
         }
     }
 
@@ -172,7 +146,7 @@ struct SnapshotService: Sendable {
     }
 
     /// Changes an image while nobody else of this process does; says who it is that has it open.
-    private func alone<Value: Sendable>(
+    func alone<Value: Sendable>(
         _ image: ImageSpec,
         _ operation: CephError.Operation,
         _ body: (Ceph.Pool) async throws -> Value

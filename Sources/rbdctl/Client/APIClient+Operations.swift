@@ -19,23 +19,23 @@ extension APIClient {
     }
 
     /// Begins work on an image.
-    /// - Parameter action: the last part of its path, such as `flatten`.
+    /// - Parameter action: the last parts of its path, such as `flatten`.
     func begin(
-        _ action: String,
+        _ action: [String],
         on spec: ImageSpec,
         query: Transport.Query = [],
         json: String? = nil
     ) async throws -> RBDAPI.Operation {
-        try await transport.reply(.post, spec.path + [action], query: spec.query + query, json: json).decoded()
+        try await transport.reply(.post, spec.path + action, query: spec.query + query, json: json).decoded()
     }
 
     func plan(
-        _ action: String,
+        _ action: [String],
         on spec: ImageSpec,
         query: Transport.Query = [],
         json: String? = nil
     ) async throws -> Plan {
         let query = spec.query + query + [("dryRun", "true")]
-        return try await transport.reply(.post, spec.path + [action], query: query, json: json).decoded()
+        return try await transport.reply(.post, spec.path + action, query: query, json: json).decoded()
     }
 }

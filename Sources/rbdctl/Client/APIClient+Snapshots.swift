@@ -46,16 +46,6 @@ extension APIClient {
         )
     }
 
-    /// The confirmation is part of the call: who asks for it has been asked.
-    func rollBack(to spec: SnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<Image> {
-        try await change(
-            .post,
-            spec.path + ["rollback"],
-            query: spec.image.query + [("confirm", dryRun.dryRun ? nil : spec.snapshot)],
-            dryRun
-        )
-    }
-
     func snapshotLimit(of image: ImageSpec) async throws -> SnapshotLimit {
         try await transport.get(image.path + ["snapshot-limit"], query: image.query)
     }

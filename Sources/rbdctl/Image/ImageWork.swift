@@ -13,7 +13,7 @@ struct WorkOptions: ParsableArguments {
 
     /// Prints what was worked on once it is done; with `--no-wait`, the operation's id.
     func run(
-        _ action: String,
+        _ action: [String],
         on spec: ImageSpec,
         query: Transport.Query = [],
         json: String? = nil
@@ -44,7 +44,7 @@ struct ImageFlatten: AsyncParsableCommand {
     @OptionGroup var options: WorkOptions
 
     func run() async throws {
-        try await options.run("flatten", on: spec)
+        try await options.run(["flatten"], on: spec)
     }
 }
 
@@ -64,7 +64,7 @@ struct ImageSparsify: AsyncParsableCommand {
     @OptionGroup var options: WorkOptions
 
     func run() async throws {
-        try await options.run("sparsify", on: spec, query: [("blockSize", blockSize)])
+        try await options.run(["sparsify"], on: spec, query: [("blockSize", blockSize)])
     }
 }
 
@@ -81,7 +81,7 @@ struct ImageRebuildObjectMap: AsyncParsableCommand {
     @OptionGroup var options: WorkOptions
 
     func run() async throws {
-        try await options.run("rebuild-object-map", on: spec)
+        try await options.run(["rebuild-object-map"], on: spec)
     }
 }
 
@@ -115,7 +115,7 @@ struct ImageCopy: AsyncParsableCommand {
             snapshot: source.snapshot,
             withSnapshots: withSnapshots ? true : nil
         )
-        try await options.run("copy", on: source.spec, json: OrderedValue(encoding: request).json())
+        try await options.run(["copy"], on: source.spec, json: OrderedValue(encoding: request).json())
     }
 }
 

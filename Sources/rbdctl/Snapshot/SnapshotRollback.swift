@@ -10,7 +10,8 @@ struct SnapshotRollback: AsyncParsableCommand {
         abstract: "Make an image again what it was when a snapshot was taken.",
         discussion: """
             What was written since is lost, so that the snapshot's name must be given a second time: with --confirm, or \
-            when asked for on a terminal. An image that a client has open is left alone. Prints the image's spec.
+            when asked for on a terminal. An image that a client has open is left alone. What has begun can't be cancelled. \
+            Prints the image's spec once it is done; with --no-wait, the operation's id.
             """
     )
 
@@ -20,9 +21,7 @@ struct SnapshotRollback: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The snapshot's name again, without the image.", valueName: "name"))
     var confirm: String?
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: WorkOptions
 
     func validate() throws {
         guard confirm == nil || confirm == spec.snapshot else {
@@ -31,9 +30,13 @@ struct SnapshotRollback: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if confirm == nil, !dryRun.dryRun { try confirmOnTerminal() }
-        let outcome = try await connection.withClient { try await $0.rollBack(to: spec, dryRun) }
-        try Console.output.write(outcome, as: format.output)
+        let isDryRun = options.rehearsal.dryRun
+        if confirm == nil, !isDryRun { try confirmOnTerminal() }
+        try await options.run(
+            ["snapshots", spec.snapshot, "rollback"],
+            on: spec.image,
+            query: [("confirm", isDryRun ? nil : spec.snapshot)]
+        )
     }
 
     private func confirmOnTerminal() throws {

@@ -1,0 +1,76 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+extension ImageProperties {
+    /// Whether the new image is to be a copy: its source is an image, and no snapshot of one.
+    var isCopy: Bool { source.map { $0.snapshot == nil } ?? false }
+}
+
+/// The rules of a new image that is a copy of another one.
+extension ImageWorkService {
+    /// - Returns: the image to be copied, and the copy to be made.
+    /// - Throws: `Problem` with `invalid-source`, `invalid-image-option`, `invalid-size`, `invalid-name`; `CephError` with
+    ///   `.sourceNotFound`, `.imageExists`, and what speaks of the place.
+    func copy(_ request: CreateImageRequest, in place: ImagePlace) async throws -> (subject: Subject, work: Work)? {
+        let properties = request.properties
+        guard properties.isCopy, let source = properties.source else { return nil }
+        try source.checkNames()
+        let options: [(field: String, isGiven: Bool)] = [
+            ("features", properties.features != nil), ("objectSize", properties.objectSize != nil),
+            ("stripeUnit", properties.stripeUnit != nil), ("stripeCount", properties.stripeCount != nil),
+            ("dataPool", properties.dataPool != nil),
+        ]
+        if let field = options.first(where: \.isGiven)?.field {
+            throw Problem(
+                .invalidImageOption,
+                detail: "\(field): a copy has that of the image that is copied",
+                field: field,
+                hint: "leave \(field) out, or name a snapshot in source.snapshot: a clone can have its own"
+            )
+        }
+        let subject = try await subject(of: source, in: place)
+        if let size = properties.size, size.bytes != subject.info.sizeBytes {
+            throw Problem(
+                .invalidSize,
+                detail: "size: a copy of \(subject.spec) has its size, \(ByteCount(subject.info.sizeBytes))",
+                field: "size",
+                hint: "leave size out, and change it afterwards"
+            )
+        }
+        let copy = CopyImageRequest(name: request.name, pool: place.pool, namespace: place.namespace)
+        return (subject, try await self.copy(subject, copy))
+    }
+
+    private func subject(of source: ImageSource, in place: ImagePlace) async throws -> Subject {
+        let place = ImagePlace(pool: source.pool ?? place.pool, namespace: source.namespace ?? "")
+        do {
+            return try await subject(source.image, in: place)
+        } catch var problem as Problem {
+            problem.field = "source"
+            throw problem
+        } catch let error as CephError {
+            switch error.code {
+            case .poolNotFound, .namespaceNotFound, .imageNotFound:
+                throw CephError(.sourceNotFound, .copyImage, on: place.resource(source.image), errno: error.errno)
+            default: throw error
+            }
+        }
+    }
+}
+
+extension ImageSource {
+    /// - Throws: `Problem` with `invalid-source`.
+    func checkNames() throws(Problem) {
+        let names = [pool, image, snapshot].compactMap(\.self)
+        guard !names.contains(""), !(names + [namespace ?? ""]).contains(where: { $0.utf8.contains(0) }) else {
+            throw Problem(
+                .invalidSource,
+                detail: "source: a name is empty, or has a zero byte in it",
+                field: "source"
+            )
+        }
+    }
+}

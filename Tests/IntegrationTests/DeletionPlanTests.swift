@@ -1,0 +1,128 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import RBDAPI
+import TestSupport
+import Testing
+
+/// The plan of a deletion is right where taking its steps, one by one in their order, ends with the image gone.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
+struct DeletionPlanTests {
+    /// Runs the body with `golden`, of 8 MiB.
+    private func withImage(
+        namespace: String = "",
+        _ body: @escaping @Sendable (_ server: TestServer, _ path: String, _ place: String) async throws -> Void
+    ) async throws {
+        try await TestServer.withCluster { server in
+            try await TestCluster.withPool { pool, _ in
+                var (path, place) = ("/v1/pools/\(pool)/images/golden?", pool)
+                if !namespace.isEmpty {
+                    try await TestCluster.run("rbd", ["namespace", "create", "\(pool)/\(namespace)"])
+                    path += "namespace=\(namespace)&"
+                    place += "/\(namespace)"
+                }
+                #expect(try await server.put(path, #"{"size":"8MiB"}"#).status == 201)
+                try await body(server, path, place)
+            }
+        }
+    }
+
+    /// Runs commands of `rbd`.
+    private func rbd(_ commands: String...) async throws {
+        for command in commands { try await TestCluster.run("rbd", command.split(separator: " ").map(String.init)) }
+    }
+
+    private func plan(_ server: TestServer, _ path: String) async throws -> Plan {
+        let answer = try await server.delete("\(path)dryRun=true")
+        #expect(answer.status == 200, "\(answer.text)")
+        return try answer.decoded()
+    }
+
+    /// Takes the steps by the commands that they name. Until the last one, which is the deletion, that is refused.
+    private func follow(_ plan: Plan, _ server: TestServer, _ path: String) async throws {
+        #expect(!plan.allowed)
+        for step in plan.steps.dropLast() {
+            #expect(try await server.delete(path).status == 409, "before \(step)")
+            // What comes after the command is a remark.
+            let command = try #require(step.detail?.split(separator: ";").first).split(separator: " ").map(String.init)
+            #expect(command.first == "rbdctl")
+            let told = try await rbdctl(server, Array(command.dropFirst()))
+            #expect(told.status == 0, "\(step): \(told.standardError)")
+        }
+        let answer = try await server.delete(path)
+        #expect(answer.status == 200, "\(answer.text)")
+    }
+
+    @Test func aProtectedSnapshotWithClones() async throws {
+        try await withImage { server, path, pool in
+            try await rbd(
+                "snap create --no-progress \(pool)/golden@v1",
+                "snap protect \(pool)/golden@v1",
+                "clone --rbd-default-clone-format 1 \(pool)/golden@v1 \(pool)/old",
+                "clone --rbd-default-clone-format 2 \(pool)/golden@v1 \(pool)/new"
+            )
+            let plan = try await plan(server, path)
+            let actions = ["flatten-clone", "flatten-clone", "unprotect-snapshot", "delete-snapshot", "move-to-trash"]
+            #expect(plan.steps.map(\.action) == actions)
+            #expect(plan.steps.prefix(2).map(\.subject) == ["\(pool)/new", "\(pool)/old"])
+            #expect(plan.steps[0].detail == "rbdctl image flatten \(pool)/new")
+            #expect(plan.blockers.map(\.kind) == [.snapshot, .clone, .clone])
+            let refused = try await server.delete(path).problem
+            #expect(refused.code == "image-has-snapshots")
+            #expect(refused.blockers == plan.blockers)
+            #expect(refused.hint?.contains("rbdctl explain \(pool)/golden") == true)
+            let explained = try await rbdctl(server, "explain", "\(pool)/golden")
+            #expect(explained.status == 3)
+            for step in plan.steps { #expect(explained.standardOutput.contains(step.detail ?? "?")) }
+            try await follow(plan, server, path)
+        }
+    }
+
+    @Test func unprotectedSnapshotsWithClones() async throws {
+        try await withImage { server, path, pool in
+            try await rbd(
+                "snap create --no-progress \(pool)/golden@v1",
+                "snap create --no-progress \(pool)/golden@v2",
+                "snap create --no-progress \(pool)/golden@v3",
+                "clone --rbd-default-clone-format 2 \(pool)/golden@v1 \(pool)/kept",
+                "clone --rbd-default-clone-format 2 \(pool)/golden@v1 \(pool)/thrown-away",
+                "clone --rbd-default-clone-format 2 \(pool)/golden@v3 \(pool)/late",
+                "trash mv --expires-at 2099-01-01 \(pool)/thrown-away"
+            )
+            // It is in the trash from here on, and goes with its clone.
+            #expect(try await rbdctl(server, "snapshot", "delete", "--even-if-cloned", "\(pool)/golden@v3").status == 0)
+            let plan = try await plan(server, path)
+            #expect(
+                plan.steps.map { "\($0.action) \($0.subject)" } == [
+                    "flatten-clone \(pool)/kept", "purge-image \(pool)/thrown-away",
+                    "delete-snapshot \(pool)/golden@v1",
+                    "delete-snapshot \(pool)/golden@v2", "flatten-clone \(pool)/late", "move-to-trash \(pool)/golden",
+                ]
+            )
+            try await follow(plan, server, path)
+            let left = try await TestCluster.run("rbd", ["ls", pool]).split(separator: "\n").sorted()
+            #expect(left == ["kept", "late"])
+        }
+    }
+
+    @Test(arguments: ["", "tenant"])
+    func snapshotsOfGroups(namespace: String) async throws {
+        try await withImage(namespace: namespace) { server, path, place in
+            let group = "\(place)/database"
+            try await rbd(
+                "group create \(group)",
+                "group image add \(group) \(place)/golden",
+                "group snap create \(group)@nightly",
+                "snap create --no-progress \(place)/golden@own"
+            )
+            let plan = try await plan(server, path)
+            #expect(
+                plan.steps.map { "\($0.action) \($0.subject)" } == [
+                    "delete-group-snapshot \(group)@nightly", "delete-snapshot \(place)/golden@own",
+                    "remove-from-group \(place)/golden", "move-to-trash \(place)/golden",
+                ]
+            )
+            try await follow(plan, server, path)
+        }
+    }
+}
