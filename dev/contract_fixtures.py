@@ -138,7 +138,7 @@ def prepare(name, case):
         query["blockSize"] = "64KiB"
     if name == "copyImage" and isinstance(case.body, dict):
         copy_here(case.body)
-    if name == "restoreImage" and isinstance(case.body, dict) and "name" in case.body:
+    if name == "restoreImage" and isinstance(case.body, dict) and isinstance(case.body.get("name"), str):
         case.body["name"] = f"{case.body['name'][:80]}-{next(serial)}"
 
 
