@@ -63,7 +63,7 @@ struct PoolUpdateTests {
         (#"{"autoscale":"maybe"}"#, "autoscale", "invalid-pool-option", 422),
         (#"{"application":"cephfs"}"#, "application", "invalid-pool-option", 422),
         (#"{"name":"a/b"}"#, "name", "invalid-name", 422), (#"{"name":"rbd"}"#, "name", "pool-exists", 409),
-        (#"{"quota":{"maxBytes":"1GB"}}"#, "quota", "invalid-size", 422),
+        (#"{"quota":{"maxBytes":"1GB"}}"#, "quota.maxBytes", "invalid-size", 422),
         (#"{"quota":{"max":1}}"#, "max", "unknown-field", 400), (#"{"quota":1}"#, "quota", "malformed-body", 400),
         (#"{"colour":"red"}"#, "colour", "unknown-field", 400),
     ])

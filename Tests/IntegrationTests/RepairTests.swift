@@ -144,13 +144,17 @@ struct RepairTests {
         try await withServer { server, images, pool in
             // Without an object map every one of its objects is removed, whether it exists or not: that takes a while.
             let body = #"{"size":"1TiB","features":["layering"]}"#
-            #expect(try await server.put("\(images)/big", body).status == 201)
+            let id = try await server.put("\(images)/big", body).decoded(as: RBDAPI.Image.self).id
             #expect(try await server.put("\(images)/whole", #"{"size":"1GiB"}"#).status == 201)
             let removal = try RunningProcess(
                 "/usr/bin/rbd",
                 ["--conf", TestCluster.configFile, "rm", "--no-progress", "\(pool)/big"]
             )
             while try await server.get("\(images)/big").status != 404 { try await Task.sleep(for: .milliseconds(50)) }
+            // From here on it is at the objects. In between it had no watch, and would not count as alive.
+            while try await !TestCluster.run("rados", ["-p", pool, "listwatchers", "rbd_header.\(id)"])
+                .contains("watcher=")
+            { try await Task.sleep(for: .milliseconds(20)) }
             removal.signal(SIGKILL)
             _ = await removal.finish()
 

@@ -82,7 +82,7 @@ struct RouterTests {
             ("/livez", "POST", "GET, HEAD, OPTIONS"),
             ("/v1/pools", "DELETE", "GET, POST, HEAD, OPTIONS"),
             ("/v1/pools/rbd", "PUT", "GET, PATCH, DELETE, HEAD, OPTIONS"),
-            ("/v1/pools/rbd/images/a%2Fb", "PATCH", "GET, PUT, DELETE, HEAD, OPTIONS"),
+            ("/v1/pools/rbd/images/a%2Fb", "POST", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"),
             ("/v1/pools/rbd/images", "BREW", "GET, POST, HEAD, OPTIONS"),
         ]
     )

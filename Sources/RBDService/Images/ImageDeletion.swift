@@ -31,7 +31,8 @@ struct ImageDeletion: Sendable {
             return .gone
         }
         let records = OperationStore.records(pool)
-        let mark = try await keeper.announce(image.id, in: place, delay: delay ?? .zero, records)
+        // What is purged at once is begun right here; the mark is for the case that this process dies before.
+        let mark = try await keeper.announce(image.id, in: place, delay: delay ?? TrashKeeper.grace, records)
         let entry: TrashEntry
         do {
             entry = try await pool.moveToTrash(imageNamed: name, id: image.id, delay: delay ?? .zero)

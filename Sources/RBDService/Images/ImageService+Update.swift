@@ -70,8 +70,7 @@ extension ImageService {
         guard !image.isBeingRemoved else { throw ImageRepair.incomplete(place.resource(name)) }
         guard !image.id.isEmpty else { throw ImageWorkService.oldFormat(place.spec(name)) }
         let update = try ImageUpdate(request, of: image, in: place)
-        // Work that goes by the name, or by what would be cut off.
-        if update.name != name || update.isShrunk {
+        if update.needsPeace {
             try await operations.store.requireNoOperation(onImage: image.id, spec: place.spec(name))
         }
         return (image, update)

@@ -18,6 +18,8 @@ struct ImageUpdate {
     let isShrunk: Bool
     /// Whether a full pool refuses it: what goes into the header takes none of its room.
     let needsRoom: Bool
+    /// Whether it would come in the way of an operation, which goes by the name, or by the size that it found.
+    let needsPeace: Bool
     /// The image's name afterwards.
     let name: String
     /// An object map that is switched on knows nothing of what is there.
@@ -58,6 +60,7 @@ struct ImageUpdate {
             steps.append(Step(field: "size", change: .resize(bytes: size), plan: plan))
         }
         let isGrown = size.map { $0 > image.sizeBytes } ?? false
+        needsPeace = size != nil || name != image.name
         needsRoom = needsObjectMap || (isGrown && image.features.contains(.objectMap))
         self.steps = steps
     }

@@ -16,6 +16,8 @@ struct TrashKeeper: Sendable {
     private static let backlog = 200
     /// When a purge is asked for again that did not succeed.
     private static let patience: TimeInterval = 3600
+    /// How long whoever has moved an image has time to begin its purge.
+    static let grace = Duration.seconds(30)
     private static let prefix = "expiry."
 
     struct Mark: Codable, Sendable, Hashable {
