@@ -214,6 +214,8 @@ struct OperationTests {
             let begun = try await one.post("\(clone)/\(action)", action == "copy" ? #"{"name":"copy"}"# : "")
             let id = try begun.decoded(as: RBDAPI.Operation.self).id
             while try await operation(other, id).percent < 0.5 { try await Task.sleep(for: .milliseconds(50)) }
+            let plan = try await other.delete("/v1/operations/\(id)?dryRun=true").decoded(as: Plan.self)
+            #expect(plan.steps.map(\.action) == ["cancel-operation"])
             let asked = try await other.delete("/v1/operations/\(id)")
             #expect(asked.status == 202)
             #expect(try asked.decoded(as: RBDAPI.Operation.self).cancelRequested)

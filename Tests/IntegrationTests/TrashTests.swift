@@ -125,6 +125,8 @@ struct TrashTests {
             try await TestCluster.run("rbd", ["trash", "mv", "\(pool)/restored"])
             // When it has expired, so had the other.
             #expect(try await server.delete("\(images)/ours?delay=10s").status == 200)
+            let early = try await server.delete("/v1/pools/\(pool)/trash?expired=true&dryRun=true")
+            #expect(try early.decoded(as: Plan.self).steps.isEmpty)
             while try await entries(server, pool).contains(where: { $0.name == "ours" }) {
                 try await Task.sleep(for: .milliseconds(100))
             }
@@ -137,6 +139,34 @@ struct TrashTests {
             // Asked for by its id, it goes.
             let theirs = try #require(try await entries(server, pool).first { $0.name == "theirs" })
             #expect(try await server.delete("/v1/pools/\(pool)/trash/\(theirs.id)?wait=60s").status == 204)
+        }
+    }
+
+    /// EROFS: the source of a migration is in the trash, and still needed; the copy of a mirrored image is written by another
+    /// cluster only.
+    @Test func whatCanOnlyBeReadIsLeftAlone() async throws {
+        try await withPool { server, pool in
+            let images = "/v1/pools/\(pool)/images"
+            for name in ["source", "copy"] { #expect(try await server.put("\(images)/\(name)", size).status == 201) }
+            try await TestCluster.run("rbd", ["migration", "prepare", "\(pool)/source", "\(pool)/target"])
+            let entry = try #require(try await entries(server, pool).first { $0.name == "source" })
+            #expect(entry.source == "migration")
+            let purge = try await server.delete("/v1/pools/\(pool)/trash/\(entry.id)?force=true&wait=60s").problem
+            #expect(purge.status == 409)
+            #expect(purge.code == "image-migrating", "\(purge)")
+            #expect(purge.hint?.contains("rbd migration commit") == true)
+            try await TestCluster.run("rbd", ["migration", "abort", "--no-progress", "\(pool)/target"])
+
+            try await TestCluster.run("rbd", ["mirror", "pool", "enable", pool, "image"])
+            try await TestCluster.run("rbd", ["mirror", "image", "enable", "\(pool)/copy", "snapshot"])
+            try await TestCluster.run("rbd", ["mirror", "image", "demote", "\(pool)/copy"])
+            let before = try await server.get("\(images)/copy")
+            let resize = try await server.patch("\(images)/copy", #"{"size":"4TiB"}"#).problem
+            #expect(resize.code == "image-read-only")
+            #expect(resize.status == 409)
+            #expect(resize.hint?.contains("rbd mirror image promote") == true)
+            #expect(try await server.get("\(images)/copy").text == before.text)
+            try await TestCluster.run("rbd", ["mirror", "image", "disable", "--force", "\(pool)/copy"])
         }
     }
 

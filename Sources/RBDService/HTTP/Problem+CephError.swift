@@ -133,6 +133,8 @@ extension CephError {
         case .lockNotFound: "rbdctl image lock list \(resource.commandLineName) shows the locks"
         case .watcherNotFound: "rbdctl image watcher list \(resource.commandLineName) shows who has it open"
         case .ownClient: "its work on the image ends by itself; GET /v1/operations shows what takes long"
+        case .imageReadOnly:
+            "end what has it: rbd migration commit or abort of an image that is migrated, rbd mirror image promote of a copy"
         case .imageHasSnapshots:
             "rbdctl snapshot list \(resource.commandLineName) shows them, rbdctl snapshot delete removes them"
         case .imageInGroup: "rbdctl group image remove takes it out of its group"

@@ -38,8 +38,10 @@ struct OperationController: Sendable {
     }
 
     @Sendable private func cancel(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["wait"])
-        let operation = try await service.cancel(try context.pathParameter("operation"))
+        let query = try Query(request, known: ["wait", "dryRun"])
+        let id = try context.pathParameter("operation")
+        if try query.flag("dryRun") { return .json(try await service.planToCancel(id)) }
+        let operation = try await service.cancel(id)
         guard let duration = try query.duration("wait") else { return .json(operation, status: .accepted) }
         let last = try await service.wait(for: operation.id, atMost: duration)
         return .json(last, status: last.state.isFinished ? .ok : .accepted)

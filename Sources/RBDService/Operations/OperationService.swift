@@ -49,6 +49,11 @@ struct OperationService: Sendable {
         try await store.cancel(id).operation
     }
 
+    func planToCancel(_ id: String) async throws -> Plan {
+        let operation = try await store.cancellable(id).operation
+        return Plan(steps: [Plan.Step("cancel-operation", id, detail: "\(operation.kind) \(operation.spec)")])
+    }
+
     /// Waits for an end.
     /// - Parameter duration: at most so long, and never beyond the request's own deadline.
     /// - Returns: the operation as it is then.

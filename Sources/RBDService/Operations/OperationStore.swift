@@ -124,7 +124,18 @@ struct OperationStore: Sendable {
     /// Asks for an end of the operation; whoever works on it will see that.
     /// - Throws: `Problem` with `operation-not-found`, `operation-finished`, `operation-not-cancellable`; `CephError`.
     func cancel(_ id: String) async throws -> OperationRecord {
-        var record = try await record(id)
+        var record = try await cancellable(id)
+        guard let records = try await records(ofOperation: id) else { return record }
+        var change = Records.Change()
+        change.set("cancel.\(id)", to: Array(Timestamp.now.utf8))
+        _ = try await records.apply(change)
+        record.operation.cancelRequested = true
+        return record
+    }
+
+    /// - Throws: `Problem` with `operation-not-found`, `operation-finished`, `operation-not-cancellable`; `CephError`.
+    func cancellable(_ id: String) async throws -> OperationRecord {
+        let record = try await record(id)
         guard !record.operation.state.isFinished else {
             throw Problem(
                 .operationFinished,
@@ -142,11 +153,6 @@ struct OperationStore: Sendable {
                     "GET /v1/operations/\(id)?wait=60s waits for its end; another replica finishes it where this one can't"
             )
         }
-        guard let records = try await records(ofOperation: id) else { return record }
-        var change = Records.Change()
-        change.set("cancel.\(id)", to: Array(Timestamp.now.utf8))
-        _ = try await records.apply(change)
-        record.operation.cancelRequested = true
         return record
     }
 

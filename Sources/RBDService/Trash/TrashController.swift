@@ -55,7 +55,7 @@ struct TrashController: Sendable {
     }
 
     @Sendable private func purgeExpired(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "expired"])
+        let query = try Query(request, known: ["namespace", "expired", "dryRun"])
         guard try query.flag("expired") else {
             throw Problem(
                 .confirmationRequired,
@@ -63,6 +63,9 @@ struct TrashController: Sendable {
                 field: "expired",
                 hint: "add ?expired=true; DELETE /v1/pools/{pool}/trash/{id} purges one image"
             )
+        }
+        if try query.flag("dryRun") {
+            return .json(try await service.planToPurgeExpired(in: try context.imagePlace(query)))
         }
         let operations = try await service.purgeExpired(in: try context.imagePlace(query))
         return .json(PurgeAnswer(operations: operations), status: .accepted)

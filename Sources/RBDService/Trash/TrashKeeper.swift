@@ -97,6 +97,15 @@ struct TrashKeeper: Sendable {
         return purges
     }
 
+    /// What a purge of all that has expired would begin with.
+    func expired(in pool: Ceph.Pool, namespace: String) async throws -> [TrashEntry] {
+        var entries: [TrashEntry] = []
+        for mark in try await due(OperationStore.records(pool)) where mark.namespace == namespace {
+            if let entry = try await entry(of: mark, in: pool) { entries.append(entry) }
+        }
+        return entries
+    }
+
     /// - Returns: nil where the trash has the image no longer, or not from us.
     private func entry(of mark: Mark, in pool: Ceph.Pool) async throws -> TrashEntry? {
         let place = pool.cluster.pool(pool.name, namespace: mark.namespace)

@@ -103,6 +103,17 @@ struct TrashService: Sendable {
         return found
     }
 
+    /// What purging what has expired would do.
+    func planToPurgeExpired(in place: ImagePlace) async throws -> Plan {
+        let entries = try await keeper.expired(in: try images.pool(place), namespace: place.namespace)
+        return Plan(
+            steps: entries.map { entry in
+                let detail = "trash entry \(entry.id), with its data, for ever"
+                return Plan.Step("purge-image", "\(place.spec(entry.name))", detail: detail)
+            }
+        )
+    }
+
     /// Purges what this service put into the trash and whose time is over. The service does so by itself now and then.
     func purgeExpired(in place: ImagePlace) async throws -> [RBDAPI.Operation] {
         let pool = try images.pool(place)

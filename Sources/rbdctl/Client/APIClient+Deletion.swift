@@ -72,6 +72,11 @@ extension APIClient {
         let answer: PurgeAnswer = try await transport.reply(.delete, folder.trashPath, query: query).decoded()
         return answer.operations
     }
+
+    func planToPurgeExpired(in folder: ImageFolder) async throws -> Plan {
+        let query = folder.query + [("expired", "true"), ("dryRun", "true")]
+        return try await transport.reply(.delete, folder.trashPath, query: query).decoded()
+    }
 }
 
 extension ImageSpec {

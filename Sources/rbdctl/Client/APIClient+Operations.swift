@@ -18,6 +18,10 @@ extension APIClient {
         try await transport.reply(.delete, ["v1", "operations", id]).decoded()
     }
 
+    func planToCancel(_ id: String) async throws -> Plan {
+        try await transport.reply(.delete, ["v1", "operations", id], query: [("dryRun", "true")]).decoded()
+    }
+
     /// Begins work on an image.
     /// - Parameter action: the last parts of its path, such as `flatten`.
     func begin(

@@ -18,11 +18,16 @@ struct OperationCancel: AsyncParsableCommand {
     var ids: [String]
 
     @OptionGroup var waiting: WaitOptions
+    @OptionGroup var rehearsal: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
         try await connection.withClient { client in
             for id in ids {
+                if rehearsal.dryRun {
+                    try Console.output.write(try await client.planToCancel(id), as: .table)
+                    continue
+                }
                 var operation = try await client.cancel(id)
                 while waiting.wait, !operation.state.isFinished { operation = try await client.operation(id, wait: 5) }
                 try Console.output.write(Escaping.name(id) + "\n")

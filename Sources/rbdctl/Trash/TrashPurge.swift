@@ -46,9 +46,14 @@ struct TrashPurgeExpired: AsyncParsableCommand {
     @Argument(help: "The pool, or pool/namespace. (default: rbd)", transform: Read.imageFolder)
     var folder: ImageFolder?
 
+    @OptionGroup var rehearsal: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
+        if rehearsal.dryRun {
+            let plan = try await connection.withClient { try await $0.planToPurgeExpired(in: folder ?? .default) }
+            return try Console.output.write(plan, as: .table)
+        }
         let operations = try await connection.withClient { try await $0.purgeExpired(in: folder ?? .default) }
         try Console.output.write(OutputFormat.name.render(operations))
     }
