@@ -18,6 +18,9 @@ public enum QoSLimit: String, CodingKey, CaseIterable, Sendable {
     /// The option as a key of an image's metadata, which sets it for that image.
     public var metadataKey: String { "conf_\(option)" }
 
+    /// The limits by their metadata keys: each image that is shown is asked for them.
+    public static let byMetadataKey = Dictionary(uniqueKeysWithValues: allCases.map { ($0.metadataKey, $0) })
+
     /// Whether it counts bytes; otherwise it counts operations or seconds.
     public var isBytes: Bool {
         !isSeconds && (rawValue.hasPrefix("bps") || rawValue.contains("Bps"))

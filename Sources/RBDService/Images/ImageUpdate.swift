@@ -123,7 +123,7 @@ struct ImageUpdate {
         guard !key.isEmpty, !key.utf8.contains(0), key.utf8.count <= 256 else {
             throw refuse("a key has from 1 to 256 bytes, none of them zero")
         }
-        guard QoSLimit.allCases.allSatisfy({ $0.metadataKey != key }) else {
+        guard QoSLimit.byMetadataKey[key] == nil else {
             throw refuse("\"\(key)\" is one of the image's limits", hint: "set it with qos")
         }
         // An OSD takes no value of an omap that is much larger.
@@ -179,13 +179,14 @@ extension ImageInfo {
     /// The limits among the metadata.
     var qos: ImageQoS {
         var values: [QoSLimit: UInt64] = [:]
-        for limit in QoSLimit.allCases { values[limit] = metadata?[limit.metadataKey].flatMap(UInt64.init) }
+        for (key, value) in metadata ?? [:] {
+            if let limit = QoSLimit.byMetadataKey[key] { values[limit] = UInt64(value) }
+        }
         return ImageQoS(values: values)
     }
 
     /// The metadata without the limits.
     var plainMetadata: [String: String]? {
-        let keys = Set(QoSLimit.allCases.map(\.metadataKey))
-        return metadata?.filter { !keys.contains($0.key) }
+        metadata?.filter { QoSLimit.byMetadataKey[$0.key] == nil }
     }
 }
