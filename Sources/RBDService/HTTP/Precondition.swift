@@ -17,9 +17,11 @@ struct EntityTag: Hashable, Sendable {
         var image = image
         // What was written to the image is not part of its state, and not everybody asks for it.
         image.usage = nil
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let state = (try? encoder.encode(image)) ?? Data()
+        self.init(state: Response.encoded(image) ?? Data())
+    }
+
+    /// - Parameter state: the image as JSON, without its usage.
+    fileprivate init(state: Data) {
         let digits = Array("0123456789abcdef")
         let hash = SHA256.hash(data: state).prefix(16).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         text = "\"\(String(hash))\""
@@ -147,7 +149,12 @@ extension Response {
         headers: HTTPFields = [:]
     ) -> Response {
         var headers = headers
-        headers[.eTag] = EntityTag(image).text
-        return .json(image, status: status, headers: headers)
+        guard image.usage == nil, let state = encoded(image) else {
+            headers[.eTag] = EntityTag(image).text
+            return .json(image, status: status, headers: headers)
+        }
+        // What is sent is what the tag is made of: it is written once.
+        headers[.eTag] = EntityTag(state: state).text
+        return .written(state, status: status, headers: headers)
     }
 }
