@@ -251,15 +251,16 @@ struct ImageClientTests {
                     let path = "/v1/pools/\(pool)/images/clone"
                     let begun = try await server.post("\(path)/flatten", "").decoded(as: RBDAPI.Operation.self)
                     while try await watchers(server, path).isEmpty { try await Task.sleep(for: .milliseconds(50)) }
-                    // Either of the replicas may have taken it up.
+                    // Any replica may have taken it up: one of these two, or one of a test that runs beside this one.
                     let seen = try await watchers(server, path) + watchers(other, path)
-                    #expect(seen.count == 2 && seen.filter(\.own).count == 1, "\(seen)")
+                    #expect(seen.count == 2 && seen.filter(\.own).count <= 1, "\(seen)")
                     let client = try #require(seen.first).client
                     var targets = ["watchers/\(client)"]
                     if features.contains("exclusive-lock") {
                         while try await locks(server, path).isEmpty { try await Task.sleep(for: .milliseconds(50)) }
                         let held = try await locks(server, path) + locks(other, path)
-                        #expect(held.allSatisfy(\.managed) && held.filter(\.own).count == 1, "\(held)")
+                        let sameOwner = held.filter(\.own).count == seen.filter(\.own).count
+                        #expect(held.allSatisfy(\.managed) && sameOwner, "\(held)")
                         targets.append("locks/\(client)")
                     }
                     for target in targets {

@@ -26,10 +26,8 @@ extension ImageAccess {
     ) async throws -> Value {
         // One part more than an image's key has.
         let key = [group.place.pool, group.place.namespace, group.name, "group"].joined(separator: "\0")
-        do {
-            return try await locks.withLock(key, on: group.resource, operation, body)
-        } catch let error as CephError where error.code == .poolFull {
-            throw await PoolFullness(try pool(group.place)).problem(error) ?? Problem(error)
+        return try await PoolFullness.telling(try pool(group.place)) {
+            try await locks.withLock(key, on: group.resource, operation, body)
         }
     }
 

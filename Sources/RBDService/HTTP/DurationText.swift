@@ -20,6 +20,14 @@ enum DurationText {
         return .seconds(total)
     }
 
+    /// Whole seconds in the largest unit that they come out at: `24h`.
+    static func text(of duration: Duration) -> String {
+        let total = duration.components.seconds
+        let units: [Substring] = ["d", "h", "m"]
+        let unit = units.first { total > 0 && total.isMultiple(of: seconds(in: $0) ?? 1) } ?? "s"
+        return "\(total / (seconds(in: unit) ?? 1))\(unit)"
+    }
+
     private static func seconds(in unit: Substring) -> Int64? {
         switch unit {
         case "", "s": 1

@@ -51,11 +51,7 @@ extension ImageService {
             if let size = rules.properties.size { try await requireSize(size, of: source, for: name, in: pool) }
             try await pool.requireCloneable(source)
         }
-        if let full = await PoolFullness(pool, dataPool: dataPool).problem(
-            CephError(.poolFull, .createImage, on: place.resource(name))
-        ) {
-            throw full
-        }
+        try await PoolFullness(pool, dataPool: dataPool).requireRoom(for: .createImage, on: place.resource(name))
         let spec = place.spec(name).description
         if let source { return Plan.Step("clone-image", spec, detail: "from \(source.spec)") }
         return Plan.Step("create-image", spec, detail: "of \(rules.properties.size ?? ByteCount(0))")

@@ -41,10 +41,22 @@ struct ImageAccess: Sendable {
     ) async throws -> Value {
         // No part can hold a zero byte: requests with one are refused.
         let key = [place.pool, place.namespace, name].joined(separator: "\0")
+        return try await PoolFullness.telling(try pool(place), dataPool: dataPool) {
+            try await locks.withLock(key, on: place.resource(name), operation, body)
+        }
+    }
+
+    /// Makes a change. Who it is that holds on to the image is told, where the change met somebody.
+    func telling<Value: Sendable>(
+        usersOf name: String,
+        in place: ImagePlace,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
         do {
-            return try await locks.withLock(key, on: place.resource(name), operation, body)
-        } catch let error as CephError where error.code == .poolFull {
-            throw await PoolFullness(try pool(place), dataPool: dataPool).problem(error) ?? Problem(error)
+            return try await body()
+        } catch let error as CephError where error.code == .imageBusy {
+            guard let use = try? await pool(place).use(ofImage: name) else { throw error }
+            throw Problem(changing: place.spec(name), use) ?? Problem(error)
         }
     }
 }

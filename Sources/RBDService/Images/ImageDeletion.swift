@@ -124,8 +124,8 @@ struct ImageDeletion: Sendable {
         let blockers = Problem(use, clones: clones, of: place.spec(name))?.blockers ?? []
         var steps = DeletionSteps(use, snapshots, clones, of: place.spec(name)).steps
         if let delay {
-            let hours = "\(delay.components.seconds) seconds"
-            steps.append(Plan.Step("move-to-trash", spec, detail: "it can be restored for \(hours)"))
+            let detail = "it can be restored for \(DurationText.text(of: delay))"
+            steps.append(Plan.Step("move-to-trash", spec, detail: detail))
         } else {
             steps.append(Plan.Step("purge-image", spec, detail: "its data is removed for ever"))
         }

@@ -89,7 +89,7 @@ struct ImageRepair: Sendable {
         }
     }
 
-    private static func beingRemoved(_ image: CephError.Resource, errno: CInt?) -> Problem {
+    static func beingRemoved(_ image: CephError.Resource, errno: CInt?) -> Problem {
         Problem(
             .imageIncomplete,
             detail: "\(image) is being removed, or its removal was interrupted",

@@ -18,11 +18,8 @@ extension ImageService {
             let pool = try images.pool(place)
             guard !update.steps.isEmpty else { return RBDAPI.Image(image, in: place) }
             try await requireRoom(for: update, of: name, in: place)
-            let outcome: ImageChangeOutcome
-            do {
-                outcome = try await pool.changeImage(named: name, id: image.id, update.steps.map(\.change))
-            } catch let error as CephError where error.code == .imageBusy {
-                throw try await inUse(error, name, in: place)
+            let outcome = try await images.telling(usersOf: name, in: place) {
+                try await pool.changeImage(named: name, id: image.id, update.steps.map(\.change))
             }
             if let failure = outcome.failure { throw await problem(failure, outcome.left, update, in: pool) }
             if update.needsObjectMap {
@@ -67,7 +64,7 @@ extension ImageService {
     ) async throws -> (ImageInfo, ImageUpdate) {
         let image = try await images.pool(place).image(named: name)
         try precondition.check(RBDAPI.Image(image, in: place))
-        guard !image.isBeingRemoved else { throw ImageRepair.incomplete(place.resource(name)) }
+        guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(place.resource(name), errno: nil) }
         guard !image.id.isEmpty else { throw ImageWorkService.oldFormat(place.spec(name)) }
         let update = try ImageUpdate(request, of: image, in: place)
         if update.needsPeace {
@@ -79,8 +76,7 @@ extension ImageService {
     /// In a full pool librbd makes an image larger, but not its object map, and marks that as invalid without a word.
     private func requireRoom(for update: ImageUpdate, of name: String, in place: ImagePlace) async throws {
         guard update.needsRoom else { return }
-        let error = CephError(.poolFull, .changeImage, on: place.resource(name))
-        if let full = await PoolFullness(try images.pool(place)).problem(error) { throw full }
+        try await PoolFullness(try images.pool(place)).requireRoom(for: .changeImage, on: place.resource(name))
     }
 
     /// Holds both names of a renamed image, in an order that two who exchange names agree on.
@@ -96,12 +92,6 @@ extension ImageService {
         return try await images.alone(min(name, newName), in: place, .changeImage) {
             try await images.alone(max(name, newName), in: place, .changeImage, body)
         }
-    }
-
-    /// Says who it is that holds on to the image.
-    private func inUse(_ error: CephError, _ name: String, in place: ImagePlace) async throws -> any Error {
-        guard let use = try? await images.pool(place).use(ofImage: name) else { return error }
-        return Problem(changing: place.spec(name), use) ?? Problem(error)
     }
 
     /// What failed, and what of the rest was done.

@@ -153,9 +153,7 @@ struct ImageWorkService: Sendable {
         do {
             _ = try await pool.image(named: name)
         } catch let error as CephError where error.code == .imageNotFound {
-            let full = CephError(.poolFull, .copyImage, on: place.resource(name))
-            if let problem = await PoolFullness(pool).problem(full) { throw problem }
-            return
+            return try await PoolFullness(pool).requireRoom(for: .copyImage, on: place.resource(name))
         }
         throw CephError(.imageExists, .copyImage, on: place.resource(name))
     }

@@ -32,7 +32,7 @@ struct NamespaceService: Sendable {
     func create(_ name: String, in pool: String) async throws -> Namespace {
         try ImageRules.checkName(name, field: "name", what: "namespace")
         let place = try connection.cluster().pool(pool)
-        try await telling(fullnessOf: place) { try await place.createNamespace(named: name) }
+        try await PoolFullness.telling(place) { try await place.createNamespace(named: name) }
         return Namespace(
             pool: pool,
             name: name,
@@ -44,7 +44,7 @@ struct NamespaceService: Sendable {
     func delete(_ name: String, in pool: String) async throws {
         let place = try connection.cluster().pool(pool)
         do {
-            try await telling(fullnessOf: place) { try await place.removeNamespace(named: name) }
+            try await PoolFullness.telling(place) { try await place.removeNamespace(named: name) }
         } catch let error as CephError where error.code == .namespaceNotEmpty {
             guard let contents = try? await connection.cluster().pool(pool, namespace: name).namespaceContents() else {
                 throw error
@@ -60,9 +60,7 @@ struct NamespaceService: Sendable {
         if try await place.namespaces().contains(name) {
             throw CephError(.namespaceExists, .createNamespace, on: resource)
         }
-        if let full = await PoolFullness(place).problem(CephError(.poolFull, .createNamespace, on: resource)) {
-            throw full
-        }
+        try await PoolFullness(place).requireRoom(for: .createNamespace, on: resource)
         return Plan(steps: [Plan.Step("create-namespace", "\(pool)/\(name)")])
     }
 
@@ -73,9 +71,7 @@ struct NamespaceService: Sendable {
         guard contents.isEmpty else {
             throw Self.notEmpty(CephError(.namespaceNotEmpty, .removeNamespace, on: resource), contents)
         }
-        if let full = await PoolFullness(place).problem(CephError(.poolFull, .removeNamespace, on: resource)) {
-            throw full
-        }
+        try await PoolFullness(place).requireRoom(for: .removeNamespace, on: resource)
         return Plan(steps: [Plan.Step("delete-namespace", "\(pool)/\(name)")])
     }
 
@@ -88,16 +84,5 @@ struct NamespaceService: Sendable {
             }
         problem.detail += ": it holds " + parts.joined(separator: ", ")
         return problem
-    }
-
-    private func telling<Value: Sendable>(
-        fullnessOf pool: Ceph.Pool,
-        _ body: () async throws -> Value
-    ) async throws -> Value {
-        do {
-            return try await body()
-        } catch let error as CephError where error.code == .poolFull {
-            throw await PoolFullness(pool).problem(error) ?? Problem(error)
-        }
     }
 }

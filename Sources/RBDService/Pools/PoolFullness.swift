@@ -4,7 +4,7 @@
 import Ceph
 import RBDAPI
 
-/// Says which pool is full, by how much, and how that is mended. Only asked after a write was refused: it takes the
+/// Says which pool is full, by how much, and how that is mended. Not asked before each write: it takes the
 /// monitors two answers.
 struct PoolFullness {
     private let cluster: Cluster
@@ -13,6 +13,26 @@ struct PoolFullness {
     init(_ pool: Ceph.Pool, dataPool: String? = nil) {
         cluster = pool.cluster
         pools = [pool.name] + (dataPool.map { [$0] } ?? [])
+    }
+
+    /// Looks before a change that librbd would leave half-made.
+    /// - Throws: `Problem` with `pool-full`.
+    func requireRoom(for operation: CephError.Operation, on resource: CephError.Resource) async throws(Problem) {
+        if let full = await problem(CephError(.poolFull, operation, on: resource)) { throw full }
+    }
+
+    /// Makes a change. A full pool, whatever part of the change met it, is told with its numbers.
+    /// - Parameter pool: only asked for then: a change may be refused before there is any connection.
+    static func telling<Value: Sendable>(
+        _ pool: @autoclosure () throws -> Ceph.Pool,
+        dataPool: String? = nil,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as CephError where error.code == .poolFull {
+            throw await PoolFullness(try pool(), dataPool: dataPool).problem(error) ?? Problem(error)
+        }
     }
 
     /// - Returns: nil where none of the pools is full, or none can be asked.

@@ -25,7 +25,7 @@ extension SnapshotService {
         try await requireNoLock(image, in: pool)
         // Without a map to be copied, taking a snapshot needs no room.
         if try await pool.image(named: image.image).features.contains(.objectMap) {
-            try await requireRoom(pool, .createSnapshot, on: resource)
+            try await PoolFullness(pool).requireRoom(for: .createSnapshot, on: resource)
         }
         return Plan(steps: [Plan.Step("create-snapshot", "\(image)@\(name)")])
     }
@@ -114,14 +114,5 @@ extension SnapshotService {
             try await pool.image(named: image.image).features.contains(.exclusiveLock)
         else { return }
         throw problem
-    }
-
-    /// - Throws: `Problem` with `pool-full`.
-    func requireRoom(
-        _ pool: Ceph.Pool,
-        _ operation: CephError.Operation,
-        on resource: CephError.Resource
-    ) async throws {
-        if let full = await PoolFullness(pool).problem(CephError(.poolFull, operation, on: resource)) { throw full }
     }
 }

@@ -52,7 +52,8 @@ extension SnapshotService {
         }
         if let problem = Problem(changing: image, try await pool.use(ofImage: image.image)) { throw problem }
         // It would stop half-way there.
-        try await requireRoom(pool, .rollBackImage, on: pool.resource(ofSnapshot: name, image: image.image))
+        let resource = pool.resource(ofSnapshot: name, image: image.image)
+        try await PoolFullness(pool).requireRoom(for: .rollBackImage, on: resource)
         let step = Plan.Step(
             "roll-back-image",
             image.description,

@@ -153,12 +153,7 @@ struct SnapshotService: Sendable {
     ) async throws -> Value {
         let pool = try pool(of: image)
         return try await images.alone(image.image, in: ImagePlace(image), operation) {
-            do {
-                return try await body(pool)
-            } catch let error as CephError where error.code == .imageBusy {
-                guard let use = try? await pool.use(ofImage: image.image) else { throw error }
-                throw Problem(changing: image, use) ?? Problem(error)
-            }
+            try await images.telling(usersOf: image.image, in: ImagePlace(image)) { try await body(pool) }
         }
     }
 }

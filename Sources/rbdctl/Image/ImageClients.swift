@@ -63,16 +63,12 @@ struct ImageLockBreak: AsyncParsableCommand {
     var cookie: String?
 
     @OptionGroup var eviction: EvictionOptions
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try eviction.confirm(client, dryRun, "breaking a lock", "rbdctl image lock break \(spec) \(client)")
-        let plan = try await connection.withClient {
-            try await $0.breakLock(on: spec, heldBy: client, cookie: cookie, dryRun)
+        let command = "rbdctl image lock break \(spec) \(client)"
+        try await eviction.run(client, "breaking a lock", command) { service, dryRun in
+            try await service.breakLock(on: spec, heldBy: client, cookie: cookie, dryRun)
         }
-        if let plan { return try Console.output.write(plan, as: .table) }
-        try Console.output.write(Escaping.name(client) + "\n")
     }
 }
 
@@ -113,14 +109,12 @@ struct ImageWatcherEvict: AsyncParsableCommand {
     var client: String
 
     @OptionGroup var eviction: EvictionOptions
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try eviction.confirm(client, dryRun, "evicting a client", "rbdctl image watcher evict \(spec) \(client)")
-        let plan = try await connection.withClient { try await $0.evict(client, from: spec, dryRun) }
-        if let plan { return try Console.output.write(plan, as: .table) }
-        try Console.output.write(Escaping.name(client) + "\n")
+        let command = "rbdctl image watcher evict \(spec) \(client)"
+        try await eviction.run(client, "evicting a client", command) { service, dryRun in
+            try await service.evict(client, from: spec, dryRun)
+        }
     }
 }
 
@@ -129,8 +123,25 @@ struct EvictionOptions: ParsableArguments {
     @Flag(help: "Do not ask.")
     var yes = false
 
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    /// Asks, and prints the client's name when it is done.
     /// - Parameter command: what is to be repeated with --yes where nobody can be asked.
-    func confirm(_ client: String, _ dryRun: DryRunOptions, _ what: String, _ command: String) throws {
+    func run(
+        _ client: String,
+        _ what: String,
+        _ command: String,
+        _ action: (APIClient, DryRunOptions) async throws -> Plan?
+    ) async throws {
+        try confirm(client, what, command)
+        if let plan = try await connection.withClient({ try await action($0, dryRun) }) {
+            return try Console.output.write(plan, as: .table)
+        }
+        try Console.output.write(Escaping.name(client) + "\n")
+    }
+
+    private func confirm(_ client: String, _ what: String, _ command: String) throws {
         if yes || dryRun.dryRun { return }
         let shown = Escaping.terminal(client)
         guard Console.isInteractive else {
