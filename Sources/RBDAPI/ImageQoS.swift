@@ -50,10 +50,9 @@ public struct ImageQoS: Codable, Hashable, Sendable {
         for limit in QoSLimit.allCases { values[limit] = try container.decodeIfPresent(UInt64.self, forKey: limit) }
     }
 
-    /// Writes `null` for what is not set.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: QoSLimit.self)
-        for limit in QoSLimit.allCases { try container.encode(values[limit], forKey: limit) }
+        for (limit, value) in values { try container.encode(value, forKey: limit) }
     }
 }
 
