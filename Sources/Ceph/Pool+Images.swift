@@ -85,7 +85,7 @@ extension Pool {
             try check(result, .createImage, on: resource)
             var catalogue = ImageCatalogue(context)
             do throws(CephError) {
-                return try catalogue.image(named: name, isEmpty: true)
+                return try catalogue.image(named: name, isNew: true)
             } catch {
                 // The create must not look as if nothing had happened.
                 throw CephError(

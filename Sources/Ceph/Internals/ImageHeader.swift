@@ -30,32 +30,37 @@ struct ImageHeader {
 
     // MARK: What every image has
 
-    /// The read to be sent and then given to ``init(_:)``.
-    static func read() -> CompoundRead {
+    /// The read to be sent and then given to ``init(_:isNew:)``.
+    /// - Parameter isNew: the image was just made from nothing: it has no snapshots and no parent.
+    static func read(isNew: Bool = false) -> CompoundRead {
         let read = CompoundRead(capacity: 5)
         read.call("get_size", input: noSnapshot)
         read.call("get_features", input: noSnapshot + [1])  // read only
-        read.call("get_snapcontext")
         // Images from before Mimic have no time; ones from before Nautilus may not know parent_get.
         read.call("get_create_timestamp", mayFail: true)
+        if isNew { return read }
+        read.call("get_snapcontext")
         read.call("parent_get", mayFail: true)
         return read
     }
 
     /// Nil where the answer is not laid out as every release from Luminous on lays it out.
-    init?(_ read: CompoundRead) {
+    init?(_ read: CompoundRead, isNew: Bool = false) {
         guard var size = read.output(0), let order = size.integer(UInt8.self), order < 64,
             let sizeBytes = size.integer(UInt64.self),
-            var featureReader = read.output(1), let features = featureReader.integer(UInt64.self),
-            var snapshots = read.output(2), snapshots.integer(UInt64.self) != nil,
-            let snapshotCount = snapshots.integer(UInt32.self)
+            var featureReader = read.output(1), let features = featureReader.integer(UInt64.self)
         else { return nil }
         self.sizeBytes = sizeBytes
         self.order = order
         self.features = ImageFeatures(rawValue: features)
-        self.snapshotCount = Int(snapshotCount)
         stripeUnitBytes = 1 << UInt64(order)
-        createdAt = read.output(3).flatMap(Self.date)
+        createdAt = read.output(2).flatMap(Self.date)
+        snapshotCount = 0
+        if isNew { return }
+        guard var snapshots = read.output(3), snapshots.integer(UInt64.self) != nil,
+            let snapshotCount = snapshots.integer(UInt32.self)
+        else { return nil }
+        self.snapshotCount = Int(snapshotCount)
         parent = read.output(4).flatMap(Self.parentReference)
     }
 
