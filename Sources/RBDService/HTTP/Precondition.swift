@@ -22,9 +22,9 @@ struct EntityTag: Hashable, Sendable {
 
     /// - Parameter state: the image as JSON, without its usage.
     fileprivate init(state: Data) {
-        let digits = Array("0123456789abcdef")
+        let digits = Array("0123456789abcdef".utf8)
         let hash = SHA256.hash(data: state).prefix(16).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        text = "\"\(String(hash))\""
+        text = "\"\(String(decoding: hash, as: UTF8.self))\""
     }
 }
 
