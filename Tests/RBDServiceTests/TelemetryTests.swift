@@ -240,6 +240,6 @@ struct TelemetryTests {
         ] as [(HTTPRequest.Method, String?, Int, Logger.Level)]
     )
     func levels(method: HTTPRequest.Method, route: String?, status: Int, level: Logger.Level) {
-        #expect(TelemetryMiddleware.level(method, route: route, status: status) == level)
+        #expect(RequestLine.level(method, route: route, status: status) == level)
     }
 }
