@@ -25,20 +25,19 @@ extension Cluster {
         }
     }
 
-    /// Creates a pool and makes it ready for RBD, which waits for its placement groups.
+    /// Creates a pool. It serves when its placement groups are active: ``Pool/waitForPlacementGroups(_:call:on:)``; images
+    /// can be made in it when ``initializePool(named:on:)`` has been through.
     /// - Throws: `CephError` with `.poolExists`, `.invalidPoolOption` (its detail is the monitor's reason), `.timedOut`,
-    ///   `.credentialsRefused`. Where the pool was created but could not be made ready, the operation of the error is
-    ///   `.changePool` (overwrites were not allowed) or `.initializePool`.
-    /// - C function: rados_mon_command (`osd erasure-code-profile set`, `osd pool create`), rados_wait_for_latest_osdmap,
-    ///   rbd_pool_init
+    ///   `.credentialsRefused`. Where the pool was created but overwrites could not be allowed, the operation of the error
+    ///   is `.changePool`.
+    /// - C function: rados_mon_command (`osd erasure-code-profile set`, `osd pool create`), rados_wait_for_latest_osdmap
     public func createPool(named name: String, options: PoolOptions = PoolOptions()) async throws -> PoolInfo {
         let rados = rados
         try await run(.createPool, on: .pool(name)) { () throws(CephError) in
             try rados.createPool(named: name, options: options)
         }
-        // Calls of their own: a deadline that comes then must not look as if there were no pool.
+        // A call of its own: a deadline that comes then must not look as if there were no pool.
         if options.erasureCode != nil { try await changePool(named: name, .allowOverwrites) }
-        try await initializePool(named: name)
         return try await run(.listPools, on: .pool(name)) { () throws(CephError) in
             do throws(CephError) {
                 return try rados.poolInfo(named: name)
@@ -79,11 +78,12 @@ extension Cluster {
     }
 
     /// Marks a pool as RBD's and writes what RBD keeps in it. Doing it again does no harm.
+    /// - Parameter threads: where to make the call; nil for the connection's own.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`.
     /// - C function: rados_wait_for_latest_osdmap, rbd_pool_init
-    public func initializePool(named name: String) async throws {
+    public func initializePool(named name: String, on threads: BlockingPool? = nil) async throws {
         let rados = rados
-        try await run(.initializePool, on: .pool(name)) { () throws(CephError) in
+        try await run(.initializePool, on: .pool(name), through: threads) { () throws(CephError) in
             try rados.initializePool(named: name)
         }
     }

@@ -9,7 +9,8 @@ public enum ImageChange: Hashable, Sendable {
     case features(ImageFeatures, isEnabled: Bool)
     /// Gives it another name in the same place.
     case rename(String)
-    case resize(bytes: UInt64)
+    /// Gives it a larger size.
+    case grow(bytes: UInt64)
 }
 
 /// What became of the changes of an image.

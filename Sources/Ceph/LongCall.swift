@@ -58,6 +58,17 @@ public final class LongCall: Sendable {
         }
     }
 
+    /// Tells how far the work is, where it is not librbd that does it.
+    /// - Throws: `CephError` with `.stopped`.
+    func advance(
+        to done: UInt64,
+        of total: UInt64,
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource
+    ) throws(CephError) {
+        guard goesOn(done, of: total) else { throw CephError(.stopped, operation, on: resource) }
+    }
+
     /// - Throws: `CephError` with `.stopped` where it was stopped before it began.
     func begin(_ operation: CephError.Operation, on resource: CephError.Resource) throws(CephError) {
         guard goesOn(0, of: 0) else { throw CephError(.stopped, operation, on: resource) }

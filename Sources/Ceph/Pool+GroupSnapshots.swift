@@ -41,16 +41,29 @@ extension Pool {
     /// as long as there is data to copy. librbd would do it under the feet of clients that have an image open: look with
     /// ``use(ofGroupImages:)``.
     /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupNotFound`,
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_group_snap_rollback
-    public func rollBack(group: String, to snapshot: String) async throws {
+    ///   `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.stopped`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rbd_group_snap_rollback_with_progress
+    public func rollBack(
+        group: String,
+        to snapshot: String,
+        call: LongCall,
+        on threads: BlockingPool
+    ) async throws {
         let resource = resource(ofSnapshot: snapshot, ofGroup: group)
-        try await withContext(.changeGroupSnapshots, on: resource) { context throws(CephError) in
+        try await withContext(.changeGroupSnapshots, on: resource, through: threads) { context throws(CephError) in
+            try call.begin(.changeGroupSnapshots, on: resource)
             var reader = try GroupReader(named: group, in: context)
             guard try !reader.snapshot(named: snapshot).isIncomplete else {
                 throw CephError(.groupSnapshotIncomplete, .changeGroupSnapshots, on: resource)
             }
-            let result = rbd_group_snap_rollback(reader.context.pointer, group, snapshot)
+            let result = rbd_group_snap_rollback_with_progress(
+                reader.context.pointer,
+                group,
+                snapshot,
+                LongCall.callback,
+                call.context
+            )
             try check(result, .changeGroupSnapshots, on: resource)
         }
     }

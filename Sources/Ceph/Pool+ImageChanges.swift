@@ -6,8 +6,8 @@ internal import Glibc
 
 extension Pool {
     /// Makes all of the changes, in their order; where one fails, those before it are undone. It is all one call: a caller that
-    /// does not wait for its end can't leave the image half changed. A size that gets smaller is for images that nobody else
-    /// has open.
+    /// does not wait for its end can't leave the image half changed. A smaller size is the matter of
+    /// ``shrinkImage(named:id:toBytes:call:on:)``.
     /// - Parameter id: the image's, so that another one that has taken the name is left alone.
     /// - Throws: `CephError`, where nothing was tried: `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock),
     ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. In the outcome
@@ -25,9 +25,6 @@ extension Pool {
                 throw CephError(error.code, .changeImage, on: resource, errno: error.errno, detail: error.detail)
             }
             try image.requireNoAdvisoryLock(.changeImage)
-            if try image.isShrunk(by: changes) {
-                try image.requireNoOtherWatcher(.changeImage, rados: context.rados)
-            }
             var outcome = ImageChangeOutcome()
             var undo: [(index: Int, change: ImageChange)] = []
             for (index, change) in changes.enumerated() {
@@ -68,7 +65,7 @@ private struct ChangedImage {
             let changing = isEnabled ? features.subtracting(now) : features.intersection(now)
             return changing.isEmpty ? nil : .features(changing, isEnabled: !isEnabled)
         case .rename: return .rename(name)
-        case .resize: return nil
+        case .grow: return nil
         }
     }
 
@@ -93,10 +90,10 @@ private struct ChangedImage {
             let result = rbd_rename(context.pointer, name, newName)
             try check(result, .changeImage, on: result == -EEXIST ? target : resource)
             name = newName
-        case .resize(let bytes):
-            // Who asks for less has said so: the size itself is the caller's confirmation.
+        case .grow(let bytes):
+            // Another client may have made it larger since.
             try check(
-                rbd_resize2(image.pointer, bytes, true, LongCall.ignore, nil),
+                rbd_resize2(image.pointer, bytes, false, LongCall.ignore, nil),
                 .changeImage,
                 on: resource
             )
@@ -106,13 +103,10 @@ private struct ChangedImage {
 
 extension OpenImage {
     /// - C function: rbd_get_size
-    fileprivate func isShrunk(by changes: [ImageChange]) throws(CephError) -> Bool {
-        for case .resize(let bytes) in changes {
-            var size: UInt64 = 0
-            try check(rbd_get_size(pointer, &size), .changeImage, on: resource)
-            return bytes < size
-        }
-        return false
+    func sizeBytes() throws(CephError) -> UInt64 {
+        var size: UInt64 = 0
+        try check(rbd_get_size(pointer, &size), .readImage, on: resource)
+        return size
     }
 
     /// - Returns: nil where the key is not set.

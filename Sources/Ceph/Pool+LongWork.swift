@@ -90,6 +90,37 @@ extension Pool {
         }
     }
 
+    /// Makes an image smaller: what lies beyond is lost. An image that somebody has open is left alone. One whose shrinking
+    /// was stopped has its size still, but not all of what is to be cut off.
+    /// - Parameter bytes: the new size; an image that is no larger stays as it is.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock), `.stopped`,
+    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_resize2
+    public func shrinkImage(
+        named name: String,
+        id: String,
+        toBytes bytes: UInt64,
+        call: LongCall,
+        on threads: BlockingPool
+    ) async throws {
+        let resource = resource(ofImage: name)
+        try await withContext(.changeImage, on: resource, through: threads) { context throws(CephError) in
+            try call.begin(.changeImage, on: resource)
+            let image = try OpenImage(id: id, in: context, to: .write)
+            do throws(CephError) {
+                try image.requireNoAdvisoryLock(.changeImage)
+                // Only now, being a watcher ourselves: whoever opens the image from here on sees it as it becomes.
+                try image.requireNoOtherWatcher(.changeImage, rados: context.rados)
+            } catch  where error.code == .imageBusy {
+                // It speaks of the image by its id.
+                throw CephError(.imageBusy, .changeImage, on: resource, errno: error.errno, detail: error.detail)
+            }
+            guard try image.sizeBytes() > bytes else { return }
+            let result = rbd_resize2(image.pointer, bytes, true, LongCall.callback, call.context)
+            try check(result, .changeImage, on: resource)
+        }
+    }
+
     /// Copies an image. The copy is independent of it and of its parent. What a stopped copy leaves is an image like any
     /// other: the caller removes it.
     /// - Parameters:

@@ -13,16 +13,18 @@ public struct Operation: Codable, Hashable, Sendable {
 
     /// Begins with the id of the pool that keeps its record.
     public var id: String
-    /// `purge-image`, `flatten-image`, `copy-image`, `sparsify-image`, `rebuild-object-map` or `rollback-image`.
+    /// `purge-image`, `flatten-image`, `copy-image`, `sparsify-image`, `rebuild-object-map`, `rollback-image`,
+    /// `shrink-image`, `rollback-group` or `create-pool`.
     public var kind: String
     public var state: State
-    /// The image's pool.
     public var pool: String
     /// Empty for the pool's default namespace.
     public var namespace: String
-    /// The name that the image had when the operation was asked for.
+    /// The name that the image had when the operation was asked for; empty where it is about no single image.
     public var image: String
     public var imageID: String
+    /// The group, where it is about one.
+    public var group: String?
     /// The spec of the copy that is made.
     public var target: String?
     /// From 0 to 100.
@@ -41,14 +43,29 @@ public struct Operation: Codable, Hashable, Sendable {
     public var problem: Problem?
 
     public init(id: String, kind: String, spec: ImageSpec, imageID: String, target: String? = nil, createdAt: String) {
-        self.id = id
-        self.kind = kind
-        state = .queued
-        pool = spec.pool
-        namespace = spec.namespace
+        self.init(id: id, kind: kind, pool: spec.pool, namespace: spec.namespace, createdAt: createdAt)
         image = spec.image
         self.imageID = imageID
         self.target = target
+    }
+
+    /// On a pool, or on a group of it.
+    public init(
+        id: String,
+        kind: String,
+        pool: String,
+        namespace: String = "",
+        group: String? = nil,
+        createdAt: String
+    ) {
+        self.id = id
+        self.kind = kind
+        state = .queued
+        self.pool = pool
+        self.namespace = namespace
+        self.group = group
+        image = ""
+        imageID = ""
         percent = 0
         cancelRequested = false
         attempts = 0
@@ -58,8 +75,15 @@ public struct Operation: Codable, Hashable, Sendable {
     /// The image that it is about.
     public var spec: ImageSpec { ImageSpec(pool: pool, namespace: namespace, image: image) }
 
+    /// What it is about, as Ceph writes it: an image, a group or a pool.
+    public var subject: String {
+        let name = group ?? image
+        return name.isEmpty ? pool : ImageSpec(pool: pool, namespace: namespace, image: name).description
+    }
+
     private enum CodingKeys: String, CodingKey {
-        case id, kind, state, pool, namespace, image, target, percent, cancelRequested, attempts, createdAt, startedAt
+        case id, kind, state, pool, namespace, image, group, target, percent, cancelRequested, attempts, createdAt,
+            startedAt
         case finishedAt, expiresAt, note, problem
         case imageID = "imageId"
     }
@@ -74,6 +98,7 @@ public struct Operation: Codable, Hashable, Sendable {
         try container.encode(namespace, forKey: .namespace)
         try container.encode(image, forKey: .image)
         try container.encode(imageID, forKey: .imageID)
+        try container.encode(group, forKey: .group)
         try container.encode(target, forKey: .target)
         try container.encode(percent, forKey: .percent)
         try container.encode(cancelRequested, forKey: .cancelRequested)

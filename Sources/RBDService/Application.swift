@@ -20,6 +20,7 @@ public struct RBDService: Sendable {
     private let locks = KeyedLocks()
     private let remnants: Remnants
     private let operations: OperationService
+    private let creations: PoolCreations
     private let keeper: TrashKeeper
 
     /// - Parameter metrics: shown at /metrics. The daemon has one for the process, each service of a test one of its own.
@@ -40,12 +41,21 @@ public struct RBDService: Sendable {
             observer: telemetry.calls
         )
         remnants = Remnants(patience: configuration.remnantPatience)
-        let store = OperationStore(connection: connection, retention: configuration.operationRetention)
-        let keeper = TrashKeeper(operations: store)
         let operationTelemetry = OperationTelemetry(registry: metrics, logger: logger)
+        let limits = OperationLimits(perPool: configuration.operationConcurrency, lease: configuration.operationLease)
+        let retention = configuration.operationRetention
+        creations = PoolCreations(
+            connection: connection,
+            limits: limits,
+            retention: retention,
+            telemetry: operationTelemetry,
+            logger: logger
+        )
+        let store = OperationStore(connection: connection, retention: retention, creations: creations)
+        let keeper = TrashKeeper(operations: store)
         let runner = OperationRunner(
             store: store,
-            limits: OperationLimits(perPool: configuration.operationConcurrency, lease: configuration.operationLease),
+            limits: limits,
             telemetry: operationTelemetry,
             logger: logger,
             caretaker: keeper.care
@@ -87,7 +97,7 @@ public struct RBDService: Sendable {
             logger: logger
         )
         var group = ServiceGroupConfiguration(
-            services: [connection, operations.runner, application],
+            services: [connection, creations, operations.runner, application],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
@@ -115,14 +125,17 @@ public struct RBDService: Sendable {
         let work = ImageWorkService(images: access, operations: operations)
         let groups = GroupController(
             groups: GroupService(images: access),
-            snapshots: GroupSnapshotService(images: access),
+            snapshots: GroupSnapshotService(images: access, operations: operations),
             maximumBodyBytes: configuration.maximumBodyBytes
         )
         let clients = ImageClientService(images: access, operations: operations.store)
         let limit = configuration.maximumBodyBytes
         return ClusterController(connection: connection).routes
             + MetricsController(telemetry: telemetry).routes
-            + PoolController(service: PoolService(connection: connection), maximumBodyBytes: limit).routes
+            + PoolController(
+                service: PoolService(connection: connection, creations: creations, operations: operations),
+                maximumBodyBytes: limit
+            ).routes
             + ImageController(
                 service: images,
                 work: work,

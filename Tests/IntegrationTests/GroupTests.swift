@@ -197,9 +197,12 @@ struct GroupTests {
 
             var answer: TestServer.Answer
             repeat {
-                answer = try await server.send("POST", "\(snapshots)/daily/rollback?confirm=daily")
+                answer = try await server.send("POST", "\(snapshots)/daily/rollback?confirm=daily&wait=20s")
             } while answer.status == 409
             #expect(answer.status == 200, "\(answer.text)")
+            let operation = try answer.decoded(as: RBDAPI.Operation.self)
+            #expect(operation.kind == "rollback-group" && operation.state == .succeeded, "\(operation)")
+            #expect(operation.group == "g" && operation.subject == "\(pool)/g" && operation.image.isEmpty)
             #expect(try await rbd("export", "--no-progress", "\(pool)/vol-3", "-").hasPrefix("before"))
             #expect(
                 try await server.get("/v1/pools/\(pool)/images/vol-1").decoded(as: Image.self).sizeBytes == 16 << 20

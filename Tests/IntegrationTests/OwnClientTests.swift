@@ -117,9 +117,17 @@ struct OwnClientTests {
         )
         let running = Task { try await connection.run() }
         while (try? connection.cluster()) == nil { try await Task.sleep(for: .milliseconds(20)) }
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let creations = PoolCreations(
+            connection: connection,
+            limits: OperationLimits(perPool: 1, lease: .seconds(6)),
+            retention: .seconds(60),
+            telemetry: OperationTelemetry(registry: PrometheusRegistry(), logger: logger),
+            logger: logger
+        )
         let service = ImageClientService(
             images: ImageAccess(connection: connection, locks: KeyedLocks()),
-            operations: OperationStore(connection: connection, retention: .seconds(60))
+            operations: OperationStore(connection: connection, retention: .seconds(60), creations: creations)
         )
         let result: Result<Void, any Error>
         do {

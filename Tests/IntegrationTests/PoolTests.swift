@@ -20,13 +20,17 @@ struct PoolTests {
         #expect(pool.pgNum == 16)
         #expect(pool.size == 1)
         #expect(pool.autoscale == .warn)
-        #expect(pool.applications == ["rbd"])
+        #expect(pool.applications == [])
         #expect(!pool.isErasureCoded)
         #expect(try await cluster.pools().contains { $0.id == pool.id })
         var error = await #expect(throws: CephError.self) { try await cluster.createPool(named: name) }
         #expect(error?.code == .poolExists)
-        // Making it ready again does no harm.
-        try await cluster.initializePool(named: name)
+        let call = LongCall()
+        try await cluster.pool(name).waitForPlacementGroups(pool.pgNum, call: call, on: cluster.calls)
+        #expect(call.fraction > 0.9)
+        // Doing it again does no harm.
+        for _ in 0..<2 { try await cluster.initializePool(named: name) }
+        #expect(try await cluster.poolInfo(named: name).applications == ["rbd"])
 
         try await TestCluster.run("ceph", ["osd", "pool", "set-quota", name, "max_bytes", "4194304"])
         let quota = try await cluster.poolInfo(named: name)
@@ -52,7 +56,7 @@ struct PoolTests {
         try await TestServer.withCluster { server in
             let name = TestCluster.uniqueName()
             let created = try await server.post(
-                "/v1/pools",
+                "/v1/pools?wait=20s",
                 #"{"name":"\#(name)","pgNum":8,"size":1,"autoscale":"off"}"#
             )
             #expect(created.status == 201, "\(created.text)")

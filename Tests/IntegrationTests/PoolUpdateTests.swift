@@ -201,7 +201,7 @@ struct PoolUpdateTests {
             let name = TestCluster.uniqueName("ec")
             let body =
                 #"{"name":"\#(name)","type":"erasure","dataChunks":2,"codingChunks":1,"failureDomain":"osd","pgNum":8}"#
-            let created = try await server.post("/v1/pools", body)
+            let created = try await server.post("/v1/pools?wait=20s", body)
             if hasBlueStore {
                 try await wholeLife(of: name, created, server)
             } else {

@@ -45,6 +45,7 @@ public enum TestCluster {
         let cluster = try await connect()
         let name = uniqueName()
         _ = try await cluster.createPool(named: name, options: PoolOptions(pgNum: 8, size: 1, autoscale: .off))
+        try await cluster.initializePool(named: name)
         let result: Result<Value, any Error>
         do {
             result = .success(try await body(name, cluster))

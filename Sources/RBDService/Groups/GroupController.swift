@@ -157,14 +157,19 @@ struct GroupController: Sendable {
     }
 
     @Sendable private func rollBack(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: Self.changing.union(["confirm"]))
+        let query = try Query(request, known: Self.changing.union(["confirm", "wait"]))
+        let wait = try query.duration("wait")
         let outcome = try await snapshots.rollBack(
             try context.pathParameter("snapshot"),
             of: try context.group(query),
             confirmation: query["confirm"],
             dryRun: try query.flag("dryRun")
         )
-        return Response(outcome) { .json($0) }
+        switch outcome {
+        case .planned(let plan): return .json(plan)
+        case .done(let operation):
+            return try await snapshots.operations.answer(operation, wait: wait) { .json($0) }
+        }
     }
 
     private static let changing: Set<String> = ["namespace", "dryRun"]

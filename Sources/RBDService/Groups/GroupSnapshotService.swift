@@ -7,6 +7,7 @@ import RBDAPI
 /// The rules of the snapshots of groups.
 struct GroupSnapshotService: Sendable {
     let images: ImageAccess
+    let operations: OperationService
 
     func list(_ group: GroupPlace, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupSnapshot> {
         let snapshots = try await info(group).snapshots.map { RBDAPI.GroupSnapshot($0, of: group) }
@@ -36,7 +37,7 @@ struct GroupSnapshotService: Sendable {
             }
             let members = info.members.map(\.image)
             return try await images.alone(withAll: members, .changeGroupSnapshots) {
-                try await refuseHolders(of: members, in: pool, countsWatchers: false)
+                try await Self.refuseHolders(of: members, in: pool, countsWatchers: false)
                 guard !dryRun else {
                     return .planned(
                         Plan(
@@ -56,7 +57,7 @@ struct GroupSnapshotService: Sendable {
         return try await images.alone(with: group, .changeGroupSnapshots) {
             let images = try await find(snapshot, of: group).images
             return try await self.images.alone(withAll: images, .changeGroupSnapshots) {
-                try await refuseHolders(of: images, in: pool, countsWatchers: false)
+                try await Self.refuseHolders(of: images, in: pool, countsWatchers: false)
                 guard !dryRun else {
                     return .planned(
                         Plan(
@@ -71,59 +72,11 @@ struct GroupSnapshotService: Sendable {
         }
     }
 
-    /// Takes the images back to the snapshot, unless a client has one of them open.
-    /// - Parameter confirmation: must be the snapshot's name; a dry run needs none.
-    func rollBack(
-        _ snapshot: String,
-        of group: GroupPlace,
-        confirmation: String?,
-        dryRun: Bool
-    ) async throws -> Attempt<RBDAPI.GroupSnapshot> {
-        guard confirmation == snapshot || dryRun && confirmation == nil else {
-            throw Problem(
-                .confirmationRequired,
-                detail: "rolling back to \"\(group.spec(ofSnapshot: snapshot))\" destroys for ever "
-                    + "what was written to its images since",
-                field: "confirm",
-                hint: "add ?confirm=\(PercentEncoding.encode(snapshot)) to say that it is meant"
-            )
-        }
-        let pool = try images.pool(group.place)
-        return try await images.alone(with: group, .changeGroupSnapshots) {
-            let info = try await find(snapshot, of: group)
-            guard !info.isIncomplete else {
-                throw CephError(
-                    .groupSnapshotIncomplete,
-                    .changeGroupSnapshots,
-                    on: pool.resource(ofSnapshot: snapshot, ofGroup: group.name)
-                )
-            }
-            return try await images.alone(withAll: info.images, .changeGroupSnapshots) {
-                try await refuseHolders(of: info.images, in: pool, countsWatchers: true)
-                guard !dryRun else {
-                    return .planned(
-                        Plan(
-                            steps: info.images.map {
-                                Plan.Step(
-                                    "roll-back-image",
-                                    $0.spec.description,
-                                    detail: "to its state in \(group.spec(ofSnapshot: snapshot))"
-                                )
-                            }
-                        )
-                    )
-                }
-                try await pool.rollBack(group: group.name, to: snapshot)
-                return .done(RBDAPI.GroupSnapshot(info, of: group))
-            }
-        }
-    }
-
     private func info(_ group: GroupPlace) async throws -> GroupInfo {
         try await images.pool(group.place).group(named: group.name)
     }
 
-    private func find(_ snapshot: String, of group: GroupPlace) async throws -> GroupSnapshotInfo {
+    func find(_ snapshot: String, of group: GroupPlace) async throws -> GroupSnapshotInfo {
         guard let found = try await info(group).snapshots.first(where: { $0.name == snapshot }) else {
             throw CephError(
                 .groupSnapshotNotFound,
@@ -141,7 +94,11 @@ struct GroupSnapshotService: Sendable {
 
     /// librbd would roll back an image under the feet of a client that has it open, and wait without end for a lock that
     /// somebody has set by hand.
-    private func refuseHolders(of images: [Ceph.GroupImage], in pool: Ceph.Pool, countsWatchers: Bool) async throws {
+    static func refuseHolders(
+        of images: [Ceph.GroupImage],
+        in pool: Ceph.Pool,
+        countsWatchers: Bool
+    ) async throws {
         let uses = try await pool.use(ofGroupImages: images).filter { use in
             !use.locks.isEmpty || countsWatchers && !use.watchers.isEmpty
         }

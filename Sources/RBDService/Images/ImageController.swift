@@ -81,14 +81,20 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func update(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "dryRun"])
+        let query = try Query(request, known: ["namespace", "wait", "dryRun"])
         let place = try context.imagePlace(query)
-        let isDryRun = try query.flag("dryRun")
+        let (isDryRun, wait) = (try query.flag("dryRun"), try query.duration("wait"))
         let name = try context.pathParameter("image")
         let changes = try await request.json(UpdateImageRequest.self, limit: maximumBodyBytes)
         let precondition = try Precondition(request)
         if isDryRun { return .json(try await service.planUpdate(name, changes, in: place, if: precondition)) }
-        return .image(try await service.update(name, changes, in: place, if: precondition))
+        switch try await service.update(name, changes, in: place, if: precondition) {
+        case .changed(let image): return .image(image)
+        case .shrinking(let operation):
+            return try await service.operations.answer(operation, wait: wait) { operation in
+                .image(try await service.get(operation.image, in: place))
+            }
+        }
     }
 
     @Sendable private func delete(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {

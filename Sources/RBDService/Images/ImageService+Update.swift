@@ -6,27 +6,57 @@ import RBDAPI
 
 /// Changes of images that are there.
 extension ImageService {
+    enum UpdateOutcome {
+        case changed(RBDAPI.Image)
+        /// Everything else is changed; it becomes smaller meanwhile.
+        case shrinking(RBDAPI.Operation)
+    }
+
     /// Makes all the changes, or none.
     func update(
         _ name: String,
         _ request: UpdateImageRequest,
         in place: ImagePlace,
         if precondition: Precondition
-    ) async throws -> RBDAPI.Image {
+    ) async throws -> UpdateOutcome {
         try await alone(name, renamedTo: request.name, in: place) {
-            let (image, update) = try await prepared(name, request, in: place, if: precondition)
+            let (image, update, begun) = try await prepared(name, request, in: place, if: precondition)
+            if let begun { return .shrinking(begun) }
             let pool = try images.pool(place)
-            guard !update.steps.isEmpty else { return RBDAPI.Image(image, in: place) }
-            try await requireRoom(for: update, of: name, in: place)
-            let outcome = try await images.telling(usersOf: name, in: place) {
-                try await pool.changeImage(named: name, id: image.id, update.steps.map(\.change))
+            if !update.steps.isEmpty {
+                try await requireRoom(for: update, of: name, in: place)
+                let outcome = try await images.telling(usersOf: name, in: place) {
+                    try await pool.changeImage(named: name, id: image.id, update.steps.map(\.change))
+                }
+                if let failure = outcome.failure { throw await problem(failure, outcome.left, update, in: pool) }
             }
-            if let failure = outcome.failure { throw await problem(failure, outcome.left, update, in: pool) }
+            let spec = place.spec(update.name)
             if update.needsObjectMap {
                 // Without a map the image is whole, only slower: that the work can't begin now is no reason to fail.
-                _ = try? await operations.start(.rebuildObjectMap, on: place.spec(update.name), imageID: image.id)
+                _ = try? await operations.start(.rebuildObjectMap, on: spec, imageID: image.id)
             }
-            return RBDAPI.Image(try await pool.image(named: update.name), in: place)
+            if let shrink = update.shrink {
+                return .shrinking(try await begin(shrink, after: update, of: image, spec))
+            }
+            return .changed(RBDAPI.Image(try await pool.image(named: update.name), in: place))
+        }
+    }
+
+    private func begin(
+        _ shrink: ImageUpdate.Shrink,
+        after update: ImageUpdate,
+        of image: ImageInfo,
+        _ spec: ImageSpec
+    ) async throws -> RBDAPI.Operation {
+        do {
+            let parameters = OperationRecord.Parameters(sizeBytes: shrink.bytes)
+            return try await operations.start(.shrinkImage, on: spec, imageID: image.id, parameters: parameters)
+        } catch {
+            guard !update.steps.isEmpty, var problem = (error as? Problem) ?? (error as? CephError).map({ Problem($0) })
+            else { throw error }
+            let fields = Set(update.steps.map(\.field)).sorted().joined(separator: ", ")
+            problem.detail += "; changed: \(fields); not changed: size"
+            throw problem
         }
     }
 
@@ -36,41 +66,50 @@ extension ImageService {
         in place: ImagePlace,
         if precondition: Precondition
     ) async throws -> Plan {
-        let (image, update) = try await prepared(name, request, in: place, if: precondition)
+        let (image, update, begun) = try await prepared(name, request, in: place, if: precondition)
+        if begun != nil { return Plan(steps: []) }
         let pool = try images.pool(place)
         if update.name != name, try await existing(update.name, in: pool) != nil {
             throw CephError(.imageExists, .changeImage, on: place.resource(update.name))
         }
         let use = try await pool.use(ofImage: name)
         let isLocked = !use.locks.isEmpty && image.features.contains(.exclusiveLock)
-        if isLocked || (update.isShrunk && !use.watchers.isEmpty), !update.steps.isEmpty,
-            let problem = Problem(changing: place.spec(name), use)
-        {
+        if isLocked, !update.steps.isEmpty, let problem = Problem(changing: place.spec(name), use) {
             throw problem
         }
         try await requireRoom(for: update, of: name, in: place)
-        var steps = update.steps.map(\.plan)
+        var steps = update.steps.map(\.plan) + (update.shrink.map { [$0.plan] } ?? [])
         if update.needsObjectMap {
             steps.append(Plan.Step("rebuild-object-map", "\(place.spec(update.name))", detail: "as an operation"))
         }
         return Plan(steps: steps)
     }
 
+    /// - Returns: the image, what is to be changed, and the operation that is at it already.
     private func prepared(
         _ name: String,
         _ request: UpdateImageRequest,
         in place: ImagePlace,
         if precondition: Precondition
-    ) async throws -> (ImageInfo, ImageUpdate) {
-        let image = try await images.pool(place).image(named: name)
+    ) async throws -> (ImageInfo, ImageUpdate, RBDAPI.Operation?) {
+        let pool = try images.pool(place)
+        let spec = place.spec(name)
+        let image = try await pool.image(named: name)
         try precondition.check(RBDAPI.Image(image, in: place))
         guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(place.resource(name), errno: nil) }
-        guard !image.id.isEmpty else { throw ImageWorkService.oldFormat(place.spec(name)) }
+        guard !image.id.isEmpty else { throw ImageWorkService.oldFormat(spec) }
         let update = try ImageUpdate(request, of: image, in: place)
-        if update.needsPeace {
-            try await operations.store.requireNoOperation(onImage: image.id, spec: place.spec(name))
+        if update.needsPeace, let other = try await operations.store.unfinished(onImage: image.id, spec: spec) {
+            guard let shrink = update.shrink, update.steps.isEmpty, other.kind == .shrinkImage,
+                other.parameters.sizeBytes == shrink.bytes
+            else { throw OperationStore.inProgress(other, "image \"\(spec)\"") }
+            return (image, update, other.operation)
         }
-        return (image, update)
+        // Before anything else is changed; looked at again when the work begins.
+        if update.shrink != nil, let problem = Problem(changing: spec, try await pool.use(ofImage: name)) {
+            throw problem
+        }
+        return (image, update, nil)
     }
 
     /// In a full pool librbd makes an image larger, but not its object map, and marks that as invalid without a word.

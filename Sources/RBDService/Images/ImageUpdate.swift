@@ -5,7 +5,7 @@ import Ceph
 import RBDAPI
 
 /// The changes that take an image from what it is to what it is to be, in the order in which they are made: what can be
-/// undone first, the size last.
+/// undone first, the size last. To make it smaller takes as long as there is data to remove, and is an operation.
 struct ImageUpdate {
     struct Step {
         var field: String
@@ -13,9 +13,16 @@ struct ImageUpdate {
         var plan: Plan.Step
     }
 
+    /// What a smaller size comes to.
+    struct Shrink {
+        var bytes: UInt64
+        var plan: Plan.Step
+    }
+
+    /// What is made at once.
     let steps: [Step]
-    /// Whether what the new size cuts off is lost.
-    let isShrunk: Bool
+    /// What comes after that.
+    let shrink: Shrink?
     /// Whether a full pool refuses it: what goes into the header takes none of its room.
     let needsRoom: Bool
     /// Whether it would come in the way of an operation, which goes by the name, or by the size that it found.
@@ -50,16 +57,20 @@ struct ImageUpdate {
             steps.append(Step(field: "name", change: .rename(name), plan: plan))
         }
         let size = try Self.size(request, of: image, spec)
-        isShrunk = size.map { $0 < image.sizeBytes } ?? false
-        if let size {
-            let way = "from \(image.sizeBytes) to \(size) bytes"
-            let plan =
-                size < image.sizeBytes
-                ? Plan.Step("shrink-image", "\(spec)", detail: "\(way); what lies beyond is lost for ever")
-                : Plan.Step("grow-image", "\(spec)", detail: way)
-            steps.append(Step(field: "size", change: .resize(bytes: size), plan: plan))
-        }
+        let way = "from \(image.sizeBytes) to \(size ?? image.sizeBytes) bytes"
         let isGrown = size.map { $0 > image.sizeBytes } ?? false
+        if let size, isGrown {
+            let plan = Plan.Step("grow-image", "\(spec)", detail: way)
+            steps.append(Step(field: "size", change: .grow(bytes: size), plan: plan))
+        }
+        shrink = size.flatMap { size in
+            guard size < image.sizeBytes else { return nil }
+            let detail = "\(way), as an operation; what lies beyond is lost for ever"
+            return Shrink(
+                bytes: size,
+                plan: Plan.Step("shrink-image", "\(place.spec(request.name ?? image.name))", detail: detail)
+            )
+        }
         needsPeace = size != nil || name != image.name
         needsRoom = needsObjectMap || (isGrown && image.features.contains(.objectMap))
         self.steps = steps

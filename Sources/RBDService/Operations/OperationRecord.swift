@@ -13,9 +13,17 @@ enum OperationKind: String, CaseIterable {
     case sparsifyImage = "sparsify-image"
     case rebuildObjectMap = "rebuild-object-map"
     case rollBackImage = "rollback-image"
+    case shrinkImage = "shrink-image"
+    case rollBackGroup = "rollback-group"
+    case createPool = "create-pool"
 
-    /// Whether it leaves a whole image where it is broken off for good.
-    var isCancellable: Bool { self != .rollBackImage }
+    /// Whether it leaves something whole where it is broken off for good.
+    var isCancellable: Bool {
+        switch self {
+        case .purgeImage, .flattenImage, .copyImage, .sparsifyImage, .rebuildObjectMap: true
+        case .rollBackImage, .rollBackGroup, .shrinkImage, .createPool: false
+        }
+    }
 }
 
 /// An operation as it is kept in RADOS: what is told of it, and what is needed to do it.
@@ -37,6 +45,10 @@ struct OperationRecord: Codable, Sendable {
         var withSnapshots: Bool?
         /// Everything is copied; what is left is to give the copy its name.
         var isCopied: Bool?
+        /// What a smaller image is to have.
+        var sizeBytes: UInt64?
+        /// The images of a group that are worked on, as far as they are in the group's pool.
+        var imageIDs: [String]?
     }
 
     struct Target: Codable, Sendable, Equatable {
@@ -53,18 +65,27 @@ struct OperationRecord: Codable, Sendable {
     /// Whether the other was asked for a second time. How a purge or a sparsify is done makes no other work of it.
     func isSameWork(as other: OperationRecord) -> Bool {
         operation.kind == other.operation.kind && operation.imageID == other.operation.imageID
+            && operation.group == other.operation.group && parameters.sizeBytes == other.parameters.sizeBytes
             && parameters.target == other.parameters.target && parameters.snapshot == other.parameters.snapshot
             && parameters.snapshotID == other.parameters.snapshotID
             && (parameters.withSnapshots ?? false) == (other.parameters.withSnapshots ?? false)
     }
 
-    /// What no two unfinished operations may have in common: the image that they change, or the copy that they make.
-    var claim: String {
-        if let target = parameters.target { return "claim.copy.\(target.spec)" }
-        return Self.claim(onImage: operation.imageID, namespace: operation.namespace)
+    /// What no two unfinished operations may have in common: the image that they change, the copy that they make, or the
+    /// group and its images.
+    var claims: [String] {
+        if let target = parameters.target { return ["claim.copy.\(target.spec)"] }
+        let namespace = operation.namespace
+        guard let group = operation.group else {
+            return [Self.claim(onImage: operation.imageID, namespace: namespace)]
+        }
+        return [Self.claim(onGroup: group, namespace: namespace)]
+            + (parameters.imageIDs ?? []).map { Self.claim(onImage: $0, namespace: namespace) }
     }
 
     static func claim(onImage id: String, namespace: String) -> String { "claim.image.\(namespace)/\(id)" }
+
+    static func claim(onGroup name: String, namespace: String) -> String { "claim.group.\(namespace)/\(name)" }
 }
 
 extension OperationRecord {

@@ -22,7 +22,19 @@ struct OperationService: Sendable {
         imageID: String,
         parameters: OperationRecord.Parameters = .init()
     ) async throws -> RBDAPI.Operation {
-        switch try await store.create(kind, on: spec, imageID: imageID, parameters: parameters) {
+        await submitted(try await store.create(kind, on: spec, imageID: imageID, parameters: parameters))
+    }
+
+    func start(
+        _ kind: OperationKind,
+        on group: GroupPlace,
+        parameters: OperationRecord.Parameters
+    ) async throws -> RBDAPI.Operation {
+        await submitted(try await store.create(kind, on: group, parameters: parameters))
+    }
+
+    private func submitted(_ created: OperationStore.Created) async -> RBDAPI.Operation {
+        switch created {
         case .new(let record):
             await runner.submit(record)
             return record.operation
@@ -51,7 +63,7 @@ struct OperationService: Sendable {
 
     func planToCancel(_ id: String) async throws -> Plan {
         let operation = try await store.cancellable(id).operation
-        return Plan(steps: [Plan.Step("cancel-operation", id, detail: "\(operation.kind) \(operation.spec)")])
+        return Plan(steps: [Plan.Step("cancel-operation", id, detail: "\(operation.kind) \(operation.subject)")])
     }
 
     /// Waits for an end.

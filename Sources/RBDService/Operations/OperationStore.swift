@@ -17,6 +17,7 @@ struct OperationStore: Sendable {
     let connection: ClusterConnection
     /// How long the record of a finished operation is kept.
     let retention: Duration
+    let creations: PoolCreations
 
     static let object = "rbd_rest_api.operations"
 
@@ -30,7 +31,7 @@ struct OperationStore: Sendable {
         case existing(OperationRecord)
     }
 
-    /// Begins an operation, unless the same one has begun.
+    /// Begins an operation on an image, unless the same one has begun.
     /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
     func create(
         _ kind: OperationKind,
@@ -39,35 +40,67 @@ struct OperationStore: Sendable {
         parameters: OperationRecord.Parameters = .init()
     ) async throws -> Created {
         let pool = try connection.cluster().pool(spec.pool)
-        let number = UInt64.random(in: .min ... .max)
-        let text = String(number, radix: 16)
-        let id = "\(try await pool.id())-\(String(repeating: "0", count: 16 - text.count))\(text)"
         let operation = RBDAPI.Operation(
-            id: id,
+            id: try await Self.newID(in: pool),
             kind: kind.rawValue,
             spec: spec,
             imageID: imageID,
             target: parameters.target.map { "\($0.spec)" },
             createdAt: Timestamp.now
         )
-        let record = OperationRecord(operation: operation, parameters: parameters)
-        let records = Self.records(pool)
-        // Whoever has the claim may let go of it in between.
+        return try await create(OperationRecord(operation: operation, parameters: parameters), in: pool)
+    }
+
+    /// Begins an operation on a group, unless the same one has begun.
+    /// - Throws: `Problem` with `operation-in-progress` where other work on the group, or on one of its images, is not
+    ///   finished; `CephError`.
+    func create(
+        _ kind: OperationKind,
+        on group: GroupPlace,
+        parameters: OperationRecord.Parameters
+    ) async throws -> Created {
+        let pool = try connection.cluster().pool(group.place.pool)
+        let operation = RBDAPI.Operation(
+            id: try await Self.newID(in: pool),
+            kind: kind.rawValue,
+            pool: group.place.pool,
+            namespace: group.place.namespace,
+            group: group.name,
+            createdAt: Timestamp.now
+        )
+        return try await create(OperationRecord(operation: operation, parameters: parameters), in: pool)
+    }
+
+    private static func newID(in pool: Ceph.Pool) async throws -> String { "\(try await pool.id())-\(newNumber())" }
+
+    /// The second part of an operation's id.
+    static func newNumber() -> String {
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    private func create(_ record: OperationRecord, in pool: Ceph.Pool) async throws -> Created {
+        let (records, id) = (Self.records(pool), record.operation.id)
+        // Whoever has a claim may let go of it in between.
         for _ in 0..<5 {
             var change = Records.Change()
-            change.require(absent: record.claim)
-            change.set(record.claim, to: Array(id.utf8))
+            for claim in record.claims {
+                change.require(absent: claim)
+                change.set(claim, to: Array(id.utf8))
+            }
             change.set("operation.\(id)", to: record.bytes)
             change.set("open.\(id)", to: [])
             if try await records.apply(change) { return .new(record) }
-            guard let holder = try await records.value(record.claim) else { continue }
-            guard let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records) else {
-                continue
+            for claim in record.claims {
+                guard let holder = try await records.value(claim),
+                    let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
+                else { continue }
+                if other.isSameWork(as: record) { return .existing(other) }
+                throw Self.inProgress(other, "\"\(record.operation.subject)\"")
             }
-            if other.isSameWork(as: record) { return .existing(other) }
-            throw Self.inProgress(other, spec)
         }
-        throw Problem(.operationInProgress, detail: "other operations on image \"\(spec)\" come and go", field: "image")
+        let subject = record.operation.subject
+        throw Problem(.operationInProgress, detail: "other operations on \"\(subject)\" come and go", field: "image")
     }
 
     /// - Parameter kind: only this one stands in the way; nil for all.
@@ -76,7 +109,7 @@ struct OperationStore: Sendable {
         guard let other = try await unfinished(onImage: id, spec: spec), kind == nil || other.kind == kind else {
             return
         }
-        throw Self.inProgress(other, spec)
+        throw Self.inProgress(other, "image \"\(spec)\"")
     }
 
     /// A copy in the making has no claim under its own id, but a name that tells the operation.
@@ -86,7 +119,7 @@ struct OperationStore: Sendable {
             let records = try await records(ofOperation: id),
             let other = try await Self.record(id, in: records), !other.operation.state.isFinished
         else { return }
-        throw Self.inProgress(other, spec)
+        throw Self.inProgress(other, "image \"\(spec)\"")
     }
 
     /// The operation that has the image.
@@ -97,11 +130,19 @@ struct OperationStore: Sendable {
         return try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
     }
 
-    static func inProgress(_ other: OperationRecord, _ spec: ImageSpec) -> Problem {
+    /// The operation that has the group.
+    func unfinished(onGroup group: GroupPlace) async throws -> OperationRecord? {
+        let records = Self.records(try connection.cluster().pool(group.place.pool))
+        let claim = OperationRecord.claim(onGroup: group.name, namespace: group.place.namespace)
+        guard let holder = try await records.value(claim) else { return nil }
+        return try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
+    }
+
+    static func inProgress(_ other: OperationRecord, _ subject: String) -> Problem {
         let cancel = other.kind?.isCancellable == true ? "; DELETE cancels it" : ""
         return Problem(
             .operationInProgress,
-            detail: "operation \(other.operation.id) (\(other.operation.kind)) is at work on image \"\(spec)\"",
+            detail: "operation \(other.operation.id) (\(other.operation.kind)) is at work on \(subject)",
             field: "image",
             hint: "GET /v1/operations/\(other.operation.id) tells how far it is\(cancel)"
         )
@@ -109,8 +150,10 @@ struct OperationStore: Sendable {
 
     /// - Throws: `Problem` with `operation-not-found`; `CephError`.
     func record(_ id: String) async throws -> OperationRecord {
-        guard let records = try await records(ofOperation: id), let record = try await Self.record(id, in: records)
-        else {
+        if let record = try await known(id) { return record }
+        // Another replica may have begun it a moment ago, in a pool that this one has not heard of.
+        try await connection.cluster().refreshMap()
+        guard let record = try await known(id) else {
             throw Problem(
                 .operationNotFound,
                 detail: "there is no operation \"\(id.prefix(60))\"",
@@ -119,6 +162,16 @@ struct OperationStore: Sendable {
             )
         }
         return record
+    }
+
+    private func known(_ id: String) async throws -> OperationRecord? {
+        guard let records = try await records(ofOperation: id) else { return nil }
+        if let creation = try await creations.operation(onPool: records.pool) {
+            if creation.id == id { return OperationRecord(operation: creation, parameters: .init()) }
+            // The pool can't have another yet, nor could it be asked.
+            if !creation.state.isFinished { return nil }
+        }
+        return try await Self.record(id, in: records)
     }
 
     /// Asks for an end of the operation; whoever works on it will see that.
@@ -146,11 +199,11 @@ struct OperationStore: Sendable {
         guard record.kind?.isCancellable != false else {
             throw Problem(
                 .operationNotCancellable,
-                detail:
-                    "operation \(id) (\(record.operation.kind)) would leave image \"\(record.operation.spec)\" in between",
+                detail: "operation \(id) (\(record.operation.kind)) would leave \(record.operation.subject) in between",
                 field: "operation",
-                hint:
-                    "GET /v1/operations/\(id)?wait=60s waits for its end; another replica finishes it where this one can't"
+                hint: record.kind == .createPool
+                    ? "delete the pool"
+                    : "GET /v1/operations/\(id)?wait=60s waits for its end; another replica finishes it where this one can't"
             )
         }
         return record
@@ -161,10 +214,10 @@ struct OperationStore: Sendable {
     /// - Throws: `CephError`, where the one pool that was asked for can't be read.
     func list(pool: String?) async throws -> [RBDAPI.Operation] {
         let cluster = try connection.cluster()
-        if let pool { return try await Self.list(cluster.pool(pool)).sorted(by: Self.isNewer) }
+        if let pool { return try await list(cluster.pool(pool)).sorted(by: Self.isNewer) }
         let names = try await cluster.knownPools()
         return await withTaskGroup(of: [RBDAPI.Operation].self) { group in
-            for name in names { group.addTask { (try? await Self.list(cluster.pool(name))) ?? [] } }
+            for name in names { group.addTask { (try? await list(cluster.pool(name))) ?? [] } }
             return await group.reduce(into: []) { $0 += $1 }.sorted(by: Self.isNewer)
         }
     }
@@ -173,10 +226,13 @@ struct OperationStore: Sendable {
         (left.createdAt, left.id) > (right.createdAt, right.id)
     }
 
-    private static func list(_ pool: Ceph.Pool) async throws -> [RBDAPI.Operation] {
-        try await records(pool).values(prefix: "operation.").compactMap { value in
+    private func list(_ pool: Ceph.Pool) async throws -> [RBDAPI.Operation] {
+        let creation = try await creations.operation(onPool: pool)
+        // Nothing can be read from it yet.
+        if let creation, !creation.state.isFinished { return [creation] }
+        return try await Self.records(pool).values(prefix: "operation.").compactMap { value in
             OperationRecord(value.value, in: pool.name)?.operation
-        }
+        } + (creation.map { [$0] } ?? [])
     }
 
     static func record(_ id: String, in records: Records) async throws -> OperationRecord? {
@@ -234,7 +290,7 @@ extension OperationStore {
         change.set("finished.\(Self.sortable(end)).\(id)", to: [])
         change.remove("open.\(id)")
         change.remove("cancel.\(id)")
-        change.remove(record.claim)
+        for claim in record.claims { change.remove(claim) }
         return try await records.apply(change) ? record : nil
     }
 

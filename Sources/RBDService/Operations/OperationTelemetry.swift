@@ -43,7 +43,7 @@ final class OperationTelemetry: Sendable {
             "operation finished",
             metadata: [
                 LogKeys.operationID: "\(operation.id)", LogKeys.operationKind: "\(operation.kind)",
-                LogKeys.outcome: "\(operation.state.rawValue)", LogKeys.image: "\(operation.spec)",
+                LogKeys.outcome: "\(operation.state.rawValue)", LogKeys.image: "\(operation.subject)",
                 LogKeys.problem: operation.problem.map { "\($0.code)" } ?? "",
             ]
         )

@@ -50,7 +50,11 @@ struct OperationWork: Sendable {
         case .rebuildObjectMap:
             try await job.pool.rebuildObjectMap(ofImage: job.image, id: job.imageID, call: job.call, on: threads)
         case .rollBackImage: try await rollBack(job)
+        case .shrinkImage: try await shrink(job)
+        case .rollBackGroup: try await rollBackGroup(job)
         case .copyImage: try await copy(job)
+        // It has no record in any pool: see PoolCreations.
+        case .createPool: return
         }
     }
 
@@ -67,8 +71,13 @@ struct OperationWork: Sendable {
         case .poolFull: problem = await PoolFullness(job.pool).problem(error) ?? problem
         default: break
         }
-        if kind == .rollBackImage, job.record.operation.attempts > 1 || job.call.fraction > 0 {
-            problem.detail += "; a part of the image may be rolled back: repeat the rollback"
+        if job.record.operation.attempts > 1 || job.call.fraction > 0 {
+            switch kind {
+            case .rollBackImage: problem.detail += "; a part of the image may be rolled back: repeat the rollback"
+            case .rollBackGroup: problem.detail += "; a part of the images may be rolled back: repeat the rollback"
+            case .shrinkImage: problem.detail += "; a part of what was to be cut off may be gone: repeat the shrink"
+            default: break
+            }
         }
         return problem
     }
@@ -84,6 +93,17 @@ struct OperationWork: Sendable {
             id: job.imageID,
             toSnapshot: snapshot,
             snapshotID: id,
+            call: job.call,
+            on: threads
+        )
+    }
+
+    private func shrink(_ job: Job) async throws {
+        guard let size = job.parameters.sizeBytes else { return }
+        try await job.pool.shrinkImage(
+            named: job.image,
+            id: job.imageID,
+            toBytes: size,
             call: job.call,
             on: threads
         )

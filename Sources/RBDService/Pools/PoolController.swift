@@ -31,10 +31,16 @@ struct PoolController: Sendable {
     }
 
     @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["dryRun"])
+        let query = try Query(request, known: ["dryRun", "wait"])
+        let (isDryRun, wait) = (try query.flag("dryRun"), try query.duration("wait"))
         let body = try await request.json(CreatePoolRequest.self, limit: maximumBodyBytes)
-        return Response(try await service.create(body, dryRun: try query.flag("dryRun"))) { pool in
-            .json(pool, status: .created, headers: [.location: "/v1/pools/\(PercentEncoding.encode(pool.name))"])
+        switch try await service.create(body, dryRun: isDryRun) {
+        case .planned(let plan): return .json(plan)
+        case .done(let operation):
+            return try await service.operations.answer(operation, wait: wait) { operation in
+                let location = "/v1/pools/\(PercentEncoding.encode(operation.pool))"
+                return .json(try await service.get(operation.pool), status: .created, headers: [.location: location])
+            }
         }
     }
 

@@ -7,6 +7,8 @@ import RBDAPI
 /// The rules of pools.
 struct PoolService: Sendable {
     let connection: ClusterConnection
+    let creations: PoolCreations
+    let operations: OperationService
 
     func list(prefix: String, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.Pool> {
         let all = try await connection.cluster().pools()
@@ -22,14 +24,16 @@ struct PoolService: Sendable {
         RBDAPI.Pool(try await connection.cluster().poolInfo(named: name))
     }
 
-    func create(_ request: CreatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Pool> {
+    /// Creates a pool, and begins to make it ready.
+    func create(_ request: CreatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Operation> {
         try ImageRules.checkName(request.name, field: "name", what: "pool")
         let options = try PoolRules.options(request)
         let cluster = try connection.cluster()
         if dryRun { return .planned(try await creationPlan(request.name, options, in: cluster)) }
         do {
-            return .done(RBDAPI.Pool(try await cluster.createPool(named: request.name, options: options)))
-        } catch let error as CephError where [.changePool, .initializePool].contains(error.operation) {
+            let pool = cluster.pool(try await cluster.createPool(named: request.name, options: options).name)
+            return .done(try await creations.begin(pool))
+        } catch let error as CephError where error.operation == .changePool {
             var problem = Problem(error)
             problem.field = PoolRules.field(blamedBy: error)
             problem.detail += "; the pool was created, but it is not yet made ready for RBD"

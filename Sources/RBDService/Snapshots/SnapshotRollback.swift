@@ -46,7 +46,7 @@ extension SnapshotService {
         // The one that is at work would be found as a client that has the image open.
         if let other = try await work.operations.store.unfinished(onImage: subject.info.id, spec: image) {
             guard other.kind == .rollBackImage, other.parameters.snapshotID == snapshot.id else {
-                throw OperationStore.inProgress(other, image)
+                throw OperationStore.inProgress(other, "image \"\(image)\"")
             }
             return .begun(other.operation)
         }

@@ -78,7 +78,7 @@ extension APIClient {
     }
 
     /// The confirmation is part of the call: who asks for it has been asked.
-    func rollBack(to spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<GroupSnapshot> {
+    func rollBack(to spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<RBDAPI.Operation> {
         try await change(
             .post,
             spec.path + ["rollback"],

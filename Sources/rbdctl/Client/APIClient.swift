@@ -22,7 +22,7 @@ struct APIClient: Sendable {
         try await transport.get(["v1", "pools", name])
     }
 
-    func createPool(_ request: CreatePoolRequest, _ dryRun: DryRunOptions) async throws -> Change<Pool> {
+    func createPool(_ request: CreatePoolRequest, _ dryRun: DryRunOptions) async throws -> Change<RBDAPI.Operation> {
         try await change(.post, ["v1", "pools"], query: [], body: request, dryRun)
     }
 

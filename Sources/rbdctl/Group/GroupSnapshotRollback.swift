@@ -10,7 +10,8 @@ struct GroupSnapshotRollback: AsyncParsableCommand {
         abstract: "Take the images of a group back to a snapshot.",
         discussion: """
             What was written to them since is lost. The snapshot's name must be given a second time: with --confirm, or \
-            when asked for on a terminal. Refused while a client has one of the images open.
+            when asked for on a terminal. Refused while a client has one of the images open. What has begun can't be \
+            cancelled. Prints the snapshot's spec once it is done; with --no-wait, the operation's id.
             """
     )
 
@@ -20,9 +21,9 @@ struct GroupSnapshotRollback: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The snapshot's name again.", valueName: "name"))
     var confirm: String?
 
+    @OptionGroup var waiting: WaitOptions
     @OptionGroup var dryRun: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
 
     func validate() throws {
         guard confirm == nil || confirm == snapshot.snapshot else {
@@ -32,8 +33,15 @@ struct GroupSnapshotRollback: AsyncParsableCommand {
 
     func run() async throws {
         if confirm == nil, !dryRun.dryRun { try confirmOnTerminal() }
-        let done = try await connection.withClient { try await $0.rollBack(to: snapshot, dryRun) }
-        try Console.output.write(done, as: format.output)
+        try await connection.withClient { client in
+            switch try await client.rollBack(to: snapshot, dryRun) {
+            case .planned(let plan): try Console.output.write(plan, as: .table)
+            case .done(let operation):
+                guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
+                _ = try await OperationFollower(client: client).follow(operation)
+                try Console.output.write(Escaping.name(snapshot.description) + "\n")
+            }
+        }
     }
 
     private func confirmOnTerminal() throws {

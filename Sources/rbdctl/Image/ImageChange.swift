@@ -3,6 +3,7 @@
 
 internal import ArgumentParser
 internal import RBDAPI
+internal import YAML
 
 /// What the commands that change an image have in common.
 struct ImageChangeOptions: ParsableArguments {
@@ -32,7 +33,8 @@ struct ImageResize: AsyncParsableCommand {
         abstract: "Make an image larger, or smaller.",
         discussion: """
             Prints the image's spec. A smaller size destroys what lies beyond it: it needs --allow-shrink, and the size a \
-            second time, with --confirm or when asked for on a terminal. It is refused while a client has the image open.
+            second time, with --confirm or when asked for on a terminal. It is refused while a client has the image open. \
+            What has begun can't be cancelled; with --no-wait, the operation's id is printed.
             """
     )
 
@@ -48,6 +50,7 @@ struct ImageResize: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The smaller size again.", valueName: "size"), transform: Read.size)
     var confirm: ByteCount?
 
+    @OptionGroup var waiting: WaitOptions
     @OptionGroup var options: ImageChangeOptions
 
     func validate() throws {
@@ -64,7 +67,21 @@ struct ImageResize: AsyncParsableCommand {
             changes.allowShrink = true
             changes.confirmSize = size
         }
-        try await options.run(spec, changes)
+        guard allowShrink, !options.dryRun.dryRun else { return try await options.run(spec, changes) }
+        try await shrink(changes)
+    }
+
+    private func shrink(_ changes: UpdateImageRequest) async throws {
+        try await options.connection.withClient { client in
+            let json = try OrderedValue(encoding: changes).json()
+            let reply = try await client.transport.reply(.patch, spec.path, query: spec.query, json: json)
+            if reply.status == 202 {
+                let operation = try reply.decoded(as: RBDAPI.Operation.self)
+                guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
+                _ = try await OperationFollower(client: client).follow(operation)
+            }
+            try Console.output.write(options.format.output.render(try await client.image(spec)))
+        }
     }
 
     private func confirmOnTerminal() throws {

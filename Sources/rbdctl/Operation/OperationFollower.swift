@@ -52,7 +52,7 @@ struct ProgressDisplay {
 
     /// - Returns: empty where there is nothing new to be said.
     mutating func update(_ operation: RBDAPI.Operation) -> String {
-        let what = Escaping.terminal("\(operation.kind) \(operation.spec)")
+        let what = Escaping.terminal("\(operation.kind) \(operation.subject)")
         let state = operation.note.map { "waiting: \(Escaping.terminal($0))" } ?? operation.state.rawValue
         if isTerminal {
             let filled = Int(operation.percent / 100 * Double(Self.width))

@@ -34,7 +34,7 @@ extension RBDAPI.Operation: Presentable {
         let more = detailed ? ["TARGET", "ATTEMPTS", "STARTED", "FINISHED", "NOTE"] : []
         return [
             Table(
-                header: ["ID", "KIND", "IMAGE", "STATE", "DONE", "CREATED", "PROBLEM"] + more,
+                header: ["ID", "KIND", "SUBJECT", "STATE", "DONE", "CREATED", "PROBLEM"] + more,
                 rows: items.map { $0.cells + (detailed ? $0.detailedCells : []) }
             )
         ]
@@ -42,7 +42,7 @@ extension RBDAPI.Operation: Presentable {
 
     private var cells: [String] {
         [
-            id, kind, spec.description, cancelRequested && !state.isFinished ? "cancelling" : state.rawValue,
+            id, kind, subject, cancelRequested && !state.isFinished ? "cancelling" : state.rawValue,
             "\(Int(percent))%", createdAt, problem?.code ?? "",
         ]
     }

@@ -9,7 +9,8 @@ struct PoolCreate: AsyncParsableCommand {
         commandName: "create",
         abstract: "Create a pool that is ready for RBD.",
         discussion: """
-            Prints the pool's name. What is left out is the cluster's default. An erasure-coded pool can't hold images, \
+            Waits until the pool's placement groups are active, and prints its name; with --no-wait, the operation's \
+            id. What is left out is the cluster's default. An erasure-coded pool can't hold images, \
             but their data: name it with --data-pool when an image is created. It takes --erasure-code-profile, or \
             --data-chunks and --coding-chunks.
             """
@@ -51,6 +52,7 @@ struct PoolCreate: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What no two chunks may share, such as osd. (default: host)", valueName: "type"))
     var failureDomain: String?
 
+    @OptionGroup var waiting: WaitOptions
     @OptionGroup var dryRun: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var format: CreatedOutputOptions
@@ -66,7 +68,14 @@ struct PoolCreate: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let pool = try await connection.withClient { try await $0.createPool(request, dryRun) }
-        try Console.output.write(pool, as: format.output)
+        try await connection.withClient { client in
+            switch try await client.createPool(request, dryRun) {
+            case .planned(let plan): try Console.output.write(plan, as: format.output)
+            case .done(let operation):
+                guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
+                let last = try await OperationFollower(client: client).follow(operation)
+                try Console.output.write(format.output.render(try await client.pool(last.pool)))
+            }
+        }
     }
 }

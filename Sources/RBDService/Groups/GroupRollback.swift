@@ -1,0 +1,73 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// The rules of rolling a group back.
+extension GroupSnapshotService {
+    /// Begins to take the images back to the snapshot, unless a client has one of them open.
+    /// - Parameter confirmation: must be the snapshot's name; a dry run needs none.
+    func rollBack(
+        _ snapshot: String,
+        of group: GroupPlace,
+        confirmation: String?,
+        dryRun: Bool
+    ) async throws -> Attempt<RBDAPI.Operation> {
+        let spec = group.spec(ofSnapshot: snapshot)
+        guard confirmation == snapshot || dryRun && confirmation == nil else {
+            throw Problem(
+                .confirmationRequired,
+                detail: "rolling back to \"\(spec)\" destroys for ever what was written to its images since",
+                field: "confirm",
+                hint: "add ?confirm=\(PercentEncoding.encode(snapshot)) to say that it is meant"
+            )
+        }
+        let pool = try images.pool(group.place)
+        return try await images.alone(with: group, .changeGroupSnapshots) {
+            let info = try await find(snapshot, of: group)
+            guard !info.isIncomplete else {
+                throw CephError(
+                    .groupSnapshotIncomplete,
+                    .changeGroupSnapshots,
+                    on: pool.resource(ofSnapshot: snapshot, ofGroup: group.name)
+                )
+            }
+            // The one that is at work would be found as a client that has the images open.
+            if let other = try await operations.store.unfinished(onGroup: group) {
+                guard other.kind == .rollBackGroup, other.parameters.snapshot == snapshot else {
+                    throw OperationStore.inProgress(other, "group \"\(group.spec)\"")
+                }
+                return dryRun ? .planned(Plan(steps: [])) : .done(other.operation)
+            }
+            return try await images.alone(withAll: info.images, .changeGroupSnapshots) {
+                try await Self.refuseHolders(of: info.images, in: pool, countsWatchers: true)
+                guard !dryRun else {
+                    return .planned(
+                        Plan(
+                            steps: info.images.map {
+                                Plan.Step("roll-back-image", $0.spec.description, detail: "to its state in \(spec)")
+                            }
+                        )
+                    )
+                }
+                let parameters = OperationRecord.Parameters(
+                    snapshot: snapshot,
+                    imageIDs: info.images.filter { $0.pool == group.place.pool }.map(\.id)
+                )
+                return .done(try await operations.start(.rollBackGroup, on: group, parameters: parameters))
+            }
+        }
+    }
+}
+
+extension OperationWork {
+    /// Begun again after it was broken off, it begins with the first image: what is rolled back stays so.
+    func rollBackGroup(_ job: Job) async throws {
+        guard let snapshot = job.parameters.snapshot, let name = job.record.operation.group else { return }
+        let info = try await job.pool.group(named: name).snapshots.first { $0.name == snapshot }
+        // Where the snapshot has gone, librbd's own error is told.
+        try await GroupSnapshotService.refuseHolders(of: info?.images ?? [], in: job.pool, countsWatchers: true)
+        try await job.pool.rollBack(group: name, to: snapshot, call: job.call, on: threads)
+    }
+}
