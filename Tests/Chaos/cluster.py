@@ -18,7 +18,8 @@ from typing import Any
 USER = "chaos"
 CAPABILITIES = [
     "mon", 'profile rbd, allow command "osd pool create", allow command "osd pool delete", '
-           'allow command "osd pool application enable"',
+           'allow command "osd pool application enable", allow command "osd pool application set", '
+           'allow command "osd pool application rm"',
     "osd", "profile rbd", "mgr", "profile rbd",
 ]
 # dev/cluster pins them to osd.0 and osd.1.
