@@ -65,9 +65,25 @@ extension OperationWork {
     /// Begun again after it was broken off, it begins with the first image: what is rolled back stays so.
     func rollBackGroup(_ job: Job) async throws {
         guard let snapshot = job.parameters.snapshot, let name = job.record.operation.group else { return }
-        let info = try await job.pool.group(named: name).snapshots.first { $0.name == snapshot }
-        // Where the snapshot has gone, librbd's own error is told.
-        try await GroupSnapshotService.refuseHolders(of: info?.images ?? [], in: job.pool, countsWatchers: true)
+        // Whoever died at it counts as a client for half a minute: the runner is to try again.
+        if try await holders(job) != nil {
+            let resource = job.pool.resource(ofSnapshot: snapshot, ofGroup: name)
+            throw CephError(.imageBusy, .changeGroupSnapshots, on: resource)
+        }
         try await job.pool.rollBack(group: name, to: snapshot, call: job.call, on: threads)
+    }
+
+    /// Who has one of the images open.
+    /// - Returns: nil where nobody has; where the snapshot has gone librbd says so.
+    func holders(_ job: Job) async throws -> Problem? {
+        guard let snapshot = job.parameters.snapshot, let name = job.record.operation.group else { return nil }
+        let info = try await job.pool.group(named: name).snapshots.first { $0.name == snapshot }
+        do {
+            let images = info?.images ?? []
+            try await GroupSnapshotService.refuseHolders(of: images, in: job.pool, countsWatchers: true)
+            return nil
+        } catch let problem as Problem {
+            return problem
+        }
     }
 }

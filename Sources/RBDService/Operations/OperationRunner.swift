@@ -166,6 +166,7 @@ actor OperationRunner: Service {
         let records = OperationStore.records(pool)
         // A pool that can't be read may be read at the next look.
         guard let open = try? await OperationStore.open(in: records) else { return }
+        try? await store.creations.settle(pool)
         for id in open { enqueue(id, in: pool.name) }
         pump(pool.name)
         await caretaker(pool, self)

@@ -171,7 +171,9 @@ struct OperationStore: Sendable {
             // The pool can't have another yet, nor could it be asked.
             if !creation.state.isFinished { return nil }
         }
-        return try await Self.record(id, in: records)
+        let record = try await Self.record(id, in: records)
+        try await creations.settle(records.pool)
+        return record
     }
 
     /// Asks for an end of the operation; whoever works on it will see that.

@@ -62,6 +62,7 @@ struct OperationWork: Sendable {
     func problem(_ error: CephError, _ kind: OperationKind, _ job: Job) async -> Problem {
         var problem = Problem(error)
         switch error.code {
+        case .imageBusy where kind == .rollBackGroup: problem = (try? await holders(job)) ?? problem
         case .imageBusy:
             let spec = job.record.operation.spec
             if let use = try? await job.pool.use(ofImageID: job.imageID), let told = Problem(changing: spec, use) {

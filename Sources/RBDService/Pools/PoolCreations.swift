@@ -45,7 +45,7 @@ final class PoolCreations: Service {
     private let starts = AsyncStream.makeStream(of: Start.self)
     /// By the operation's id.
     private let running = Mutex<[String: Running]>([:])
-    /// The pools that were found to be ready; they will not be made again.
+    /// The pools that were found to serve; they will not be made again.
     private let settled = Mutex<Set<Int64>>([])
 
     init(
@@ -83,7 +83,8 @@ final class PoolCreations: Service {
         return mark.operation(onPool: pool.name, id: id, progress, retention: retention)
     }
 
-    /// A pool that is not ready must not be asked for anything: it would not answer.
+    /// A pool that is not ready must not be asked for anything: it would not answer. Tell of its first answer with
+    /// ``settle(_:)``.
     func isMakingReady(_ pool: Ceph.Pool) async throws -> Bool {
         let mark = try await newestMark(pool, try await pool.id())
         return mark.map { !$0.isFinished } ?? false
@@ -95,9 +96,13 @@ final class PoolCreations: Service {
         if settled.withLock({ $0.contains(id) }) { return mark }
         if let mark, running.withLock({ $0[mark.operationID(inPool: id)] != nil }) { return mark }
         try await pool.cluster.refreshMap()
-        let newest = try await PoolCreationMark.read(pool)
-        if newest?.isFinished ?? true { settled.withLock { _ = $0.insert(id) } }
-        return newest
+        return try await PoolCreationMark.read(pool)
+    }
+
+    /// The pool has answered: there is no need to ask the monitors again whether it can.
+    func settle(_ pool: Ceph.Pool) async throws {
+        let id = try await pool.id()
+        settled.withLock { _ = $0.insert(id) }
     }
 
     // MARK: The work
@@ -192,8 +197,12 @@ final class PoolCreations: Service {
         let groups = try await cluster.poolInfo(named: pool.name).pgNum
         try await pool.waitForPlacementGroups(groups, call: call, on: threads)
         try await cluster.initializePool(named: pool.name, on: threads)
-        let end = Date()
-        running.withLock { $0[id]?.finishedAt = end }
+        let end = running.withLock { running in
+            // It may have been ready before, and the monitors too busy to take that down.
+            let end = running[id]?.finishedAt ?? Date()
+            running[id]?.finishedAt = end
+            return end
+        }
         try await cluster.refreshMap()
         // Another replica may have been first.
         guard var mark = try await PoolCreationMark.read(pool), mark == start.mark else { return }

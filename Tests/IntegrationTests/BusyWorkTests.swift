@@ -1,0 +1,59 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import RBDAPI
+import TestSupport
+import Testing
+
+@testable import RBDService
+
+/// Work that finds a client where there was none when it was asked for, as a replica does that takes over from one that died:
+/// its watch is there for half a minute more.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
+struct BusyWorkTests {
+    @Test(arguments: [OperationKind.shrinkImage, .rollBackGroup])
+    func aClientIsWaitedFor(kind: OperationKind) async throws {
+        try await TestServer.withCluster(change: { $0.operationLease = .seconds(4) }) { server in
+            try await TestCluster.withPool { pool, cluster in
+                let (spec, images) = ("\(pool)/vol-1", "/v1/pools/\(pool)/images")
+                #expect(try await server.put("\(images)/vol-1", #"{"size":"16MiB"}"#).status == 201)
+                for command in [
+                    "group create \(pool)/g", "group image add \(pool)/g \(spec)", "group snap create \(pool)/g@s",
+                    "resize --no-progress --size 32M \(spec)",
+                ] {
+                    try await TestCluster.run("rbd", command.split(separator: " ").map(String.init))
+                }
+                let imageID = try await server.get("\(images)/vol-1").decoded(as: Image.self).id
+                let id = "\(try await cluster.pool(pool).id())-\(OperationStore.newNumber())"
+                var operation = RBDAPI.Operation(id: id, kind: kind.rawValue, pool: pool, createdAt: Timestamp.now)
+                var parameters = OperationRecord.Parameters()
+                switch kind {
+                case .rollBackGroup: (operation.group, parameters.snapshot) = ("g", "s")
+                default:
+                    (operation.image, operation.imageID) = ("vol-1", imageID)
+                    parameters.sizeBytes = 16 << 20
+                }
+                let client = try await TestCluster.openClient(of: spec)
+                var change = Records.Change()
+                change.set("operation.\(id)", to: OperationRecord(operation: operation, parameters: parameters).bytes)
+                change.set("open.\(id)", to: [])
+                #expect(try await OperationStore.records(cluster.pool(pool)).apply(change))
+
+                var now = operation
+                while now.note == nil {
+                    #expect(!now.state.isFinished, "\(now)")
+                    now = try await server.get("/v1/operations/\(id)?wait=1s").decoded()
+                }
+                #expect(now.state == .running)
+                #expect(try await server.get("\(images)/vol-1").decoded(as: Image.self).sizeBytes == 32 << 20)
+                try client.endInput()
+                _ = await client.finish()
+                now = try await server.get("/v1/operations/\(id)?wait=25s").decoded()
+                #expect(now.state == .succeeded, "\(now)")
+                #expect(try await server.get("\(images)/vol-1").decoded(as: Image.self).sizeBytes == 16 << 20)
+            }
+        }
+    }
+}
