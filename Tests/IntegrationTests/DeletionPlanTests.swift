@@ -105,6 +105,31 @@ struct DeletionPlanTests {
         }
     }
 
+    /// To flatten such a clone frees the parent of the clone, but not of the clone's snapshots.
+    @Test func clonesWithoutDeepFlatten() async throws {
+        try await withImage { server, path, pool in
+            try await rbd(
+                "snap create --no-progress \(pool)/golden@v1",
+                "clone --rbd-default-clone-format 2 --image-feature layering \(pool)/golden@v1 \(pool)/shallow",
+                "snap create --no-progress \(pool)/shallow@daily",
+                "clone --rbd-default-clone-format 2 \(pool)/golden@v1 \(pool)/deep",
+                "snap create --no-progress \(pool)/deep@daily"
+            )
+            let plan = try await plan(server, path)
+            #expect(
+                plan.steps.map { "\($0.action) \($0.subject)" } == [
+                    "flatten-clone \(pool)/deep", "delete-snapshot \(pool)/shallow@daily",
+                    "flatten-clone \(pool)/shallow", "delete-snapshot \(pool)/golden@v1",
+                    "move-to-trash \(pool)/golden",
+                ]
+            )
+            #expect(plan.steps[1].detail?.contains("no deep-flatten") == true)
+            let snapshot = try await server.delete("/v1/pools/\(pool)/images/golden/snapshots/v1?dryRun=true")
+            #expect(try snapshot.decoded(as: Plan.self).steps.map(\.action) == plan.steps.dropLast().map(\.action))
+            try await follow(plan, server, path)
+        }
+    }
+
     @Test(arguments: ["", "tenant"])
     func snapshotsOfGroups(namespace: String) async throws {
         try await withImage(namespace: namespace) { server, path, place in

@@ -122,7 +122,8 @@ struct ImageDeletion: Sendable {
         let snapshots = use.snapshots.isEmpty ? [] : try await pool.snapshots(ofImage: name)
         let clones = snapshots.isEmpty ? [] : try await pool.clones(ofImage: name)
         let blockers = Problem(use, clones: clones, of: place.spec(name))?.blockers ?? []
-        var steps = DeletionSteps(use, snapshots, clones, of: place.spec(name)).steps
+        let cloned = await CloneSnapshots(of: clones, images)
+        var steps = DeletionSteps(use, snapshots, clones, cloned, of: place.spec(name)).steps
         if let delay {
             let detail = "it can be restored for \(DurationText.text(of: delay))"
             steps.append(Plan.Step("move-to-trash", spec, detail: detail))
@@ -137,7 +138,14 @@ struct ImageDeletion: Sendable {
 struct DeletionSteps {
     let steps: [Plan.Step]
 
-    init(_ use: ImageUse, _ snapshots: [SnapshotInfo], _ clones: [ImageClone], of spec: ImageSpec) {
+    /// - Parameter cloned: the snapshots of the clones.
+    init(
+        _ use: ImageUse,
+        _ snapshots: [SnapshotInfo],
+        _ clones: [ImageClone],
+        _ cloned: CloneSnapshots,
+        of spec: ImageSpec
+    ) {
         var steps: [Plan.Step] = []
         for watcher in use.watchers {
             let detail =
@@ -152,8 +160,8 @@ struct DeletionSteps {
             steps.append(Plan.Step("end-migration", "\(spec)", detail: "commit it or abort it"))
         }
         for snapshot in snapshots {
-            let own = clones.filter { $0.snapshot == snapshot.name }.map(ImageChild.init)
-            steps += own.map(Self.step) + Self.steps(for: snapshot, of: spec)
+            let own = clones.filter { $0.snapshot == snapshot.name }
+            steps += own.flatMap(cloned.steps) + Self.steps(for: snapshot, of: spec)
         }
         if let group = use.group {
             let name = Problem.spec(of: group, with: spec)
@@ -184,7 +192,7 @@ struct DeletionSteps {
     }
 
     /// What is done to a snapshot once it has no clones.
-    private static func steps(for snapshot: SnapshotInfo, of spec: ImageSpec) -> [Plan.Step] {
+    static func steps(for snapshot: SnapshotInfo, of spec: ImageSpec) -> [Plan.Step] {
         let name = SnapshotSpec(image: spec, snapshot: snapshot.name).description
         switch snapshot.kind {
         case .user:

@@ -60,11 +60,12 @@ extension SnapshotService {
         let pool = try pool(of: image)
         let spec = SnapshotSpec(image: image, snapshot: name).description
         let snapshot = try await findOwn(name, .removeSnapshot, of: image)
-        let clones = try await pool.clones(ofImage: image.image, snapshot: name).map(ImageChild.init)
+        let clones = try await pool.clones(ofImage: image.image, snapshot: name)
         let keepsClones = evenIfCloned && !snapshot.isProtected
         var steps: [Plan.Step] = []
         if !keepsClones {
-            steps += clones.map(DeletionSteps.step)
+            let cloned = await CloneSnapshots(of: clones, images)
+            steps += clones.flatMap(cloned.steps)
         }
         if snapshot.isProtected { steps.append(Plan.Step("unprotect-snapshot", spec)) }
         let detail =
@@ -75,7 +76,7 @@ extension SnapshotService {
         return Plan(
             allowed: !snapshot.isProtected && (clones.isEmpty || keepsClones),
             steps: steps,
-            blockers: keepsClones ? [] : clones.map { Problem.Blocker(.clone, name: $0.spec) }
+            blockers: keepsClones ? [] : clones.map { Problem.Blocker(.clone, name: ImageChild($0).spec) }
         )
     }
 
