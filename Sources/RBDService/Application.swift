@@ -124,7 +124,7 @@ public struct RBDService: Sendable {
         let trash = TrashService(images: access, operations: operations, keeper: keeper)
         let work = ImageWorkService(images: access, operations: operations)
         let groups = GroupController(
-            groups: GroupService(images: access),
+            groups: GroupService(images: access, operations: operations.store),
             snapshots: GroupSnapshotService(images: access, operations: operations),
             maximumBodyBytes: configuration.maximumBodyBytes
         )

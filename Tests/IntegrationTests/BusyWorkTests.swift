@@ -13,6 +13,24 @@ import Testing
 /// its watch is there for half a minute more.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct BusyWorkTests {
+    /// What would come in the way of a group's operation.
+    private func refusals(_ server: TestServer, _ group: String, _ id: String) async throws {
+        for answer in [
+            try await server.patch(group, #"{"name":"h"}"#), try await server.delete(group),
+            try await server.put("\(group)/images/vol-2", ""), try await server.delete("\(group)/images/vol-1"),
+            try await server.post("\(group)/snapshots", #"{"name":"t"}"#),
+            try await server.delete("\(group)/snapshots/s"),
+        ] {
+            let problem = try answer.problem
+            #expect(problem.code == "operation-in-progress", "\(problem)")
+            #expect(problem.field == "group")
+            #expect(problem.hint?.contains(id) == true)
+        }
+        // The same again finds it.
+        let again = try await server.post("\(group)/snapshots/s/rollback?confirm=s", "")
+        #expect(try again.decoded(as: RBDAPI.Operation.self).id == id)
+    }
+
     @Test(arguments: [OperationKind.shrinkImage, .rollBackGroup])
     func aClientIsWaitedFor(kind: OperationKind) async throws {
         try await TestServer.withCluster(change: { $0.operationLease = .seconds(4) }) { server in
@@ -39,6 +57,9 @@ struct BusyWorkTests {
                 var change = Records.Change()
                 change.set("operation.\(id)", to: OperationRecord(operation: operation, parameters: parameters).bytes)
                 change.set("open.\(id)", to: [])
+                if kind == .rollBackGroup {
+                    change.set(OperationRecord.claim(onGroup: "g", namespace: ""), to: Array(id.utf8))
+                }
                 #expect(try await OperationStore.records(cluster.pool(pool)).apply(change))
 
                 var now = operation
@@ -47,6 +68,7 @@ struct BusyWorkTests {
                     now = try await server.get("/v1/operations/\(id)?wait=1s").decoded()
                 }
                 #expect(now.state == .running)
+                if kind == .rollBackGroup { try await refusals(server, "/v1/pools/\(pool)/groups/g", id) }
                 #expect(try await server.get("\(images)/vol-1").decoded(as: Image.self).sizeBytes == 32 << 20)
                 try client.endInput()
                 _ = await client.finish()

@@ -31,6 +31,22 @@ extension ImageAccess {
         }
     }
 
+    /// Changes a group that no operation is at work on.
+    /// - Throws: `Problem` with `operation-in-progress`; what the body throws.
+    func changing<Value: Sendable>(
+        _ group: GroupPlace,
+        _ operation: CephError.Operation,
+        _ store: OperationStore,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        try await alone(with: group, operation) {
+            if let other = try await store.unfinished(onGroup: group) {
+                throw OperationStore.inProgress(other, "group \"\(group.spec)\"", field: "group")
+            }
+            return try await body()
+        }
+    }
+
     /// Changes images while nobody else of this process changes any of them. They are taken in the order of their names, so
     /// that two that want the same never wait for each other.
     func alone<Value: Sendable>(

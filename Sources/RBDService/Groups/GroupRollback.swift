@@ -36,7 +36,7 @@ extension GroupSnapshotService {
             // The one that is at work would be found as a client that has the images open.
             if let other = try await operations.store.unfinished(onGroup: group) {
                 guard other.kind == .rollBackGroup, other.parameters.snapshot == snapshot else {
-                    throw OperationStore.inProgress(other, "group \"\(group.spec)\"")
+                    throw OperationStore.inProgress(other, "group \"\(group.spec)\"", field: "group")
                 }
                 return dryRun ? .planned(Plan(steps: [])) : .done(other.operation)
             }

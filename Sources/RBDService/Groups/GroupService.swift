@@ -7,6 +7,7 @@ import RBDAPI
 /// The rules of groups and of what belongs to them.
 struct GroupService: Sendable {
     let images: ImageAccess
+    let operations: OperationStore
 
     func list(
         in place: ImagePlace,
@@ -44,7 +45,7 @@ struct GroupService: Sendable {
         try ImageRules.checkName(name, field: "name", what: "group")
         let renamed = GroupPlace(place: group.place, name: name)
         let pool = try images.pool(group.place)
-        return try await images.alone(with: group, .changeGroup) {
+        return try await images.changing(group, .changeGroup, operations) {
             // A repeated request finds it done.
             let info = try await pool.group(named: group.name)
             if dryRun {
@@ -60,7 +61,7 @@ struct GroupService: Sendable {
     /// Deletes a group. Its images stay; its snapshots stand in the way.
     func delete(_ group: GroupPlace, dryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
-        return try await images.alone(with: group, .changeGroup) {
+        return try await images.changing(group, .changeGroup, operations) {
             let info = try await pool.group(named: group.name)
             let problem = Self.hasSnapshots(info, group)
             if dryRun {
@@ -99,7 +100,7 @@ struct GroupService: Sendable {
         let place = ImagePlace(pool: imagePool, namespace: group.place.namespace)
         let member = RBDAPI.GroupImage(spec: place.spec(image), state: "attached")
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
-        return try await images.alone(with: group, .changeGroupImages) {
+        return try await images.changing(group, .changeGroupImages, operations) {
             try await images.alone(image, in: place, .changeGroupImages) {
                 if dryRun {
                     let isMember = try await pool.group(named: group.name).members
@@ -129,7 +130,7 @@ struct GroupService: Sendable {
     ) async throws -> Attempt<Void> {
         let place = ImagePlace(pool: imagePool, namespace: group.place.namespace)
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
-        return try await images.alone(with: group, .changeGroupImages) {
+        return try await images.changing(group, .changeGroupImages, operations) {
             try await images.alone(image, in: place, .changeGroupImages) {
                 if dryRun {
                     let members = try await pool.group(named: group.name).members

@@ -26,7 +26,7 @@ struct GroupSnapshotService: Sendable {
     ) async throws -> Attempt<RBDAPI.GroupSnapshot> {
         try ImageRules.checkName(snapshot, field: "name", what: "snapshot")
         let pool = try images.pool(group.place)
-        return try await images.alone(with: group, .changeGroupSnapshots) {
+        return try await images.changing(group, .changeGroupSnapshots, operations.store) {
             let info = try await info(group)
             guard !info.snapshots.contains(where: { $0.name == snapshot }) else {
                 throw CephError(
@@ -54,7 +54,7 @@ struct GroupSnapshotService: Sendable {
 
     func delete(_ snapshot: String, of group: GroupPlace, dryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
-        return try await images.alone(with: group, .changeGroupSnapshots) {
+        return try await images.changing(group, .changeGroupSnapshots, operations.store) {
             let images = try await find(snapshot, of: group).images
             return try await self.images.alone(withAll: images, .changeGroupSnapshots) {
                 try await Self.refuseHolders(of: images, in: pool, countsWatchers: false)

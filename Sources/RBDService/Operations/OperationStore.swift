@@ -81,6 +81,7 @@ struct OperationStore: Sendable {
 
     private func create(_ record: OperationRecord, in pool: Ceph.Pool) async throws -> Created {
         let (records, id) = (Self.records(pool), record.operation.id)
+        let (subject, field) = (record.operation.subject, record.operation.group == nil ? "image" : "group")
         // Whoever has a claim may let go of it in between.
         for _ in 0..<5 {
             var change = Records.Change()
@@ -96,11 +97,10 @@ struct OperationStore: Sendable {
                     let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
                 else { continue }
                 if other.isSameWork(as: record) { return .existing(other) }
-                throw Self.inProgress(other, "\"\(record.operation.subject)\"")
+                throw Self.inProgress(other, "\"\(subject)\"", field: field)
             }
         }
-        let subject = record.operation.subject
-        throw Problem(.operationInProgress, detail: "other operations on \"\(subject)\" come and go", field: "image")
+        throw Problem(.operationInProgress, detail: "other operations on \"\(subject)\" come and go", field: field)
     }
 
     /// - Parameter kind: only this one stands in the way; nil for all.
@@ -138,12 +138,12 @@ struct OperationStore: Sendable {
         return try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
     }
 
-    static func inProgress(_ other: OperationRecord, _ subject: String) -> Problem {
+    static func inProgress(_ other: OperationRecord, _ subject: String, field: String = "image") -> Problem {
         let cancel = other.kind?.isCancellable == true ? "; DELETE cancels it" : ""
         return Problem(
             .operationInProgress,
             detail: "operation \(other.operation.id) (\(other.operation.kind)) is at work on \(subject)",
-            field: "image",
+            field: field,
             hint: "GET /v1/operations/\(other.operation.id) tells how far it is\(cancel)"
         )
     }

@@ -169,7 +169,7 @@ final class PoolCreations: Service {
             } catch let error as CephError where error.code == .poolNotFound || error.code == .stopped {
                 return
             } catch {
-                let note = (error as? CephError)?.description ?? "\(error)"
+                let note = Self.note(error)
                 let isNews = running.withLock { running in
                     defer { running[id]?.note = note }
                     return running[id]?.note != note
@@ -185,6 +185,15 @@ final class PoolCreations: Service {
             }
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, Self.pauses.longest)
+        }
+    }
+
+    private static func note(_ error: any Error) -> String {
+        switch error as? CephError {
+        case let error? where error.code == .timedOut:
+            "not all placement groups of the pool are active; ceph pg dump_stuck inactive shows which"
+        case let error?: error.description
+        case nil: "\(error)"
         }
     }
 
