@@ -37,8 +37,7 @@ struct GroupSnapshotRollback: AsyncParsableCommand {
             switch try await client.rollBack(to: snapshot, dryRun) {
             case .planned(let plan): try Console.output.write(plan, as: .table)
             case .done(let operation):
-                guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
-                _ = try await OperationFollower(client: client).follow(operation)
+                guard try await waiting.end(of: operation, client) != nil else { return }
                 try Console.output.write(Escaping.name(snapshot.description) + "\n")
             }
         }

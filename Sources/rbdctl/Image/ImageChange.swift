@@ -77,8 +77,7 @@ struct ImageResize: AsyncParsableCommand {
             let reply = try await client.transport.reply(.patch, spec.path, query: spec.query, json: json)
             if reply.status == 202 {
                 let operation = try reply.decoded(as: RBDAPI.Operation.self)
-                guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
-                _ = try await OperationFollower(client: client).follow(operation)
+                guard try await waiting.end(of: operation, client) != nil else { return }
             }
             try Console.output.write(options.format.output.render(try await client.image(spec)))
         }

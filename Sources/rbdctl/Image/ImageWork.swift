@@ -24,8 +24,7 @@ struct WorkOptions: ParsableArguments {
                 return try Console.output.write(plan, as: .table)
             }
             let operation = try await client.begin(action, on: spec, query: query, json: json)
-            guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
-            let last = try await OperationFollower(client: client).follow(operation)
+            guard let last = try await waiting.end(of: operation, client) else { return }
             try Console.output.write(Escaping.name(last.target ?? last.spec.description) + "\n")
         }
     }

@@ -8,6 +8,14 @@ internal import RBDAPI
 struct WaitOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Whether to wait for the end of the operation.")
     var wait = true
+
+    /// Follows an operation; or, where it is not waited for, prints its id.
+    /// - Returns: the operation, which has succeeded; nil where it is not waited for.
+    func end(of operation: RBDAPI.Operation, _ client: APIClient) async throws -> RBDAPI.Operation? {
+        if wait { return try await OperationFollower(client: client).follow(operation) }
+        try Console.output.write(Escaping.name(operation.id) + "\n")
+        return nil
+    }
 }
 
 /// Stays with an operation until it has ended, and shows how far it is: as a bar on a terminal, in lines elsewhere.

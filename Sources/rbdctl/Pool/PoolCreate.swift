@@ -72,8 +72,7 @@ struct PoolCreate: AsyncParsableCommand {
             switch try await client.createPool(request, dryRun) {
             case .planned(let plan): try Console.output.write(plan, as: format.output)
             case .done(let operation):
-                guard waiting.wait else { return try Console.output.write(Escaping.name(operation.id) + "\n") }
-                let last = try await OperationFollower(client: client).follow(operation)
+                guard let last = try await waiting.end(of: operation, client) else { return }
                 try Console.output.write(format.output.render(try await client.pool(last.pool)))
             }
         }
