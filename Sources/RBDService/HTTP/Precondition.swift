@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Crypto
-import FoundationEssentials
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import RBDAPI
 
 /// A name for the state that an image is in: `ETag` (RFC 9110, section 8.8.3). It is made of what the API shows of it, so
@@ -17,13 +17,15 @@ struct EntityTag: Hashable, Sendable {
         var image = image
         // What was written to the image is not part of its state, and not everybody asks for it.
         image.usage = nil
-        self.init(state: Response.encoded(image) ?? Data())
+        self.init(state: ByteBuffer(image))
     }
 
     /// - Parameter state: the image as JSON, without its usage.
-    fileprivate init(state: Data) {
+    fileprivate init(state: ByteBuffer) {
         let digits = Array("0123456789abcdef".utf8)
-        let hash = SHA256.hash(data: state).prefix(16).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        var function = SHA256()
+        state.withUnsafeReadableBytes { function.update(bufferPointer: $0) }
+        let hash = function.finalize().prefix(16).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         text = "\"\(String(decoding: hash, as: UTF8.self))\""
     }
 }
@@ -148,13 +150,10 @@ extension Response {
         status: HTTPResponse.Status = .ok,
         headers: HTTPFields = [:]
     ) -> Response {
+        let buffer = ByteBuffer(image)
         var headers = headers
-        guard image.usage == nil, let state = encoded(image) else {
-            headers[.eTag] = EntityTag(image).text
-            return .json(image, status: status, headers: headers)
-        }
-        // What is sent is what the tag is made of: it is written once.
-        headers[.eTag] = EntityTag(state: state).text
-        return .written(state, status: status, headers: headers)
+        // What is sent is for the most part what the tag is made of: it is written once.
+        headers[.eTag] = image.usage == nil ? EntityTag(state: buffer).text : EntityTag(image).text
+        return .json(buffer, status: status, headers: headers)
     }
 }

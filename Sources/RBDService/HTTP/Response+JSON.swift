@@ -13,24 +13,24 @@ extension Response {
         status: HTTPResponse.Status = .ok,
         headers: HTTPFields = [:]
     ) -> Response {
-        guard let data = encoded(value) else {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(value) else {
             // Our own types hold nothing that JSON can't, so this is a fault of ours, not of the request.
             return Response(status: .internalServerError)
         }
-        return written(data, status: status, headers: headers)
-    }
-
-    static func encoded(_ value: some Encodable) -> Data? {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try? encoder.encode(value)
+        return json(ByteBuffer(bytes: data), status: status, headers: headers)
     }
 
     /// What is JSON already.
-    static func written(_ data: Data, status: HTTPResponse.Status, headers: HTTPFields) -> Response {
+    static func json(
+        _ buffer: ByteBuffer,
+        status: HTTPResponse.Status = .ok,
+        headers: HTTPFields = [:]
+    ) -> Response {
         var headers = headers
         headers[.contentType] = "application/json"
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: buffer))
     }
 
     static var noContent: Response { Response(status: .noContent) }

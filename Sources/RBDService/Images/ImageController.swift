@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import NIOCore
 import RBDAPI
 
 /// `/v1/pools/{pool}/images`: decode, call, encode.
@@ -36,7 +37,7 @@ struct ImageController: Sendable {
             limit: try query.limit()
         )
         if fields.contains("usage") { try await service.addUsage(to: &page.items, in: place) }
-        return .json(page)
+        return .json(ByteBuffer(page))
     }
 
     @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
