@@ -107,9 +107,21 @@ extension Cluster {
     public func refreshMap() async throws {
         let rados = rados
         try await run(.listPools, on: .cluster) { () throws(CephError) in
-            // Only a command has a timeout, so it goes first.
-            _ = try rados.command(MonitorCommand("osd pool ls"), .listPools, on: .cluster)
-            try check(rados_wait_for_latest_osdmap(rados.pointer), .listPools, on: .cluster)
+            _ = try rados.refreshMap(.listPools, on: .cluster)
         }
+    }
+}
+
+extension RadosHandle {
+    /// - Returns: the names of the pools that there are.
+    /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
+    func refreshMap(_ operation: CephError.Operation, on resource: CephError.Resource) throws(CephError) -> [String] {
+        // Only a command has a timeout, so it goes first.
+        let names = try command(MonitorCommand("osd pool ls"), operation, on: resource).decoded(
+            as: [String].self,
+            operation
+        )
+        try check(rados_wait_for_latest_osdmap(pointer), operation, on: resource)
+        return names
     }
 }

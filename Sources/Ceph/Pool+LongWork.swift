@@ -72,15 +72,7 @@ extension Pool {
         try await withContext(.rollBackImage, on: resource, through: threads) { context throws(CephError) in
             try call.begin(.rollBackImage, on: resource)
             let image = try OpenImage(id: id, in: context, to: .write)
-            do throws(CephError) {
-                try image.requireNoAdvisoryLock(.rollBackImage)
-                // Only now, being a watcher ourselves: whoever opens the image from here on sees it as it becomes.
-                try image.requireNoOtherWatcher(.rollBackImage, rados: context.rados)
-            } catch  where error.code == .imageBusy {
-                // It speaks of the image by its id.
-                let image = self.resource(ofImage: name)
-                throw CephError(.imageBusy, .rollBackImage, on: image, errno: error.errno, detail: error.detail)
-            }
+            try image.requireNobodyElse(.rollBackImage, on: self.resource(ofImage: name), rados: context.rados)
             let snapshots = try image.snapshotInfos(rados: context.rados)
             guard let found = snapshots.first(where: { $0.id == snapshotID && $0.kind == .user }) else {
                 throw CephError(.snapshotNotFound, .rollBackImage, on: resource)
@@ -107,14 +99,7 @@ extension Pool {
         try await withContext(.changeImage, on: resource, through: threads) { context throws(CephError) in
             try call.begin(.changeImage, on: resource)
             let image = try OpenImage(id: id, in: context, to: .write)
-            do throws(CephError) {
-                try image.requireNoAdvisoryLock(.changeImage)
-                // Only now, being a watcher ourselves: whoever opens the image from here on sees it as it becomes.
-                try image.requireNoOtherWatcher(.changeImage, rados: context.rados)
-            } catch  where error.code == .imageBusy {
-                // It speaks of the image by its id.
-                throw CephError(.imageBusy, .changeImage, on: resource, errno: error.errno, detail: error.detail)
-            }
+            try image.requireNobodyElse(.changeImage, on: resource, rados: context.rados)
             guard try image.sizeBytes() > bytes else { return }
             let result = rbd_resize2(image.pointer, bytes, true, LongCall.callback, call.context)
             try check(result, .changeImage, on: resource)
@@ -274,6 +259,25 @@ extension Pool {
             try call.begin(operation, on: resource)
             let image = try OpenImage(id: id, in: context, to: .write)
             try check(body(image.pointer), operation, on: resource)
+        }
+    }
+}
+
+extension OpenImage {
+    /// Ends in an error where somebody else has the image open, or has locked it by hand.
+    /// - Parameter image: what the error tells of: this one speaks of the image by its id.
+    /// - Throws: `CephError` with `.imageBusy`.
+    fileprivate func requireNobodyElse(
+        _ operation: CephError.Operation,
+        on image: CephError.Resource,
+        rados: RadosHandle
+    ) throws(CephError) {
+        do throws(CephError) {
+            try requireNoAdvisoryLock(operation)
+            // Only now, being a watcher ourselves: whoever opens the image from here on sees it as it becomes.
+            try requireNoOtherWatcher(operation, rados: rados)
+        } catch  where error.code == .imageBusy {
+            throw CephError(.imageBusy, operation, on: image, errno: error.errno, detail: error.detail)
         }
     }
 }

@@ -57,10 +57,8 @@ extension Cluster {
     func learnPool(named name: String) async throws {
         let rados = rados
         try await run(.openPool, on: .pool(name)) { () throws(CephError) in
-            let names = try rados.command(MonitorCommand("osd pool ls"), .openPool, on: .pool(name))
-                .decoded(as: [String].self, .openPool)
+            let names = try rados.refreshMap(.openPool, on: .pool(name))
             guard names.contains(name) else { throw CephError(.poolNotFound, .openPool, on: .pool(name)) }
-            try check(rados_wait_for_latest_osdmap(rados.pointer), .openPool, on: .pool(name))
         }
     }
 }

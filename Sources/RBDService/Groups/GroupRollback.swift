@@ -78,12 +78,6 @@ extension OperationWork {
     func holders(_ job: Job) async throws -> Problem? {
         guard let snapshot = job.parameters.snapshot, let name = job.record.operation.group else { return nil }
         let info = try await job.pool.group(named: name).snapshots.first { $0.name == snapshot }
-        do {
-            let images = info?.images ?? []
-            try await GroupSnapshotService.refuseHolders(of: images, in: job.pool, countsWatchers: true)
-            return nil
-        } catch let problem as Problem {
-            return problem
-        }
+        return try await GroupSnapshotService.holders(of: info?.images ?? [], in: job.pool, countsWatchers: true)
     }
 }

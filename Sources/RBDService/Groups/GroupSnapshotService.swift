@@ -99,6 +99,16 @@ struct GroupSnapshotService: Sendable {
         in pool: Ceph.Pool,
         countsWatchers: Bool
     ) async throws {
+        if let problem = try await holders(of: images, in: pool, countsWatchers: countsWatchers) { throw problem }
+    }
+
+    /// Who holds on to images of a group.
+    /// - Returns: nil where nobody does.
+    static func holders(
+        of images: [Ceph.GroupImage],
+        in pool: Ceph.Pool,
+        countsWatchers: Bool
+    ) async throws -> Problem? {
         let uses = try await pool.use(ofGroupImages: images).filter { use in
             !use.locks.isEmpty || countsWatchers && !use.watchers.isEmpty
         }
@@ -110,7 +120,7 @@ struct GroupSnapshotService: Sendable {
                 .map { Problem.Blocker(.lock, name: "\(spec): \($0.cookie)", client: $0.client, address: $0.address) }
             return watchers + locks
         }
-        guard let first = uses.first else { return }
+        guard let first = uses.first else { return nil }
         let spec = first.image.spec
         let hint =
             if let lock = first.locks.first {
@@ -118,7 +128,7 @@ struct GroupSnapshotService: Sendable {
             } else {
                 "unmap it or end its clients; rbdctl image watcher list \(spec) shows them"
             }
-        throw Problem(
+        return Problem(
             .imageInUse,
             detail: "\(uses.count) of the \(images.count) images of the group are in use: "
                 + uses.map { $0.image.spec.description }.joined(separator: ", "),

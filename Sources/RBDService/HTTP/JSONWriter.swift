@@ -54,9 +54,18 @@ struct JSONWriter {
         needsComma = false
     }
 
-    mutating func member(_ name: StaticString, _ value: String?) {
+    /// Null for what is absent.
+    mutating func member<Value>(
+        _ name: StaticString,
+        _ value: Value?,
+        _ write: (inout JSONWriter, Value) -> Void
+    ) {
         key(name)
-        if let value { string(value) } else { null() }
+        if let value { write(&self, value) } else { null() }
+    }
+
+    mutating func member(_ name: StaticString, _ value: String?) {
+        member(name, value) { $0.string($1) }
     }
 
     mutating func member(_ name: StaticString, _ value: some FixedWidthInteger) {

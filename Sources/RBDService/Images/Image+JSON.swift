@@ -34,17 +34,16 @@ extension JSONWriter {
                 for feature in image.features { json.string(feature) }
             }
             json.member("id", image.id)
-            json.key("metadata")
-            json.dictionary(image.metadata) { $0.string($1) }
+            json.member("metadata", image.metadata) { $0.dictionary($1) { $0.string($1) } }
             json.member("name", image.name)
             json.member("namespace", image.namespace)
             json.member("objectSizeBytes", image.objectSizeBytes)
-            json.key("parent")
-            json.parent(image.parent)
+            json.member("parent", image.parent) { $0.parent($1) }
             json.member("pool", image.pool)
-            json.key("qos")
-            json.dictionary(image.qos.map { Dictionary($0.values.map { ($0.key.rawValue, $0.value) }) { $1 } }) {
-                $0.number($1)
+            json.member("qos", image.qos) { json, qos in
+                json.dictionary(Dictionary(uniqueKeysWithValues: qos.values.map { ($0.key.rawValue, $0.value) })) {
+                    $0.number($1)
+                }
             }
             json.member("sizeBytes", image.sizeBytes)
             json.member("snapshotCount", image.snapshotCount)
@@ -52,8 +51,7 @@ extension JSONWriter {
             json.member("state", image.state)
             json.member("stripeCount", image.stripeCount)
             json.member("stripeUnitBytes", image.stripeUnitBytes)
-            json.key("usage")
-            json.usage(image.usage)
+            json.member("usage", image.usage) { $0.usage($1) }
         }
     }
 
@@ -68,8 +66,7 @@ extension JSONWriter {
         }
     }
 
-    private mutating func parent(_ parent: ParentImage?) {
-        guard let parent else { return null() }
+    private mutating func parent(_ parent: ParentImage) {
         object { json in
             json.member("image", parent.image)
             json.member("imageId", parent.imageID)
@@ -81,22 +78,19 @@ extension JSONWriter {
         }
     }
 
-    private mutating func usage(_ usage: ImageUsage?) {
-        guard let usage else { return null() }
+    private mutating func usage(_ usage: ImageUsage) {
         object { json in
             json.key("approximate")
             json.flag(usage.approximate)
             json.member("provisionedBytes", usage.provisionedBytes)
-            json.key("usedBytes")
-            if let used = usage.usedBytes { json.number(used) } else { json.null() }
+            json.member("usedBytes", usage.usedBytes) { $0.number($1) }
         }
     }
 
     private mutating func dictionary<Value>(
-        _ values: [String: Value]?,
+        _ values: [String: Value],
         _ write: (inout JSONWriter, Value) -> Void
     ) {
-        guard let values else { return null() }
         object { json in
             // By their bytes, as JSONEncoder sorts them: `<` on texts goes by what is the same to Unicode.
             for (key, value) in values.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {

@@ -168,7 +168,7 @@ struct OperationRun: Sendable {
             return .left
         case .end(let operationState, let problem):
             var record = last.record
-            record.operation.percent = max(record.operation.percent, Self.percent(call))
+            record.operation.percent = max(record.operation.percent, call.percent)
             record.operation.cancelRequested = last.isCancelled
             let finished = try await store.finish(record, operationState, problem, lease, in: records)
             try? await records.release(lease)
@@ -195,7 +195,7 @@ struct OperationRun: Sendable {
                 renewed = start
                 call.allow(until: start + duration)
             }
-            let percent = Self.percent(call)
+            let percent = call.percent
             let current = state.read
             if percent != told || current.hasChanged {
                 // What it waited for is over.
@@ -222,11 +222,6 @@ struct OperationRun: Sendable {
         call.stop()
     }
 
-    /// To a tenth of a percent: what changes less is not worth a write.
-    private static func percent(_ call: LongCall) -> Double {
-        (call.fraction * 1000).rounded(.down) / 10
-    }
-
     private final class Shared: Sendable {
         private let state: Mutex<State>
 
@@ -236,4 +231,9 @@ struct OperationRun: Sendable {
 
         func update(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }
     }
+}
+
+extension LongCall {
+    /// To a tenth of a percent: what changes less is not worth a write.
+    var percent: Double { (fraction * 1000).rounded(.down) / 10 }
 }

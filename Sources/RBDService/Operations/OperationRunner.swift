@@ -162,11 +162,13 @@ actor OperationRunner: Service {
 
     private func look(at pool: Ceph.Pool) async {
         // A pool whose placement groups are not active yet has nothing to be done, and would not answer.
-        guard (try? await store.creations.isMakingReady(pool)) == false else { return }
+        guard let id = try? await pool.id(), (try? await store.creations.isMakingReady(pool, id)) == false else {
+            return
+        }
         let records = OperationStore.records(pool)
         // A pool that can't be read may be read at the next look.
         guard let open = try? await OperationStore.open(in: records) else { return }
-        try? await store.creations.settle(pool)
+        store.creations.settle(id)
         for id in open { enqueue(id, in: pool.name) }
         pump(pool.name)
         await caretaker(pool, self)

@@ -165,15 +165,17 @@ struct OperationStore: Sendable {
     }
 
     private func known(_ id: String) async throws -> OperationRecord? {
-        guard let records = try await records(ofOperation: id) else { return nil }
-        if let creation = try await creations.operation(onPool: records.pool) {
-            if creation.id == id { return OperationRecord(operation: creation, parameters: .init()) }
-            // The pool can't have another yet, nor could it be asked.
-            if !creation.state.isFinished { return nil }
+        guard let poolID = Self.poolID(ofOperation: id), let records = try await records(ofOperation: id) else {
+            return nil
         }
-        let record = try await Self.record(id, in: records)
-        try await creations.settle(records.pool)
-        return record
+        // A pool that is not ready has no other operation yet, nor could it be asked.
+        if try await !creations.isMakingReady(records.pool, poolID) {
+            let record = try await Self.record(id, in: records)
+            creations.settle(poolID)
+            if let record { return record }
+        }
+        guard let creation = try await creations.operation(onPool: records.pool), creation.id == id else { return nil }
+        return OperationRecord(operation: creation, parameters: .init())
     }
 
     /// Asks for an end of the operation; whoever works on it will see that.
@@ -242,11 +244,17 @@ struct OperationStore: Sendable {
     }
 
     /// - Returns: nil where it can't be an operation's id.
-    private func records(ofOperation id: String) async throws -> Records? {
+    private static func poolID(ofOperation id: String) -> Int64? {
         let parts = id.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, let poolID = Int64(parts[0]), poolID > 0, parts[1].count == 16,
             parts[1].allSatisfy({ $0.isHexDigit })
         else { return nil }
+        return poolID
+    }
+
+    /// - Returns: nil where it can't be an operation's id, or the pool is gone.
+    private func records(ofOperation id: String) async throws -> Records? {
+        guard let poolID = Self.poolID(ofOperation: id) else { return nil }
         do {
             return Self.records(try await connection.cluster().pool(id: poolID))
         } catch let error as CephError where error.code == .poolNotFound {

@@ -60,9 +60,7 @@ struct PoolCreationMark: Hashable, Sendable {
         id: Int64,
         _ progress: PoolCreations.Progress?,
         retention: Duration
-    )
-        -> RBDAPI.Operation
-    {
+    ) -> RBDAPI.Operation {
         var operation = RBDAPI.Operation(
             id: operationID(inPool: id),
             kind: OperationKind.createPool.rawValue,

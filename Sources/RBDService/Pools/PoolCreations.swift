@@ -79,29 +79,31 @@ final class PoolCreations: Service {
         guard var mark = try await newestMark(pool, id) else { return nil }
         let running = running.withLock { $0[mark.operationID(inPool: id)] }
         if let end = running?.finishedAt { mark.finish(at: end) }
-        let progress = running.map { Progress(percent: ($0.call.fraction * 1000).rounded(.down) / 10, note: $0.note) }
+        let progress = running.map { Progress(percent: $0.call.percent, note: $0.note) }
         return mark.operation(onPool: pool.name, id: id, progress, retention: retention)
     }
 
     /// A pool that is not ready must not be asked for anything: it would not answer. Tell of its first answer with
     /// ``settle(_:)``.
-    func isMakingReady(_ pool: Ceph.Pool) async throws -> Bool {
-        let mark = try await newestMark(pool, try await pool.id())
-        return mark.map { !$0.isFinished } ?? false
+    func isMakingReady(_ pool: Ceph.Pool, _ id: Int64) async throws -> Bool {
+        if isSettled(id) { return false }
+        return try await newestMark(pool, id).map { !$0.isFinished } ?? false
     }
+
+    /// Whether the pool has answered before.
+    func isSettled(_ id: Int64) -> Bool { settled.withLock { $0.contains(id) } }
 
     /// Another replica may have written it since this one heard of the pool.
     private func newestMark(_ pool: Ceph.Pool, _ id: Int64) async throws -> PoolCreationMark? {
         let mark = try await PoolCreationMark.read(pool)
-        if settled.withLock({ $0.contains(id) }) { return mark }
+        if isSettled(id) { return mark }
         if let mark, running.withLock({ $0[mark.operationID(inPool: id)] != nil }) { return mark }
         try await pool.cluster.refreshMap()
         return try await PoolCreationMark.read(pool)
     }
 
     /// The pool has answered: there is no need to ask the monitors again whether it can.
-    func settle(_ pool: Ceph.Pool) async throws {
-        let id = try await pool.id()
+    func settle(_ id: Int64) {
         settled.withLock { _ = $0.insert(id) }
     }
 
