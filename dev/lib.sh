@@ -8,7 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 
 # Debian's names. `git` is for SwiftPM, which clones the packages that Package.swift names.
-readonly build_packages=(librados-dev librbd-dev libyaml-dev git ca-certificates curl jq)
+readonly build_packages=(librados-dev librbd-dev libyaml-dev zlib1g-dev git ca-certificates curl jq)
 readonly cluster_packages=(ceph-mon ceph-mgr ceph-osd ceph-common jq)
 readonly test_packages=(python3-venv shellcheck)
 

@@ -51,7 +51,7 @@ extension Cluster {
     ///   - limit: how many to find at most.
     /// - Returns: those found, and whether all pools were looked through.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_mon_command (`osd pool ls detail`), rbd_list2, rados_aio_read_op_operate (class `rbd`)
+    /// - C function: rados_mon_command (`osd pool ls detail`), rados_aio_read_op_operate (class `rbd`)
     public func images(
         dependingOnPool name: String,
         within duration: Duration,
@@ -117,7 +117,7 @@ extension ImageInfo {
         let dependence: DependentImage.Dependence
         if dataPool == name {
             dependence = .data
-        } else if let parent, parent.pool == name {
+        } else if let parent = parent ?? snapshotsParent, parent.pool == name {
             let place = parent.namespace.isEmpty ? parent.pool : "\(parent.pool)/\(parent.namespace)"
             dependence = .parent("\(place)/\(parent.image)@\(parent.snapshot)")
         } else {

@@ -34,8 +34,8 @@ extension Cluster {
                 // That there is none is an answer.
                 try check(rados_stat(context.pointer, "rbd_directory", nil, nil), .readImage, on: .pool(name))
                 if case .image(let image, _, _) = image {
-                    var catalogue = ImageCatalogue(context)
-                    _ = try catalogue.image(named: image)
+                    var reader = ImageReader(context)
+                    _ = try reader.image(named: image)
                 }
             }
         }

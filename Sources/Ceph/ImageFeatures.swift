@@ -43,6 +43,9 @@ public struct ImageFeatures: OptionSet, Hashable, Sendable {
         ("migrating", .migrating), ("non-primary", .nonPrimary), ("dirty-cache", .dirtyCache),
     ]
 
+    /// Those that have a name here.
+    public static let known = table.reduce(into: ImageFeatures()) { $0.insert($1.feature) }
+
     /// The feature that Ceph calls by this name.
     public init?(named name: String) {
         guard let feature = Self.table.first(where: { $0.name == name })?.feature else { return nil }

@@ -6,6 +6,8 @@ public import FoundationEssentials
 /// What RBD keeps in an image's header.
 public struct ImageInfo: Hashable, Sendable {
     public var name: String
+    /// The name as it is, where it is not UTF-8.
+    var rawName: [UInt8]?
     /// Stays the same when the image is renamed. Empty for images of the old format 1.
     public var id: String
     public var sizeBytes: UInt64
@@ -13,16 +15,28 @@ public struct ImageInfo: Hashable, Sendable {
     public var stripeUnitBytes: UInt64
     public var stripeCount: UInt64
     public var features: ImageFeatures
+    public var operationFeatures: OperationFeatures = []
+    public var flags: ImageFlags = []
     public var snapshotCount: Int
     /// Nil where the image carries none.
     public var createdAt: Date?
+    /// When it was last written to, as far as its clients note it (`rbd_mtime_update_interval`). Nil where it carries none.
+    public var modifiedAt: Date?
+    /// When it was last read, as far as its clients note it (`rbd_atime_update_interval`). Nil where it carries none.
+    public var accessedAt: Date?
     /// The pool that holds the data, where it is not the image's own; `#` and its id where that pool is gone.
     public var dataPool: String?
     public var parent: Parent?
+    /// The parent that only its snapshots still see: the image itself was flattened, without `deep-flatten`.
+    public var snapshotsParent: Parent?
+    public var group: Group?
     /// A removal of it has begun, and was interrupted or still goes on: what is read of it may be gone in a moment.
     public var isBeingRemoved = false
     /// Nil in lists, which do not read it.
     public var metadata: [String: String]?
+
+    /// Where it is in the order of the pool's images.
+    public var position: ImagePosition { ImagePosition(name: rawName ?? Array(name.utf8), id: id) }
 
     /// How many objects its data can take up.
     public var objectCount: UInt64 {
@@ -44,6 +58,17 @@ public struct ImageInfo: Hashable, Sendable {
         public var snapshot: String
         /// How much of the parent the clone still sees.
         public var overlapBytes: UInt64
+    }
+}
+
+extension ImageInfo {
+    /// The group that an image is in.
+    public struct Group: Hashable, Sendable {
+        public var pool: String
+        /// The one that the image is in, too.
+        public var namespace: String
+        /// `#` and the id where it can't be read.
+        public var name: String
     }
 }
 

@@ -18,7 +18,7 @@ extension Pool {
     /// - Parameter image: as it was read a moment ago.
     /// - Returns: nil where all is well, and for an image that is no clone.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_read_op_operate (`parent_get`, `children_list`, `get_protection_status` of `rbd_header.<id>`)
+    /// - C function: rados_read_op_operate (`children_list`, `get_protection_status` of `rbd_header.<id>`)
     public func unattachedClone(_ image: ImageInfo) async throws -> UnattachedClone? {
         guard image.parent != nil, !image.id.isEmpty else { return nil }
         let resource = resource(ofImage: image.name)

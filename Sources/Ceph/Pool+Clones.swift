@@ -43,9 +43,9 @@ extension Pool {
                 _ = try Self.requireCloneable(source, in: parentContext)
             }
             try check(result, .cloneImage, on: resource)
-            var catalogue = ImageCatalogue(context)
+            var reader = ImageReader(context)
             do throws(CephError) {
-                return try catalogue.image(named: name)
+                return try reader.image(named: name)
             } catch {
                 throw CephError(
                     error.code == .imageNotFound ? .other : error.code,
@@ -94,14 +94,12 @@ extension Pool {
         let missing = snapshot.map { resource(ofSnapshot: $0, image: name) }
         return try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
             let image = try OpenImage(named: name, in: context)
-            var snapshots = try image.snapshotInfos(rados: context.rados)
-            if let snapshot, let missing {
-                snapshots.removeAll { $0.name != snapshot }
-                if snapshots.isEmpty { throw CephError(.snapshotNotFound, .readImage, on: missing) }
+            return try image.clones(in: context) { snapshots throws(CephError) in
+                guard let snapshot, let missing else { return snapshots }
+                let named = snapshots.filter { $0.name == snapshot }
+                if named.isEmpty { throw CephError(.snapshotNotFound, .readImage, on: missing) }
+                return named
             }
-            var clones: [ImageClone] = []
-            for snapshot in snapshots { clones += try image.clones(of: snapshot, in: context) }
-            return clones
         }
     }
 
@@ -112,17 +110,17 @@ extension Pool {
     public func ancestors(ofImage name: String) async throws -> [ImageInfo.Parent] {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
             let rados = context.rados
-            var catalogue = ImageCatalogue(context)
-            var next = try catalogue.image(named: name).parent
+            var reader = ImageReader(context)
+            var next = try reader.image(named: name).parent
             var ancestors: [ImageInfo.Parent] = []
             while let parent = next, ancestors.count < Self.maximumDepth {
                 ancestors.append(parent)
                 next = nil
                 do throws(CephError) {
                     let place = try IOContext(pool: parent.pool, namespace: parent.namespace, rados: rados)
-                    var catalogue = ImageCatalogue(place)
-                    let entry = ImageCatalogue.Entry(name: parent.image, id: parent.imageID)
-                    next = parent.imageID.isEmpty ? nil : try catalogue.images([entry]).first?.parent
+                    var reader = ImageReader(place)
+                    let entry = ImageReader.Entry(name: parent.image, id: parent.imageID)
+                    next = parent.imageID.isEmpty ? nil : try reader.images([entry]).first?.parent
                 } catch  where error.code == .poolNotFound || error.code == .credentialsRefused {
                     // Not ours to read.
                 }

@@ -11,18 +11,6 @@ public struct ImagePage: Hashable, Sendable {
     public var next: ImagePosition?
 }
 
-/// A place in the order of a pool's images: after the one with this name and id. Ids tell apart two entries of one name,
-/// which an interrupted delete can leave behind.
-public struct ImagePosition: Hashable, Sendable {
-    public var name: String
-    public var id: String
-
-    public init(name: String, id: String) {
-        self.name = name
-        self.id = id
-    }
-}
-
 extension Pool {
     /// One image.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
@@ -30,8 +18,8 @@ extension Pool {
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
     public func image(named name: String) async throws -> ImageInfo {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
-            var catalogue = ImageCatalogue(context)
-            return try catalogue.image(named: name, asksTrash: true)
+            var reader = ImageReader(context)
+            return try reader.image(named: name, asksTrash: true)
         }
     }
 
@@ -42,25 +30,18 @@ extension Pool {
     ///   - limit: at most so many.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
-    /// - C function: rbd_list2, rados_aio_read_op_operate (class `rbd`)
+    /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`, `rbd_header.<id>`)
     public func images(
         prefix: String = "",
         after position: ImagePosition? = nil,
         limit: Int = .max
     ) async throws -> ImagePage {
-        try await withContext(.listImages, on: resource) { context throws(CephError) in
-            var catalogue = ImageCatalogue(context)
-            let all = try catalogue.entries()
-            var wanted = all.filter { entry in
-                guard entry.name.hasPrefix(prefix) || prefix.isEmpty else { return false }
-                return position.map { ($0.name, $0.id) < (entry.name, entry.id) } ?? true
-            }
-            let isLast = wanted.count <= limit
-            if !isLast { wanted = Array(wanted.prefix(limit)) }
-            return ImagePage(
-                images: try catalogue.images(wanted),
-                next: isLast ? nil : wanted.last.map { ImagePosition(name: $0.name, id: $0.id) }
-            )
+        let deadline = Deadline.current
+        return try await withContext(.listImages, on: resource) { context throws(CephError) in
+            var reader = ImageReader(context, until: deadline)
+            var walk = DirectoryWalk(prefix: prefix, after: position)
+            let entries = try walk.next(limit, in: reader)
+            return ImagePage(images: try reader.images(entries), next: walk.isOver ? nil : entries.last?.position)
         }
     }
 
@@ -83,9 +64,9 @@ extension Pool {
             // A missing namespace and a missing data pool give the same number.
             if result == -ENOENT { try context.requireNamespace() }
             try check(result, .createImage, on: resource)
-            var catalogue = ImageCatalogue(context)
+            var reader = ImageReader(context)
             do throws(CephError) {
-                return try catalogue.image(named: name, isNew: true)
+                return try reader.image(named: name, isNew: true)
             } catch {
                 // The create must not look as if nothing had happened.
                 throw CephError(

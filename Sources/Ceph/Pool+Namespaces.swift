@@ -68,7 +68,7 @@ extension Pool {
         let groups = try context.groupCount()
         let trash = try context.trashCount()
         // Those whose removal has not got further than the trash count once.
-        let images = try ImageCatalogue(context).entries().count
+        let images = try ImageReader(context).entries().count
         return NamespaceContents(images: images, trash: trash, groups: groups)
     }
 }

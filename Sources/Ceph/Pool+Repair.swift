@@ -72,7 +72,7 @@ extension Pool {
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
     public func hasInterruptedRemoval(ofImage name: String) async throws -> Bool {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
-            try ImageCatalogue(context).imagesBeingRemoved().values.contains(name)
+            try ImageReader(context).imagesBeingRemoved().values.contains(name)
         }
     }
 

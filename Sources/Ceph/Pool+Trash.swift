@@ -24,7 +24,7 @@ extension Pool {
             let result = rbd_trash_move(context.pointer, name, UInt64(max(0, delay.components.seconds)))
             if result == -ENOENT { try context.requireNamespace() }
             try check(result, .moveToTrash, on: resource)
-            let entry = try ImageCatalogue(context).trashEntry(id: id, .moveToTrash)
+            let entry = try ImageReader(context).trashEntry(id: id, .moveToTrash)
             guard let entry else {
                 throw CephError(.other, .moveToTrash, on: resource, detail: "it was moved, but is not in the trash")
             }
@@ -42,9 +42,9 @@ extension Pool {
     public func trash(after id: String = "", limit: Int = .max) async throws -> [TrashedImage] {
         try await withContext(.listTrash, on: resource) { context throws(CephError) in
             try context.requireNamespace()
-            var catalogue = ImageCatalogue(context)
-            let entries = try catalogue.trashEntries(.listTrash).filter { $0.id > id }.prefix(limit)
-            let images = try catalogue.images(entries.map { ImageCatalogue.Entry(name: $0.name, id: $0.id) })
+            var reader = ImageReader(context)
+            let entries = try reader.trashEntries(.listTrash).filter { $0.id > id }.prefix(limit)
+            let images = try reader.images(entries.map { ImageReader.Entry(name: $0.name, id: $0.id) })
             let byID = Dictionary(images.map { ($0.id, $0) }) { first, _ in first }
             return entries.map { TrashedImage(entry: $0, image: byID[$0.id]) }
         }
@@ -57,12 +57,12 @@ extension Pool {
     public func trashedImage(id: String) async throws -> TrashedImage {
         let resource = resource(ofImage: "#\(id)")
         return try await withContext(.listTrash, on: resource) { context throws(CephError) in
-            var catalogue = ImageCatalogue(context)
-            guard let entry = try catalogue.trashEntry(id: id, .listTrash) else {
-                try catalogue.context.requireNamespace()
+            var reader = ImageReader(context)
+            guard let entry = try reader.trashEntry(id: id, .listTrash) else {
+                try reader.context.requireNamespace()
                 throw CephError(.trashEntryNotFound, .listTrash, on: resource)
             }
-            let image = try catalogue.images([ImageCatalogue.Entry(name: entry.name, id: id)]).first
+            let image = try reader.images([ImageReader.Entry(name: entry.name, id: id)]).first
             return TrashedImage(entry: entry, image: image)
         }
     }
@@ -77,8 +77,8 @@ extension Pool {
             let result = rbd_trash_restore(context.pointer, id, name)
             if result == -ENOENT { try context.requireNamespace() }
             try check(result, .restoreImage, on: resource)
-            var catalogue = ImageCatalogue(context)
-            return try catalogue.image(named: name)
+            var reader = ImageReader(context)
+            return try reader.image(named: name)
         }
     }
 

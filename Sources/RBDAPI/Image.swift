@@ -21,18 +21,32 @@ public struct Image: Codable, Hashable, Sendable {
     /// Ceph's names, in the order of their bits.
     public var features: [String]
     public var snapshotCount: Int
+    /// What is wrong with the object map, as `rbd info` says it: `object map invalid`, `fast diff invalid`.
+    public var flags: [String]
+    /// Ceph's names of what older clients must not do with the image: `clone-parent`, `clone-child`, `group`, `snap-trash`.
+    public var operationFeatures: [String]
     /// Null for images of the old format 1, which carry no time.
     public var createdAt: String?
+    /// When it was last written to, as far as its clients note it.
+    public var modifiedAt: String?
+    /// When it was last read, as far as its clients note it.
+    public var accessedAt: String?
     /// The pool that holds the data, where it is not the image's own; `#` and its id where that pool is gone.
     public var dataPool: String?
     /// What this image was cloned from, until it is flattened.
     public var parent: ParentImage?
+    /// The group that it is in.
+    public var group: ImageGroup?
     /// Null in lists. Without the limits, which are in `qos`.
     public var metadata: [String: String]?
     /// The limits that are set on the image; null in lists.
     public var qos: ImageQoS?
     /// How much of it is there; null unless it was asked for.
     public var usage: ImageUsage?
+    /// The clients that have it open; null unless they were asked for.
+    public var watchers: [ImageWatcher]?
+    /// The clones that need its snapshots; null unless they were asked for.
+    public var children: [ImageChild]?
 
     public init(
         spec: ImageSpec,
@@ -46,7 +60,12 @@ public struct Image: Codable, Hashable, Sendable {
         snapshotCount: Int,
         createdAt: String?,
         dataPool: String?,
-        parent: ParentImage?
+        parent: ParentImage?,
+        flags: [String] = [],
+        operationFeatures: [String] = [],
+        modifiedAt: String? = nil,
+        accessedAt: String? = nil,
+        group: ImageGroup? = nil
     ) {
         self.spec = spec.description
         self.pool = spec.pool
@@ -63,6 +82,11 @@ public struct Image: Codable, Hashable, Sendable {
         self.createdAt = createdAt
         self.dataPool = dataPool
         self.parent = parent
+        self.flags = flags
+        self.operationFeatures = operationFeatures
+        self.modifiedAt = modifiedAt
+        self.accessedAt = accessedAt
+        self.group = group
     }
 
     /// Writes `null` for what is absent, so that every image has the same members.
@@ -80,12 +104,37 @@ public struct Image: Codable, Hashable, Sendable {
         try container.encode(stripeCount, forKey: .stripeCount)
         try container.encode(features, forKey: .features)
         try container.encode(snapshotCount, forKey: .snapshotCount)
+        try container.encode(flags, forKey: .flags)
+        try container.encode(operationFeatures, forKey: .operationFeatures)
         try container.encode(createdAt, forKey: .createdAt)
+        try container.encode(modifiedAt, forKey: .modifiedAt)
+        try container.encode(accessedAt, forKey: .accessedAt)
         try container.encode(dataPool, forKey: .dataPool)
         try container.encode(parent, forKey: .parent)
+        try container.encode(group, forKey: .group)
         try container.encode(metadata, forKey: .metadata)
         try container.encode(qos, forKey: .qos)
         try container.encode(usage, forKey: .usage)
+        try container.encode(watchers, forKey: .watchers)
+        try container.encode(children, forKey: .children)
+    }
+}
+
+/// The group that an image is in.
+public struct ImageGroup: Codable, Hashable, Sendable {
+    /// As `rbd` writes it: `pool/group` or `pool/namespace/group`.
+    public var spec: String
+    public var pool: String
+    /// The one that the image is in, too.
+    public var namespace: String
+    /// `#` and the id where it can't be read.
+    public var name: String
+
+    public init(pool: String, namespace: String, name: String) {
+        spec = ImageSpec(pool: pool, namespace: namespace, image: name).description
+        self.pool = pool
+        self.namespace = namespace
+        self.name = name
     }
 }
 

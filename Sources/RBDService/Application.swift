@@ -156,6 +156,7 @@ public struct RBDService: Sendable {
         let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: RequestIDMiddleware())
         router.add(middleware: TelemetryMiddleware(metrics: telemetry.requests))
+        router.add(middleware: CompressionMiddleware())
         router.add(middleware: ProblemMiddleware(routes: RouteTable(routes)))
         router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))
         for route in routes {

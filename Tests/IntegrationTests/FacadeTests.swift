@@ -210,8 +210,7 @@ struct FacadeTests {
     /// librbd reads images of format 1 but makes none any more, so this one is written byte by byte.
     @Test func imagesOfFormat1AreShown() async throws {
         try await TestCluster.withPool { name, cluster in
-            try await put(Format1.header(order: 22, size: 8 << 20), as: "old.rbd", into: name)
-            try await put(Format1.directory(of: ["old"]), as: "rbd_directory", into: name)
+            try await TestCluster.putFormat1Image(named: "old", sizeBytes: 8 << 20, into: name)
             #expect(try await TestCluster.run("rbd", ["ls", name]) == "old\n")
             let pool = cluster.pool(name)
             let image = try await pool.image(named: "old")
@@ -221,37 +220,6 @@ struct FacadeTests {
             #expect(image.features == [])
             #expect(image.snapshotCount == 0)
             #expect(try await pool.images().images == [image])
-        }
-    }
-
-    private func put(_ data: Data, as object: String, into pool: String) async throws {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
-        try data.write(to: URL(fileURLWithPath: file))
-        defer { try? FileManager.default.removeItem(atPath: file) }
-        try await TestCluster.run("rados", ["--pool", pool, "put", object, file])
-    }
-
-    private enum Format1 {
-        /// `rbd_obj_header_ondisk`
-        static func header(order: UInt8, size: UInt64) -> Data {
-            padded("<<< Rados Block Device Image >>>\n", to: 40) + padded("rb.0.1.1", to: 24) + padded("RBD", to: 4)
-                + padded("001.005", to: 8) + Data([order, 0, 0, 0]) + bytes(size) + bytes(UInt64(0)) + bytes(UInt32(0))
-                + bytes(UInt32(0)) + bytes(UInt64(0))
-        }
-
-        /// An empty header and a map from names to nothing.
-        static func directory(of names: [String]) -> Data {
-            names.reduce(bytes(UInt32(0)) + bytes(UInt32(names.count))) { data, name in
-                data + bytes(UInt32(name.utf8.count)) + Data(name.utf8) + bytes(UInt32(0))
-            }
-        }
-
-        private static func padded(_ text: String, to length: Int) -> Data {
-            Data(text.utf8) + Data(count: length - text.utf8.count)
-        }
-
-        private static func bytes(_ value: some FixedWidthInteger) -> Data {
-            withUnsafeBytes(of: value.littleEndian) { Data($0) }
         }
     }
 

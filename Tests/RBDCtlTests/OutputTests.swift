@@ -92,12 +92,19 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
                     "deep-flatten"
                   ],
                   "snapshotCount": 2,
+                  "flags": [],
+                  "operationFeatures": [],
                   "createdAt": "2026-01-31T10:00:00Z",
+                  "modifiedAt": null,
+                  "accessedAt": null,
                   "dataPool": null,
                   "parent": null,
+                  "group": null,
                   "metadata": null,
                   "qos": null,
-                  "usage": null
+                  "usage": null,
+                  "watchers": null,
+                  "children": null
                 }
 
                 """

@@ -54,7 +54,7 @@ struct ContractTests {
     @Test func schemasHaveTheMembersOfTheTypes() throws {
         let types: [(schema: String, type: any Decodable.Type)] = [
             ("Image", Image.self), ("ImageQoS", ImageQoS.self), ("ParentImage", ParentImage.self),
-            ("ImageUsage", RBDAPI.ImageUsage.self),
+            ("ImageUsage", RBDAPI.ImageUsage.self), ("ImageGroup", ImageGroup.self),
             ("Pool", RBDAPI.Pool.self),
             ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
             ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),

@@ -43,6 +43,10 @@ struct JSONWriterTests {
             .joined()
     }
 
+    private static func texts<Generator: RandomNumberGenerator>(_ generator: inout Generator) -> [String] {
+        (0..<Int.random(in: 0...3, using: &generator)).map { _ in text(&generator) }
+    }
+
     private static func number<Generator: RandomNumberGenerator>(_ generator: inout Generator) -> UInt64 {
         [0, 1, 4_194_304, UInt64(Int64.max), .max, .random(in: .min ... .max, using: &generator)]
             .randomElement(using: &generator) ?? 0
@@ -65,12 +69,33 @@ struct JSONWriterTests {
             objectSizeBytes: number(&generator),
             stripeUnitBytes: number(&generator),
             stripeCount: number(&generator),
-            features: (0..<Int.random(in: 0...3, using: &generator)).map { _ in text(&generator) },
+            features: texts(&generator),
             snapshotCount: .random(in: 0 ... .max, using: &generator),
             createdAt: chance() ? text(&generator) : nil,
             dataPool: chance() ? text(&generator) : nil,
-            parent: chance() ? parent : nil
+            parent: chance() ? parent : nil,
+            flags: texts(&generator),
+            operationFeatures: texts(&generator),
+            modifiedAt: chance() ? text(&generator) : nil,
+            accessedAt: chance() ? text(&generator) : nil,
+            group: chance()
+                ? ImageGroup(pool: text(&generator), namespace: text(&generator), name: text(&generator)) : nil
         )
+        if chance() {
+            image.watchers = (0..<2).map { _ in
+                ImageWatcher(
+                    client: text(&generator),
+                    address: text(&generator),
+                    cookie: number(&generator),
+                    own: chance()
+                )
+            }
+        }
+        if chance() {
+            image.children = (0..<2).map { _ in
+                ImageChild(spec: spec, imageID: text(&generator), snapshot: text(&generator), inTrash: chance())
+            }
+        }
         if chance() {
             image.metadata = Dictionary((0..<5).map { _ in (text(&generator), text(&generator)) }) { $1 }
         }
@@ -105,7 +130,12 @@ struct JSONWriterTests {
         for count in 0..<20 {
             let items = (0..<count).map { _ in Self.image(&generator) }
             let page = Page(items: items, nextCursor: Bool.random() ? Self.text(&generator) : nil)
-            #expect(try Self.difference(Self.written { $0.page(page) }, Self.encoded(page)) == nil)
+            let written = Self.written { writer in
+                writer.beginPage()
+                for image in items { writer.image(image) }
+                writer.endPage(nextCursor: page.nextCursor)
+            }
+            #expect(try Self.difference(written, Self.encoded(page)) == nil)
         }
     }
 }

@@ -4,7 +4,8 @@
 internal import CRados
 internal import Glibc
 
-/// One read operation on one object that calls several methods of an object class, all in one round trip.
+/// One read operation on one object that calls several methods of an object class, and reads values of its omap, all in one
+/// round trip.
 ///
 /// The buffers that librados fills must stay where they are until it is done; this class owns them.
 final class CompoundRead {
@@ -14,10 +15,19 @@ final class CompoundRead {
         var result: CInt = 0
     }
 
+    /// What librados fills for a read of the omap.
+    private struct Values {
+        var keys: OmapKeys
+        var iterator: rados_omap_iter_t?
+        var result: CInt = 0
+    }
+
     private let operation: rados_read_op_t
     private let slots: UnsafeMutablePointer<Slot>
     private let capacity: Int
     private var count = 0
+    private var values: UnsafeMutablePointer<Values>?
+    private var objectSize: UnsafeMutablePointer<UInt64>?
     private var completion: rados_completion_t?
 
     /// - Parameter capacity: how many methods will be called.
@@ -40,6 +50,12 @@ final class CompoundRead {
         }
         slots.deinitialize(count: capacity)
         slots.deallocate()
+        if let values {
+            if let iterator = values.pointee.iterator { rados_omap_get_end(iterator) }
+            values.deinitialize(count: 1)
+            values.deallocate()
+        }
+        objectSize?.deallocate()
         rados_release_read_op(operation)
     }
 
@@ -68,6 +84,37 @@ final class CompoundRead {
         defer { count += 1 }
         return count
     }
+
+    /// Adds a read of values of the omap. One for each operation.
+    /// - C function: rados_read_op_omap_get_vals_by_keys2
+    func readValues(_ keys: OmapKeys) {
+        precondition(values == nil, "values are read already")
+        let values = UnsafeMutablePointer<Values>.allocate(capacity: 1)
+        values.initialize(to: Values(keys: keys))
+        self.values = values
+        // librados copies the keys, and keeps the two addresses.
+        rados_read_op_omap_get_vals_by_keys2(
+            operation,
+            keys.names,
+            keys.count,
+            keys.lengths,
+            &values.pointee.iterator,
+            &values.pointee.result
+        )
+    }
+
+    /// Adds the question how much data the object holds beside its omap.
+    /// - C function: rados_read_op_stat
+    func readSize() {
+        precondition(objectSize == nil, "the size is read already")
+        let size = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+        size.initialize(to: 0)
+        objectSize = size
+        rados_read_op_stat(operation, size, nil, nil)
+    }
+
+    /// What ``readSize()`` asked for, in bytes.
+    var size: UInt64 { objectSize?.pointee ?? 0 }
 
     /// Sends the operation and comes back at once.
     /// - C function: rados_aio_create_completion2, rados_aio_read_op_operate
@@ -104,6 +151,25 @@ final class CompoundRead {
         let slot = slots[index]
         guard slot.result >= 0 else { return nil }
         return WireReader(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
+    }
+
+    /// Hands on the values that there are, once, in the order of their keys: the index of the key and the value, which is
+    /// valid as long as this object.
+    /// - C function: rados_omap_get_next2
+    func forEachValue(_ body: (Int, WireReader) -> Void) {
+        guard let values, values.pointee.result >= 0, let iterator = values.pointee.iterator else { return }
+        let keys = values.pointee.keys
+        var next = 0
+        while true {
+            var (key, value): (UnsafeMutablePointer<CChar>?, UnsafeMutablePointer<CChar>?)
+            var (keyLength, valueLength) = (0, 0)
+            guard rados_omap_get_next2(iterator, &key, &value, &keyLength, &valueLength) >= 0, let key else { return }
+            let name = UnsafeRawBufferPointer(start: key, count: keyLength)
+            while next < keys.count, !keys.isKey(next, name) { next += 1 }
+            guard next < keys.count else { return }
+            body(next, WireReader(UnsafeRawBufferPointer(start: value, count: valueLength)))
+            next += 1
+        }
     }
 }
 

@@ -142,7 +142,7 @@ struct GroupReader: ~Copyable {
         do {
             let pool = try IOContext(poolID: poolID, namespace: context.namespace, rados: context.rados)
             image.pool = pool.pool
-            if let name = try ImageCatalogue.find(id: id, in: pool)?.name { image.name = name }
+            if let name = try ImageReader.find(id: id, in: pool)?.name { image.name = name }
         } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
             // Told above.
         }

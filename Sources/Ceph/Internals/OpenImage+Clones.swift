@@ -29,6 +29,18 @@ extension OpenImage {
         try !references(ofSnapshot: id, in: context).isEmpty
     }
 
+    /// The clones of all snapshots, or of those that are chosen.
+    func clones(
+        in context: borrowing IOContext,
+        choosing: ([SnapshotInfo]) throws(CephError) -> [SnapshotInfo] = { $0 }
+    ) throws(CephError) -> [ImageClone] {
+        var clones: [ImageClone] = []
+        for snapshot in try choosing(snapshotInfos(rados: context.rados)) {
+            clones += try self.clones(of: snapshot, in: context)
+        }
+        return clones
+    }
+
     func clones(of snapshot: SnapshotInfo, in context: borrowing IOContext) throws(CephError) -> [ImageClone] {
         // Only clones of format 1 have to be looked for in every pool, and those are protected.
         if snapshot.isProtected { return try listChildren(of: snapshot) }
@@ -54,7 +66,7 @@ extension OpenImage {
             do throws(CephError) {
                 let names = try IOContext(poolID: place.poolID, namespace: place.namespace, rados: context.rados)
                 for index in found.indices {
-                    guard let image = try ImageCatalogue.find(id: found[index].imageID, in: names) else { continue }
+                    guard let image = try ImageReader.find(id: found[index].imageID, in: names) else { continue }
                     found[index].image = image.name
                     found[index].isInTrash = image.isInTrash
                 }

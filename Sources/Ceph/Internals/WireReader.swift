@@ -12,6 +12,9 @@ struct WireReader {
         self.bytes = bytes
     }
 
+    /// Whether all of it was read.
+    var isAtEnd: Bool { offset == bytes.count }
+
     mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) -> Value? {
         let size = MemoryLayout<Value>.size
         guard offset <= bytes.count - size else {
@@ -23,9 +26,14 @@ struct WireReader {
     }
 
     mutating func string() -> String? {
+        text().map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The bytes of a text, which need not be UTF-8. Valid as long as what is read.
+    mutating func text() -> UnsafeRawBufferPointer.SubSequence? {
         guard let length = integer(UInt32.self), Int(length) <= bytes.count - offset else { return nil }
         defer { offset += Int(length) }
-        return String(decoding: bytes[offset..<offset + Int(length)], as: UTF8.self)
+        return bytes[offset..<offset + Int(length)]
     }
 
     /// Steps over the frame of a versioned structure (version, oldest compatible version, length).
@@ -35,6 +43,14 @@ struct WireReader {
             Int(length) <= bytes.count - offset
         else { return nil }
         return ()
+    }
+
+    /// Steps over the frame of a versioned structure.
+    /// - Returns: its version; nil where the frame is longer than what is left.
+    mutating func frameVersion() -> UInt8? {
+        var ahead = self
+        guard let version = ahead.integer(UInt8.self), enterFrame() != nil else { return nil }
+        return version
     }
 
     /// Steps over a versioned structure altogether.

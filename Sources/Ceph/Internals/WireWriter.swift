@@ -11,6 +11,10 @@ enum WireWriter {
         integer(UInt32(text.utf8.count)) + Array(text.utf8)
     }
 
+    static func string(_ bytes: [UInt8]) -> [UInt8] {
+        integer(UInt32(bytes.count)) + bytes
+    }
+
     /// A versioned structure of version 1.
     static func frame(_ content: [UInt8]) -> [UInt8] {
         [1, 1] + integer(UInt32(content.count)) + content

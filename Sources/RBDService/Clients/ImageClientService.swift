@@ -36,14 +36,7 @@ struct ImageClientService: Sendable {
     func watchers(of image: ImageSpec) async throws -> ImageWatchers {
         let pool = try images.pool(ImagePlace(image))
         return ImageWatchers(
-            items: try await pool.watchers(ofImage: image.image).map { watcher in
-                ImageWatcher(
-                    client: watcher.client,
-                    address: watcher.address,
-                    cookie: watcher.cookie,
-                    own: pool.cluster.isOwn(client: watcher.client, address: watcher.address)
-                )
-            }
+            items: try await pool.watchers(ofImage: image.image).map { ImageWatcher($0, in: pool.cluster) }
         )
     }
 

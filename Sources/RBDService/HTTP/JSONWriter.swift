@@ -19,17 +19,36 @@ struct JSONWriter {
 
     // MARK: Structure
 
-    mutating func object(_ body: (inout JSONWriter) -> Void) { nest("{", "}", body) }
+    enum Structure {
+        case object, array
+    }
 
-    mutating func array(_ body: (inout JSONWriter) -> Void) { nest("[", "]", body) }
+    mutating func object(_ body: (inout JSONWriter) -> Void) { nest(.object, body) }
 
-    private mutating func nest(_ open: StaticString, _ close: StaticString, _ body: (inout JSONWriter) -> Void) {
-        separate()
-        buffer.writeStaticString(open)
-        needsComma = false
+    mutating func array(_ body: (inout JSONWriter) -> Void) { nest(.array, body) }
+
+    private mutating func nest(_ structure: Structure, _ body: (inout JSONWriter) -> Void) {
+        begin(structure)
         body(&self)
-        buffer.writeStaticString(close)
+        end(structure)
+    }
+
+    /// For what is written in several steps. Each needs its ``end(_:)``.
+    mutating func begin(_ structure: Structure) {
+        separate()
+        buffer.writeStaticString(structure == .object ? "{" : "[")
+        needsComma = false
+    }
+
+    mutating func end(_ structure: Structure) {
+        buffer.writeStaticString(structure == .object ? "}" : "]")
         needsComma = true
+    }
+
+    /// After a value that has a line to itself (NDJSON): no value has a line feed in it.
+    mutating func endLine() {
+        buffer.writeStaticString("\n")
+        needsComma = false
     }
 
     private mutating func separate() {

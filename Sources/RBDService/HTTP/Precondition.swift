@@ -7,21 +7,25 @@ import Hummingbird
 import NIOCore
 import RBDAPI
 
-/// A name for the state that an image is in: `ETag` (RFC 9110, section 8.8.3). It is made of what the API shows of it, so
-/// that all replicas give the same, and it changes only where something can be seen to have changed.
+/// A name for the state that an image, or a list of images, is in: `ETag` (RFC 9110, section 8.8.3). It is made of what the API
+/// shows of it, so that all replicas give the same, and it changes only where something can be seen to have changed.
 struct EntityTag: Hashable, Sendable {
     /// As it is sent, with its quotes.
     let text: String
 
+    /// As it is sent where the same state may be sent in other bytes, such as compressed ones.
+    var weakText: String { "W/\(text)" }
+
     init(_ image: RBDAPI.Image) {
         var image = image
-        // What was written to the image is not part of its state, and not everybody asks for it.
-        image.usage = nil
-        self.init(state: ByteBuffer(image))
+        // Who uses the image, and what was written to it and when, is not part of its state.
+        (image.usage, image.watchers, image.children) = (nil, nil, nil)
+        (image.modifiedAt, image.accessedAt) = (nil, nil)
+        self.init(of: ByteBuffer(image))
     }
 
-    /// - Parameter state: the image as JSON, without its usage.
-    fileprivate init(state: ByteBuffer) {
+    /// - Parameter state: what the tag is of.
+    init(of state: ByteBuffer) {
         let digits = Array("0123456789abcdef".utf8)
         var function = SHA256()
         state.withUnsafeReadableBytes { function.update(bufferPointer: $0) }
@@ -150,10 +154,8 @@ extension Response {
         status: HTTPResponse.Status = .ok,
         headers: HTTPFields = [:]
     ) -> Response {
-        let buffer = ByteBuffer(image)
         var headers = headers
-        // What is sent is for the most part what the tag is made of: it is written once.
-        headers[.eTag] = image.usage == nil ? EntityTag(state: buffer).text : EntityTag(image).text
-        return .json(buffer, status: status, headers: headers)
+        headers[.eTag] = EntityTag(image).text
+        return .json(ByteBuffer(image), status: status, headers: headers)
     }
 }

@@ -100,18 +100,11 @@ struct Cursor: Hashable {
     }
 
     init?(_ text: String) {
-        var base64 = text.replacing("-", with: "+").replacing("_", with: "/")
-        base64 += String(repeating: "=", count: (4 - base64.utf8.count % 4) % 4)
-        guard let data = Data(base64Encoded: base64), let decoded = String(data: data, encoding: .utf8) else {
-            return nil
-        }
+        guard let data = Base64URL.decode(text), let decoded = String(data: data, encoding: .utf8) else { return nil }
         let parts = decoded.split(separator: "\0", omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty else { return nil }
         self.init(name: String(parts[0]), id: String(parts[1]))
     }
 
-    var text: String {
-        Data("\(name)\0\(id)".utf8).base64EncodedString()
-            .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
-    }
+    var text: String { Base64URL.encode("\(name)\0\(id)".utf8) }
 }

@@ -98,3 +98,15 @@ extension Problem {
         }
     }
 }
+
+extension Request {
+    /// Whether the answer may be, and is preferred to be, of a media type that is not the usual one.
+    func accepts(_ mediaType: String) -> Bool {
+        for range in headers[values: .accept].joined(separator: ",").split(separator: ",") {
+            let parts = range.split(separator: ";").map { $0.filter { !$0.isWhitespace }.lowercased() }
+            guard parts.first == mediaType else { continue }
+            return !parts.dropFirst().contains { $0.hasPrefix("q=") && Double($0.dropFirst(2)) == 0 }
+        }
+        return false
+    }
+}

@@ -13,13 +13,9 @@ extension Response {
         status: HTTPResponse.Status = .ok,
         headers: HTTPFields = [:]
     ) -> Response {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(value) else {
-            // Our own types hold nothing that JSON can't, so this is a fault of ours, not of the request.
-            return Response(status: .internalServerError)
-        }
-        return json(ByteBuffer(bytes: data), status: status, headers: headers)
+        // Our own types hold nothing that JSON can't, so this is a fault of ours, not of the request.
+        guard let buffer = ByteBuffer(json: value) else { return Response(status: .internalServerError) }
+        return json(buffer, status: status, headers: headers)
     }
 
     /// What is JSON already.
@@ -34,4 +30,30 @@ extension Response {
     }
 
     static var noContent: Response { Response(status: .noContent) }
+}
+
+extension ByteBuffer {
+    /// A value as JSON, with its keys sorted.
+    init?(json value: some Encodable) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(value) else { return nil }
+        self.init(bytes: data)
+    }
+}
+
+extension ResponseBody {
+    private static let chunk = 128 << 10
+
+    /// A long body, sent and where asked for compressed piece by piece: others that the same thread serves come in between.
+    static func chunked(_ buffer: ByteBuffer) -> ResponseBody {
+        guard buffer.readableBytes > chunk else { return ResponseBody(byteBuffer: buffer) }
+        return ResponseBody(contentLength: buffer.readableBytes) { writer in
+            var rest = buffer
+            while let piece = rest.readSlice(length: min(chunk, rest.readableBytes)), piece.readableBytes > 0 {
+                try await writer.write(piece)
+            }
+            try await writer.finish(nil)
+        }
+    }
 }

@@ -11,33 +11,29 @@ extension ByteBuffer {
         writer.image(image)
         self = writer.buffer
     }
-
-    /// A page of images as JSON.
-    init(_ page: Page<Image>) {
-        var writer = JSONWriter(capacity: JSONWriter.imageBytes * (page.items.count + 1))
-        writer.page(page)
-        self = writer.buffer
-    }
 }
 
 extension JSONWriter {
     /// How long an image is, for the most part.
-    static let imageBytes = 640
+    static let imageBytes = 768
 
     /// What `Image.encode(to:)` writes, with its keys sorted.
     mutating func image(_ image: Image) {
         object { json in
+            json.member("accessedAt", image.accessedAt)
+            json.member("children", image.children) { $0.children($1) }
             json.member("createdAt", image.createdAt)
             json.member("dataPool", image.dataPool)
-            json.key("features")
-            json.array { json in
-                for feature in image.features { json.string(feature) }
-            }
+            json.member("features", image.features) { $0.strings($1) }
+            json.member("flags", image.flags) { $0.strings($1) }
+            json.member("group", image.group) { $0.group($1) }
             json.member("id", image.id)
             json.member("metadata", image.metadata) { $0.dictionary($1) { $0.string($1) } }
+            json.member("modifiedAt", image.modifiedAt)
             json.member("name", image.name)
             json.member("namespace", image.namespace)
             json.member("objectSizeBytes", image.objectSizeBytes)
+            json.member("operationFeatures", image.operationFeatures) { $0.strings($1) }
             json.member("parent", image.parent) { $0.parent($1) }
             json.member("pool", image.pool)
             json.member("qos", image.qos) { json, qos in
@@ -52,18 +48,21 @@ extension JSONWriter {
             json.member("stripeCount", image.stripeCount)
             json.member("stripeUnitBytes", image.stripeUnitBytes)
             json.member("usage", image.usage) { $0.usage($1) }
+            json.member("watchers", image.watchers) { $0.watchers($1) }
         }
     }
 
-    /// A page of images.
-    mutating func page(_ page: Page<Image>) {
-        object { json in
-            json.key("items")
-            json.array { json in
-                for image in page.items { json.image(image) }
-            }
-            json.member("nextCursor", page.nextCursor)
-        }
+    /// A page of images; these come next.
+    mutating func beginPage() {
+        begin(.object)
+        key("items")
+        begin(.array)
+    }
+
+    mutating func endPage(nextCursor: String?) {
+        end(.array)
+        member("nextCursor", nextCursor)
+        end(.object)
     }
 
     private mutating func parent(_ parent: ParentImage) {
@@ -75,6 +74,52 @@ extension JSONWriter {
             json.member("pool", parent.pool)
             json.member("snapshot", parent.snapshot)
             json.member("spec", parent.spec)
+        }
+    }
+
+    private mutating func group(_ group: ImageGroup) {
+        object { json in
+            json.member("name", group.name)
+            json.member("namespace", group.namespace)
+            json.member("pool", group.pool)
+            json.member("spec", group.spec)
+        }
+    }
+
+    private mutating func children(_ children: [ImageChild]) {
+        array { json in
+            for child in children {
+                json.object { json in
+                    json.member("image", child.image)
+                    json.member("imageId", child.imageID)
+                    json.key("inTrash")
+                    json.flag(child.inTrash)
+                    json.member("namespace", child.namespace)
+                    json.member("pool", child.pool)
+                    json.member("snapshot", child.snapshot)
+                    json.member("spec", child.spec)
+                }
+            }
+        }
+    }
+
+    private mutating func watchers(_ watchers: [ImageWatcher]) {
+        array { json in
+            for watcher in watchers {
+                json.object { json in
+                    json.member("address", watcher.address)
+                    json.member("client", watcher.client)
+                    json.member("cookie", watcher.cookie)
+                    json.key("own")
+                    json.flag(watcher.own)
+                }
+            }
+        }
+    }
+
+    private mutating func strings(_ texts: [String]) {
+        array { json in
+            for text in texts { json.string(text) }
         }
     }
 

@@ -13,9 +13,6 @@ struct ImageController: Sendable {
     /// For how long a deleted image can be restored, where the request does not say.
     let trashDelay: Duration
 
-    /// What costs more than reading the header, and is told only to who asks.
-    private static let fields: Set<String> = ["usage"]
-
     var routes: [Route] {
         [
             .get("/v1/pools/{pool}/images", list),
@@ -28,16 +25,18 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func list(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: Query.page.union(["namespace", "fields"]))
-        let (place, fields) = (try context.imagePlace(query), try query.fields(known: Self.fields))
-        var page = try await service.list(
-            in: place,
-            prefix: query["prefix"] ?? "",
-            after: try query.cursor(),
-            limit: try query.limit()
-        )
-        if fields.contains("usage") { try await service.addUsage(to: &page.items, in: place) }
-        return .json(ByteBuffer(page))
+        let query = try Query(request, known: ImageQuery.parameters.union(["namespace"]))
+        let place = try context.imagePlace(query)
+        let listing = ImageListing(service: service, place: place, query: try ImageQuery(query))
+        guard request.accepts(ImageListing.streamType) else { return try await listing.pageResponse(to: request) }
+        guard listing.query.isInDirectoryOrder else {
+            throw Query.invalid(
+                listing.query.sort == .name ? "order" : "sort",
+                "a stream comes in the order of the names, as they are read",
+                hint: "leave it out, or ask for pages with \"Accept: application/json\""
+            )
+        }
+        return try await listing.streamResponse(requestID: context.requestID)
     }
 
     @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
@@ -54,16 +53,15 @@ struct ImageController: Sendable {
 
     @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         let query = try Query(request, known: ["namespace", "fields"])
-        let (place, fields) = (try context.imagePlace(query), try query.fields(known: Self.fields))
+        let (place, fields) = (try context.imagePlace(query), try query.fields(known: ImageService.fields))
         var image = try await service.get(try context.pathParameter("image"), in: place)
-        guard fields.contains("usage") else {
+        if fields.isEmpty {
             let tag = EntityTag(image)
             guard !(try Precondition(request).isUnchanged(tag)) else {
                 return Response(status: .notModified, headers: [.eTag: tag.text])
             }
-            return .image(image)
         }
-        image.usage = try await service.usage(of: image.name, in: place)
+        try await service.add(fields, to: &image, in: place)
         return .image(image)
     }
 

@@ -28,7 +28,12 @@ extension ImageService {
                 let outcome = try await images.telling(usersOf: name, in: place) {
                     try await pool.changeImage(named: name, id: image.id, update.steps.map(\.change))
                 }
-                if let failure = outcome.failure { throw await problem(failure, outcome.left, update, in: pool) }
+                if let failure = outcome.failure {
+                    if update.steps[..<failure.index].contains(where: \.dropsObjectMap) {
+                        _ = try? await operations.start(.rebuildObjectMap, on: place.spec(name), imageID: image.id)
+                    }
+                    throw await problem(failure, outcome.left, update, in: pool)
+                }
             }
             let spec = place.spec(update.name)
             if update.needsObjectMap {

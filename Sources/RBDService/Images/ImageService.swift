@@ -17,20 +17,6 @@ struct ImageService: Sendable {
         case existed(RBDAPI.Image)
     }
 
-    func list(
-        in place: ImagePlace,
-        prefix: String,
-        after cursor: Cursor?,
-        limit: Int
-    ) async throws -> Page<RBDAPI.Image> {
-        let position = cursor.map { ImagePosition(name: $0.name, id: $0.id) }
-        let page = try await images.pool(place).images(prefix: prefix, after: position, limit: limit)
-        return Page(
-            items: page.images.map { RBDAPI.Image($0, in: place) },
-            nextCursor: page.next.map { Cursor(name: $0.name, id: $0.id).text }
-        )
-    }
-
     func get(_ name: String, in place: ImagePlace) async throws -> RBDAPI.Image {
         RBDAPI.Image(try await images.pool(place).image(named: name), in: place)
     }
@@ -157,7 +143,12 @@ extension RBDAPI.Image {
             snapshotCount: info.snapshotCount,
             createdAt: info.createdAt.map { $0.formatted(.iso8601) },
             dataPool: info.dataPool,
-            parent: info.parent.map(ParentImage.init)
+            parent: info.parent.map(ParentImage.init),
+            flags: info.flags.names,
+            operationFeatures: info.operationFeatures.names,
+            modifiedAt: info.modifiedAt.map { $0.formatted(.iso8601) },
+            accessedAt: info.accessedAt.map { $0.formatted(.iso8601) },
+            group: info.group.map { ImageGroup(pool: $0.pool, namespace: $0.namespace, name: $0.name) }
         )
         metadata = info.plainMetadata
         qos = info.metadata == nil ? nil : info.qos

@@ -5,12 +5,19 @@ import Ceph
 import RBDAPI
 
 /// The changes that take an image from what it is to what it is to be, in the order in which they are made: what can be
-/// undone first, the size last. To make it smaller takes as long as there is data to remove, and is an operation.
+/// undone first; features are disabled late, because a map that is switched on again is empty; the size comes last. To make it
+/// smaller takes as long as there is data to remove, and is an operation.
 struct ImageUpdate {
     struct Step {
         var field: String
         var change: ImageChange
         var plan: Plan.Step
+
+        /// Whether undoing it leaves the image without a valid object map.
+        var dropsObjectMap: Bool {
+            guard case .features(let features, isEnabled: false) = change else { return false }
+            return !features.isDisjoint(with: [.objectMap, .fastDiff])
+        }
     }
 
     /// What a smaller size comes to.
@@ -40,12 +47,6 @@ struct ImageUpdate {
         var steps = try Self.metadata(request, of: image, spec)
         steps += try Self.qos(request, of: image, spec)
         let (disabled, enabled) = try FeatureRules.changes(request, of: image)
-        if !disabled.isEmpty {
-            let plan = Plan.Step("disable-features", "\(spec)", detail: disabled.names.joined(separator: ", "))
-            steps.append(
-                Step(field: "disableFeatures", change: .features(disabled, isEnabled: false), plan: plan)
-            )
-        }
         if !enabled.isEmpty {
             let plan = Plan.Step("enable-features", "\(spec)", detail: enabled.names.joined(separator: ", "))
             steps.append(Step(field: "enableFeatures", change: .features(enabled, isEnabled: true), plan: plan))
@@ -55,6 +56,12 @@ struct ImageUpdate {
             try ImageRules.checkName(name, field: "name", what: "image")
             let plan = Plan.Step("rename-image", "\(spec)", detail: "to \(place.spec(name))")
             steps.append(Step(field: "name", change: .rename(name), plan: plan))
+        }
+        if !disabled.isEmpty {
+            let plan = Plan.Step("disable-features", "\(spec)", detail: disabled.names.joined(separator: ", "))
+            steps.append(
+                Step(field: "disableFeatures", change: .features(disabled, isEnabled: false), plan: plan)
+            )
         }
         let size = try Self.size(request, of: image, spec)
         let way = "from \(image.sizeBytes) to \(size ?? image.sizeBytes) bytes"

@@ -34,6 +34,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
                 withDecoderLimitConfiguration: decoderLimits
             )
             try pipeline.addHandler(guardian)
+            try pipeline.addHandler(CompressionMiddleware.handler())
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             // It ends connections when the service stops; the clock does the rest.
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))

@@ -67,6 +67,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
                 // Hummingbird compares the whole header, letter by letter.
                 head.headers.replaceOrAdd(name: "Connection", value: "close")
             }
+            // What is compressed is sent in chunks, which HTTP/1.0 does not know.
+            if head.version != .http1_1 { head.headers.remove(name: "Accept-Encoding") }
             if head.headers.contains(name: "Expect"), head.version == .http1_1, answered == begun - 1 {
                 context.writeAndFlush(
                     wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))),

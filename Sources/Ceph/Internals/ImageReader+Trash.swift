@@ -5,7 +5,7 @@ internal import Glibc
 
 /// The pool's trash. A removal moves the image there first, marked as being removed. One that was interrupted stays:
 /// `rbd_list2` still lists the image, `rbd_trash_list` hides it; here it is seen.
-extension ImageCatalogue {
+extension ImageReader {
     /// Entries for each round trip.
     private static let trashPage: UInt64 = 1024
 
@@ -43,6 +43,19 @@ extension ImageCatalogue {
             }
             if UInt64(count) < Self.trashPage { return entries }
         }
+    }
+
+    /// Finds an image by its id, also in the trash.
+    /// - C function: rados_read_op_operate (`dir_get_name` of `rbd_directory`, `trash_get` of `rbd_trash`)
+    static func find(id: String, in pool: borrowing IOContext) throws(CephError) -> (name: String, isInTrash: Bool)? {
+        let key = WireWriter.string(id)
+        let directory = CompoundRead(capacity: 1)
+        let name = directory.call("dir_get_name", input: key)
+        if directory.operate(on: "rbd_directory", in: pool) >= 0, var reader = directory.output(name) {
+            return reader.string().map { ($0, false) }
+        }
+        let resource = CephError.Resource.image("#\(id)", namespace: pool.namespace, pool: pool.pool)
+        return try TrashRead(id: id, in: pool).entry(.readImage, on: resource).map { ($0.name, true) }
     }
 
     /// - Returns: nil where there is none.

@@ -1,0 +1,47 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// What an image's header does not say: it takes an open, and more. Nil for what was not asked for.
+public struct ImageDetails: Hashable, Sendable {
+    /// What can be asked for.
+    public struct Fields: OptionSet, Hashable, Sendable {
+        public let rawValue: UInt8
+
+        public init(rawValue: UInt8) {
+            self.rawValue = rawValue
+        }
+
+        public static let usage = Fields(rawValue: 1 << 0)
+        public static let watchers = Fields(rawValue: 1 << 1)
+        public static let clones = Fields(rawValue: 1 << 2)
+    }
+
+    public var usage: ImageUsage?
+    public var watchers: [ImageUse.Watcher]?
+    public var clones: [ImageClone]?
+}
+
+extension Pool {
+    /// Opens an image read-only, which stands in nobody's way, and looks at what is asked for.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_open_read_only, rbd_diff_iterate2, rbd_watchers_list, rbd_list_children3, rados_read_op_operate
+    ///   (`children_list` of `rbd_header.<id>`)
+    public func details(_ fields: ImageDetails.Fields, ofImage name: String) async throws -> ImageDetails {
+        let deadline = Deadline.current
+        return try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
+            let image = try OpenImage(named: name, in: context)
+            var details = ImageDetails()
+            if fields.contains(.usage) { details.usage = try image.usage(until: deadline) }
+            if fields.contains(.watchers) { details.watchers = try image.watchers() }
+            if fields.contains(.clones) { details.clones = try image.clones(in: context) }
+            return details
+        }
+    }
+
+    /// How much of an image is there.
+    /// - Throws: as ``details(_:ofImage:)``.
+    public func usage(ofImage name: String) async throws -> ImageUsage? {
+        try await details(.usage, ofImage: name).usage
+    }
+}

@@ -1,0 +1,169 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+/// A way through a pool's directory, in the order of the names' bytes, which is read as far as somebody goes. It begins where
+/// it is told to: a page of a hundred costs the same in a pool of a hundred images and in one of a hundred thousand, while
+/// `rbd_list2` reads all of the directory for each page.
+///
+/// Between two steps images may come and go. Whatever is there all the time is met once.
+struct DirectoryWalk: Sendable {
+    /// The most that librbd itself asks for at once.
+    private static let page = 1024
+
+    private let prefix: [UInt8]
+    private let position: ImagePosition?
+    private let matches: (@Sendable (String) -> Bool)?
+    /// The directory was read up to this name.
+    private var last: [UInt8]
+    private var isRead = false
+    private var isStarted = false
+    /// Read and not gone over yet.
+    private var ahead: ArraySlice<ImageReader.Entry> = []
+    /// What is not in the directory: images of the old format, and those whose removal has taken them out of it already.
+    private var others: ArraySlice<ImageReader.Entry> = []
+    private var removed: Set<String> = []
+    private var held: ImageReader.Entry?
+
+    /// - Parameters:
+    ///   - prefix: only names that begin with it.
+    ///   - position: only what comes after it.
+    ///   - matches: only names of which this is true.
+    init(
+        prefix: String = "",
+        after position: ImagePosition? = nil,
+        where matches: (@Sendable (String) -> Bool)? = nil
+    ) {
+        self.prefix = Array(prefix.utf8)
+        self.position = position
+        self.matches = matches
+        let starts = [Self.before(self.prefix), Self.before(position?.name ?? [])]
+        last = starts[0].lexicographicallyPrecedes(starts[1]) ? starts[1] : starts[0]
+    }
+
+    /// A name shortly before this one: the directory is read from the one after it.
+    private static func before(_ name: [UInt8]) -> [UInt8] {
+        guard let last = name.last, last > 0 else { return Array(name.dropLast()) }
+        return name.dropLast() + [last - 1] + Array(repeating: 0xFF, count: 8)
+    }
+
+    /// Whether nothing is left. Known after a step.
+    var isOver: Bool { isStarted && held == nil }
+
+    /// The next so many entries, or as many as there are.
+    /// - Throws: `CephError` with `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`dir_list` of `rbd_directory`, `trash_list` of `rbd_trash`)
+    mutating func next(_ count: Int, in reader: borrowing ImageReader) throws(CephError) -> [ImageReader.Entry] {
+        if !isStarted { try start(count, in: reader) }
+        var entries: [ImageReader.Entry] = []
+        while entries.count < count, let entry = held {
+            entries.append(entry)
+            held = try step(count - entries.count, in: reader)
+        }
+        return entries
+    }
+
+    private mutating func start(_ count: Int, in reader: borrowing ImageReader) throws(CephError) {
+        let removals = try reader.imagesBeingRemoved()
+        removed = Set(removals.keys)
+        var others = removals.map { ImageReader.Entry(name: $0.value, id: $0.key, isBeingRemoved: true) }
+        if try read(count, in: reader) > 0 { others += try Self.format1Entries(reader) }
+        others.sort { $0.precedes($1) }
+        self.others = others[...]
+        // A namespace that does not exist has no images either.
+        if isRead, ahead.isEmpty, others.isEmpty { try reader.context.requireNamespace() }
+        isStarted = true
+        held = try step(count, in: reader)
+    }
+
+    /// - Parameter count: how many are wanted yet.
+    private mutating func step(
+        _ count: Int,
+        in reader: borrowing ImageReader
+    ) throws(CephError) -> ImageReader.Entry? {
+        while true {
+            if ahead.isEmpty, !isRead {
+                try reader.requireTime()
+                _ = try read(count, in: reader)
+            }
+            guard var entry = earlier() else { return nil }
+            entry.isBeingRemoved = removed.contains(entry.id)
+            guard entry.hasPrefix(prefix) else {
+                if prefix.lexicographicallyPrecedes(entry.position.name) {
+                    (ahead, others, isRead) = ([], [], true)
+                    return nil
+                }
+                continue
+            }
+            if let position, entry.position <= position { continue }
+            if let matches, !matches(entry.name) { continue }
+            return entry
+        }
+    }
+
+    private mutating func earlier() -> ImageReader.Entry? {
+        guard let other = others.first else { return ahead.popFirst() }
+        guard let entry = ahead.first else { return others.popFirst() }
+        if other.precedes(entry) { return others.popFirst() }
+        // One whose removal has not got further than the trash is in both.
+        if other.id == entry.id, other.name == entry.name { others.removeFirst() }
+        return ahead.popFirst()
+    }
+
+    /// Reads on.
+    /// - Returns: how much data the directory holds beside its names: a list of the images of the old format.
+    private mutating func read(_ count: Int, in reader: borrowing ImageReader) throws(CephError) -> UInt64 {
+        let page = count < Self.page ? count + 1 : Self.page
+        let read = CompoundRead(capacity: 1)
+        let answer = read.call("dir_list", input: WireWriter.string(last) + WireWriter.integer(UInt64(page)))
+        read.readSize()
+        let result = read.operate(on: "rbd_directory", in: reader.context)
+        guard result != -ENOENT else {
+            // A pool in which there never was an image.
+            isRead = true
+            return 0
+        }
+        let resource = CephError.Resource.pool(reader.context.pool)
+        try check(result, .listImages, on: resource)
+        guard var list = read.output(answer), let found = list.integer(UInt32.self) else {
+            throw CephError(.other, .listImages, on: resource, detail: "its directory can't be read")
+        }
+        var entries: [ImageReader.Entry] = []
+        entries.reserveCapacity(Int(found))
+        for index in 0..<found {
+            guard let name = list.text(), let id = list.string() else {
+                throw CephError(.other, .listImages, on: resource, detail: "its directory can't be read")
+            }
+            if index == found - 1 { last = Array(name) }
+            entries.append(ImageReader.Entry(nameBytes: name, id: id))
+        }
+        ahead = entries[...]
+        isRead = Int(found) < page
+        return read.size
+    }
+
+    /// - C function: rbd_list2, rbd_image_spec_list_cleanup
+    private static func format1Entries(_ reader: borrowing ImageReader) throws(CephError) -> [ImageReader.Entry] {
+        var capacity = 1024
+        while true {
+            let specs = UnsafeMutablePointer<rbd_image_spec_t>.allocate(capacity: capacity)
+            defer { specs.deallocate() }
+            var count = capacity
+            let result = rbd_list2(reader.context.pointer, specs, &count)
+            if result == -ERANGE {
+                // The count is now what is needed; images may be added meanwhile.
+                capacity = max(count, capacity) + 256
+                continue
+            }
+            try check(result, .listImages, on: .pool(reader.context.pool))
+            defer { rbd_image_spec_list_cleanup(specs, count) }
+            return (0..<count).compactMap { index in
+                guard specs[index].id.pointee == 0 else { return nil }
+                let name = UnsafeRawBufferPointer(start: specs[index].name, count: strlen(specs[index].name))
+                return ImageReader.Entry(nameBytes: name, id: "")
+            }
+        }
+    }
+}

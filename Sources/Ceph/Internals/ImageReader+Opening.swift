@@ -1,0 +1,114 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import CRados
+internal import FoundationEssentials
+internal import Glibc
+
+/// Images that librbd reads for us: it costs ten times as much as to read a header, and it knows every layout there is.
+extension ImageReader {
+    /// Images of the old format 1 keep their header in another form. They are few, and `rbd` has refused to make them for
+    /// years.
+    /// - Returns: nil where there is none.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_stat, rbd_open_read_only
+    func format1Image(named name: String) throws(CephError) -> ImageInfo? {
+        // Asking first spares librbd's open for an image that is not there.
+        let found = rados_stat(context.pointer, "\(name).rbd", nil, nil)
+        if found == -ENOENT { return nil }
+        try check(found, .readImage, on: resource(name))
+        return try unlessGone(name) { () throws(CephError) in
+            try OpenImage(named: name, in: context).info(Entry(name: name, id: ""), in: context)
+        }
+    }
+
+    /// An image whose header holds what is not known here.
+    /// - Returns: nil where it has gone.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_open_by_id_read_only
+    func openedImage(_ entry: Entry) throws(CephError) -> ImageInfo? {
+        try unlessGone(entry.name) { () throws(CephError) in
+            try OpenImage(id: entry.id, in: context).info(entry, in: context)
+        }
+    }
+
+    private func unlessGone(_ name: String, _ read: () throws(CephError) -> ImageInfo) throws(CephError) -> ImageInfo? {
+        do throws(CephError) {
+            return try read()
+        } catch  where error.code == .imageNotFound {
+            // Removed in between.
+            return nil
+        } catch {
+            throw CephError(error.code, .readImage, on: resource(name), errno: error.errno, detail: error.detail)
+        }
+    }
+}
+
+extension OpenImage {
+    /// All that librbd says of an image, one getter after another.
+    /// - C function: rbd_stat, rbd_get_stripe_unit, rbd_get_stripe_count, rbd_get_features, rbd_get_op_features,
+    ///   rbd_get_flags, rbd_get_create_timestamp, rbd_get_modify_timestamp, rbd_get_access_timestamp,
+    ///   rbd_get_data_pool_id, rbd_get_parent, rbd_get_overlap, rbd_get_group
+    func info(_ entry: ImageReader.Entry, in context: borrowing IOContext) throws(CephError) -> ImageInfo {
+        var stat = rbd_image_info_t()
+        try check(rbd_stat(pointer, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
+        let layout = try layout()
+        var (operationFeatures, flags): (UInt64, UInt64) = (0, 0)
+        try check(rbd_get_op_features(pointer, &operationFeatures), .readImage, on: resource)
+        try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
+        var info = ImageInfo(
+            name: entry.name,
+            rawName: entry.rawName,
+            id: entry.id,
+            sizeBytes: stat.size,
+            objectSizeBytes: stat.obj_size,
+            stripeUnitBytes: layout.stripeUnitBytes,
+            stripeCount: layout.stripeCount,
+            features: try features(),
+            operationFeatures: OperationFeatures(rawValue: operationFeatures),
+            flags: ImageFlags(rawValue: flags),
+            snapshotCount: try snapshotCount(),
+            createdAt: date(rbd_get_create_timestamp),
+            modifiedAt: date(rbd_get_modify_timestamp),
+            accessedAt: date(rbd_get_access_timestamp),
+            isBeingRemoved: entry.isBeingRemoved
+        )
+        let dataPool = rbd_get_data_pool_id(pointer)
+        if dataPool >= 0, dataPool != context.poolID {
+            info.dataPool = (try? context.rados.poolName(id: dataPool)) ?? "#\(dataPool)"
+        }
+        info.parent = try parent()
+        if let group = try group(rados: context.rados, ownPool: context.pool) {
+            info.group = ImageInfo.Group(pool: group.pool, namespace: context.namespace, name: group.name)
+        }
+        return info
+    }
+
+    private func date(_ get: (rbd_image_t, UnsafeMutablePointer<timespec>) -> CInt) -> Date? {
+        var time = timespec()
+        guard get(pointer, &time) >= 0, time.tv_sec > 0 else { return nil }
+        return Date(timeIntervalSince1970: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9)
+    }
+
+    private func parent() throws(CephError) -> ImageInfo.Parent? {
+        var (image, snapshot) = (rbd_linked_image_spec_t(), rbd_snap_spec_t())
+        let result = rbd_get_parent(pointer, &image, &snapshot)
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: resource)
+        defer {
+            rbd_linked_image_spec_cleanup(&image)
+            rbd_snap_spec_cleanup(&snapshot)
+        }
+        var overlap: UInt64 = 0
+        try check(rbd_get_overlap(pointer, &overlap), .readImage, on: resource)
+        return ImageInfo.Parent(
+            pool: String(cString: image.pool_name),
+            namespace: String(cString: image.pool_namespace),
+            image: String(cString: image.image_name),
+            imageID: String(cString: image.image_id),
+            snapshot: String(cString: snapshot.name),
+            overlapBytes: overlap
+        )
+    }
+}

@@ -1,0 +1,227 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// Finds the names behind the numbers that headers hold: of pools, parents and groups. Each is asked for once, whether one
+/// image or ten thousand refer to it, and several are on their way at a time.
+struct ReferenceNames: ~Copyable {
+    private struct Place: Hashable {
+        var poolID: Int64
+        var namespace: String
+    }
+
+    /// What could be told of a parent.
+    private struct ParentNames {
+        var pool: String
+        var image = ""
+        var snapshot = ""
+    }
+
+    /// Questions that are on their way.
+    private struct ParentQuestion {
+        var image: CompoundRead
+        var snapshot: CompoundRead
+    }
+
+    /// More would be nothing but memory; whoever comes beyond it waits for an answer first.
+    private static let window = 64
+    private static let groups = "rbd_group_directory"
+
+    private var places: [Place: Shared] = [:]
+    private var pools: [Int64: String] = [:]
+    private var parents: [ImageHeader.ParentReference: ParentNames] = [:]
+    private var parentQuestions: [ImageHeader.ParentReference: ParentQuestion] = [:]
+    private var groupNames: [ImageHeader.GroupReference: String] = [:]
+    private var groupQuestions: [ImageHeader.GroupReference: CompoundRead] = [:]
+
+    /// Asks for the names behind a header, unless they are known or asked for already.
+    mutating func expect(_ header: ImageHeader, in context: borrowing IOContext) throws(CephError) {
+        if let parent = header.parent, parents[parent] == nil, parentQuestions[parent] == nil {
+            try makeRoom(in: context)
+            try ask(for: parent, in: context)
+        }
+        if let group = header.group, groupNames[group] == nil, groupQuestions[group] == nil {
+            try makeRoom(in: context)
+            try ask(for: group, in: context)
+        }
+    }
+
+    /// Writes the names into the image.
+    mutating func tell(
+        _ image: inout ImageInfo,
+        _ header: ImageHeader,
+        in context: borrowing IOContext
+    ) throws(CephError) {
+        if let reference = header.parent {
+            let names = try parent(reference, in: context)
+            let parent = ImageInfo.Parent(
+                pool: names.pool,
+                namespace: reference.namespace,
+                image: names.image,
+                imageID: reference.imageID,
+                snapshot: names.snapshot,
+                overlapBytes: header.parentOverlapBytes ?? 0
+            )
+            if header.parentOverlapBytes == nil { image.snapshotsParent = parent } else { image.parent = parent }
+        }
+        if let reference = header.group {
+            let name = try group(reference, in: context)
+            let pool = try poolName(id: reference.poolID, in: context)
+            image.group = ImageInfo.Group(pool: pool, namespace: context.namespace, name: name)
+        }
+    }
+
+    // MARK: Pools
+
+    /// - Returns: `#` and the id for a pool that is gone: one orphan must not hide all the other images.
+    mutating func poolName(id: Int64, in context: borrowing IOContext) throws(CephError) -> String {
+        if let name = pools[id] { return name }
+        var name = "#\(id)"
+        do {
+            name = try context.rados.poolName(id: id)
+        } catch  where error.code == .poolNotFound {
+            // Told by the number.
+        }
+        pools[id] = name
+        return name
+    }
+
+    /// - Returns: nil for a pool that is gone, or that we may not open.
+    private mutating func place(
+        _ poolID: Int64,
+        _ namespace: String,
+        _ rados: RadosHandle
+    ) throws(CephError) -> Shared? {
+        let key = Place(poolID: poolID, namespace: namespace)
+        if let place = places[key] { return place }
+        do {
+            let place = Shared(try IOContext(poolID: poolID, namespace: namespace, rados: rados))
+            places[key] = place
+            return place
+        } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
+            return nil
+        }
+    }
+
+    /// A context for many questions.
+    private final class Shared {
+        let context: IOContext
+
+        init(_ context: consuming IOContext) {
+            self.context = context
+        }
+    }
+
+    private mutating func makeRoom(in context: borrowing IOContext) throws(CephError) {
+        if parentQuestions.count >= Self.window, let (first, _) = parentQuestions.first {
+            _ = try parent(first, in: context)
+        }
+        if groupQuestions.count >= Self.window, let (first, _) = groupQuestions.first {
+            _ = try group(first, in: context)
+        }
+    }
+
+    // MARK: Parents
+
+    private mutating func ask(
+        for reference: ImageHeader.ParentReference,
+        in context: borrowing IOContext
+    ) throws(CephError) {
+        guard let place = try place(reference.poolID, reference.namespace, context.rados) else { return }
+        let image = CompoundRead(capacity: 1)
+        image.call("dir_get_name", input: WireWriter.string(reference.imageID))
+        let snapshot = CompoundRead(capacity: 1)
+        snapshot.call("snapshot_get", input: WireWriter.integer(reference.snapshotID))
+        // What can't be sent will be found missing.
+        guard image.submit(to: "rbd_directory", in: place.context) >= 0,
+            snapshot.submit(to: ImageHeader.object(id: reference.imageID), in: place.context) >= 0
+        else { return }
+        parentQuestions[reference] = ParentQuestion(image: image, snapshot: snapshot)
+    }
+
+    /// A parent in a pool that we may not read is no reason to hide the clone: what can't be told is left empty.
+    private mutating func parent(
+        _ reference: ImageHeader.ParentReference,
+        in context: borrowing IOContext
+    ) throws(CephError) -> ParentNames {
+        if let names = parents[reference] { return names }
+        var names = ParentNames(pool: try poolName(id: reference.poolID, in: context))
+        if let question = parentQuestions.removeValue(forKey: reference),
+            let place = try place(reference.poolID, reference.namespace, context.rados)
+        {
+            do {
+                let resource = CephError.Resource.image(
+                    "#\(reference.imageID)",
+                    namespace: reference.namespace,
+                    pool: names.pool
+                )
+                if let name = try Self.text(question.image, on: resource) {
+                    names.image = name
+                } else {
+                    names.image = try ImageReader.find(id: reference.imageID, in: place.context)?.name ?? ""
+                }
+                names.snapshot = try Self.snapshotName(question.snapshot, on: resource) ?? ""
+            } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
+                // Told above.
+            }
+        }
+        parents[reference] = names
+        return names
+    }
+
+    // MARK: Groups
+
+    private mutating func ask(
+        for reference: ImageHeader.GroupReference,
+        in context: borrowing IOContext
+    ) throws(CephError) {
+        guard let place = try place(reference.poolID, context.namespace, context.rados) else { return }
+        let name = CompoundRead(capacity: 1)
+        name.call("dir_get_name", input: WireWriter.string(reference.id))
+        guard name.submit(to: Self.groups, in: place.context) >= 0 else { return }
+        groupQuestions[reference] = name
+    }
+
+    /// - Returns: `#` and the id for a group that is gone, or in a pool that we may not read.
+    private mutating func group(
+        _ reference: ImageHeader.GroupReference,
+        in context: borrowing IOContext
+    ) throws(CephError) -> String {
+        if let name = groupNames[reference] { return name }
+        var name = "#\(reference.id)"
+        if let question = groupQuestions.removeValue(forKey: reference) {
+            do {
+                name = try Self.text(question, on: .pool(context.pool)) ?? name
+            } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
+                // Told above.
+            }
+        }
+        groupNames[reference] = name
+        return name
+    }
+
+    // MARK: Answers
+
+    private static func text(_ read: CompoundRead, on resource: CephError.Resource) throws(CephError) -> String? {
+        let result = read.wait()
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: resource)
+        guard var reader = read.output(0) else { return nil }
+        return reader.string()
+    }
+
+    private static func snapshotName(
+        _ read: CompoundRead,
+        on resource: CephError.Resource
+    ) throws(CephError) -> String? {
+        let result = read.wait()
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: resource)
+        // Its frame begins with the id, then the frame of the snapshot's namespace, then the name.
+        guard var reader = read.output(0), reader.enterFrame() != nil, reader.integer(UInt64.self) != nil,
+            reader.skipFrame() != nil
+        else { return nil }
+        return reader.string()
+    }
+}

@@ -1,0 +1,55 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Hummingbird
+import NIOHTTP1
+import NIOHTTPCompression
+
+/// Marks the answers that are worth compressing; the channel compresses them for those who ask for it. Only here is it known
+/// what was asked: the answer to a HEAD has no body to compress.
+struct CompressionMiddleware: RouterMiddleware {
+    typealias Context = ServiceRequestContext
+
+    /// What fits into one packet gains nothing.
+    private static let worthwhileBytes = 1_400
+    /// An event stream must not wait for a block to fill, and is short.
+    private static let mediaTypes: Set<String> = [
+        "application/json", ImageListing.streamType, "application/yaml", "text/plain",
+    ]
+    private static let mark = HTTPField.Name("X-Compress")!
+
+    func handle(
+        _ request: Request,
+        context: Context,
+        next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        var response = try await next(request, context)
+        guard Self.isWorthwhile(response) else { return response }
+        let others = response.headers[.vary].map { "\($0), " } ?? ""
+        response.headers[.vary] = "\(others)Accept-Encoding"
+        if request.method != .head { response.headers[Self.mark] = "1" }
+        return response
+    }
+
+    /// To be put into the channel where only what comes from the router passes: it counts answers by requests.
+    static func handler() -> HTTPResponseCompressor {
+        HTTPResponseCompressor { head, isSupported in
+            guard head.headers.contains(name: mark.rawName) else { return .doNotCompress }
+            head.headers.remove(name: mark.rawName)
+            guard isSupported else { return .doNotCompress }
+            // The head is sent before the body is there to be measured.
+            head.headers.remove(name: "content-length")
+            head.headers.replaceOrAdd(name: "transfer-encoding", value: "chunked")
+            return .compressIfPossible
+        }
+    }
+
+    private static func isWorthwhile(_ response: Response) -> Bool {
+        // A strong tag stands for the very bytes.
+        if let tag = response.headers[.eTag], !tag.hasPrefix("W/") { return false }
+        if let length = response.body.contentLength, length < worthwhileBytes { return false }
+        let mediaType = (response.headers[.contentType] ?? "").prefix { $0 != ";" }
+        return mediaTypes.contains(mediaType.lowercased())
+    }
+}

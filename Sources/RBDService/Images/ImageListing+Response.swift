@@ -1,0 +1,98 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import RBDAPI
+
+extension ImageListing {
+    /// One page, unless the asker has it already.
+    func pageResponse(to request: Request) async throws -> Response {
+        let precondition = try Precondition(request)
+        var writer = JSONWriter(capacity: JSONWriter.imageBytes * (min(query.limit ?? 100, 1_000) + 1))
+        writer.beginPage()
+        let next = try await page { images in
+            for image in images { writer.image(image) }
+        }
+        writer.endPage(nextCursor: next?.text)
+        let tag = EntityTag(of: writer.buffer)
+        var headers: HTTPFields = [.eTag: tag.weakText, .vary: "Accept"]
+        if precondition.isUnchanged(tag) { return Response(status: .notModified, headers: headers) }
+        headers[.contentType] = "application/json"
+        return Response(status: .ok, headers: headers, body: .chunked(writer.buffer))
+    }
+
+    /// All images, a line each, written as they are read. Where it fails half-way, the last line is the problem and the answer
+    /// is cut off: it can't be taken for the whole list.
+    /// - Parameter requestID: what the problem is told with.
+    func streamResponse(requestID: String) async throws -> Response {
+        // Each batch has the time that the request has; what can't begin is answered as any other request.
+        let allowance = Deadline.current.map { $0 - .now }
+        var stream = try stream()
+        let first = try await stream.next()
+        let body = ResponseBody { [stream] writer in
+            var (stream, images) = (stream, first)
+            do {
+                while let batch = images {
+                    // The next ones are read while these are sent.
+                    let current = stream
+                    async let following = Self.advance(current, within: allowance)
+                    if !batch.isEmpty { try await writer.write(Self.lines(batch)) }
+                    (images, stream) = try await following
+                }
+            } catch {
+                if var problem = Problem(ending: error) {
+                    problem.instance = requestID
+                    try? await writer.write(Self.line(problem))
+                }
+                throw error
+            }
+            try await writer.finish(nil)
+        }
+        return Response(
+            status: .ok,
+            headers: [.contentType: Self.streamType, .vary: "Accept"],
+            body: body
+        )
+    }
+
+    static let streamType = "application/x-ndjson"
+
+    private static func advance(
+        _ stream: Stream,
+        within allowance: Duration?
+    ) async throws -> ([RBDAPI.Image]?, Stream) {
+        try await Deadline.$current.withValue(allowance.map { .now + $0 }) {
+            var stream = stream
+            return (try await stream.next(), stream)
+        }
+    }
+
+    private static func line(_ problem: Problem) -> ByteBuffer {
+        var buffer = ByteBuffer(json: problem) ?? ByteBuffer()
+        buffer.writeString("\n")
+        return buffer
+    }
+
+    private static func lines(_ images: [RBDAPI.Image]) -> ByteBuffer {
+        var writer = JSONWriter(capacity: JSONWriter.imageBytes * images.count)
+        for image in images {
+            writer.image(image)
+            writer.endLine()
+        }
+        return writer.buffer
+    }
+}
+
+extension Problem {
+    /// What ends a stream half-way; nil where it is the reader who has gone.
+    fileprivate init?(ending error: any Error) {
+        switch error {
+        case let error as CephError: self.init(error)
+        case let problem as Problem: self = problem
+        default: return nil
+        }
+    }
+}

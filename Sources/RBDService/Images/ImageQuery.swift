@@ -1,0 +1,112 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// Which images a list is to have, in which order, and what it is to say of them.
+struct ImageQuery: Sendable {
+    var prefix = ""
+    var pattern: NamePattern?
+    /// All of these.
+    var features: ImageFeatures = []
+    var minimumSize: UInt64?
+    var maximumSize: UInt64?
+    var sort = ImageSort.name
+    var isDescending = false
+    /// Nil where the request says nothing.
+    var limit: Int?
+    var cursor: ImageCursor?
+    var fields: Set<String> = []
+
+    static let parameters: Set<String> = [
+        "limit", "cursor", "prefix", "name~", "feature", "minSize", "maxSize", "sort", "order", "fields",
+    ]
+
+    /// - Throws: `Problem` with `invalid-parameter`.
+    init(_ query: Query) throws(Problem) {
+        prefix = query["prefix"] ?? ""
+        pattern = query["name~"].map(NamePattern.init)
+        features = try Self.features(query["feature"] ?? "")
+        minimumSize = try Self.size("minSize", query)
+        maximumSize = try Self.size("maxSize", query)
+        if let minimumSize, let maximumSize, minimumSize > maximumSize {
+            throw Query.invalid("maxSize", "it is less than minSize")
+        }
+        fields = try query.fields(known: ImageService.fields)
+        limit = query["limit"] == nil ? nil : try query.limit()
+        if let text = query["sort"] {
+            guard let sort = ImageSort(rawValue: text) else {
+                let known = ImageSort.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Query.invalid("sort", "it must be one of \(known)")
+            }
+            self.sort = sort
+        }
+        switch query["order"] {
+        case nil, "asc": break
+        case "desc": isDescending = true
+        default: throw Query.invalid("order", "it must be asc or desc")
+        }
+        if let text = query["cursor"] { cursor = try Self.cursor(text, sort) }
+    }
+
+    private static func cursor(_ text: String, _ sort: ImageSort) throws(Problem) -> ImageCursor {
+        guard let cursor = ImageCursor(text) else {
+            throw Query.invalid(
+                "cursor",
+                "it is not a cursor that this service gave out",
+                hint: "leave it out to begin anew"
+            )
+        }
+        guard cursor.sort == sort else {
+            throw Query.invalid(
+                "cursor",
+                "it belongs to a list that is sorted by \(cursor.sort.rawValue)",
+                hint: "repeat the other parameters as they were, or leave out the cursor to begin anew"
+            )
+        }
+        return cursor
+    }
+
+    private static func features(_ text: String) throws(Problem) -> ImageFeatures {
+        var features: ImageFeatures = []
+        for name in text.split(separator: ",") {
+            guard let feature = ImageFeatures(named: String(name)) else {
+                throw Query.invalid(
+                    "feature",
+                    "there is no feature \"\(name.prefix(40))\"",
+                    hint: "known are \(ImageFeatures.known.names.joined(separator: ", "))"
+                )
+            }
+            features.insert(feature)
+        }
+        return features
+    }
+
+    private static func size(_ name: String, _ query: Query) throws(Problem) -> UInt64? {
+        guard let text = query[name] else { return nil }
+        do {
+            return try ByteCount(parsing: text).bytes
+        } catch {
+            throw Query.invalid(name, error.reason, hint: "write bytes, or a number with a unit such as 10GiB")
+        }
+    }
+
+    /// Whether images have to be read to know whether they are wanted.
+    var asksHeaders: Bool { !features.isEmpty || minimumSize != nil || maximumSize != nil }
+
+    /// Whether the list comes in the order in which the directory is read.
+    var isInDirectoryOrder: Bool { sort == .name && !isDescending }
+
+    /// What is asked of an image beside its name.
+    func matches(_ image: ImageInfo) -> Bool {
+        image.features.isSuperset(of: features)
+            && minimumSize.map { image.sizeBytes >= $0 } ?? true
+            && maximumSize.map { image.sizeBytes <= $0 } ?? true
+    }
+
+    /// In the order of the list.
+    func precedes(_ left: ImageCursor, _ right: ImageCursor) -> Bool {
+        isDescending ? right < left : left < right
+    }
+}

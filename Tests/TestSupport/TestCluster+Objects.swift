@@ -1,0 +1,64 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+public import Foundation
+
+/// Objects that are written byte by byte, because no tool makes what a test needs.
+extension TestCluster {
+    /// Writes an object's data.
+    public static func put(_ data: Data, as object: String, into pool: String) async throws {
+        try await withFile(of: data) { try await run("rados", ["--pool", pool, "put", object, $0]) }
+    }
+
+    /// Writes a value of an object's omap.
+    public static func setValue(_ data: Data, of key: String, in object: String, pool: String) async throws {
+        try await withFile(of: data) {
+            try await run("rados", ["--pool", pool, "setomapval", object, key, "--input-file", $0])
+        }
+    }
+
+    /// Reads a value of an object's omap.
+    public static func value(of key: String, in object: String, pool: String) async throws -> Data {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await run("rados", ["--pool", pool, "getomapval", object, key, file])
+        return try Data(contentsOf: URL(fileURLWithPath: file))
+    }
+
+    private static func withFile(of data: Data, _ body: (_ path: String) async throws -> Void) async throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+        try data.write(to: URL(fileURLWithPath: file))
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await body(file)
+    }
+
+    /// An image of the old format: librbd reads it but makes none any more. To be the pool's only one of its kind.
+    public static func putFormat1Image(named name: String, sizeBytes: UInt64, into pool: String) async throws {
+        try await put(Format1.header(order: 22, size: sizeBytes), as: "\(name).rbd", into: pool)
+        try await put(Format1.directory(of: [name]), as: "rbd_directory", into: pool)
+    }
+}
+
+private enum Format1 {
+    /// `rbd_obj_header_ondisk`
+    static func header(order: UInt8, size: UInt64) -> Data {
+        padded("<<< Rados Block Device Image >>>\n", to: 40) + padded("rb.0.1.1", to: 24) + padded("RBD", to: 4)
+            + padded("001.005", to: 8) + Data([order, 0, 0, 0]) + bytes(size) + bytes(UInt64(0)) + bytes(UInt32(0))
+            + bytes(UInt32(0)) + bytes(UInt64(0))
+    }
+
+    /// An empty header and a map from names to nothing.
+    static func directory(of names: [String]) -> Data {
+        names.reduce(bytes(UInt32(0)) + bytes(UInt32(names.count))) { data, name in
+            data + bytes(UInt32(name.utf8.count)) + Data(name.utf8) + bytes(UInt32(0))
+        }
+    }
+
+    private static func padded(_ text: String, to length: Int) -> Data {
+        Data(text.utf8) + Data(count: length - text.utf8.count)
+    }
+
+    private static func bytes(_ value: some FixedWidthInteger) -> Data {
+        withUnsafeBytes(of: value.littleEndian) { Data($0) }
+    }
+}
