@@ -16,37 +16,42 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
 
     let pool: Pool
     let walk: DirectoryWalk
+    let total: Int
     let firstBatch: Int
     let batch: Int
 
     public func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(pool: pool, walk: walk, count: firstBatch, batch: batch)
+        AsyncIterator(pool: pool, walk: walk, rest: total, count: firstBatch, batch: batch)
     }
 
     public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
         let pool: Pool
         var walk: DirectoryWalk
+        var rest: Int
         var count: Int
         let batch: Int
-
-        /// No batch from now on holds more than so many.
-        public mutating func limit(to count: Int) {
-            self.count = Swift.max(1, Swift.min(count, batch))
-        }
 
         /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
         ///   `.clientBlocklisted`; `CancellationError`.
         /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`, `rbd_header.<id>`)
         public mutating func next() async throws -> Batch? {
-            guard !walk.isOver else { return nil }
-            let (before, count, deadline) = (walk, count, Deadline.current)
+            guard !walk.isOver, rest > 0 else { return nil }
+            let (before, count, deadline) = (walk, Swift.min(count, rest), Deadline.current)
+            let next = Swift.min(batch, rest - count)
             let result = try await pool.withContext(.listImages, on: pool.resource) { context throws(CephError) in
                 var reader = ImageReader(context, until: deadline)
                 var walk = before
                 let entries = try walk.next(count, in: reader)
-                return (images: try reader.images(entries), walk: walk)
+                // The directory is read on while the images are read.
+                guard next > 0, let page = walk.prefetch(next, in: reader) else {
+                    return (images: try reader.images(entries), walk: walk)
+                }
+                let images = try reader.images(entries)
+                try walk.take(page, in: reader)
+                return (images: images, walk: walk)
             }
             walk = result.walk
+            rest -= count
             self.count = batch
             return Batch(images: result.images, isLast: walk.isOver)
         }
@@ -58,19 +63,22 @@ extension Pool {
     /// - Parameters:
     ///   - prefix: only names that begin with it.
     ///   - position: only what comes after it.
+    ///   - total: how many images are wanted at the most.
     ///   - firstBatch: how many images the first batch holds at the most; a small one comes soon.
     ///   - batch: how many images each further batch holds at the most.
     ///   - matches: only names of which this is true. Others cost next to nothing.
     public func catalogue(
         prefix: String = "",
         after position: ImagePosition? = nil,
-        firstBatch: Int = 512,
-        batch: Int = 512,
+        total: Int = .max,
+        firstBatch: Int = 1024,
+        batch: Int = 1024,
         where matches: (@Sendable (String) -> Bool)? = nil
     ) -> ImageCatalogue {
         ImageCatalogue(
             pool: self,
             walk: DirectoryWalk(prefix: prefix, after: position, where: matches),
+            total: total,
             firstBatch: max(1, firstBatch),
             batch: max(1, batch)
         )

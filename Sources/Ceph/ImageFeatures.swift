@@ -36,12 +36,15 @@ public struct ImageFeatures: OptionSet, Hashable, Sendable {
         (.journaling, .exclusiveLock),
     ]
 
+    /// In the order of the bits.
     private static let table: [(name: String, feature: ImageFeatures)] = [
         ("layering", .layering), ("striping", .striping), ("exclusive-lock", .exclusiveLock),
         ("object-map", .objectMap), ("fast-diff", .fastDiff), ("deep-flatten", .deepFlatten),
         ("journaling", .journaling), ("data-pool", .dataPool), ("operations", .operations),
         ("migrating", .migrating), ("non-primary", .nonPrimary), ("dirty-cache", .dirtyCache),
     ]
+
+    private static let tableNames = table.map(\.name)
 
     /// Those that have a name here.
     public static let known = table.reduce(into: ImageFeatures()) { $0.insert($1.feature) }
@@ -53,11 +56,5 @@ public struct ImageFeatures: OptionSet, Hashable, Sendable {
     }
 
     /// Ceph's names, in the order of the bits; `unknown-bit-N` for one that came after this code.
-    public var names: [String] {
-        (0..<UInt64.bitWidth).compactMap { bit in
-            let feature = ImageFeatures(rawValue: 1 << UInt64(bit))
-            guard contains(feature) else { return nil }
-            return Self.table.first { $0.feature == feature }?.name ?? "unknown-bit-\(bit)"
-        }
-    }
+    public var names: [String] { BitNames.names(of: rawValue, Self.tableNames) }
 }

@@ -14,8 +14,10 @@ public struct ImageFlags: OptionSet, Hashable, Sendable {
     /// RBD_FLAG_FAST_DIFF_INVALID
     public static let fastDiffInvalid = ImageFlags(rawValue: 1 << 1)
 
+    private static let names = ["object map invalid", "fast diff invalid"]
+
     /// As `rbd info` says them, in the order of the bits; `unknown-bit-N` for one that came after this code.
-    public var names: [String] { BitNames.names(of: rawValue, ["object map invalid", "fast diff invalid"]) }
+    public var names: [String] { BitNames.names(of: rawValue, Self.names) }
 }
 
 /// What older clients must not do with an image, and why: RBD's features of operations.
@@ -35,17 +37,10 @@ public struct OperationFeatures: OptionSet, Hashable, Sendable {
     /// A snapshot of it was deleted while it had clones.
     public static let snapTrash = OperationFeatures(rawValue: 1 << 3)
 
+    private static let names = ["clone-parent", "clone-child", "group", "snap-trash"]
+
     /// Ceph's names, in the order of the bits; `unknown-bit-N` for one that came after this code.
     public var names: [String] {
-        BitNames.names(of: rawValue, ["clone-parent", "clone-child", "group", "snap-trash"])
-    }
-}
-
-private enum BitNames {
-    static func names(of bits: UInt64, _ known: [String]) -> [String] {
-        (0..<UInt64.bitWidth).compactMap { bit in
-            guard bits & 1 << UInt64(bit) != 0 else { return nil }
-            return bit < known.count ? known[bit] : "unknown-bit-\(bit)"
-        }
+        BitNames.names(of: rawValue, Self.names)
     }
 }

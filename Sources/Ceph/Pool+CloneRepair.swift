@@ -23,11 +23,11 @@ extension Pool {
         guard image.parent != nil, !image.id.isEmpty else { return nil }
         let resource = resource(ofImage: image.name)
         return try await withContext(.readImage, on: resource) { context throws(CephError) in
-            let read = ImageHeader.read()
+            let read = ImageHeader.read(withSnapshots: false)
             let result = read.operate(on: ImageHeader.object(id: image.id), in: context)
             if result == -ENOENT { return nil }
             try check(result, .readImage, on: resource)
-            guard let parent = ImageHeader(read)?.parent else { return nil }
+            guard let parent = ImageHeader(read, withSnapshots: false)?.parent else { return nil }
             let clone = CloneReference(
                 poolID: rados_ioctx_get_id(context.pointer),
                 namespace: context.namespace,

@@ -10,8 +10,9 @@ internal import Glibc
 ///
 /// Between two steps images may come and go. Whatever is there all the time is met once.
 struct DirectoryWalk: Sendable {
-    /// The most that librbd itself asks for at once.
-    private static let page = 1024
+    /// How many entries are asked for at once at the most: what librbd asks for, and one more for it to be seen that there is
+    /// more than a batch.
+    private static let page = 1025
 
     private let prefix: [UInt8]
     private let position: ImagePosition?
@@ -49,12 +50,17 @@ struct DirectoryWalk: Sendable {
         return name.dropLast() + [last - 1] + Array(repeating: 0xFF, count: 8)
     }
 
+    /// As many as are wanted, and one to see whether there are more.
+    private static func limit(_ count: Int) -> Int {
+        count < page ? count + 1 : page
+    }
+
     /// Whether nothing is left. Known after a step.
     var isOver: Bool { isStarted && held == nil }
 
     /// The next so many entries, or as many as there are.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_read_op_operate (`dir_list` of `rbd_directory`, `trash_list` of `rbd_trash`)
+    /// - C function: rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rados_read_op_operate (`trash_list` of `rbd_trash`)
     mutating func next(_ count: Int, in reader: borrowing ImageReader) throws(CephError) -> [ImageReader.Entry] {
         if !isStarted { try start(count, in: reader) }
         var entries: [ImageReader.Entry] = []
@@ -69,7 +75,7 @@ struct DirectoryWalk: Sendable {
         let removals = try reader.imagesBeingRemoved()
         removed = Set(removals.keys)
         var others = removals.map { ImageReader.Entry(name: $0.value, id: $0.key, isBeingRemoved: true) }
-        if try read(count, in: reader) > 0 { others += try Self.format1Entries(reader) }
+        if try take(ask(Self.limit(count), in: reader), in: reader) > 0 { others += try Self.format1Entries(reader) }
         others.sort { $0.precedes($1) }
         self.others = others[...]
         // A namespace that does not exist has no images either.
@@ -86,7 +92,7 @@ struct DirectoryWalk: Sendable {
         while true {
             if ahead.isEmpty, !isRead {
                 try reader.requireTime()
-                _ = try read(count, in: reader)
+                try take(ask(Self.limit(count), in: reader), in: reader)
             }
             guard var entry = earlier() else { return nil }
             entry.isBeingRemoved = removed.contains(entry.id)
@@ -112,26 +118,46 @@ struct DirectoryWalk: Sendable {
         return ahead.popFirst()
     }
 
-    /// Reads on.
-    /// - Returns: how much data the directory holds beside its names: a list of the images of the old format.
-    private mutating func read(_ count: Int, in reader: borrowing ImageReader) throws(CephError) -> UInt64 {
-        let page = count < Self.page ? count + 1 : Self.page
+    // MARK: Pages of the directory
+
+    /// A page that has been asked for.
+    struct Page: ~Copyable {
+        fileprivate let read: CompoundRead
+        fileprivate let limit: Int
+        fileprivate let submitted: CInt
+    }
+
+    /// Asks for what a step of so many entries will need, to be taken in later: something else can be read meanwhile.
+    /// - Returns: nil where enough is there.
+    func prefetch(_ count: Int, in reader: borrowing ImageReader) -> Page? {
+        guard isStarted, !isRead, ahead.count <= count else { return nil }
+        return ask(Self.limit(count), in: reader)
+    }
+
+    private func ask(_ limit: Int, in reader: borrowing ImageReader) -> Page {
         let read = CompoundRead(capacity: 1)
-        let answer = read.call("dir_list", input: WireWriter.string(last) + WireWriter.integer(UInt64(page)))
+        read.call("dir_list", input: WireWriter.string(last) + WireWriter.integer(UInt64(limit)))
         read.readSize()
-        let result = read.operate(on: "rbd_directory", in: reader.context)
+        return Page(read: read, limit: limit, submitted: read.submit(to: "rbd_directory", in: reader.context))
+    }
+
+    /// - Returns: how much data the directory holds beside its names: a list of the images of the old format.
+    @discardableResult
+    mutating func take(_ page: consuming Page, in reader: borrowing ImageReader) throws(CephError) -> UInt64 {
+        let resource = CephError.Resource.pool(reader.context.pool)
+        try check(page.submitted, .listImages, on: resource)
+        let result = page.read.wait()
         guard result != -ENOENT else {
             // A pool in which there never was an image.
             isRead = true
             return 0
         }
-        let resource = CephError.Resource.pool(reader.context.pool)
         try check(result, .listImages, on: resource)
-        guard var list = read.output(answer), let found = list.integer(UInt32.self) else {
+        guard var list = page.read.output(0), let found = list.integer(UInt32.self) else {
             throw CephError(.other, .listImages, on: resource, detail: "its directory can't be read")
         }
-        var entries: [ImageReader.Entry] = []
-        entries.reserveCapacity(Int(found))
+        var entries = Array(ahead)
+        entries.reserveCapacity(ahead.count + Int(found))
         for index in 0..<found {
             guard let name = list.text(), let id = list.string() else {
                 throw CephError(.other, .listImages, on: resource, detail: "its directory can't be read")
@@ -140,8 +166,8 @@ struct DirectoryWalk: Sendable {
             entries.append(ImageReader.Entry(nameBytes: name, id: id))
         }
         ahead = entries[...]
-        isRead = Int(found) < page
-        return read.size
+        isRead = Int(found) < page.limit
+        return page.read.size
     }
 
     /// - C function: rbd_list2, rbd_image_spec_list_cleanup

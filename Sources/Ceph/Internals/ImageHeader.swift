@@ -8,7 +8,7 @@ internal import FoundationEssentials
 ///
 /// The header is an omap whose keys and values are RBD's format on disk. Its class has a method for most of them, and each
 /// call of one costs the OSD as much as half a round trip: to ask for the values themselves took half of the time, measured with
-/// all that is read here. Only the count of the snapshots is left to a method. What is not laid out as it was when this was
+/// all that is read here. Only the count of the snapshots is left to a method, which is called where there ever was one. What is not laid out as it was when this was
 /// written is not guessed at: librbd is asked then.
 struct ImageHeader {
     /// The parent as the header names it: by numbers.
@@ -31,6 +31,8 @@ struct ImageHeader {
     private(set) var operationFeatures: UInt64 = 0
     private(set) var flags: UInt64 = 0
     private(set) var snapshotCount = 0
+    /// Not zero where there is, or was, a snapshot.
+    private(set) var snapshotSequence: UInt64 = 0
     private(set) var createdAt: Date?
     private(set) var modifiedAt: Date?
     private(set) var accessedAt: Date?
@@ -56,26 +58,27 @@ struct ImageHeader {
     /// In the order of ``keys``.
     private enum Value: Int, CaseIterable {
         case accessTimestamp, createTimestamp, dataPoolID, features, flags, modifyTimestamp, opFeatures, order, parent
-        case groupReference, size, stripeCount, stripeUnit
+        case groupReference, size, snapSequence, stripeCount, stripeUnit
     }
 
     private static let keys = OmapKeys([
         "access_timestamp", "create_timestamp", "data_pool_id", "features", "flags", "modify_timestamp", "op_features",
-        "order", "parent", "rbd_group_ref", "size", "stripe_count", "stripe_unit",
+        "order", "parent", "rbd_group_ref", "size", "snap_seq", "stripe_count", "stripe_unit",
     ])
 
-    /// The read to be sent and then given to ``init(_:isNew:)``.
-    /// - Parameter isNew: the image was just made from nothing: it has no snapshots.
-    static func read(isNew: Bool = false) -> CompoundRead {
-        let read = CompoundRead(capacity: isNew ? 0 : 1)
+    /// The read to be sent and then given to ``init(_:withSnapshots:)``.
+    /// - Parameter withSnapshots: whether to ask for the snapshots at once, which costs a third more.
+    static func read(withSnapshots: Bool) -> CompoundRead {
+        let read = CompoundRead(capacity: withSnapshots ? 1 : 0)
         read.readValues(keys)
-        if !isNew { read.call("get_snapcontext") }
+        if withSnapshots { read.call("get_snapcontext") }
         return read
     }
 
-    /// Nil where something is missing, or not laid out as it is known here.
-    init?(_ read: CompoundRead, isNew: Bool = false) {
-        var (isKnown, hasSize, hasOrder, hasFeatures) = (true, false, false, false)
+    /// Nil where something is missing, or not laid out as it is known here. Without the snapshots the count is zero; where
+    /// ``snapshotSequence`` is not, it is to be asked for.
+    init?(_ read: CompoundRead, withSnapshots: Bool) {
+        var (isKnown, hasSize, hasOrder, hasFeatures, hasSequence) = (true, false, false, false, false)
         read.forEachValue { index, value in
             guard let key = Value(rawValue: index), set(key, value) else {
                 isKnown = false
@@ -85,15 +88,27 @@ struct ImageHeader {
             case .size: hasSize = true
             case .order: hasOrder = true
             case .features: hasFeatures = true
+            case .snapSequence: hasSequence = true
             default: break
             }
         }
-        guard isKnown, hasSize, hasOrder, hasFeatures else { return nil }
-        if isNew { return }
-        guard var snapshots = read.output(0), snapshots.integer(UInt64.self) != nil,
-            let snapshotCount = snapshots.integer(UInt32.self)
-        else { return nil }
-        self.snapshotCount = Int(snapshotCount)
+        guard isKnown, hasSize, hasOrder, hasFeatures, hasSequence else { return nil }
+        guard withSnapshots else { return }
+        guard let count = Self.snapshotCount(in: read) else { return nil }
+        snapshotCount = count
+    }
+
+    /// The read to be sent and then given to ``snapshotCount(in:)``.
+    static func readSnapshots() -> CompoundRead {
+        let read = CompoundRead(capacity: 1)
+        read.call("get_snapcontext")
+        return read
+    }
+
+    /// - Returns: nil where the answer is not laid out as it is known here.
+    static func snapshotCount(in read: CompoundRead) -> Int? {
+        guard var snapshots = read.output(0), snapshots.integer(UInt64.self) != nil else { return nil }
+        return snapshots.integer(UInt32.self).map(Int.init)
     }
 
     // MARK: Layouts
@@ -102,6 +117,7 @@ struct ImageHeader {
     private mutating func set(_ key: Value, _ value: WireReader) -> Bool {
         switch key {
         case .size: return Self.read(value, into: &sizeBytes)
+        case .snapSequence: return Self.read(value, into: &snapshotSequence)
         case .order: return Self.read(value, into: &order) && order < 64
         case .features:
             var bits: UInt64 = 0

@@ -9,11 +9,15 @@ internal import Glibc
 /// image with a window of them on their way at once. Lives for one blocking call.
 struct ImageReader: ~Copyable {
     /// Measured: 16 halves the time of one after another, 64 halves it again, 256 gains nothing more.
-    private static let window = 64
+    private static let window = 128
+    /// How many reads are sent, and waited for, together: measured to spare a tenth of the time.
+    private static let burst = 32
 
     let context: IOContext
     private let deadline: ContinuousClock.Instant?
     private var names = ReferenceNames()
+    /// Whether the image that was read last has, or had, a snapshot.
+    private var hadSnapshots = false
 
     /// - Parameter deadline: when nobody waits any more; one that reads many images gives up then.
     init(_ context: consuming IOContext, until deadline: ContinuousClock.Instant? = nil) {
@@ -72,31 +76,35 @@ struct ImageReader: ~Copyable {
 
     /// Many images, in the order of the entries. Those that vanished since they were listed are left out.
     ///
-    /// A window of reads is on its way at any time, each turned into an image and let go when its turn comes. Names of parents
-    /// and groups are asked for meanwhile, each once.
+    /// A window of reads is on its way at any time, each turned into an image and let go when its turn comes. It is filled, and
+    /// waited for, some at a time: to wait for each alone would wake a thread for each. Snapshots are asked for where there
+    /// ever was one; names of parents and groups meanwhile, each once.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate
     mutating func images(_ entries: some RandomAccessCollection<Entry>) throws(CephError) -> [ImageInfo] {
         var images: [ImageInfo] = []
         images.reserveCapacity(entries.count)
         var references: [(image: Int, header: ImageHeader)] = []
-        var window = Window(capacity: Self.window)
+        var snapshots: ArraySlice<(image: Int, entry: Entry, read: CompoundRead)> = []
+        var window = ReadWindow(capacity: Self.window)
         var next = entries.startIndex
-        for entry in entries {
-            try requireTime()
-            while next < entries.endIndex, window.hasRoom {
-                let entry = entries[next]
-                window.append(entry.id.isEmpty ? nil : try submitRead(of: entry))
-                entries.formIndex(after: &next)
+        for (number, entry) in entries.enumerated() {
+            if number % Self.burst == 0 {
+                try requireTime()
+                while next < entries.endIndex, window.hasRoom {
+                    try window.append(submitRead(of: entries[next]))
+                    entries.formIndex(after: &next)
+                }
+                window.waitForFirst(Self.burst)
             }
-            guard let read = window.removeFirst() else {
+            guard let (read, withSnapshots) = window.removeFirst() else {
                 if let image = try format1Image(named: entry.name) { images.append(image) }
                 continue
             }
             let result = read.wait()
             if result == -ENOENT { continue }
             try check(result, .readImage, on: resource(entry.name))
-            guard let header = ImageHeader(read, isNew: entry.isNew) else {
+            guard let header = ImageHeader(read, withSnapshots: withSnapshots) else {
                 if let image = try openedImage(entry) { images.append(image) }
                 continue
             }
@@ -104,7 +112,18 @@ struct ImageReader: ~Copyable {
                 try names.expect(header, in: context)
                 references.append((images.count, header))
             }
+            hadSnapshots = header.snapshotSequence > 0
+            if hadSnapshots, !withSnapshots {
+                if snapshots.count >= Self.window, let first = snapshots.popFirst() {
+                    try countSnapshots(first.read, first.entry, in: &images[first.image])
+                }
+                snapshots.append((images.count, entry, try submitSnapshots(of: entry)))
+            }
             images.append(try image(entry, header))
+        }
+        for (image, entry, read) in snapshots {
+            try requireTime()
+            try countSnapshots(read, entry, in: &images[image])
         }
         for reference in references {
             try requireTime()
@@ -113,10 +132,36 @@ struct ImageReader: ~Copyable {
         return images
     }
 
-    private func submitRead(of entry: Entry) throws(CephError) -> CompoundRead {
-        let read = ImageHeader.read(isNew: entry.isNew)
+    /// - Returns: nil for an image of the old format, which has no header of this kind.
+    private func submitRead(of entry: Entry) throws(CephError) -> ReadWindow.Read? {
+        if entry.id.isEmpty { return nil }
+        // Images of one pool are alike: what has been snapshotted comes among its like.
+        let withSnapshots = hadSnapshots && !entry.isNew
+        let read = ImageHeader.read(withSnapshots: withSnapshots)
+        try check(read.submit(to: ImageHeader.object(id: entry.id), in: context), .readImage, on: resource(entry.name))
+        return (read, withSnapshots)
+    }
+
+    private func submitSnapshots(of entry: Entry) throws(CephError) -> CompoundRead {
+        let read = ImageHeader.readSnapshots()
         try check(read.submit(to: ImageHeader.object(id: entry.id), in: context), .readImage, on: resource(entry.name))
         return read
+    }
+
+    private func countSnapshots(
+        _ read: CompoundRead,
+        _ entry: Entry,
+        in image: inout ImageInfo
+    ) throws(CephError) {
+        let result = read.wait()
+        // Removed in this moment: it is told as it was, without them.
+        if result == -ENOENT { return }
+        try check(result, .readImage, on: resource(entry.name))
+        guard let count = ImageHeader.snapshotCount(in: read) else {
+            if let opened = try openedImage(entry) { image.snapshotCount = opened.snapshotCount }
+            return
+        }
+        image.snapshotCount = count
     }
 
     /// Nobody waits for the rest of a long list any more.
@@ -149,32 +194,5 @@ struct ImageReader: ~Copyable {
     /// - Returns: nil where no image of format 2 has the name.
     private func id(ofImage name: String) throws(CephError) -> String? {
         try context.text("get_id", of: "rbd_id.\(name)", on: resource(name))
-    }
-}
-
-/// Reads that are on their way, in the order in which they were sent; nil for what is read in another way.
-private struct Window {
-    private var reads: [CompoundRead?]
-    private var first = 0
-    private var count = 0
-
-    init(capacity: Int) {
-        reads = Array(repeating: nil, count: capacity)
-    }
-
-    var hasRoom: Bool { count < reads.count }
-
-    mutating func append(_ read: CompoundRead?) {
-        reads[(first + count) % reads.count] = read
-        count += 1
-    }
-
-    mutating func removeFirst() -> CompoundRead? {
-        defer {
-            reads[first] = nil
-            first = (first + 1) % reads.count
-            count -= 1
-        }
-        return reads[first]
     }
 }

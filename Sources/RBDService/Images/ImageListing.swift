@@ -10,7 +10,8 @@ struct ImageListing: Sendable {
     let place: ImagePlace
     let query: ImageQuery
 
-    private static let batch = 512
+    /// Where one ends, nothing is on its way for a moment.
+    private static let batch = 1024
 
     // MARK: Pages
 
@@ -24,20 +25,32 @@ struct ImageListing: Sendable {
 
     private func walk(_ limit: Int, _ take: ([RBDAPI.Image]) -> Void) async throws -> ImageCursor? {
         var rest = limit
-        let batch = query.asksHeaders ? Self.batch : min(limit, Self.batch)
-        var batches = try catalogue(firstBatch: batch).makeAsyncIterator()
-        while let batch = try await batches.next() {
+        // Without anything else to ask of them, no more are read than are wanted.
+        let total = query.asksHeaders ? Int.max : limit
+        var batches = try catalogue(after: query.cursor?.position, total: total).makeAsyncIterator()
+        var next = try await batches.next()
+        while let batch = next {
             let wanted = batch.images.filter(query.matches)
             let images = wanted.prefix(rest)
-            take(try await shown(images))
             rest -= images.count
             if rest == 0, let last = images.last {
+                take(try await shown(images))
                 return batch.isLast && images.count == wanted.count ? nil : ImageCursor(last, query.sort)
             }
-            // Without anything else to ask of them, no more are read than are wanted.
-            if !query.asksHeaders { batches.limit(to: rest) }
+            // The next ones are read while these are written down.
+            let before = batches
+            async let following = Self.advance(before)
+            take(try await shown(images))
+            (next, batches) = try await following
         }
         return nil
+    }
+
+    private static func advance(
+        _ batches: ImageCatalogue.AsyncIterator
+    ) async throws -> (ImageCatalogue.Batch?, ImageCatalogue.AsyncIterator) {
+        var batches = batches
+        return (try await batches.next(), batches)
     }
 
     /// In another order than the directory's all images have to be looked at. Of those that come first as many are kept as a
@@ -49,7 +62,7 @@ struct ImageListing: Sendable {
             // One more says that there is a next page.
             first.removeLast(max(0, first.count - limit - 1))
         }
-        for try await batch in try catalogue(after: nil, firstBatch: Self.batch) {
+        for try await batch in try catalogue(after: nil) {
             for image in batch.images where query.matches(image) {
                 let cursor = ImageCursor(image, query.sort)
                 if let last = query.cursor, !query.precedes(last, cursor) { continue }
@@ -73,8 +86,13 @@ struct ImageListing: Sendable {
 
         fileprivate init(_ listing: ImageListing) throws {
             self.listing = listing
-            batches = try listing.catalogue(firstBatch: 32).makeAsyncIterator()
-            rest = listing.query.limit ?? .max
+            let query = listing.query
+            rest = query.limit ?? .max
+            batches = try listing.catalogue(
+                after: query.cursor?.position,
+                total: query.asksHeaders ? .max : rest,
+                firstBatch: 32
+            ).makeAsyncIterator()
         }
 
         mutating func next() async throws -> [RBDAPI.Image]? {
@@ -89,16 +107,17 @@ struct ImageListing: Sendable {
 
     // MARK: Images
 
-    private func catalogue(firstBatch: Int) throws -> ImageCatalogue {
-        try catalogue(after: query.cursor?.position, firstBatch: firstBatch)
-    }
-
-    private func catalogue(after position: ImagePosition?, firstBatch: Int) throws -> ImageCatalogue {
+    private func catalogue(
+        after position: ImagePosition?,
+        total: Int = .max,
+        firstBatch: Int = batch
+    ) throws -> ImageCatalogue {
         var matches: (@Sendable (String) -> Bool)?
         if let pattern = query.pattern { matches = { pattern.matches($0) } }
         return try service.images.pool(place).catalogue(
             prefix: query.prefix,
             after: position,
+            total: total,
             firstBatch: firstBatch,
             batch: Self.batch,
             where: matches
