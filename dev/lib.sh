@@ -10,6 +10,8 @@ readonly root
 # Debian's names. `git` is for SwiftPM, which clones the packages that Package.swift names.
 readonly build_packages=(librados-dev librbd-dev libyaml-dev zlib1g-dev git ca-certificates curl jq)
 readonly cluster_packages=(ceph-mon ceph-mgr ceph-osd ceph-common jq)
+readonly peer_packages=(ceph-mgr-dashboard python3-rbd)
+readonly plot_packages=(gnuplot-nox)
 readonly test_packages=(python3-venv shellcheck)
 
 # How the binaries are built that are measured and shipped: the Swift runtime inside, functions of the same code folded into
@@ -158,9 +160,11 @@ end_work() {
 }
 
 # use_cluster_of_our_own: a cluster in the work directory, and CEPH_CONF exported for it; or the end of the script.
+# `cluster_options` has what dev/cluster start is to be given besides.
+cluster_options=()
 use_cluster_of_our_own() {
     forget_other_clusters
-    in_group "$root/dev/cluster" start "$work/cluster" >/dev/null || {
+    in_group "$root/dev/cluster" start "${cluster_options[@]}" "$work/cluster" >/dev/null || {
         # dev/cluster has said why, and where its logs are.
         keep_work=yes
         exit 1
