@@ -4,89 +4,201 @@
 import ArgumentParser
 import Glibc
 
+/// What a server answered.
+struct Answer {
+    var status: Int
+    var contentType: String
+    var body: [UInt8]
+    /// From the sending of the request to the arrival of the body's first whole line, in milliseconds.
+    var firstLine: Double?
+
+    var text: String { String(decoding: body, as: UTF8.self) }
+}
+
 /// The least that can be called an HTTP client: one blocking connection, one request after another. What it costs is
 /// counted against the service, so it should cost next to nothing.
 final class PlainClient {
     private let descriptor: CInt
     private let host: String
+    /// Lines that every request's head has.
+    private let headers: String
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    /// Of the buffer's bytes, those that arrived and have not been used.
+    private var unread = 0..<0
 
     /// - Parameter server: `http://127.0.0.1:PORT`; a benchmark's load stays on this machine.
-    init(server: String) throws {
-        let prefix = "http://127.0.0.1:"
-        guard server.hasPrefix(prefix), let port = UInt16(server.dropFirst(prefix.count)) else {
-            throw ValidationError("--server must be \(prefix)PORT")
-        }
-        host = String(server.dropFirst("http://".count))
-        descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        var yes: CInt = 1
-        setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<CInt>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else { throw ValidationError("\(server): \(String(cString: strerror(errno)))") }
+    init(server: String, headers: [String] = []) throws {
+        let (address, host) = try Self.address(of: server)
+        self.host = host
+        self.headers = headers.map { $0 + "\r\n" }.joined()
+        descriptor = try Self.connect(to: address, server)
     }
 
     deinit {
         close(descriptor)
     }
 
+    /// Where a server on this machine listens, and how it is called in a Host header.
+    static func address(of server: String) throws -> (sockaddr_in, host: String) {
+        let prefix = "http://127.0.0.1:"
+        guard server.hasPrefix(prefix), let port = UInt16(server.dropFirst(prefix.count)) else {
+            throw ValidationError("\"\(server)\" must be \(prefix)PORT")
+        }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return (address, String(server.dropFirst("http://".count)))
+    }
+
+    /// - Returns: a connection that sends at once what is written to it.
+    static func connect(to address: sockaddr_in, _ server: String) throws -> CInt {
+        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw ValidationError("socket: \(String(cString: strerror(errno)))") }
+        var yes: CInt = 1
+        setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<CInt>.size))
+        var address = address
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else {
+            let reason = String(cString: strerror(errno))
+            close(descriptor)
+            throw ValidationError("\(server): \(reason)")
+        }
+        return descriptor
+    }
+
     /// Sends a request and reads the whole answer.
     /// - Returns: the status and the body.
     func send(_ method: String, _ path: String, json: String = "") throws -> (status: Int, body: String) {
-        let request = """
-            \(method) \(path) HTTP/1.1\r
-            Host: \(host)\r
-            Content-Type: application/json\r
-            Content-Length: \(json.utf8.count)\r
-            \r
-            \(json)
-            """
-        var bytes = Array(request.utf8)
+        let answer = try exchange(method, path, json: json)
+        return (answer.status, answer.text)
+    }
+
+    /// Sends a request and reads the whole answer, in chunks or not.
+    func exchange(_ method: String, _ path: String, json: String = "", accept: String = "") throws -> Answer {
+        var request = "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\n\(headers)"
+        if !accept.isEmpty { request += "Accept: \(accept)\r\n" }
+        if !json.isEmpty || method != "GET" {
+            request += "Content-Type: application/json\r\nContent-Length: \(json.utf8.count)\r\n"
+        }
+        request += "\r\n\(json)"
+        let start = ContinuousClock.now
+        try write(Array(request.utf8))
+        return try read(since: start)
+    }
+
+    private func write(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
-            guard count > 0 else { throw ValidationError("the service closed the connection") }
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
+            guard count > 0 else { throw ValidationError("the server closed the connection") }
             sent += count
-        }
-        var answer: [UInt8] = []
-        while true {
-            let count = read(descriptor, &buffer, buffer.count)
-            guard count > 0 else { throw ValidationError("the service closed the connection") }
-            answer += buffer[..<count]
-            if let complete = try Self.parse(complete: answer) { return complete }
         }
     }
 
-    /// Looks at bytes: to go through characters takes a time that can be seen in the figures.
-    /// - Returns: nil while there is more to come.
-    private static func parse(complete answer: [UInt8]) throws -> (status: Int, body: String)? {
-        let newline = UInt8(ascii: "\n")
-        var rest = answer[...]
-        var status: Int?
-        var length = 0
-        while let end = rest.firstIndex(of: newline) {
-            let line = rest[..<end]
-            rest = rest[(end + 1)...]
-            if status == nil {
-                // HTTP/1.1 201 Created
-                guard let number = number(line.dropFirst("HTTP/1.1".utf8.count)) else {
-                    throw ValidationError("not an HTTP answer: \(String(decoding: answer.prefix(60), as: UTF8.self))")
+    private func read(since start: ContinuousClock.Instant) throws -> Answer {
+        let head = try readHead()
+        var answer = Answer(status: head.status, contentType: head.contentType, body: [])
+        answer.body.reserveCapacity(head.length)
+        // Only there it is of interest, and looking for it costs something.
+        let inLines = head.contentType.contains("ndjson")
+        var searched = 0
+        /// Moves bytes of the body, and looks whether its first line is whole by now.
+        func take(_ length: Int) throws {
+            var missing = length
+            while missing > 0 {
+                if unread.isEmpty { try fill() }
+                let part = unread.prefix(missing)
+                answer.body += buffer[part]
+                unread = part.upperBound..<unread.upperBound
+                missing -= part.count
+                if inLines, answer.firstLine == nil {
+                    if answer.body[searched...].contains(newline) { answer.firstLine = milliseconds(since: start) }
+                    searched = answer.body.count
                 }
-                status = number
-            } else if let status, line.count <= 1 {
-                return rest.count >= length ? (status, String(decoding: rest, as: UTF8.self)) : nil
-            } else if line.starts(with: "content-length:".utf8, by: { $0 | 0x20 == $1 | 0x20 }) {
-                length = number(line.dropFirst("content-length:".utf8.count)) ?? 0
             }
         }
-        return nil
+        if head.chunked {
+            while true {
+                let length = try Self.hexadecimal(readLine())
+                try take(length)
+                // The end of the chunk's line; after the last chunk there may be trailers before the empty line.
+                while try !readLine().isEmpty {}
+                if length == 0 { break }
+            }
+        } else {
+            try take(head.length)
+        }
+        return answer
+    }
+
+    private struct Head {
+        var status = 0
+        var length = 0
+        var chunked = false
+        var contentType = ""
+    }
+
+    /// Looks at bytes: to go through characters takes a time that can be seen in the figures.
+    private func readHead() throws -> Head {
+        var head = Head()
+        // HTTP/1.1 201 Created
+        let first = try readLine()
+        guard let status = Self.number(first.dropFirst("HTTP/1.1".utf8.count)) else {
+            throw ValidationError("not an HTTP answer: \(String(decoding: first.prefix(60), as: UTF8.self))")
+        }
+        head.status = status
+        while true {
+            let line = try readLine()
+            if line.isEmpty { return head }
+            if let value = Self.value(of: "content-length:", in: line) {
+                head.length = Self.number(value) ?? 0
+            } else if let value = Self.value(of: "content-type:", in: line) {
+                head.contentType = String(decoding: value.drop { $0 == 0x20 }, as: UTF8.self)
+            } else if Self.value(of: "transfer-encoding:", in: line) != nil {
+                head.chunked = true
+            }
+        }
+    }
+
+    /// - Returns: the next line without its end.
+    private func readLine() throws -> ArraySlice<UInt8> {
+        while true {
+            if let end = buffer[unread].firstIndex(of: newline) {
+                var line = buffer[unread.lowerBound..<end]
+                unread = (end + 1)..<unread.upperBound
+                if line.last == UInt8(ascii: "\r") { line.removeLast() }
+                return line
+            }
+            try fill()
+        }
+    }
+
+    /// Reads what there is, behind what has not been used.
+    private func fill() throws {
+        if unread.lowerBound > 0 {
+            // A part of a line at the most.
+            let rest = Array(buffer[unread])
+            buffer.replaceSubrange(0..<rest.count, with: rest)
+            unread = 0..<rest.count
+        }
+        let room = buffer.count - unread.upperBound
+        let count = buffer.withUnsafeMutableBytes {
+            Glibc.read(descriptor, $0.baseAddress! + unread.upperBound, room)
+        }
+        guard count > 0 else { throw ValidationError("the server closed the connection") }
+        unread = 0..<(unread.upperBound + count)
+    }
+
+    private static func value(of name: StaticString, in line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        let length = name.utf8CodeUnitCount
+        guard line.count >= length else { return nil }
+        for (index, byte) in line.prefix(length).enumerated() where byte | 0x20 != name.utf8Start[index] { return nil }
+        return line.dropFirst(length)
     }
 
     /// The number at the beginning, after spaces.
@@ -94,4 +206,14 @@ final class PlainClient {
         let digits = bytes.drop { $0 == UInt8(ascii: " ") }.prefix { (0x30...0x39).contains($0) }
         return digits.isEmpty ? nil : digits.reduce(0) { $0 * 10 + Int($1 & 15) }
     }
+
+    private static func hexadecimal(_ bytes: ArraySlice<UInt8>) throws -> Int {
+        guard let length = Int(String(decoding: bytes.prefix { $0 != UInt8(ascii: ";") }, as: UTF8.self), radix: 16)
+        else {
+            throw ValidationError("not the length of a chunk: \(String(decoding: bytes.prefix(20), as: UTF8.self))")
+        }
+        return length
+    }
 }
+
+private let newline = UInt8(ascii: "\n")
