@@ -6,9 +6,11 @@ import CRBD
 import CRados
 
 /// librbd with nothing around it: one connection, one context, one call for each image.
-final class BareLibrbd {
+///
+/// librados and librbd let any thread use a connection and a context.
+final class BareLibrbd: @unchecked Sendable {
     private var cluster: rados_t?
-    private var context: rados_ioctx_t?
+    private(set) var context: rados_ioctx_t?
 
     init(pool: String) throws {
         try check(rados_create2(&cluster, "ceph", "client.admin", 0), "rados_create2")
@@ -22,11 +24,11 @@ final class BareLibrbd {
         if let cluster { rados_shutdown(cluster) }
     }
 
-    func create(_ name: String) throws {
+    func create(_ name: String, gibibytes: UInt64 = 1) throws {
         var options: rbd_image_options_t?
         rbd_image_options_create(&options)
         defer { rbd_image_options_destroy(options) }
-        try check(rbd_create4(context, name, 1 << 30, options), "rbd_create4 \(name)")
+        try check(rbd_create4(context, name, gibibytes << 30, options), "rbd_create4 \(name)")
     }
 
     /// As the benchmark of deletions has it: nothing in it, and no map that says so.
@@ -42,7 +44,20 @@ final class BareLibrbd {
         try check(rbd_trash_move(context, name, 86_400), "rbd_trash_move \(name)")
     }
 
-    private func check(_ result: CInt, _ call: String) throws {
+    func remove(_ name: String) throws {
+        try check(rbd_remove(context, name), "rbd_remove \(name)")
+    }
+
+    /// What a client does that wants to know an image.
+    func openAndStat(_ name: String) throws {
+        var image: rbd_image_t?
+        try check(rbd_open_read_only(context, name, &image, nil), "rbd_open_read_only \(name)")
+        defer { rbd_close(image) }
+        var info = rbd_image_info_t()
+        try check(rbd_stat(image, &info, MemoryLayout<rbd_image_info_t>.size), "rbd_stat \(name)")
+    }
+
+    func check(_ result: CInt, _ call: String) throws {
         if result < 0 { throw ValidationError("\(call): \(result)") }
     }
 }

@@ -1,0 +1,91 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// Several ways to do one thing, tried by turns: a round has one try of each, so that whatever else the machine does hits
+/// all of them alike. Who begins changes from round to round.
+struct Contest {
+    struct Contestant {
+        let name: String
+        /// - Returns: the value of this round, as the contest's unit has it.
+        let attempt: (_ round: Int) throws -> Double
+    }
+
+    let unit: String
+    /// A contestant that has taken as many seconds in all sits out the rounds that follow. Each is tried once.
+    var patience = 60.0
+    var contestants: [Contestant] = []
+
+    init(unit: String, patience: Double = 60) {
+        self.unit = unit
+        self.patience = patience
+    }
+
+    mutating func add(_ name: String, _ attempt: @escaping (_ round: Int) throws -> Double) {
+        contestants.append(Contestant(name: name, attempt: attempt))
+    }
+
+    /// - Returns: each contestant's values by round; nothing for those that it sat out.
+    func run(rounds: Int) throws -> Results {
+        var values: [[Int: Double]] = Array(repeating: [:], count: contestants.count)
+        var spent = [Double](repeating: 0, count: contestants.count)
+        for round in 1...max(1, rounds) {
+            for turn in contestants.indices {
+                let index = (turn + round - 1) % contestants.count
+                if spent[index] > patience * 1000 { continue }
+                spent[index] += try milliseconds {
+                    values[index][round] = try contestants[index].attempt(round)
+                }
+            }
+        }
+        return Results(unit: unit, names: contestants.map(\.name), values: values)
+    }
+
+    struct Results {
+        let unit: String
+        let names: [String]
+        let values: [[Int: Double]]
+
+        func of(_ name: String) -> [Int: Double] {
+            names.firstIndex(of: name).map { values[$0] } ?? [:]
+        }
+
+        /// One contestant's values over another's. Where one of them sat out a round, its median stands in: nothing else
+        /// would compare a contestant of one round with the others' later ones.
+        func ratios(_ name: String, over other: String) -> [Double] {
+            let (mine, theirs) = (of(name), of(other))
+            guard !mine.isEmpty, !theirs.isEmpty else { return [] }
+            let both = mine.keys.filter { theirs[$0] != nil }.sorted()
+            if both.isEmpty { return [Spread(Array(mine.values)).median / Spread(Array(theirs.values)).median] }
+            return both.map { mine[$0]! / theirs[$0]! }
+        }
+
+        /// - Parameter base: the contestant whose values the others' are multiples of.
+        func printTable(_ title: String, base: String) {
+            print("\(title); \(unit)")
+            print(fill("", 26), fill("", 44), "  multiples of \(base)'s")
+            print(
+                fill("", 26),
+                ["min", "median", "max", "rounds", "min", "median", "max"].map { pad($0, 11) }.joined()
+            )
+            for (name, values) in zip(names, values) where !values.isEmpty {
+                let spread = Spread(Array(values.values))
+                let ratios = Spread(ratios(name, over: base))
+                print(
+                    fill(name, 26),
+                    ([spread.min, spread.median, spread.max].map(figure) + ["\(spread.count)"]
+                        + [ratios.min, ratios.median, ratios.max].map(figure)).map { pad($0, 11) }.joined()
+                )
+            }
+        }
+
+        func record(_ recorder: Recorder, _ quantity: String, clients: Int = 1) {
+            for (name, values) in zip(names, values) {
+                for (round, value) in values.sorted(by: { $0.key < $1.key }) {
+                    recorder.sample(name, round: round, quantity, unit, value, clients: clients)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import RBDAPI
+
+/// Lists all images of a pool with their details, and a page of them; looks at what the service's memory does meanwhile.
+struct ListBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "Lists with details, by the service and everybody else.",
+        discussion: "Makes the images that are missing first. The bounds are judged with 10,000 images."
+    )
+
+    @OptionGroup var places: Places
+    @OptionGroup var peers: PeerOptions
+    @OptionGroup var record: RecordOptions
+
+    @Option(help: "How many images the pool has.")
+    var images = 1000
+
+    @Option(help: "The images' size in GiB: only the Dashboard, which looks at each object map, minds it.")
+    var gibibytes: UInt64 = 1
+
+    @Option(help: "Rounds; one that has used up its patience sits out the later ones.")
+    var rounds = 5
+
+    @Option(help: "Seconds that one contestant may take in all before it sits out.")
+    var patience = 60.0
+
+    @Option(help: "The service's process, to look at its memory.")
+    var pid: Int?
+
+    /// How many the Dashboard is asked for: all it can do takes minutes.
+    private static let dashboardPage = 100
+    private static let dashboardName = "\(Names.dashboard) page of \(dashboardPage)"
+
+    func validate() throws {
+        guard (1...10_000).contains(images) else { throw ValidationError("--images takes 1 to 10000, a page's limit") }
+    }
+
+    func run() throws {
+        let recorder = Recorder(record, workload: "list", images: images)
+        let librbd = try BareLibrbd(pool: places.pool)
+        try librbd.fill(to: images, gibibytes: gibibytes)
+        // The service opens the pool with the first request that needs it: that is no part of a listing.
+        _ = try connect().exchange("GET", "\(places.images)?limit=1")
+
+        let memory = pid.map(ProcessMemory.init)
+        try memory?.resetPeak()
+        let before = try memory?.resident()
+        let streams = Streams()
+        let results = try contest(librbd, streams).run(rounds: rounds)
+        let growth = try memory.map { try $0.peak() - before! }
+
+        results.printTable("list of \(images) images with details", base: Names.service)
+        results.record(recorder, "per image")
+        let judged = images == 10_000
+        if let first = streams.report() {
+            for (round, value) in first.enumerated() {
+                recorder.sample(Names.service, round: round + 1, "first line", "ms", value)
+            }
+        }
+        if let growth, let memory, let before {
+            print("the service's memory: \(figure(before)) MB before, \(figure(growth)) MB more at the peak,")
+            print("                      \(figure(try memory.resident() - before)) MB more afterwards")
+            recorder.sample(Names.service, round: 0, "memory growth", "MB", growth)
+        }
+        if judged {
+            judge(results, recorder)
+            if let growth { recorder.judge("memory growth over the list", [growth], unit: "MB", limit: 60) }
+            recorder.judge("first NDJSON line of the list", streams.firstLines, unit: "ms", limit: 50)
+        }
+        try measurePage(librbd, recorder, judged: judged)
+        try recorder.finish()
+    }
+
+    /// A new connection that has been used: the slow contestants take longer than a server keeps an idle one.
+    private func connect() throws -> PlainClient {
+        let client = try PlainClient(server: places.server)
+        _ = try client.exchange("GET", "/livez")
+        return client
+    }
+
+    private func contest(_ librbd: BareLibrbd, _ streams: Streams) throws -> Contest {
+        var contest = Contest(unit: "us per image", patience: patience)
+        let (pool, images) = (places.pool, images)
+        let path = "\(places.images)?limit=10000"
+        contest.add(Names.service) { _ in
+            let client = try connect()
+            var answer = Answer(status: 0, contentType: "", body: [])
+            let taken = try milliseconds { answer = try client.exchange("GET", path) }
+            try Self.check(answer, has: images)
+            return taken / Double(images) * 1000
+        }
+        contest.add("\(Names.service) NDJSON") { _ in
+            let client = try connect()
+            var answer = Answer(status: 0, contentType: "", body: [])
+            let taken = try milliseconds { answer = try client.exchange("GET", path, accept: "application/x-ndjson") }
+            try Self.check(answer, has: images)
+            streams.add(answer)
+            return taken / Double(images) * 1000
+        }
+        contest.add(Names.bare) { _ in
+            var found = 0
+            let taken = try milliseconds { found = try librbd.listWithDetails(expecting: images).images }
+            guard found == images else { throw ValidationError("librbd lists \(found) images, not \(images)") }
+            return taken / Double(images) * 1000
+        }
+        contest.add("\(Names.rbd) ls -l") { _ in
+            var lines = 0
+            let taken = try milliseconds { lines = try RbdCommand.run("ls", "-l", pool) }
+            guard lines == images + 1 else { throw ValidationError("rbd ls -l printed \(lines) lines") }
+            return taken / Double(images) * 1000
+        }
+        if let python = try peers.openPython() {
+            contest.add("\(Names.python) 16 threads") { _ in try python.list(pool) / Double(images) * 1000 }
+        }
+        if let dashboard = try peers.openDashboard() {
+            let size = min(images, Self.dashboardPage)
+            contest.add(Self.dashboardName) { round in
+                let connection = try dashboard.connect()
+                var answer = Answer(status: 0, contentType: "", body: [])
+                // Another page in each round.
+                let offset = (round - 1) * size % (images - size + 1)
+                let taken = try milliseconds {
+                    answer = try dashboard.page(of: pool, limit: size, offset: offset, through: connection)
+                }
+                // Each image has the name once.
+                let found = count(of: #""unique_id":"#, in: answer.body)
+                guard found == size else { throw ValidationError("the Dashboard listed \(found) images, not \(size)") }
+                return taken / Double(size) * 1000
+            }
+        }
+        return contest
+    }
+
+    private func judge(_ results: Contest.Results, _ recorder: Recorder) {
+        let peers = [
+            ("list: times faster than rbd ls -l", "\(Names.rbd) ls -l", 60.0),
+            ("list: times faster per image than the Dashboard", Self.dashboardName, 1000),
+        ]
+        for (bound, peer, limit) in peers {
+            recorder.judge(bound, results.ratios(peer, over: Names.service), unit: "x", limit: limit, atLeast: true)
+        }
+        let floor = results.ratios(Names.service, over: Names.bare)
+        recorder.judge("list: times the bare read floor", floor, unit: "x", limit: 2)
+    }
+
+    /// A page's cost beyond the names of all images, without which no page can be chosen.
+    private func measurePage(_ librbd: BareLibrbd, _ recorder: Recorder, judged: Bool) throws {
+        let client = try connect()
+        var over: [Double] = []
+        print("page of 100 out of \(images) images beside rbd_list2 of all, 20 by turns in a round; ms, medians")
+        print("round  rbd_list2       page       over")
+        for round in 1...max(1, rounds) {
+            var (names, pages): ([Double], [Double]) = ([], [])
+            for _ in 0..<20 {
+                names.append(try milliseconds { _ = try librbd.list(expecting: images) })
+                var answer = Answer(status: 0, contentType: "", body: [])
+                pages.append(try milliseconds { answer = try client.exchange("GET", "\(places.images)?limit=100") })
+                try Self.check(answer, has: min(100, images))
+            }
+            let (floor, page) = (Spread(names).median, Spread(pages).median)
+            over.append(page - floor)
+            print(pad("\(round)", 5), [floor, page, page - floor].map { pad(figure($0), 10) }.joined(separator: " "))
+            recorder.sample("rbd_list2", round: round, "page of 100", "ms", floor)
+            recorder.sample(Names.service, round: round, "page of 100", "ms", page)
+        }
+        if judged { recorder.judge("page of 100 out of 10000: beyond rbd_list2", over, unit: "ms", limit: 15) }
+    }
+
+    private static func check(_ answer: Answer, has images: Int) throws {
+        guard answer.status == 200 else { throw ValidationError("the list answered \(answer.status): \(answer.text)") }
+        let found = count(of: #""spec":"#, in: answer.body)
+        guard found == images else { throw ValidationError("the service lists \(found) images, not \(images)") }
+    }
+}
+
+/// What was seen of the answers in lines.
+private final class Streams {
+    private(set) var firstLines: [Double] = []
+    private var others = 0
+
+    func add(_ answer: Answer) {
+        if let time = answer.firstLine { firstLines.append(time) } else { others += 1 }
+    }
+
+    /// - Returns: nil where the service has no such answers.
+    func report() -> [Double]? {
+        guard others == 0 else {
+            print(
+                "application/x-ndjson is not there yet: the service answered plain JSON, and its first line is not measured"
+            )
+            return nil
+        }
+        let spread = Spread(firstLines)
+        print(
+            "first NDJSON line after \(figure(spread.min)) / \(figure(spread.median)) / \(figure(spread.max)) ms (min/median/max)"
+        )
+        return firstLines
+    }
+}
+
+extension BareLibrbd {
+    /// Makes images until the pool has that many.
+    func fill(to images: Int, gibibytes: UInt64 = 1, threads: Int = 16) throws {
+        let present = try list(expecting: images).count
+        guard present <= images else { throw ValidationError("the pool has \(present) images, more than \(images)") }
+        if present == images { return }
+        print("making \(images - present) images")
+        let numbers = Counter(from: present, below: images)
+        _ = try Crowd.run(threads) { _ in
+            { while let number = numbers.next() { try self.create(Self.name(number), gibibytes: gibibytes) } }
+        }
+    }
+
+    static func name(_ number: Int) -> String { "image-\(number)" }
+}
