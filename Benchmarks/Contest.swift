@@ -22,6 +22,8 @@ struct Contest {
         self.patience = patience
     }
 
+    /// - Parameter attempt: where it fails, the contest goes on without this contestant, unless it is the first: a bound that
+    ///   needs the other counts as missed then.
     mutating func add(_ name: String, _ attempt: @escaping (_ round: Int) throws -> Double) {
         contestants.append(Contestant(name: name, attempt: attempt))
     }
@@ -30,13 +32,20 @@ struct Contest {
     func run(rounds: Int) throws -> Results {
         var values: [[Int: Double]] = Array(repeating: [:], count: contestants.count)
         var spent = [Double](repeating: 0, count: contestants.count)
+        var failed: Set<Int> = []
         for round in 1...max(1, rounds) {
             for turn in contestants.indices {
                 let index = (turn + round - 1) % contestants.count
-                if spent[index] > patience * 1000 { continue }
-                spent[index] += try milliseconds {
+                if failed.contains(index) || spent[index] > patience * 1000 { continue }
+                let start = ContinuousClock.now
+                do {
                     values[index][round] = try contestants[index].attempt(round)
+                } catch {
+                    if index == 0 { throw error }
+                    print("\(contestants[index].name) is out from round \(round) on: \(error)")
+                    failed.insert(index)
                 }
+                spent[index] += milliseconds(since: start)
             }
         }
         return Results(unit: unit, names: contestants.map(\.name), values: values)

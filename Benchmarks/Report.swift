@@ -7,7 +7,8 @@ import Foundation
 /// Makes of the samples what people read and what gnuplot draws, so that no figure is ever written by hand.
 struct Report: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Writes results.md and summary.csv from what the other commands have recorded.",
+        abstract:
+            "Writes results.md and summary.csv from what the other commands have recorded, and prints the main tables.",
         discussion: "STORE.txt in the directory, if there is one, says on what machine that store's figures were taken."
     )
 
@@ -23,8 +24,11 @@ struct Report: ParsableCommand {
             if let machine = try? String(contentsOfFile: "\(out)/\(store).txt", encoding: .utf8) {
                 text += "\n\(machine)"
             }
-            text += Self.table(of: bounds.filter { $0["store"].map(String.init) == store })
+            let growth = Self.growth(of: groups.filter { $0.store == store })
+            let verdicts = Self.table(of: bounds.filter { $0["store"].map(String.init) == store })
+            text += verdicts + growth
             for group in groups where group.store == store { text += group.table }
+            print(growth, verdicts, separator: "")
         }
         try text.write(toFile: "\(out)/results.md", atomically: true, encoding: .utf8)
         let summary = ["store,workload,images,clients,quantity,unit,contestant,min,median,max,samples"]
@@ -114,6 +118,21 @@ struct Report: ParsableCommand {
                 "| \(row["bound"] ?? "") | \(row["limit"] ?? "") | \(cells.joined(separator: " | ")) |"
                     + " \(row["samples"] ?? "") | \(row["verdict"] ?? "") |"
             )
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Whether lists cost more for each image as there are more of them: a column for each number of images.
+    private static func growth(of groups: [Group]) -> String {
+        let lists = groups.filter { $0.workload == "list" && $0.quantity == "per image" }
+            .sorted { (Int($0.images) ?? 0) < (Int($1.images) ?? 0) }
+        guard let first = lists.first else { return "" }
+        let sizes = lists.map { " \($0.images) images |" }.joined()
+        var lines = ["", "### list with details, the cost of one image as there are more of them", ""]
+        lines += ["| us per image, median |\(sizes)", "|---|\(lists.map { _ in "--:|" }.joined())"]
+        for name in first.contestants {
+            let cells = lists.map { list in list.values[name].map { " \(figure(Spread($0).median)) |" } ?? " |" }
+            lines.append("| \(name) |\(cells.joined())")
         }
         return lines.joined(separator: "\n") + "\n"
     }
