@@ -18,8 +18,10 @@ struct Answer {
 /// The least that can be called an HTTP client: one blocking connection, one request after another. What it costs is
 /// counted against the service, so it should cost next to nothing.
 final class PlainClient {
-    private let descriptor: CInt
+    private let server: String
     private let host: String
+    /// -1 where the server has closed it after an answer, as it had said.
+    private var descriptor: CInt
     /// Lines that every request's head has.
     private let headers: String
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -29,13 +31,14 @@ final class PlainClient {
     /// - Parameter server: `http://127.0.0.1:PORT`; a benchmark's load stays on this machine.
     init(server: String, headers: [String] = []) throws {
         let (address, host) = try Self.address(of: server)
+        self.server = server
         self.host = host
         self.headers = headers.map { $0 + "\r\n" }.joined()
         descriptor = try Self.connect(to: address, server)
     }
 
     deinit {
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     /// Where a server on this machine listens, and how it is called in a Host header.
@@ -87,6 +90,7 @@ final class PlainClient {
         }
         request += "\r\n\(json)"
         let start = ContinuousClock.now
+        if descriptor < 0 { descriptor = try Self.connect(to: Self.address(of: server).0, server) }
         try write(Array(request.utf8))
         return try read(since: start)
     }
@@ -133,6 +137,12 @@ final class PlainClient {
         } else {
             try take(head.length)
         }
+        if head.closes {
+            // The Dashboard's server keeps ten idle connections at the most.
+            close(descriptor)
+            descriptor = -1
+            unread = 0..<0
+        }
         return answer
     }
 
@@ -140,6 +150,7 @@ final class PlainClient {
         var status = 0
         var length = 0
         var chunked = false
+        var closes = false
         var contentType = ""
     }
 
@@ -161,6 +172,8 @@ final class PlainClient {
                 head.contentType = String(decoding: value.drop { $0 == 0x20 }, as: UTF8.self)
             } else if Self.value(of: "transfer-encoding:", in: line) != nil {
                 head.chunked = true
+            } else if let value = Self.value(of: "connection:", in: line) {
+                head.closes = value.drop { $0 == 0x20 }.first.map { $0 | 0x20 } == UInt8(ascii: "c")
             }
         }
     }
