@@ -21,7 +21,7 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
     let batch: Int
 
     public func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(pool: pool, walk: walk, rest: total, count: firstBatch, batch: batch)
+        AsyncIterator(pool: pool, walk: walk, rest: total, count: firstBatch, batch: batch, hadSnapshots: false)
     }
 
     public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
@@ -30,6 +30,8 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
         var rest: Int
         var count: Int
         let batch: Int
+        /// What was seen in the batch before.
+        var hadSnapshots: Bool
 
         /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
         ///   `.clientBlocklisted`; `CancellationError`.
@@ -37,20 +39,21 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
         public mutating func next() async throws -> Batch? {
             guard !walk.isOver, rest > 0 else { return nil }
             let (before, count, deadline) = (walk, Swift.min(count, rest), Deadline.current)
+            let hadSnapshots = hadSnapshots
             let next = Swift.min(batch, rest - count)
             let result = try await pool.withContext(.listImages, on: pool.resource) { context throws(CephError) in
-                var reader = ImageReader(context, until: deadline)
+                var reader = ImageReader(context, until: deadline, hadSnapshots: hadSnapshots)
                 var walk = before
                 let entries = try walk.next(count, in: reader)
                 // The directory is read on while the images are read.
                 guard next > 0, let page = walk.prefetch(next, in: reader) else {
-                    return (images: try reader.images(entries), walk: walk)
+                    return (images: try reader.images(entries), walk: walk, hadSnapshots: reader.hadSnapshots)
                 }
                 let images = try reader.images(entries)
                 try walk.take(page, in: reader)
-                return (images: images, walk: walk)
+                return (images: images, walk: walk, hadSnapshots: reader.hadSnapshots)
             }
-            walk = result.walk
+            (walk, self.hadSnapshots) = (result.walk, result.hadSnapshots)
             rest -= count
             self.count = batch
             return Batch(images: result.images, isLast: walk.isOver)

@@ -55,9 +55,21 @@ import Testing
         let other = try parse(ImageList.self, "image list p/n --prefix vol- --limit 7 --output name")
         #expect(other.folder?.pool == "p")
         #expect(other.folder?.namespace == "n")
-        #expect(other.prefix == "vol-")
+        #expect(other.filter.prefix == "vol-")
         #expect(other.limit == 7)
         #expect(other.format.output == .name)
+        let chosen = try parse(
+            ImageList.self,
+            "image ls p --match db-* --feature object-map,fast-diff --min-size 1GiB --max-size 2GiB --sort size --descending"
+        )
+        let query = chosen.filter.query.filter { $0.value != nil }.map { "\($0.name)=\($0.value ?? "")" }
+        #expect(
+            query == [
+                "name~=db-*", "feature=object-map,fast-diff", "minSize=1073741824", "maxSize=2147483648", "sort=size",
+                "order=desc",
+            ]
+        )
+        #expect(try parse(ImageList.self, "image ls --with usage,watchers").with == "usage,watchers")
         _ = try parse(PoolList.self, "pool ls -o yaml")
         _ = try parse(PoolDelete.self, "pool rm p --confirm p")
         #expect(
@@ -164,6 +176,8 @@ import Testing
         ("image get ''", "pool/namespace/image"),
         ("image list a/b/c", "pool/namespace"),
         ("image list --limit 0", "--limit"),
+        ("image list --sort age", "--sort"),
+        ("image list --min-size much", "--min-size"),
         ("image list --limit -1", "--limit"),
         ("image list -o xml", "'table', 'json', 'yaml' or 'name'"),
         ("pool create p --autoscale maybe", "--autoscale"),

@@ -17,12 +17,19 @@ struct ImageReader: ~Copyable {
     private let deadline: ContinuousClock.Instant?
     private var names = ReferenceNames()
     /// Whether the image that was read last has, or had, a snapshot.
-    private var hadSnapshots = false
+    private(set) var hadSnapshots: Bool
 
-    /// - Parameter deadline: when nobody waits any more; one that reads many images gives up then.
-    init(_ context: consuming IOContext, until deadline: ContinuousClock.Instant? = nil) {
+    /// - Parameters:
+    ///   - deadline: when nobody waits any more; one that reads many images gives up then.
+    ///   - hadSnapshots: whether the image before the first, if there is one, has or had a snapshot.
+    init(
+        _ context: consuming IOContext,
+        until deadline: ContinuousClock.Instant? = nil,
+        hadSnapshots: Bool = false
+    ) {
         self.context = context
         self.deadline = deadline
+        self.hadSnapshots = hadSnapshots
     }
 
     func resource(_ name: String) -> CephError.Resource {

@@ -38,19 +38,18 @@ struct APIClient: Sendable {
         try await delete(["v1", "pools", name], query: [("confirm", dryRun.dryRun ? nil : name)], dryRun)
     }
 
-    /// - Parameter usage: whether to find out how much of each is there, which takes longer.
+    /// - Parameters:
+    ///   - filter: which images, and in which order.
+    ///   - fields: what to find out beside what is in the header, which takes longer.
     func images(
         in folder: ImageFolder,
-        prefix: String? = nil,
+        _ filter: Transport.Query = [],
         limit: Int? = nil,
-        usage: Bool = false
+        fields: String? = nil
     ) async throws -> [Image] {
         try await list(
             ["v1", "pools", folder.pool, "images"],
-            query: [
-                ("namespace", folder.namespace.nonEmpty), ("prefix", prefix?.nonEmpty),
-                ("fields", usage ? "usage" : nil),
-            ],
+            query: [("namespace", folder.namespace.nonEmpty), ("fields", fields?.nonEmpty)] + filter,
             limit: limit
         )
     }

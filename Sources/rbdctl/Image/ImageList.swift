@@ -17,11 +17,18 @@ struct ImageList: AsyncParsableCommand {
     )
     var folder: ImageFolder?
 
-    @Option(help: "Only images whose names start like this.")
-    var prefix: String?
+    @OptionGroup var filter: ImageFilter
 
     @Option(help: ArgumentHelp("At most this many images.", valueName: "n"))
     var limit: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Tell these, too, separated by commas: usage, watchers, children. It takes longer.",
+            valueName: "fields"
+        )
+    )
+    var with: String?
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var format: OutputOptions
@@ -32,7 +39,7 @@ struct ImageList: AsyncParsableCommand {
 
     func run() async throws {
         let images = try await connection.withClient { client in
-            try await client.images(in: folder ?? .default, prefix: prefix, limit: limit)
+            try await client.images(in: folder ?? .default, filter.query, limit: limit, fields: with)
         }
         try Console.output.write(format.output.render(images))
     }

@@ -33,7 +33,7 @@ struct ImageUsageCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (images, failures) = try await connection.withClient { client in
-            if let all { return (try await client.images(in: all, usage: true), ReportedFailures?.none) }
+            if let all { return (try await client.images(in: all, fields: "usage"), ReportedFailures?.none) }
             var images: [Image] = []
             let failures = try await ForEach(specs).run { images.append(try await client.image($0, usage: true)) }
             return (images, failures)
@@ -48,14 +48,9 @@ struct ImageUsageCommand: AsyncParsableCommand {
     }
 
     static func table(of images: [Image]) -> Table {
-        let used = images.map { image in
-            image.usage.flatMap { usage in
-                usage.usedBytes.map { (usage.approximate ? "~" : "") + ByteCount($0).rounded }
-            }
-        }
-        return Table(
+        Table(
             header: ["SPEC", "PROVISIONED", "USED"],
-            rows: zip(images, used).map { [$0.spec, ByteCount($0.sizeBytes).rounded, $1 ?? ""] }
+            rows: images.map { [$0.spec, ByteCount($0.sizeBytes).rounded, $0.usedText ?? ""] }
         )
     }
 }

@@ -204,13 +204,25 @@ extension Image: Presentable {
     var bareName: String { spec }
 
     static func table(of items: [Image], detailed: Bool) -> [Table] {
-        let more = detailed ? ["ID", "OBJECT-SIZE", "DATA-POOL", "FEATURES"] : []
+        // What was asked for has a column, the others have none.
+        let asked: [(header: String, cell: (Image) -> String?)] = [
+            ("USED", { $0.usedText }), ("WATCHERS", { $0.watchers.map { String($0.count) } }),
+            ("CHILDREN", { $0.children.map { String($0.count) } }),
+        ].filter { column in items.contains { column.cell($0) != nil } }
+        let more = detailed ? ["ID", "OBJECT-SIZE", "DATA-POOL", "GROUP", "FLAGS", "FEATURES"] : []
         return [
             Table(
-                header: ["SPEC", "SIZE", "STATE", "SNAPSHOTS", "CREATED", "PARENT"] + more,
-                rows: items.map { $0.cells + (detailed ? $0.detailedCells : []) }
+                header: ["SPEC", "SIZE", "STATE", "SNAPSHOTS", "CREATED", "PARENT"] + asked.map(\.header) + more,
+                rows: items.map { image in
+                    image.cells + asked.map { $0.cell(image) ?? "" } + (detailed ? image.detailedCells : [])
+                }
             )
         ]
+    }
+
+    /// With `~` before it, whole objects were counted: at the most so much.
+    var usedText: String? {
+        usage.map { usage in usage.usedBytes.map { (usage.approximate ? "~" : "") + ByteCount($0).rounded } ?? "" }
     }
 
     private var cells: [String] {
@@ -218,6 +230,9 @@ extension Image: Presentable {
     }
 
     private var detailedCells: [String] {
-        [id, ByteCount(objectSizeBytes).rounded, dataPool ?? "", features.joined(separator: ",")]
+        [
+            id, ByteCount(objectSizeBytes).rounded, dataPool ?? "", group?.spec ?? "", flags.joined(separator: ","),
+            features.joined(separator: ","),
+        ]
     }
 }

@@ -1,0 +1,127 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import TestSupport
+import Testing
+
+/// What requests cost the cluster, as librados itself counts: operations on objects, each of them a round trip. No clock is
+/// looked at, so that a change that makes something dearer is seen on any machine, however busy.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
+struct RoundTripTests {
+    /// Asks a client of the cluster how many operations it has sent.
+    private struct Meter {
+        let socket: String
+
+        private struct Dump: Decodable {
+            struct Objecter: Decodable {
+                var op: Int
+            }
+
+            var objecter: Objecter
+        }
+
+        private func count() async throws -> Int {
+            let arguments = ["--admin-daemon", socket, "perf", "dump", "objecter"]
+            let text = try await TestCluster.run("ceph", arguments)
+            return try JSONDecoder().decode(Dump.self, from: Data(text.utf8)).objecter.op
+        }
+
+        /// The least of several tries: now and then the service asks the cluster something of its own accord.
+        func operations(of body: (_ attempt: Int) async throws -> Void) async throws -> Int {
+            var least = Int.max
+            for attempt in 0..<4 {
+                let before = try await count()
+                try await body(attempt)
+                least = min(least, try await count() - before)
+            }
+            return least
+        }
+    }
+
+    /// A service whose client of the cluster can be asked, and a pool for it.
+    private func withMeter(
+        _ body: @escaping @Sendable (_ server: TestServer, _ meter: Meter, _ pool: String) async throws -> Void
+    ) async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "rbd-\(UInt32.random(in: 0 ... .max))"
+        )
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let socket = directory.appendingPathComponent("client.asok").path
+        let file = directory.appendingPathComponent("ceph.conf")
+        let text = try String(contentsOfFile: TestCluster.configFile, encoding: .utf8)
+        try "\(text)\n[client]\nadmin socket = \(socket)\n".write(to: file, atomically: true, encoding: .utf8)
+        var cluster = TestCluster.configuration
+        cluster.configFile = file.path
+        try await TestServer.run(cluster: cluster) { server in
+            while try await server.get("/readyz").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            try await TestCluster.withPool { pool, _ in try await body(server, Meter(socket: socket), pool) }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func aListTakesOneRoundTripForEachImage() async throws {
+        try await withMeter { server, meter, pool in
+            let images = "/v1/pools/\(pool)/images"
+            let count = 150
+            for number in 0..<count {
+                #expect(try await server.put("\(images)/v-\(1000 + number)", #"{"size":"1MiB"}"#).status == 201)
+            }
+            func cost(_ query: String, accept: String = "application/json", shows expected: Int) async throws -> Int {
+                try await meter.operations { _ in
+                    let answer = try await server.send("GET", "\(images)\(query)", headers: ["Accept": accept])
+                    let shown = answer.text.components(separatedBy: #""spec":"#).count - 1
+                    #expect(answer.status == 200)
+                    #expect(shown == expected)
+                }
+            }
+            // The names, the trash, and each image once.
+            let all = try await cost("", shows: count)
+            #expect(all <= count + 3)
+            // A stream's first batch asks for its names alone.
+            let stream = try await cost("", accept: "application/x-ndjson", shows: count)
+            #expect(stream <= count + 4)
+            let page = try await cost("?limit=10", shows: 10)
+            #expect(page <= 10 + 2)
+            // Names that are not wanted cost nothing.
+            let chosen = try await cost("?name~=v-1149", shows: 1)
+            #expect(chosen <= 1 + 3)
+            // Snapshots are counted in a second one, where there ever was one.
+            for number in 0..<15 {
+                try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(pool)/v-\(1000 + number)@s"])
+            }
+            let snapshots = try await cost("?prefix=v-101", shows: 10)
+            #expect(snapshots <= 10 + 5 + 3)
+        }
+    }
+
+    @Test func whatOneImageCosts() async throws {
+        try await withMeter { server, meter, pool in
+            let images = "/v1/pools/\(pool)/images"
+            #expect(try await server.put("\(images)/first", #"{"size":"1GiB"}"#).status == 201)
+            // librbd's own nine, and two to read back what it made.
+            let create = try await meter.operations { attempt in
+                let status = try await server.put("\(images)/v-\(attempt)", #"{"size":"1GiB"}"#).status
+                #expect(status == 201)
+            }
+            #expect(create <= 11)
+            // librbd's two to find that it exists; name, header, metadata, trash; and whether it has its object map.
+            let put = try await meter.operations { _ in
+                let status = try await server.put("\(images)/first", #"{"size":"1GiB"}"#).status
+                #expect(status == 200)
+            }
+            #expect(put <= 7)
+            let get = try await meter.operations { _ in
+                let status = try await server.get("\(images)/first").status
+                #expect(status == 200)
+            }
+            #expect(get <= 4)
+            let probes = try await meter.operations { _ in
+                for _ in 0..<10 { _ = try await server.get("/livez") }
+            }
+            #expect(probes == 0)
+        }
+    }
+}
