@@ -10,6 +10,9 @@
 public struct ImageCatalogue: AsyncSequence, Sendable {
     public struct Batch: Sendable {
         public var images: [ImageInfo]
+        /// Where it ended: after the last image that was in the directory, even where that one had gone when it was read. Nil
+        /// where there was none.
+        public var end: ImagePosition?
         /// Whether there are no more.
         public var isLast: Bool
     }
@@ -46,17 +49,16 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
                 var walk = before
                 let entries = try walk.next(count, in: reader)
                 // The directory is read on while the images are read.
-                guard next > 0, let page = walk.prefetch(next, in: reader) else {
-                    return (images: try reader.images(entries), walk: walk, hadSnapshots: reader.hadSnapshots)
-                }
-                let images = try reader.images(entries)
-                try walk.take(page, in: reader)
-                return (images: images, walk: walk, hadSnapshots: reader.hadSnapshots)
+                let page = next > 0 ? walk.prefetch(next, in: reader) : nil
+                var batch = Batch(images: try reader.images(entries), end: entries.last?.position, isLast: false)
+                if let page { try walk.take(page, in: reader) }
+                batch.isLast = walk.isOver
+                return (batch: batch, walk: walk, hadSnapshots: reader.hadSnapshots)
             }
             (walk, self.hadSnapshots) = (result.walk, result.hadSnapshots)
             rest -= count
             self.count = batch
-            return Batch(images: result.images, isLast: walk.isOver)
+            return result.batch
         }
     }
 }

@@ -61,6 +61,8 @@ struct ImageReader: ~Copyable {
             // On its way while the header is read.
             let trash = asksTrash ? TrashRead(id: id, in: context) : nil
             let metadata = isNew ? nil : MetadataRead(id: id, in: context)
+            // One image is asked for all at once: a second round trip would take longer.
+            hadSnapshots = true
             let header = try images([Entry(name: name, id: id, isNew: isNew)]).first
             let isBeingRemoved = try trash?.entry(.readImage, on: resource(name))?.source == .removing
             let pairs = try metadata?.pairs(on: resource(name), in: context) ?? [:]

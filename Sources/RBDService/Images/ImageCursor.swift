@@ -32,6 +32,12 @@ struct ImageCursor: Hashable, Comparable, Sendable {
         position = image.position
     }
 
+    /// In the order of the names.
+    init(position: ImagePosition) {
+        (sort, key) = (.name, 0)
+        self.position = position
+    }
+
     init?(_ text: String) {
         guard let data = Base64URL.decode(text) else { return nil }
         // No name and no id can hold a zero byte.

@@ -28,11 +28,13 @@ struct ImageListing: Sendable {
         // Without anything else to ask of them, no more are read than are wanted.
         let total = query.asksHeaders ? Int.max : limit
         var batches = try catalogue(after: query.cursor?.position, total: total).makeAsyncIterator()
+        var end: ImagePosition?
         var next = try await batches.next()
         while let batch = next {
             let wanted = batch.images.filter(query.matches)
             let images = wanted.prefix(rest)
             rest -= images.count
+            end = batch.isLast ? nil : batch.end
             if rest == 0, let last = images.last {
                 take(try await shown(images))
                 return batch.isLast && images.count == wanted.count ? nil : ImageCursor(last, query.sort)
@@ -43,7 +45,8 @@ struct ImageListing: Sendable {
             take(try await shown(images))
             (next, batches) = try await following
         }
-        return nil
+        // As many as are wanted were in the directory, but some had gone when they were read.
+        return end.map { ImageCursor(position: $0) }
     }
 
     private static func advance(

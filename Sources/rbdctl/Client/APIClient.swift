@@ -9,6 +9,8 @@ struct APIClient: Sendable {
 
     /// What is asked for at once; the service's own default.
     private static let pageSize = 1000
+    /// The most that the service gives at once.
+    private static let largestPage = 10_000
 
     func cluster() async throws -> ClusterStatus {
         try await transport.get(["v1", "cluster"])
@@ -50,7 +52,9 @@ struct APIClient: Sendable {
         try await list(
             ["v1", "pools", folder.pool, "images"],
             query: [("namespace", folder.namespace.nonEmpty), ("fields", fields?.nonEmpty)] + filter,
-            limit: limit
+            limit: limit,
+            // In another order than that of the names each page looks at all images: then one is better than ten.
+            pageSize: fields?.nonEmpty == nil ? Self.largestPage : Self.pageSize
         )
     }
 
@@ -77,12 +81,13 @@ struct APIClient: Sendable {
     func list<Item: Codable & Sendable>(
         _ path: [String],
         query: [(name: String, value: String?)],
-        limit: Int?
+        limit: Int?,
+        pageSize: Int = pageSize
     ) async throws -> [Item] {
         var items: [Item] = []
         var cursor: String?
         repeat {
-            let wanted = min(limit.map { $0 - items.count } ?? Self.pageSize, Self.pageSize)
+            let wanted = min(limit.map { $0 - items.count } ?? pageSize, pageSize)
             let page: Page<Item> = try await transport.get(
                 path,
                 query: query + [("limit", String(wanted)), ("cursor", cursor)]
