@@ -27,7 +27,8 @@ extension Pool {
     /// What is in this place, which may be the default namespace, too.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
-    /// - C function: rbd_namespace_exists, rbd_list2, rbd_trash_list, rbd_group_list
+    /// - C function: rbd_namespace_exists, rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rbd_trash_list,
+    ///   rbd_group_list
     public func namespaceContents() async throws -> NamespaceContents {
         try await withContext(.listImages, on: resource) { context throws(CephError) in
             try Self.contents(of: context)
@@ -51,7 +52,8 @@ extension Pool {
     /// sight for ever.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.namespaceNotEmpty`, `.poolNotFound`, `.poolFull`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_namespace_exists, rbd_list2, rbd_trash_list, rbd_group_list, rbd_namespace_remove
+    /// - C function: rbd_namespace_exists, rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rbd_trash_list,
+    ///   rbd_group_list, rbd_namespace_remove
     public func removeNamespace(named namespace: String) async throws {
         let resource = CephError.Resource.namespace(namespace, pool: name)
         try await cluster.pool(name).withContext(.removeNamespace, on: resource) { context throws(CephError) in

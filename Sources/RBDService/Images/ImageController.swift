@@ -54,12 +54,12 @@ struct ImageController: Sendable {
     @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         let query = try Query(request, known: ["namespace", "fields"])
         let (place, fields) = (try context.imagePlace(query), try query.fields(known: ImageService.fields))
+        let precondition = try Precondition(request)
         var image = try await service.get(try context.pathParameter("image"), in: place)
+        // Who uses it, and how much is there, is no part of the state that the tag names.
         if fields.isEmpty {
             let tag = EntityTag(image)
-            guard !(try Precondition(request).isUnchanged(tag)) else {
-                return Response(status: .notModified, headers: [.eTag: tag.text])
-            }
+            if precondition.isUnchanged(tag) { return Response(status: .notModified, headers: [.eTag: tag.text]) }
         }
         try await service.add(fields, to: &image, in: place)
         return .image(image)

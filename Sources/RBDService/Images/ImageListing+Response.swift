@@ -36,9 +36,10 @@ extension ImageListing {
             var (stream, images) = (stream, first)
             do {
                 while let batch = images {
-                    // The next ones are read while these are sent.
+                    // The next ones are read while these are written down, on this very thread: it must send for them first.
                     let current = stream
                     async let following = Self.advance(current, within: allowance)
+                    await Task.yield()
                     if !batch.isEmpty { try await writer.write(Self.lines(batch)) }
                     (images, stream) = try await following
                 }

@@ -39,9 +39,10 @@ struct ImageListing: Sendable {
                 take(try await shown(images))
                 return batch.isLast && images.count == wanted.count ? nil : ImageCursor(last, query.sort)
             }
-            // The next ones are read while these are written down.
+            // The next ones are read while these are written down, on this very thread: it must send for them first.
             let before = batches
             async let following = Self.advance(before)
+            await Task.yield()
             take(try await shown(images))
             (next, batches) = try await following
         }
