@@ -11,7 +11,8 @@ extension ImageListing {
     /// One page, unless the asker has it already.
     func pageResponse(to request: Request) async throws -> Response {
         let precondition = try Precondition(request)
-        var writer = JSONWriter(capacity: JSONWriter.imageBytes * (min(query.limit ?? 100, 1_000) + 1))
+        // As much as there can be: what is not written to is not memory yet, and to grow would copy what is.
+        var writer = JSONWriter(capacity: JSONWriter.imageBytes * ((query.limit ?? Query.defaultLimit) + 1))
         writer.beginPage()
         let next = try await page { images in
             for image in images { writer.image(image) }
