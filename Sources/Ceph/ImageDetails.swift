@@ -38,10 +38,4 @@ extension Pool {
             return details
         }
     }
-
-    /// How much of an image is there.
-    /// - Throws: as ``details(_:ofImage:)``.
-    public func usage(ofImage name: String) async throws -> ImageUsage? {
-        try await details(.usage, ofImage: name).usage
-    }
 }

@@ -3,6 +3,7 @@
 
 import Ceph
 import Foundation
+import RBDAPI
 import TestSupport
 import Testing
 
@@ -85,6 +86,11 @@ struct RoundTripTests {
             #expect(stream <= count + 4)
             let page = try await cost("?limit=10", shows: 10)
             #expect(page <= 10 + 2)
+            // The next page costs the same: the directory is read from where the first ended.
+            let first = try await server.get("\(images)?limit=10").decoded(as: Page<RBDAPI.Image>.self)
+            let cursor = try #require(first.nextCursor)
+            let next = try await cost("?limit=10&cursor=\(cursor)", shows: 10)
+            #expect(next <= 10 + 2)
             // Names that are not wanted cost nothing.
             let chosen = try await cost("?name~=v-1149", shows: 1)
             #expect(chosen <= 1 + 3)

@@ -17,7 +17,7 @@ final class CompoundRead {
 
     /// What librados fills for a read of the omap.
     private struct Values {
-        var keys: OmapKeys
+        var keys: [StaticString]
         var iterator: rados_omap_iter_t?
         var result: CInt = 0
     }
@@ -29,6 +29,8 @@ final class CompoundRead {
     private var values: UnsafeMutablePointer<Values>?
     private var objectSize: UnsafeMutablePointer<UInt64>?
     private var completion: rados_completion_t?
+    /// The connection must not be closed under an operation that is on its way.
+    private var rados: RadosHandle?
 
     /// - Parameter capacity: how many methods will be called.
     /// - C function: rados_create_read_op
@@ -86,21 +88,31 @@ final class CompoundRead {
     }
 
     /// Adds a read of values of the omap. One for each operation.
+    /// - Parameter keys: in the order of their bytes, as the values come.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
-    func readValues(_ keys: OmapKeys) {
+    func readValues(_ keys: [StaticString]) {
         precondition(values == nil, "values are read already")
         let values = UnsafeMutablePointer<Values>.allocate(capacity: 1)
         values.initialize(to: Values(keys: keys))
         self.values = values
-        // librados copies the keys, and keeps the two addresses.
-        rados_read_op_omap_get_vals_by_keys2(
-            operation,
-            keys.names,
-            keys.count,
-            keys.lengths,
-            &values.pointee.iterator,
-            &values.pointee.result
-        )
+        withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: keys.count) { names in
+            withUnsafeTemporaryAllocation(of: Int.self, capacity: keys.count) { lengths in
+                for (index, key) in keys.enumerated() {
+                    let bytes = UnsafeRawPointer(key.utf8Start).assumingMemoryBound(to: CChar.self)
+                    names.initializeElement(at: index, to: bytes)
+                    lengths.initializeElement(at: index, to: key.utf8CodeUnitCount)
+                }
+                // librados copies the keys, and keeps the two addresses.
+                rados_read_op_omap_get_vals_by_keys2(
+                    operation,
+                    names.baseAddress,
+                    keys.count,
+                    lengths.baseAddress,
+                    &values.pointee.iterator,
+                    &values.pointee.result
+                )
+            }
+        }
     }
 
     /// Adds the question how much data the object holds beside its omap.
@@ -128,6 +140,7 @@ final class CompoundRead {
             return submitted
         }
         completion = created
+        rados = context.rados
         return 0
     }
 
@@ -165,11 +178,16 @@ final class CompoundRead {
             var (keyLength, valueLength) = (0, 0)
             guard rados_omap_get_next2(iterator, &key, &value, &keyLength, &valueLength) >= 0, let key else { return }
             let name = UnsafeRawBufferPointer(start: key, count: keyLength)
-            while next < keys.count, !keys.isKey(next, name) { next += 1 }
+            while next < keys.count, !Self.isSame(keys[next], name) { next += 1 }
             guard next < keys.count else { return }
             body(next, WireReader(UnsafeRawBufferPointer(start: value, count: valueLength)))
             next += 1
         }
+    }
+
+    private static func isSame(_ key: StaticString, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        key.utf8CodeUnitCount == bytes.count
+            && UnsafeRawBufferPointer(start: key.utf8Start, count: bytes.count).elementsEqual(bytes)
     }
 }
 

@@ -10,9 +10,8 @@ internal import Glibc
 ///
 /// Between two steps images may come and go. Whatever is there all the time is met once.
 struct DirectoryWalk: Sendable {
-    /// How many entries are asked for at once at the most: what librbd asks for, and one more for it to be seen that there is
-    /// more than a batch.
-    private static let page = 1025
+    /// How many entries are asked for at once at the most: what librbd asks for, and the two that are asked for besides.
+    private static let page = 1026
 
     private let prefix: [UInt8]
     private let position: ImagePosition?
@@ -50,9 +49,9 @@ struct DirectoryWalk: Sendable {
         return name.dropLast() + [last - 1] + Array(repeating: 0xFF, count: 8)
     }
 
-    /// As many as are wanted, and one to see whether there are more.
+    /// As many as are wanted, the one that the page before ended with, and one to see whether there are more.
     private static func limit(_ count: Int) -> Int {
-        count < page ? count + 1 : page
+        min(count, page - 2) + 2
     }
 
     /// Whether nothing is left. Known after a step.

@@ -8,8 +8,8 @@ internal import FoundationEssentials
 ///
 /// The header is an omap whose keys and values are RBD's format on disk. Its class has a method for most of them, and each
 /// call of one costs the OSD as much as half a round trip: to ask for the values themselves took half of the time, measured with
-/// all that is read here. Only the count of the snapshots is left to a method, which is called where there ever was one. What is not laid out as it was when this was
-/// written is not guessed at: librbd is asked then.
+/// all that is read here. Only the count of the snapshots is left to a method, which is called where there ever was one. What
+/// is not laid out as it was when this was written is not guessed at: librbd is asked then.
 struct ImageHeader {
     /// The parent as the header names it: by numbers.
     struct ParentReference: Hashable {
@@ -61,10 +61,10 @@ struct ImageHeader {
         case groupReference, size, snapSequence, stripeCount, stripeUnit
     }
 
-    private static let keys = OmapKeys([
+    private static let keys: [StaticString] = [
         "access_timestamp", "create_timestamp", "data_pool_id", "features", "flags", "modify_timestamp", "op_features",
         "order", "parent", "rbd_group_ref", "size", "snap_seq", "stripe_count", "stripe_unit",
-    ])
+    ]
 
     /// The read to be sent and then given to ``init(_:withSnapshots:)``.
     /// - Parameter withSnapshots: whether to ask for the snapshots at once, which costs a third more.

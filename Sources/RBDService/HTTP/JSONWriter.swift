@@ -3,9 +3,8 @@
 
 import NIOCore
 
-/// Writes JSON for the answers that are asked for most and are the longest. It is to
-/// write what JSONEncoder writes with sorted keys and unescaped slashes, so that nobody can tell which of them did; the
-/// sorting is left to the caller.
+/// Writes JSON for the answers that are asked for most and are the longest. It is to write what JSONEncoder writes with sorted
+/// keys and unescaped slashes, so that nobody can tell which of them did; the sorting is left to the caller.
 struct JSONWriter {
     /// A ByteBuffer looks at more things for each piece that is written to it, which was half of the time.
     private var bytes: [UInt8] = []
@@ -17,7 +16,7 @@ struct JSONWriter {
         bytes.reserveCapacity(capacity)
     }
 
-    /// What has been written so far.
+    /// What has been written so far. A copy of it, each time.
     var buffer: ByteBuffer { ByteBuffer(bytes: bytes) }
 
     private mutating func write(_ text: StaticString) {

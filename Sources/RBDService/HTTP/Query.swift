@@ -51,11 +51,7 @@ struct Query {
     func cursor() throws(Problem) -> Cursor? {
         guard let text = values["cursor"] else { return nil }
         guard let cursor = Cursor(text) else {
-            throw Self.invalid(
-                "cursor",
-                "it is not a cursor that this service gave out",
-                hint: "leave it out to begin anew"
-            )
+            throw Self.notACursor
         }
         return cursor
     }
@@ -82,6 +78,10 @@ struct Query {
         case "true": return true
         default: throw Self.invalid(name, "it must be true or false")
         }
+    }
+
+    static var notACursor: Problem {
+        invalid("cursor", "it is not a cursor that this service gave out", hint: "leave it out to begin anew")
     }
 
     static func invalid(_ name: String, _ detail: String, hint: String? = nil) -> Problem {

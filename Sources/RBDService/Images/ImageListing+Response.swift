@@ -18,11 +18,12 @@ extension ImageListing {
             for image in images { writer.image(image) }
         }
         writer.endPage(nextCursor: next?.text)
-        let tag = EntityTag(of: writer.buffer)
+        let buffer = writer.buffer
+        let tag = EntityTag(of: buffer)
         var headers: HTTPFields = [.eTag: tag.weakText, .vary: "Accept"]
         if precondition.isUnchanged(tag) { return Response(status: .notModified, headers: headers) }
         headers[.contentType] = "application/json"
-        return Response(status: .ok, headers: headers, body: .chunked(writer.buffer))
+        return Response(status: .ok, headers: headers, body: .chunked(buffer))
     }
 
     /// All images, a line each, written as they are read. Where it fails half-way, the last line is the problem and the answer

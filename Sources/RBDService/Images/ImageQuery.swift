@@ -51,13 +51,7 @@ struct ImageQuery: Sendable {
     }
 
     private static func cursor(_ text: String, _ sort: ImageSort) throws(Problem) -> ImageCursor {
-        guard let cursor = ImageCursor(text) else {
-            throw Query.invalid(
-                "cursor",
-                "it is not a cursor that this service gave out",
-                hint: "leave it out to begin anew"
-            )
-        }
+        guard let cursor = ImageCursor(text) else { throw Query.notACursor }
         guard cursor.sort == sort else {
             throw Query.invalid(
                 "cursor",
