@@ -45,12 +45,12 @@ extension Pool {
         }
     }
 
-    /// Creates an image and reads it back: what librbd made is what counts, and it drops some features without a word.
+    /// Creates an image and reads it back: what was made is what counts, and librbd drops some features without a word.
     /// - Parameter name: any that librbd takes; callers check it with `Names` first.
     /// - Throws: `CephError` with `.imageExists`, `.namespaceNotFound`, `.dataPoolNotFound`, `.poolNotFound`,
     ///   `.invalidObjectSize`, `.invalidFeatures`, `.invalidImageOption`, `.poolFull`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_create4
+    /// - C function: rados_write_op_operate (class `rbd`); rbd_create4 where the image is not a plain one
     public func createImage(
         named name: String,
         sizeBytes: UInt64,
@@ -58,15 +58,19 @@ extension Pool {
     ) async throws -> ImageInfo {
         let resource = resource(ofImage: name)
         return try await withContext(.createImage, on: resource) { context throws(CephError) in
-            let creation = try CreationOptions(for: resource)
-            try creation.set(options)
-            let result = rbd_create4(context.pointer, name, sizeBytes, creation.pointer)
-            // A missing namespace and a missing data pool give the same number.
-            if result == -ENOENT { try context.requireNamespace() }
-            try check(result, .createImage, on: resource)
+            let plain = PlainImage(named: name, sizeBytes: sizeBytes, options: options, rados: context.rados)
             var reader = ImageReader(context)
+            let id = try plain?.make(in: reader.context)
+            if id == nil {
+                let creation = try CreationOptions(for: resource)
+                try creation.set(options)
+                let result = rbd_create4(reader.context.pointer, name, sizeBytes, creation.pointer)
+                // A missing namespace and a missing data pool give the same number.
+                if result == -ENOENT { try reader.context.requireNamespace() }
+                try check(result, .createImage, on: resource)
+            }
             do throws(CephError) {
-                return try reader.image(named: name, isNew: true)
+                return try reader.image(named: name, id: id, isNew: true)
             } catch {
                 // The create must not look as if nothing had happened.
                 throw CephError(

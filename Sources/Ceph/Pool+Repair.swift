@@ -86,7 +86,7 @@ extension Pool {
         guard image.features.contains(.objectMap), !image.id.isEmpty else { return false }
         let resource = resource(ofImage: image.name)
         return try await withContext(.repairImage, on: resource) { context throws(CephError) in
-            let object = "rbd_object_map.\(image.id)"
+            let object = ObjectMap.object(id: image.id)
             let found = rados_stat(context.pointer, object, nil, nil)
             guard found == -ENOENT else {
                 try check(found, .repairImage, on: resource)
@@ -97,11 +97,7 @@ extension Pool {
             guard try Self.flags(ofImage: image.id, resource, in: context) == 0 else { return false }
             let write = CompoundWrite()
             write.create()
-            let nonexistent: UInt8 = 0
-            write.call(
-                "object_map_resize",
-                input: WireWriter.integer(image.objectCount) + WireWriter.integer(nonexistent)
-            )
+            write.call("object_map_resize", input: ObjectMap.allNonexistent(count: image.objectCount))
             let result = write.operate(on: object, in: context)
             // The create that we took for dead lives, and has just made it.
             if result == -EEXIST { return false }

@@ -25,6 +25,32 @@ extension TestCluster {
         return try Data(contentsOf: URL(fileURLWithPath: file))
     }
 
+    /// Reads an object's data.
+    public static func data(of object: String, pool: String, namespace: String = "") async throws -> Data {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await run("rados", ["--pool", pool, "--namespace", namespace, "get", object, file])
+        return try Data(contentsOf: URL(fileURLWithPath: file))
+    }
+
+    /// Reads all values of an object's omap, whose keys are plain text.
+    public static func values(of object: String, pool: String, namespace: String = "") async throws -> [String: Data] {
+        let dump = try await run("rados", ["--pool", pool, "--namespace", namespace, "listomapvals", object])
+        var values: [String: Data] = [:]
+        var key = ""
+        // A key, a line that counts its bytes, lines of sixteen bytes in hexadecimal, and an empty one.
+        for line in dump.split(separator: "\n") {
+            if line.hasPrefix("value (") {
+                values[key] = Data()
+            } else if let bytes = line.wholeMatch(of: /[0-9a-f]{8}  ([0-9a-f ]+?) *(\|.*)?/)?.1 {
+                values[key]?.append(contentsOf: bytes.split(separator: " ").compactMap { UInt8($0, radix: 16) })
+            } else if line.firstMatch(of: /^[0-9a-f]{8}$/) == nil {
+                key = String(line)
+            }
+        }
+        return values
+    }
+
     private static func withFile(of data: Data, _ body: (_ path: String) async throws -> Void) async throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
         try data.write(to: URL(fileURLWithPath: file))

@@ -28,6 +28,8 @@ final class CompoundRead {
     private var count = 0
     private var values: UnsafeMutablePointer<Values>?
     private var objectSize: UnsafeMutablePointer<UInt64>?
+    private var dataBuffer: UnsafeMutableBufferPointer<CChar>?
+    private var dataLength: UnsafeMutablePointer<Int>?
     private var completion: rados_completion_t?
     /// The connection must not be closed under an operation that is on its way.
     private var rados: RadosHandle?
@@ -58,6 +60,8 @@ final class CompoundRead {
             values.deallocate()
         }
         objectSize?.deallocate()
+        dataBuffer?.deallocate()
+        dataLength?.deallocate()
         rados_release_read_op(operation)
     }
 
@@ -127,6 +131,25 @@ final class CompoundRead {
 
     /// What ``readSize()`` asked for, in bytes.
     var size: UInt64 { objectSize?.pointee ?? 0 }
+
+    /// Adds a read of the beginning of the object's data.
+    /// - C function: rados_read_op_read
+    func readData(upTo length: Int) {
+        precondition(dataBuffer == nil, "the data is read already")
+        let (buffer, read) = (
+            UnsafeMutableBufferPointer<CChar>.allocate(capacity: length),
+            UnsafeMutablePointer<Int>.allocate(capacity: 1)
+        )
+        read.initialize(to: 0)
+        (dataBuffer, dataLength) = (buffer, read)
+        rados_read_op_read(operation, 0, length, buffer.baseAddress, read, nil)
+    }
+
+    /// What ``readData(upTo:)`` asked for. Valid as long as this object.
+    var data: UnsafeRawBufferPointer {
+        guard let dataBuffer, let dataLength else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(dataBuffer)[..<dataLength.pointee])
+    }
 
     /// Sends the operation and comes back at once.
     /// - C function: rados_aio_create_completion2, rados_aio_read_op_operate

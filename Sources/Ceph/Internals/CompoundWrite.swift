@@ -28,6 +28,21 @@ struct CompoundWrite: ~Copyable {
         rados_write_op_create(operation, CInt(LIBRADOS_CREATE_EXCLUSIVE), nil)
     }
 
+    /// Fails the operation, with what ``foundDifference(_:)`` tells, unless these bytes of the object's data are zero. So are
+    /// those behind its end.
+    /// - C function: rados_write_op_cmpext
+    func requireZeros(count: Int, at offset: UInt64) {
+        let zeros = [CChar](repeating: 0, count: count)
+        // librados copies them.
+        rados_write_op_cmpext(operation, zeros, count, offset, nil)
+    }
+
+    /// Whether the operation failed for ``requireZeros(count:at:)``: the number says where, from -4095 downwards.
+    static func foundDifference(_ result: CInt) -> Bool {
+        let lastErrno: CInt = 4095
+        return result <= -lastErrno
+    }
+
     /// - C function: rados_write_op_remove
     func remove() {
         rados_write_op_remove(operation)

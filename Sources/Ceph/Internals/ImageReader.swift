@@ -46,6 +46,7 @@ struct ImageReader: ~Copyable {
 
     /// One image by its name.
     /// - Parameters:
+    ///   - id: where it is known.
     ///   - asksTrash: whether to look if it is being removed, which costs no time but is of no use after a create.
     ///   - isNew: whether it was just made from nothing, so that there is less to ask for.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
@@ -53,11 +54,13 @@ struct ImageReader: ~Copyable {
     /// - C function: rados_read_op_operate (`get_id` of `rbd_id.<name>`)
     mutating func image(
         named name: String,
+        id known: String? = nil,
         asksTrash: Bool = false,
         isNew: Bool = false
     ) throws(CephError) -> ImageInfo {
         let image: ImageInfo?
-        if let id = try id(ofImage: name) {
+        let found: String? = if let known { known } else { try id(ofImage: name) }
+        if let id = found {
             // On its way while the header is read.
             let trash = asksTrash ? TrashRead(id: id, in: context) : nil
             let metadata = isNew ? nil : MetadataRead(id: id, in: context)

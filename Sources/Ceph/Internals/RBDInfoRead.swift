@@ -1,0 +1,49 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRados
+internal import Glibc
+
+/// A question for `rbd_info`, in which librbd keeps what it knows of a pool as a whole. It is on its way while something else
+/// is done.
+struct RBDInfoRead {
+    /// What it holds once librbd has found out that RBD can be used in the pool.
+    private static let validated = Array("overwrite validated".utf8)
+    private static let optionPrefix = Array("conf_".utf8)
+
+    private let read = CompoundRead(capacity: 1)
+    private let result: CInt
+
+    /// Sends the question. In a namespace, whose pool it is not in, it waits for the answer too.
+    /// - C function: rados_aio_read_op_operate, rados_read_op_operate (`metadata_list` of `rbd_info`)
+    init(of context: borrowing IOContext) throws(CephError) {
+        let one: UInt64 = 1
+        read.readData(upTo: Self.validated.count + 1)
+        read.call("metadata_list", input: WireWriter.string(Self.optionPrefix) + WireWriter.integer(one))
+        if context.namespace.isEmpty {
+            result = read.submit(to: "rbd_info", in: context)
+        } else {
+            result = read.operate(
+                on: "rbd_info",
+                in: try IOContext(pool: context.pool, namespace: "", rados: context.rados)
+            )
+        }
+    }
+
+    /// Whether librbd knows the pool for one of its own, and nobody has set options of Ceph for images in it.
+    /// - Throws: `CephError` with `.timedOut`.
+    /// - C function: rados_aio_wait_for_complete
+    func isPlain(_ resource: CephError.Resource) throws(CephError) -> Bool {
+        let result = result < 0 ? result : read.wait()
+        // Whatever else it is, librbd will meet it too.
+        guard result >= 0 || result == -ETIMEDOUT else { return false }
+        try check(result, .createImage, on: resource)
+        guard read.data.elementsEqual(Self.validated), var options = read.output(0),
+            let count = options.integer(UInt32.self)
+        else { return false }
+        if count == 0 { return true }
+        // The first of the keys after the prefix.
+        guard let key = options.text() else { return false }
+        return !key.starts(with: Self.optionPrefix)
+    }
+}
