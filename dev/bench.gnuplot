@@ -13,7 +13,7 @@ set xlabel "images in the pool"
 set style data linespoints
 
 summary = directory . "/summary.csv"
-contestants = "'Dashboard page of 100' 'rbd ls -l' 'python3-rbd 16 threads' 'rbd-rest-api' 'rbd-rest-api NDJSON' 'bare librbd'"
+contestants = "'Dashboard page of 100' 'rbd ls -l' 'python3-rbd 16 threads' 'rbd-rest-api first list' 'rbd-rest-api' 'rbd-rest-api NDJSON' 'bare librbd'"
 # Columns: 1 store, 2 workload, 3 images, 4 clients, 5 quantity, 6 unit, 7 contestant, 8 min, 9 median, 10 max, 11 samples.
 is(quantity, contestant) = \
     strcol(1) eq store && strcol(2) eq "list" && strcol(5) eq quantity && strcol(7) eq contestant

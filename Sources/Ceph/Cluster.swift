@@ -19,6 +19,7 @@ public final class Cluster: Sendable {
     public let breakers: Breakers
     private let files: ConfigurationFiles
     let rados: RadosHandle
+    let headers = HeaderCache()
     private let observer: (any CallObserver)?
     private let shutOut = Atomic(false)
 

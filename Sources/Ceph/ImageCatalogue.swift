@@ -42,10 +42,10 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
         public mutating func next() async throws -> Batch? {
             guard !walk.isOver, rest > 0 else { return nil }
             let (before, count, deadline) = (walk, Swift.min(count, rest), Deadline.current)
-            let hadSnapshots = hadSnapshots
+            let (hadSnapshots, cache) = (hadSnapshots, pool.cluster.headers)
             let next = Swift.min(batch, rest - count)
             let result = try await pool.withContext(.listImages, on: pool.resource) { context throws(CephError) in
-                var reader = ImageReader(context, until: deadline, hadSnapshots: hadSnapshots)
+                var reader = ImageReader(context, until: deadline, hadSnapshots: hadSnapshots, cache: cache)
                 var walk = before
                 let entries = try walk.next(count, in: reader)
                 // The directory is read on while the images are read.

@@ -36,9 +36,9 @@ extension Pool {
         after position: ImagePosition? = nil,
         limit: Int = .max
     ) async throws -> ImagePage {
-        let deadline = Deadline.current
+        let (deadline, cache) = (Deadline.current, cluster.headers)
         return try await withContext(.listImages, on: resource) { context throws(CephError) in
-            var reader = ImageReader(context, until: deadline)
+            var reader = ImageReader(context, until: deadline, cache: cache)
             var walk = DirectoryWalk(prefix: prefix, after: position)
             let entries = try walk.next(limit, in: reader)
             return ImagePage(images: try reader.images(entries), next: walk.isOver ? nil : entries.last?.position)

@@ -24,7 +24,7 @@ struct RoundTripTests {
             var objecter: Objecter
         }
 
-        private func count() async throws -> Int {
+        func count() async throws -> Int {
             let arguments = ["--admin-daemon", socket, "perf", "dump", "objecter"]
             let text = try await TestCluster.run("ceph", arguments)
             return try JSONDecoder().decode(Dump.self, from: Data(text.utf8)).objecter.op
@@ -96,6 +96,16 @@ struct RoundTripTests {
             // Names that are not wanted cost nothing.
             let chosen = try await cost("?name~=v-1149", shows: 1)
             #expect(chosen <= 1 + 3)
+            // What was changed since is asked for twice, once: its version, and then its header.
+            for number in 120..<150 {
+                let status = try await server.patch("\(images)/v-\(1000 + number)", #"{"size":"2MiB"}"#).status
+                #expect(status == 200)
+            }
+            let before = try await meter.count()
+            #expect(try await server.get("\(images)?prefix=v-1").status == 200)
+            let changed = try await meter.count() - before
+            #expect(changed >= count + 30)
+            #expect(changed <= count + 30 + 3)
             // Snapshots are counted in a second one, where there ever was one.
             for number in 0..<15 {
                 try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(pool)/v-\(1000 + number)@s"])

@@ -119,6 +119,12 @@ final class CompoundRead {
         }
     }
 
+    /// Fails the operation with -ERANGE or -EOVERFLOW unless the object still is at this version.
+    /// - C function: rados_read_op_assert_version
+    func assertVersion(_ version: UInt64) {
+        rados_read_op_assert_version(operation, version)
+    }
+
     /// Adds the question how much data the object holds beside its omap.
     /// - C function: rados_read_op_stat
     func readSize() {
@@ -175,6 +181,10 @@ final class CompoundRead {
         rados_aio_wait_for_complete(completion)
         return rados_aio_get_return_value(completion)
     }
+
+    /// The version that the object had when it was read by an operation that was submitted and waited for.
+    /// - C function: rados_aio_get_version
+    var version: UInt64 { completion.map { rados_aio_get_version($0) } ?? 0 }
 
     /// Sends the operation and waits for it.
     /// - C function: rados_read_op_operate

@@ -30,7 +30,7 @@ struct ImageHeader {
     private(set) var features: ImageFeatures = []
     private(set) var operationFeatures: UInt64 = 0
     private(set) var flags: UInt64 = 0
-    private(set) var snapshotCount = 0
+    var snapshotCount = 0
     /// Not zero where there is, or was, a snapshot.
     private(set) var snapshotSequence: UInt64 = 0
     private(set) var createdAt: Date?
@@ -72,6 +72,13 @@ struct ImageHeader {
         let read = CompoundRead(capacity: withSnapshots ? 1 : 0)
         read.readValues(keys)
         if withSnapshots { read.call("get_snapcontext") }
+        return read
+    }
+
+    /// A read of nothing, which fails with -ERANGE or -EOVERFLOW unless the header still has this version.
+    static func check(version: UInt64) -> CompoundRead {
+        let read = CompoundRead(capacity: 0)
+        read.assertVersion(version)
         return read
     }
 

@@ -8,28 +8,27 @@ internal import Glibc
 /// Reads images, one or many, without opening any: names and ids from the pool's directory, then one compound read per
 /// image with a window of them on their way at once. Lives for one blocking call.
 struct ImageReader: ~Copyable {
-    /// Measured: 16 halves the time of one after another, 64 halves it again, 256 gains nothing more.
-    private static let window = 128
-    /// How many reads are sent, and waited for, together: measured to spare a tenth of the time.
-    private static let burst = 32
-
     let context: IOContext
     private let deadline: ContinuousClock.Instant?
-    private var names = ReferenceNames()
+    let cache: HeaderCache?
+    var names = ReferenceNames()
     /// Whether the image that was read last has, or had, a snapshot.
-    private(set) var hadSnapshots: Bool
+    var hadSnapshots: Bool
 
     /// - Parameters:
     ///   - deadline: when nobody waits any more; one that reads many images gives up then.
     ///   - hadSnapshots: whether the image before the first, if there is one, has or had a snapshot.
+    ///   - cache: where headers are kept, for who reads many of them again and again.
     init(
         _ context: consuming IOContext,
         until deadline: ContinuousClock.Instant? = nil,
-        hadSnapshots: Bool = false
+        hadSnapshots: Bool = false,
+        cache: HeaderCache? = nil
     ) {
         self.context = context
         self.deadline = deadline
         self.hadSnapshots = hadSnapshots
+        self.cache = cache
     }
 
     func resource(_ name: String) -> CephError.Resource {
@@ -86,121 +85,10 @@ struct ImageReader: ~Copyable {
         return image
     }
 
-    /// Many images, in the order of the entries. Those that vanished since they were listed are left out.
-    ///
-    /// A window of reads is on its way at any time, each turned into an image and let go when its turn comes. It is filled, and
-    /// waited for, some at a time: to wait for each alone would wake a thread for each. Snapshots are asked for where there
-    /// ever was one; names of parents and groups meanwhile, each once.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_aio_read_op_operate
-    mutating func images(_ entries: some RandomAccessCollection<Entry>) throws(CephError) -> [ImageInfo] {
-        var images: [ImageInfo] = []
-        images.reserveCapacity(entries.count)
-        var references: [(image: Int, header: ImageHeader)] = []
-        var snapshots: ArraySlice<(image: Int, entry: Entry, read: CompoundRead)> = []
-        var window = ReadWindow(capacity: Self.window)
-        var next = entries.startIndex
-        for (number, entry) in entries.enumerated() {
-            if number % Self.burst == 0 {
-                try requireTime()
-                while next < entries.endIndex, window.hasRoom {
-                    try window.append(submitRead(of: entries[next]))
-                    entries.formIndex(after: &next)
-                }
-                window.waitForFirst(Self.burst)
-            }
-            guard let (read, withSnapshots) = window.removeFirst() else {
-                if let image = try format1Image(named: entry.name) { images.append(image) }
-                continue
-            }
-            let result = read.wait()
-            if result == -ENOENT { continue }
-            try check(result, .readImage, on: resource(entry.name))
-            guard let header = ImageHeader(read, withSnapshots: withSnapshots) else {
-                if let image = try openedImage(entry) { images.append(image) }
-                continue
-            }
-            if header.parent != nil || header.group != nil {
-                try names.expect(header, in: context)
-                references.append((images.count, header))
-            }
-            hadSnapshots = header.snapshotSequence > 0
-            if hadSnapshots, !withSnapshots {
-                if snapshots.count >= Self.window, let first = snapshots.popFirst() {
-                    try countSnapshots(first.read, first.entry, in: &images[first.image])
-                }
-                snapshots.append((images.count, entry, try submitSnapshots(of: entry)))
-            }
-            images.append(try image(entry, header))
-        }
-        for (image, entry, read) in snapshots {
-            try requireTime()
-            try countSnapshots(read, entry, in: &images[image])
-        }
-        for reference in references {
-            try requireTime()
-            try names.tell(&images[reference.image], reference.header, in: context)
-        }
-        return images
-    }
-
-    /// - Returns: nil for an image of the old format, which has no header of this kind.
-    private func submitRead(of entry: Entry) throws(CephError) -> ReadWindow.Read? {
-        if entry.id.isEmpty { return nil }
-        // Images of one pool are alike: what has been snapshotted comes among its like.
-        let withSnapshots = hadSnapshots && !entry.isNew
-        let read = ImageHeader.read(withSnapshots: withSnapshots)
-        try check(read.submit(to: ImageHeader.object(id: entry.id), in: context), .readImage, on: resource(entry.name))
-        return (read, withSnapshots)
-    }
-
-    private func submitSnapshots(of entry: Entry) throws(CephError) -> CompoundRead {
-        let read = ImageHeader.readSnapshots()
-        try check(read.submit(to: ImageHeader.object(id: entry.id), in: context), .readImage, on: resource(entry.name))
-        return read
-    }
-
-    private func countSnapshots(
-        _ read: CompoundRead,
-        _ entry: Entry,
-        in image: inout ImageInfo
-    ) throws(CephError) {
-        let result = read.wait()
-        // Removed in this moment: it is told as it was, without them.
-        if result == -ENOENT { return }
-        try check(result, .readImage, on: resource(entry.name))
-        guard let count = ImageHeader.snapshotCount(in: read) else {
-            if let opened = try openedImage(entry) { image.snapshotCount = opened.snapshotCount }
-            return
-        }
-        image.snapshotCount = count
-    }
-
     /// Nobody waits for the rest of a long list any more.
     func requireTime() throws(CephError) {
         guard let deadline, deadline <= .now else { return }
         throw CephError(.timedOut, .listImages, on: .pool(context.pool))
-    }
-
-    private mutating func image(_ entry: Entry, _ header: ImageHeader) throws(CephError) -> ImageInfo {
-        ImageInfo(
-            name: entry.name,
-            rawName: entry.rawName,
-            id: entry.id,
-            sizeBytes: header.sizeBytes,
-            objectSizeBytes: header.objectSizeBytes,
-            stripeUnitBytes: header.stripeUnitBytes,
-            stripeCount: header.stripeCount,
-            features: header.features,
-            operationFeatures: OperationFeatures(rawValue: header.operationFeatures),
-            flags: ImageFlags(rawValue: header.flags),
-            snapshotCount: header.snapshotCount,
-            createdAt: header.createdAt,
-            modifiedAt: header.modifiedAt,
-            accessedAt: header.accessedAt,
-            dataPool: try header.dataPoolID.map { id throws(CephError) in try names.poolName(id: id, in: context) },
-            isBeingRemoved: entry.isBeingRemoved
-        )
     }
 
     /// - Returns: nil where no image of format 2 has the name.

@@ -3,7 +3,14 @@
 
 /// Reads of headers that are on their way, in the order in which they were sent; nil for what is read in another way.
 struct ReadWindow {
-    typealias Read = (read: CompoundRead, withSnapshots: Bool)
+    struct Read {
+        enum Question {
+            case header, headerAndSnapshots, version
+        }
+
+        let question: Question
+        let read: CompoundRead
+    }
 
     private var reads: [Read?]
     private var first = 0

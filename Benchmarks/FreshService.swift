@@ -1,0 +1,44 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+
+/// A service that was just started and has never listed anything: it keeps nothing from before.
+final class FreshService {
+    private static let patience = Duration.seconds(30)
+
+    let url: String
+    private let process = Process()
+    /// Kept open: the service goes on to log into it.
+    private let log = Pipe()
+
+    /// Starts it on a free port of this machine and waits until it is ready.
+    /// - Parameter binary: the daemon's path.
+    init(_ binary: String) throws {
+        process.executableURL = URL(fileURLWithPath: binary)
+        process.arguments = ["--host", "127.0.0.1", "--port", "0"]
+        process.standardOutput = log
+        process.standardError = log
+        try process.run()
+        var text = ""
+        var address: Substring?
+        while address == nil {
+            let data = log.fileHandleForReading.availableData
+            guard !data.isEmpty else { throw ValidationError("\(binary) did not start: \(text)") }
+            text += String(decoding: data, as: UTF8.self)
+            address = text.firstMatch(of: /listening on (http:\/\/[0-9.:]+)/)?.1
+        }
+        url = String(address!)
+        let end = ContinuousClock.now + Self.patience
+        while try PlainClient(server: url).exchange("GET", "/readyz").status != 200 {
+            guard ContinuousClock.now < end else { throw ValidationError("\(binary) does not become ready") }
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+    }
+
+    deinit {
+        process.terminate()
+        process.waitUntilExit()
+    }
+}
