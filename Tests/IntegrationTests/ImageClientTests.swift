@@ -134,7 +134,7 @@ struct ImageClientTests {
             let broken = try await server.delete("\(path)/locks/\(lock.client)?confirm=\(lock.client)")
             #expect(broken.status == 204, "\(broken.text)")
             let end = await writer.finish()
-            #expect(end.standardError.contains("(108)"))
+            #expect(end.standardError.contains("(108)"), "it ended with \(end.status)")
             while try await !watchers(server, path).isEmpty { try await Task.sleep(for: .milliseconds(50)) }
             #expect(try await locks(server, path).isEmpty)
             #expect(try await server.delete("\(path)?purge=true&wait=60s").status == 204)
