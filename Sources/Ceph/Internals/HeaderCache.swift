@@ -14,10 +14,16 @@ final class HeaderCache: Sendable {
         var namespace: String
     }
 
-    struct Known {
-        var header: ImageHeader
+    /// An object of its own: a table of ten thousand of them is moved each time it grows.
+    final class Known: Sendable {
+        let header: ImageHeader
         /// As librados counts them: of each write to the object another one.
-        var version: UInt64
+        let version: UInt64
+
+        init(_ header: ImageHeader, version: UInt64) {
+            self.header = header
+            self.version = version
+        }
     }
 
     /// What is known of some images.

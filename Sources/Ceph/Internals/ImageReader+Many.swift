@@ -17,7 +17,7 @@ extension ImageReader {
         /// Nil for those that have gone.
         var images: [ImageInfo?]
         /// Headers that were read, to be kept.
-        var headers: [(index: Int, known: HeaderCache.Known)] = []
+        var headers: [(index: Int, header: ImageHeader, version: UInt64)] = []
         /// Headers that name a parent or a group.
         var references: [(index: Int, header: ImageHeader)] = []
         /// Snapshots that are being counted.
@@ -64,10 +64,10 @@ extension ImageReader {
             batch.images[index] = image
         }
         if let cache {
-            let headers = batch.headers.lazy.map { index, known in
-                var known = known
-                known.header.snapshotCount = batch.images[index]?.snapshotCount ?? 0
-                return (id: entries[index].id, known: known)
+            let headers = batch.headers.lazy.map { index, header, version in
+                var header = header
+                header.snapshotCount = batch.images[index]?.snapshotCount ?? 0
+                return (id: entries[index].id, known: HeaderCache.Known(header, version: version))
             }
             cache.keep(headers, of: place, unchanged: batch.isMostlyUnchanged)
         }
@@ -148,7 +148,7 @@ extension ImageReader {
         if known?.version == read.version {
             batch.unchangedCount += 1
         }
-        if cache != nil { batch.headers.append((index, .init(header: header, version: read.version))) }
+        if cache != nil { batch.headers.append((index, header, read.version)) }
         try takeIn(header, of: index, in: &batch)
         guard hadSnapshots, question == .header else { return }
         if batch.snapshots.count >= Self.window, let first = batch.snapshots.popFirst() {
