@@ -12,7 +12,7 @@ readonly build_packages=(librados-dev librbd-dev libyaml-dev zlib1g-dev git ca-c
 readonly cluster_packages=(ceph-mon ceph-mgr ceph-osd ceph-common jq)
 readonly peer_packages=(ceph-mgr-dashboard python3-rbd)
 readonly plot_packages=(gnuplot-nox)
-readonly test_packages=(python3-venv shellcheck)
+readonly test_packages=(openssl python3-venv shellcheck)
 
 # How the binaries are built that are measured and shipped: the Swift runtime inside, functions of the same code folded into
 # one. In a directory of its own: the static runtime and the tests' build would evict each other.

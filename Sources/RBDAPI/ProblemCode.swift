@@ -15,6 +15,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case confirmationRequired = "confirmation-required"
     case bodyTooLarge = "body-too-large"
     case unsupportedMediaType = "unsupported-media-type"
+    case unauthenticated
     case routeNotFound = "route-not-found"
     case methodNotAllowed = "method-not-allowed"
 
@@ -92,6 +93,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     public var status: Int {
         switch self {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
+        case .unauthenticated: 401
         case .poolDeletionDisabled: 403
         case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
             .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound, .lockNotFound,
@@ -139,6 +141,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .confirmationRequired: "The request must be confirmed"
         case .bodyTooLarge: "The body is too large"
         case .unsupportedMediaType: "The body is not JSON"
+        case .unauthenticated: "The service must know who asks"
         case .routeNotFound: "There is nothing at this address"
         case .methodNotAllowed: "The method is not allowed here"
         case .invalidName: "The name is not valid"

@@ -17,6 +17,8 @@ public struct RBDService: Sendable {
     let logger: Logger
     let connection: ClusterConnection
     let telemetry: Telemetry
+    private let gate: AccessGate
+    private let tls: TLSCredentials?
     private let locks = KeyedLocks()
     private let remnants: Remnants
     private let operations: OperationService
@@ -24,13 +26,20 @@ public struct RBDService: Sendable {
     private let keeper: TrashKeeper
 
     /// - Parameter metrics: shown at /metrics. The daemon has one for the process, each service of a test one of its own.
+    /// - Throws: `ConfigurationError` where the token file can't be used.
     public init(
         configuration: ServiceConfiguration,
         logger: Logger,
         metrics: PrometheusRegistry = PrometheusRegistry()
-    ) {
+    ) throws(ConfigurationError) {
         self.configuration = configuration
         self.logger = logger
+        var authenticators: [any Authenticator] = []
+        if let file = configuration.tokenFile {
+            authenticators.append(try TokenAuthenticator(path: file, logger: logger))
+        }
+        gate = AccessGate(authenticators: authenticators)
+        if let files = configuration.tls { tls = try TLSCredentials(files, logger: logger) } else { tls = nil }
         telemetry = Telemetry(registry: metrics, logger: logger)
         let calls = BlockingPool(limits: configuration.calls)
         connection = ClusterConnection(
@@ -73,6 +82,12 @@ public struct RBDService: Sendable {
     /// - Parameter onListening: told once, the URL under which the service can be reached.
     /// - Throws: `ListenError` where the address can't be listened on.
     public func run(onListening: @escaping @Sendable (_ url: String) -> Void) async throws {
+        if gate.authenticators.isEmpty, !ServiceConfiguration.isLoopback(configuration.host) {
+            logger.warning(
+                "nobody is asked who he is: whoever reaches the service may destroy volumes",
+                metadata: [LogKeys.host: "\(configuration.host)"]
+            )
+        }
         let connections = Descriptors.connections(wanted: configuration.maximumConnections)
         if connections < configuration.maximumConnections {
             logger.warning(
@@ -82,8 +97,8 @@ public struct RBDService: Sendable {
         }
         let application = Application(
             router: buildRouter(),
-            server: HTTPServerBuilder { [limits = configuration.door, telemetry] responder in
-                DoorChannel(responder: responder, limits: limits, refused: telemetry.refused)
+            server: HTTPServerBuilder { [limits = configuration.door, tls, telemetry] responder in
+                DoorChannel(responder: responder, limits: limits, tls: tls, refused: telemetry.refused)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
@@ -92,7 +107,7 @@ public struct RBDService: Sendable {
                 availableConnectionsDelegate: .maximum(connections, logger: logger)
             ),
             onServerRunning: { channel in
-                if let url = channel.localAddress.flatMap(Self.url) { onListening(url) }
+                if let url = channel.localAddress.flatMap(url) { onListening(url) }
             },
             logger: logger
         )
@@ -113,9 +128,10 @@ public struct RBDService: Sendable {
         }
     }
 
-    private static func url(_ address: SocketAddress) -> String? {
+    private func url(_ address: SocketAddress) -> String? {
         guard let host = address.ipAddress, let port = address.port else { return nil }
-        return address.protocol == .inet6 ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+        let scheme = tls == nil ? "http" : "https"
+        return "\(scheme)://" + (address.protocol == .inet6 ? "[\(host)]:\(port)" : "\(host):\(port)")
     }
 
     var routes: [Route] {
@@ -160,7 +176,10 @@ public struct RBDService: Sendable {
         router.add(middleware: ProblemMiddleware(routes: RouteTable(routes)))
         router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))
         for route in routes {
-            router.on(RouterPath(route.path), method: route.method, use: route.handler)
+            router.on(RouterPath(route.path), method: route.method) { [gate] request, context in
+                if let identity = try gate.admit(request, to: route.access) { RequestNotes.current?.set(identity) }
+                return try await route.handler(request, context)
+            }
         }
         return router
     }

@@ -18,7 +18,8 @@ struct Daemon: AsyncParsableCommand {
             file, else it is the default. The file is YAML or JSON: one mapping from the names below, without dashes, \
             to values. SIGTERM and SIGINT end the service once what is in flight is answered.
             """,
-        version: RBDService.version
+        version: RBDService.version,
+        subcommands: [TokenCommand.self]
     )
 
     @Option(
@@ -32,6 +33,10 @@ struct Daemon: AsyncParsableCommand {
 
     @Option(.host) var host: String?
     @Option(.port) var port: String?
+    @Option(.tokenFile) var tokenFile: String?
+    @Option(.allowAnonymous) var allowAnonymous: String?
+    @Option(.tlsCertificate) var tlsCertificate: String?
+    @Option(.tlsKey) var tlsKey: String?
     @Option(.cephConf) var cephConf: String?
     @Option(.cephUser) var cephUser: String?
     @Option(.cephKeyring) var cephKeyring: String?
@@ -62,7 +67,9 @@ struct Daemon: AsyncParsableCommand {
     /// What the command line says, by the setting's name.
     var commandLine: [String: String] {
         let values: [(Setting, String?)] = [
-            (.host, host), (.port, port), (.cephConf, cephConf), (.cephUser, cephUser), (.cephKeyring, cephKeyring),
+            (.host, host), (.port, port), (.tokenFile, tokenFile), (.allowAnonymous, allowAnonymous),
+            (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.cephConf, cephConf), (.cephUser, cephUser),
+            (.cephKeyring, cephKeyring),
             (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
             (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),
             (.shutdownTimeout, shutdownTimeout), (.callThreads, callThreads), (.callQueue, callQueue),
@@ -99,11 +106,17 @@ struct Daemon: AsyncParsableCommand {
         // Whatever a library counts is shown too.
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
-        let service = RBDService(
-            configuration: configuration,
-            logger: Logger(label: "rbd-rest-api"),
-            metrics: metrics
-        )
+        let service: RBDService
+        do {
+            service = try RBDService(
+                configuration: configuration,
+                logger: Logger(label: "rbd-rest-api"),
+                metrics: metrics
+            )
+        } catch {
+            Self.complain("\(error)")
+            throw ExitCode(EX_CONFIG)
+        }
         do {
             try await service.run { url in
                 // Scripts that asked for any free port read it here; a pipe would otherwise hold it back.
@@ -120,8 +133,11 @@ struct Daemon: AsyncParsableCommand {
     }
 
     private static func complain(_ sentence: String) {
-        let line = "rbd-rest-api: \(sentence)\n"
-        _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+        writeError("rbd-rest-api: \(sentence)\n")
+    }
+
+    static func writeError(_ text: String) {
+        _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
     }
 
     private static var environment: [String: String] {

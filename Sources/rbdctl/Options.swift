@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+internal import FoundationEssentials
 internal import RBDAPI
 
 /// Where the service is and how long to wait for it.
@@ -17,12 +18,65 @@ struct ConnectionOptions: ParsableArguments {
     )
     var server: String?
 
+    static let tokenVariable = "RBDCTL_TOKEN"
+
+    @Option(
+        help: ArgumentHelp(
+            "A file that holds the token to show to the service. (default: $\(tokenVariable))",
+            valueName: "file"
+        )
+    )
+    var tokenFile: String?
+
+    static let authoritiesVariable = "RBDCTL_CA_FILE"
+
+    @Option(
+        help: ArgumentHelp(
+            "Certificates to trust instead of this machine's own, in PEM. (default: $\(authoritiesVariable))",
+            valueName: "file"
+        )
+    )
+    var caFile: String?
+
     @Option(help: ArgumentHelp("How long to wait for each answer.", valueName: "seconds"))
     var timeout = 60
 
     func validate() throws {
         guard (1...86_400).contains(timeout) else { throw ValidationError("--timeout must be from 1 to 86400 seconds") }
         _ = try address()
+        _ = try token()
+        _ = try authorities()
+    }
+
+    /// - Returns: the file of the certificates to trust; nil for this machine's own.
+    func authorities(environment: (String) -> String? = Console.environment) throws -> String? {
+        guard let file = caFile ?? environment(Self.authoritiesVariable), !file.isEmpty else { return nil }
+        guard FileManager.default.isReadableFile(atPath: file) else {
+            throw ValidationError(
+                "\(caFile == nil ? Self.authoritiesVariable : "--ca-file"): \"\(file)\" can't be read"
+            )
+        }
+        return file
+    }
+
+    /// - Returns: nil where there is none.
+    func token(environment: (String) -> String? = Console.environment) throws -> String? {
+        guard let tokenFile else { return try Self.token(environment(Self.tokenVariable), from: Self.tokenVariable) }
+        guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
+            throw ValidationError("--token-file: \"\(tokenFile)\" can't be read")
+        }
+        guard let token = try Self.token(text, from: "--token-file") else {
+            throw ValidationError("--token-file: \"\(tokenFile)\" is empty")
+        }
+        return token
+    }
+
+    private static func token(_ text: String?, from source: String) throws -> String? {
+        let words = (text ?? "").split(whereSeparator: \.isWhitespace)
+        guard words.count <= 1, words.allSatisfy({ $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } }) else {
+            throw ValidationError("\(source): a token is one word of ASCII")
+        }
+        return words.first.map(String.init)
     }
 
     func address(environment: (String) -> String? = Console.environment) throws -> ServerAddress {
@@ -42,7 +96,12 @@ struct ConnectionOptions: ParsableArguments {
     }
 
     func withClient<Result: Sendable>(_ body: (APIClient) async throws -> Result) async throws -> Result {
-        try await Transport.withTransport(to: address(), timeout: .seconds(timeout)) { transport in
+        try await Transport.withTransport(
+            to: address(),
+            token: token(),
+            authorities: authorities(),
+            timeout: .seconds(timeout)
+        ) { transport in
             try await body(APIClient(transport: transport))
         }
     }

@@ -126,7 +126,7 @@ struct ReadmeTests {
                 "| `\(metric.name)` | \(metric.kind.rawValue) | \(labels.isEmpty ? "" : "\(labels) ")| \(metric.help) |"
         }
         #expect(table == rows)
-        let service = RBDService(
+        let service = try RBDService(
             configuration: try ServiceConfiguration(values()),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

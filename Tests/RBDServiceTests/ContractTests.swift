@@ -24,7 +24,7 @@ struct ContractTests {
 
     @Test func everyRouteIsInTheContractAndTheOtherWayRound() throws {
         let values = try SettingValues(commandLine: [:], environment: [:], file: nil)
-        let service = RBDService(
+        let service = try RBDService(
             configuration: try ServiceConfiguration(values),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

@@ -17,7 +17,7 @@ import Testing
 struct RouterTests {
     private func withClient(_ body: @escaping @Sendable (any TestClientProtocol) async throws -> Void) async throws {
         let values = try SettingValues(commandLine: [:], environment: [:], file: nil)
-        let service = RBDService(
+        let service = try RBDService(
             configuration: try ServiceConfiguration(values),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

@@ -19,7 +19,7 @@ struct TelemetryTests {
 
     private func makeService() throws -> RBDService {
         let values = try SettingValues(commandLine: [:], environment: [:], file: nil)
-        return RBDService(configuration: try ServiceConfiguration(values), logger: recorder.logger())
+        return try RBDService(configuration: ServiceConfiguration(values), logger: recorder.logger())
     }
 
     private func withClient(

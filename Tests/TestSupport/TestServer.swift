@@ -29,7 +29,7 @@ public struct TestServer: Sendable {
         )
         if let cluster { configuration.cluster = cluster }
         change(&configuration)
-        let service = RBDService(
+        let service = try RBDService(
             configuration: configuration,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

@@ -10,6 +10,12 @@ public struct ServiceConfiguration: Sendable {
     public var host: String
     /// 0 takes any free port.
     public var port: Int
+    /// Nil where nobody is asked who he is.
+    public var tokenFile: String?
+    /// Whether to listen where others can reach the service, although nobody is asked who he is.
+    public var allowsAnonymous: Bool
+    /// Nil where HTTP is spoken as it is.
+    var tls: TLSCredentials.Files?
     public var cluster: ClusterConfiguration
     public var calls: BlockingPool.Limits
     public var requestTimeout: Duration
@@ -35,6 +41,24 @@ public struct ServiceConfiguration: Sendable {
     public init(_ values: SettingValues) throws(ConfigurationError) {
         host = try values.text(.host)
         port = try values.integer(.port, in: 0...65_535)
+        tokenFile = values.optional(.tokenFile)
+        allowsAnonymous = try values.flag(.allowAnonymous)
+        guard tokenFile != nil || allowsAnonymous || Self.isLoopback(host) else {
+            throw values.error(
+                .host,
+                """
+                others can reach \(host), and nobody is asked who he is. Set \(Setting.tokenFile.name) to a file of \
+                identities (rbd-rest-api token new makes one), or \(Setting.allowAnonymous.name) to true, to accept that \
+                whoever reaches the service may destroy volumes
+                """
+            )
+        }
+        switch (values.optional(.tlsCertificate), values.optional(.tlsKey)) {
+        case (let certificate?, let key?): tls = TLSCredentials.Files(certificate: certificate, key: key)
+        case (nil, nil): break
+        case (nil, _): throw values.error(.tlsCertificate, "the key has no certificate")
+        case (_, nil): throw values.error(.tlsKey, "the certificate has no key")
+        }
         cluster = ClusterConfiguration(
             configFile: values.optional(.cephConf),
             user: values.optional(.cephUser),
@@ -80,6 +104,13 @@ public struct ServiceConfiguration: Sendable {
 }
 
 extension ServiceConfiguration {
+    /// Whether nobody but this machine's own processes can reach the address.
+    static func isLoopback(_ host: String) -> Bool {
+        if host == "localhost" { return true }
+        guard let address = try? SocketAddress(ipAddress: host, port: 0).ipAddress else { return false }
+        return address.hasPrefix("127.") || address == "::1"
+    }
+
     var door: DoorLimits {
         DoorLimits(
             idleTimeout: TimeAmount(idleTimeout),

@@ -28,6 +28,24 @@ public struct Setting: Sendable {
 extension Setting {
     public static let host = Setting("host", "ADDRESS", default: "127.0.0.1", "The address to listen on.")
     public static let port = Setting("port", "PORT", default: "8080", "The port to listen on; 0 takes any free one.")
+    public static let tokenFile = Setting(
+        "token-file",
+        "FILE",
+        "Who may ask for anything: a YAML file of identities and their tokens, read again when it changes. Unset: nobody is "
+            + "asked who he is."
+    )
+    public static let allowAnonymous = Setting(
+        "allow-anonymous",
+        "BOOLEAN",
+        default: "false",
+        "Listen where others can reach the service although nobody is asked who he is; each start is logged then."
+    )
+    public static let tlsCertificate = Setting(
+        "tls-certificate",
+        "FILE",
+        "The service's certificate and those that lead to a trusted one, in PEM: HTTPS is spoken then. Read again when it changes."
+    )
+    public static let tlsKey = Setting("tls-key", "FILE", "The certificate's key, in PEM, without a passphrase.")
     public static let cephConf = Setting(
         "ceph-conf",
         "FILE",
@@ -171,7 +189,8 @@ extension Setting {
 
     /// All of them, in the order of `--help`.
     public static let all: [Setting] = [
-        host, port, cephConf, cephUser, cephKeyring, cephArgs, connectTimeout, monitorTimeout, osdTimeout,
+        host, port, tokenFile, allowAnonymous, tlsCertificate, tlsKey, cephConf, cephUser, cephKeyring, cephArgs,
+        connectTimeout, monitorTimeout, osdTimeout,
         requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,
         idleTimeout, headerTimeout, bodyTimeout, maximumBodyBytes,
         trashDelay, operationConcurrency, operationLease, operationRetention,

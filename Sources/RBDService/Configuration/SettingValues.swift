@@ -74,6 +74,12 @@ public struct SettingValues: Sendable {
         return number
     }
 
+    func flag(_ setting: Setting) throws(ConfigurationError) -> Bool {
+        let text = try text(setting)
+        guard let flag = Bool(text) else { throw error(setting, "\"\(text)\" is neither true nor false") }
+        return flag
+    }
+
     func duration(_ setting: Setting, in range: ClosedRange<Duration>) throws(ConfigurationError) -> Duration {
         let text = try text(setting)
         guard let duration = DurationText.parse(text), range.contains(duration) else {

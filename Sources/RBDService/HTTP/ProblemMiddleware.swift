@@ -104,6 +104,8 @@ struct ProblemMiddleware: RouterMiddleware {
         RequestNotes.current?.set(problem)
         var response = Response.json(problem, status: HTTPResponse.Status(code: problem.status))
         response.headers[.contentType] = Problem.contentType
+        // RFC 9110, section 11.6.1.
+        if problem.status == 401 { response.headers[.wwwAuthenticate] = #"Bearer realm="rbd-rest-api""# }
         response.headers[.retryAfter] = ProblemCode(rawValue: problem.code).flatMap(Self.retryAfter)
         // Hummingbird takes the body from what a handler returns, not from what stands in for what it throws.
         return request.method == .head ? response.createHeadResponse() : response

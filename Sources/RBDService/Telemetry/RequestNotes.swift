@@ -15,6 +15,7 @@ final class RequestNotes: Sendable {
     let logger: Logger
 
     private struct State {
+        var identity: Identity?
         var problemCode: String?
         var errno: CInt?
         var failure: CephError?
@@ -34,6 +35,11 @@ final class RequestNotes: Sendable {
             state.problemCode = problem.code
             state.errno = problem.errno
         }
+    }
+
+    /// Who asks.
+    func set(_ identity: Identity) {
+        state.withLock { $0.identity = identity }
     }
 
     /// The error behind the problem.
@@ -56,6 +62,7 @@ final class RequestNotes: Sendable {
     var metadata: Logger.Metadata {
         let state = state.withLock { $0 }
         var metadata = state.failure?.resource.metadata ?? state.resource?.metadata ?? [:]
+        metadata[LogKeys.identity] = state.identity.map { "\($0.name)" }
         metadata[LogKeys.problem] = state.problemCode.map { "\($0)" }
         metadata[LogKeys.errno] = state.errno.map { .stringConvertible($0) }
         metadata[LogKeys.operation] = (state.failure?.operation ?? state.operation).map { "\($0.label)" }

@@ -42,7 +42,10 @@ enum ConnectionProblem: Error {
         let parts = "\(error)".split(separator: ":")
         guard let place = parts.firstIndex(of: "OPENSSL_internal"), place + 1 < parts.count else { return nil }
         let words = parts[place + 1].prefix { $0 != " " }.split(separator: "_")
-        return .other("TLS failed: \(words.joined(separator: " ").lowercased())")
+        return .other(
+            "TLS failed: \(words.joined(separator: " ").lowercased())"
+                + (words.contains("VERIFY") ? "; --ca-file names certificates to trust" : "")
+        )
     }
 
     private init(_ error: HTTPClientError) {

@@ -5,12 +5,15 @@ internal import AsyncHTTPClient
 internal import FoundationEssentials
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOSSL
 internal import RBDAPI
 internal import YAML
 
 /// Requests and answers of one service. Whatever goes wrong comes out as a ``Failure``.
 struct Transport: Sendable {
     let server: ServerAddress
+    /// Says who asks.
+    private let token: String?
     private let http: HTTPClient
     private let timeout: Duration
 
@@ -19,16 +22,23 @@ struct Transport: Sendable {
 
     static func withTransport<Result: Sendable>(
         to server: ServerAddress,
+        token: String?,
+        authorities: String?,
         timeout: Duration,
         _ body: (Transport) async throws -> Result
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        if let authorities {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .file(authorities)
+            configuration.tlsConfiguration = tls
+        }
         // Shorter than the whole, so that a host that swallows packets is told from a service that is slow.
         configuration.timeout.connect = .milliseconds(min(10_000, timeout.components.seconds * 900))
         // A refused connection is to be reported, not tried again until the time is over.
         configuration.connectionPool.retryConnectionEstablishment = false
         return try await HTTPClient.withHTTPClient(configuration: configuration) { http in
-            try await body(Transport(server: server, http: http, timeout: timeout))
+            try await body(Transport(server: server, token: token, http: http, timeout: timeout))
         }
     }
 
@@ -105,6 +115,7 @@ struct Transport: Sendable {
         request.method = HTTPMethod(rawValue: method.rawValue)
         request.headers.add(name: "user-agent", value: "rbdctl/\(Rbdctl.version)")
         request.headers.add(name: "accept", value: "application/json, \(Problem.contentType)")
+        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         if let body {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(ByteBuffer(string: body))

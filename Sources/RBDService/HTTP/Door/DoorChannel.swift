@@ -7,6 +7,7 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
+import NIOSSL
 import RBDAPI
 
 /// HTTP/1.1 as Hummingbird serves it, with our guard and clock in front.
@@ -15,6 +16,8 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
 
     let responder: HTTPChannelHandler.Responder
     let limits: DoorLimits
+    /// Nil where HTTP is spoken as it is.
+    let tls: TLSCredentials?
     let refused: @Sendable (Problem) -> Void
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -25,6 +28,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             decoderLimits.maxHeaderFieldCount = limits.headerCount
             let guardian = RequestGuard(limits: limits, refused: refused)
             let pipeline = channel.pipeline.syncOperations
+            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context())) }
             try pipeline.addHandler(guardian.clock)
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: false,  // the channel below hands requests over one after another
@@ -35,7 +39,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             )
             try pipeline.addHandler(guardian)
             try pipeline.addHandler(CompressionMiddleware.handler())
-            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
             // It ends connections when the service stops; the clock does the rest.
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
             return try NIOAsyncChannel(

@@ -1,0 +1,30 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// By what a file that was replaced or written is told from what it was.
+struct FileStamp: Hashable, Sendable {
+    var device: UInt64
+    var inode: UInt64
+    var size: Int
+    var modifiedSeconds: Int
+    var modifiedNanoseconds: Int
+    /// The permission bits.
+    var mode: UInt32
+
+    /// Whether others than its owner and its group can read it, or others than its owner write it.
+    var isOpenToOthers: Bool { mode & 0o026 != 0 }
+
+    /// Nil where there is no file that can be looked at.
+    init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        size = Int(status.st_size)
+        modifiedSeconds = status.st_mtim.tv_sec
+        modifiedNanoseconds = status.st_mtim.tv_nsec
+        mode = UInt32(status.st_mode) & 0o7777
+    }
+}

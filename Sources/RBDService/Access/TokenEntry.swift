@@ -1,0 +1,96 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Glibc
+
+/// A token as a token file keeps it.
+public struct TokenEntry: Sendable {
+    private let identity: String
+    private let sha256: String
+    private let expires: Date?
+
+    /// - Parameter lifetime: for how long the token is good, such as `90d`; nil for ever.
+    /// - Throws: `ConfigurationError` for a name or a lifetime that can't be.
+    public init(identity: String, token: AccessToken, lifetime: String?) throws(ConfigurationError) {
+        try self.init(identity: identity, token: token, lifetime: lifetime, now: .now)
+    }
+
+    init(identity: String, token: AccessToken, lifetime: String?, now: Date) throws(ConfigurationError) {
+        guard Identity.isValid(identity) else {
+            throw ConfigurationError(
+                "\"\(identity)\": a name has 1 to 128 letters, digits, \".\", \"_\", \"-\" and \"@\""
+            )
+        }
+        self.identity = identity
+        sha256 = token.sha256
+        guard let lifetime else {
+            expires = nil
+            return
+        }
+        guard let duration = DurationText.parse(lifetime), duration > .zero else {
+            throw ConfigurationError("\"\(lifetime)\" is not \(DurationText.pattern)")
+        }
+        expires = now.addingTimeInterval(TimeInterval(duration.components.seconds))
+    }
+
+    /// The lines to be added to the list of identities. Where the identity is there already, it has one more token then.
+    public var lines: String {
+        """
+          - name: \(identity)
+            tokens:
+              - sha256: \(sha256)\(expires.map { "\n        expires: \($0.formatted(.iso8601))" } ?? "")
+
+        """
+    }
+
+    /// Adds it to the end of a file, which is made where there is none. What the file has stays as it is written.
+    /// - Throws: `ConfigurationError` where the file can't be used, or is written in a way that has no end to add to.
+    public func add(to path: String) throws(ConfigurationError) {
+        var (text, mode, count) = ("", mode_t(0o600), 0)
+        if let stamp = FileStamp(path: path) {
+            count = try TokenFile(path: path, stamp: stamp).tokens.count
+            mode = stamp.mode
+            guard let found = try? String(contentsOfFile: path, encoding: .utf8) else {
+                throw ConfigurationError("\"\(path)\" can't be read")
+            }
+            text = found
+        }
+        if !text.isEmpty, !text.hasSuffix("\n") { text += "\n" }
+        if count == 0, (try? TokenFile(text: text + "identities:\n" + lines)) != nil { text += "identities:\n" }
+        text += lines
+        guard let file = try? TokenFile(text: text), file.tokens.count == count + 1 else {
+            throw ConfigurationError(
+                "nothing can be added to the end of \"\(path)\"; put this into its list:\n\(lines)"
+            )
+        }
+        try Self.replace(path, with: text, mode: mode)
+    }
+
+    /// Whoever reads the file meanwhile reads the old one or the new one.
+    private static func replace(_ path: String, with text: String, mode: mode_t) throws(ConfigurationError) {
+        let temporary = "\(path).\(getpid())"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw failure(path) }
+        var text = text
+        var isWritten = text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while !rest.isEmpty {
+                let written = write(descriptor, rest.baseAddress, rest.count)
+                if written < 0 { return false }
+                rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+            }
+            return fchmod(descriptor, mode) == 0 && fsync(descriptor) == 0
+        }
+        isWritten = close(descriptor) == 0 && isWritten
+        guard isWritten, rename(temporary, path) == 0 else {
+            let error = failure(path)
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    private static func failure(_ path: String) -> ConfigurationError {
+        ConfigurationError("\"\(path)\" can't be written: \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,132 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Glibc
+import YAML
+
+/// Who may ask for anything: identities, and what is kept of their tokens.
+///
+///     identities:
+///       - name: kubernetes
+///         tokens:
+///           - sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+///             expires: 2027-06-30T00:00:00Z
+public struct TokenFile: Sendable {
+    struct Token: Sendable {
+        var identity: Identity
+        /// SHA-256 of the token.
+        var digest: [UInt8]
+        /// Nil for never.
+        var expires: Date?
+    }
+
+    private(set) var tokens: [Token] = []
+
+    /// Larger ones are a mistake.
+    private static let maximumBytes = 4 << 20
+
+    /// - Throws: `ConfigurationError` with the file, the line and what is wrong there.
+    public init(path: String) throws(ConfigurationError) {
+        try self.init(path: path, stamp: FileStamp(path: path))
+    }
+
+    init(path: String, stamp: FileStamp?) throws(ConfigurationError) {
+        guard let stamp else { throw ConfigurationError("the token file \"\(path)\" can't be read") }
+        // Who may write it may make himself any identity.
+        guard !stamp.isOpenToOthers else {
+            throw ConfigurationError(
+                "the token file \"\(path)\" can be \(stamp.mode & 0o022 == 0 ? "read" : "written") by others; "
+                    + "run chmod 0600 \(path)"
+            )
+        }
+        guard stamp.size <= Self.maximumBytes, let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw ConfigurationError("the token file \"\(path)\" can't be read")
+        }
+        do throws(ConfigurationError) {
+            try self.init(text: text)
+        } catch {
+            throw ConfigurationError("\(path): \(error)")
+        }
+    }
+
+    init(text: String) throws(ConfigurationError) {
+        let root: YAMLNode
+        do {
+            root = try YAMLNode.parse(text)
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
+        if root.isNull { return }
+        let identities = try root.members(["identities"])["identities"]
+        for identity in try identities?.list("identities") ?? [] {
+            let members = try identity.members(["name", "tokens"])
+            guard let name = members["name"]?.text, Identity.isValid(name) else {
+                throw ConfigurationError(
+                    "line \(identity.line): an identity needs a name of letters, digits, \".\", \"_\", \"-\" and \"@\""
+                )
+            }
+            for token in try members["tokens"]?.list("tokens") ?? [] {
+                tokens.append(try Self.token(token, of: Identity(name: name)))
+            }
+        }
+        for (number, token) in tokens.enumerated() {
+            let other = tokens[..<number].first { $0.digest == token.digest && $0.identity != token.identity }
+            if let other {
+                throw ConfigurationError(
+                    "\(other.identity.name) and \(token.identity.name) have the same token; make another with token new"
+                )
+            }
+        }
+    }
+
+    private static func token(_ node: YAMLNode, of identity: Identity) throws(ConfigurationError) -> Token {
+        let members = try node.members(["sha256", "expires"])
+        guard let hex = members["sha256"]?.text, let digest = bytes(hex: hex), digest.count == 32 else {
+            throw ConfigurationError(
+                "line \(node.line): a token is kept as sha256 with 64 hexadecimal digits, as token new writes it"
+            )
+        }
+        var token = Token(identity: identity, digest: digest)
+        if let expires = members["expires"], !expires.isNull {
+            guard let text = expires.text, let date = try? Date(text, strategy: .iso8601) else {
+                throw ConfigurationError("line \(expires.line): expires is a time such as 2027-06-30T00:00:00Z")
+            }
+            token.expires = date
+        }
+        return token
+    }
+
+    private static func bytes(hex: String) -> [UInt8]? {
+        let digits = Array(hex.utf8)
+        guard digits.count.isMultiple(of: 2) else { return nil }
+        var bytes: [UInt8] = []
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            let pair = String(decoding: digits[index...index + 1], as: UTF8.self)
+            guard pair.allSatisfy(\.isHexDigit), let byte = UInt8(pair, radix: 16) else { return nil }
+            bytes.append(byte)
+        }
+        return bytes
+    }
+}
+
+extension YAMLNode {
+    /// The values of a mapping by their keys.
+    fileprivate func members(_ known: Set<String>) throws(ConfigurationError) -> [String: YAMLNode] {
+        guard let entries else {
+            throw ConfigurationError("line \(line): expected is a mapping of \(known.sorted().joined(separator: ", "))")
+        }
+        if let other = entries.first(where: { !known.contains($0.key) }) {
+            throw ConfigurationError(
+                "line \(other.line): there is no \"\(other.key)\" here; known are \(known.sorted().joined(separator: ", "))"
+            )
+        }
+        return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })
+    }
+
+    fileprivate func list(_ name: String) throws(ConfigurationError) -> [YAMLNode] {
+        if isNull { return [] }
+        guard let items else { throw ConfigurationError("line \(line): \(name) is a list") }
+        return items
+    }
+}
