@@ -25,8 +25,10 @@ prepared = collections.Counter()
 def call(method, path, body=None):
     """Asks the service; what goes wrong here shows as an operation that never succeeded."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        os.environ["RBD_CONTRACT_URL"] + path, data, {"Content-Type": "application/json"}, method=method)
+    headers = {"Content-Type": "application/json"}
+    if os.environ["RBD_CONTRACT_TOKEN"]:
+        headers["Authorization"] = "Bearer " + os.environ["RBD_CONTRACT_TOKEN"]
+    request = urllib.request.Request(os.environ["RBD_CONTRACT_URL"] + path, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
