@@ -82,7 +82,9 @@ public struct RBDService: Sendable {
     /// - Parameter onListening: told once, the URL under which the service can be reached.
     /// - Throws: `ListenError` where the address can't be listened on.
     public func run(onListening: @escaping @Sendable (_ url: String) -> Void) async throws {
-        if gate.authenticators.isEmpty, !ServiceConfiguration.isLoopback(configuration.host) {
+        if gate.authenticators.isEmpty, configuration.socket == nil,
+            !ServiceConfiguration.isLoopback(configuration.host)
+        {
             logger.warning(
                 "nobody is asked who he is: whoever reaches the service may destroy volumes",
                 metadata: [LogKeys.host: "\(configuration.host)"]
@@ -95,19 +97,37 @@ public struct RBDService: Sendable {
                 metadata: [LogKeys.connections: "\(connections)"]
             )
         }
+        let socket = configuration.socket
+        try socket?.requireFree()
+        // The file has its mode from the moment that it is there.
+        let mask = socket.map { umask($0.mask) }
+        let isBound = Flag()
+        defer {
+            if let mask { umask(mask) }
+            if isBound.isRaised { socket?.remove() }
+        }
         let application = Application(
             router: buildRouter(),
             server: HTTPServerBuilder { [limits = configuration.door, tls, telemetry] responder in
                 DoorChannel(responder: responder, limits: limits, tls: tls, refused: telemetry.refused)
             },
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port),
+                address: socket.map { .unixDomainSocket(path: $0.path) }
+                    ?? .hostname(configuration.host, port: configuration.port),
                 serverName: "rbd-rest-api",
                 backlog: 1024,
                 availableConnectionsDelegate: .maximum(connections, logger: logger)
             ),
-            onServerRunning: { channel in
-                if let url = channel.localAddress.flatMap(url) { onListening(url) }
+            onServerRunning: { [logger] channel in
+                isBound.raise()
+                if let mask { umask(mask) }
+                if let socket, !socket.assignGroup() {
+                    logger.error(
+                        "the socket could not be given to its group",
+                        metadata: [LogKeys.host: "\(socket.path)"]
+                    )
+                }
+                if let url = socket.map({ "unix:\($0.path)" }) ?? channel.localAddress.flatMap(url) { onListening(url) }
             },
             logger: logger
         )
@@ -121,6 +141,7 @@ public struct RBDService: Sendable {
             try await ServiceGroup(configuration: group).run()
         } catch let error as IOError {
             // Only binding throws this: later errors belong to a connection and end there.
+            if let socket { throw ListenError(socket: socket.path, errno: error.errnoCode) }
             throw ListenError(host: configuration.host, port: configuration.port, errno: error.errnoCode)
         } catch let error as SocketAddressError {
             logger.debug("the address can't be resolved", metadata: [LogKeys.error: "\(error)"])
@@ -187,18 +208,29 @@ public struct RBDService: Sendable {
 
 /// The service can't listen where it was told to.
 public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
-    public var host: String
-    public var port: Int
+    /// In words.
+    public var place: String
     public var errno: CInt
+
+    init(host: String, port: Int, errno: CInt) {
+        self.place = "\(host) port \(port)"
+        self.errno = errno
+    }
+
+    init(socket path: String, errno: CInt) {
+        self.place = "the socket \(path)"
+        self.errno = errno
+    }
 
     public var description: String {
         let reason =
             switch errno {
             case EADDRINUSE: "it is in use already"
-            case EACCES: "ports below 1024 are for privileged processes"
+            case EEXIST: "there is something else in its place"
+            case EACCES: "this process may not; ports below 1024 are for privileged ones"
             case EADDRNOTAVAIL: "this machine has no such address"
             default: String(cString: strerror(errno))
             }
-        return "can't listen on \(host) port \(port): \(reason)"
+        return "can't listen on \(place): \(reason)"
     }
 }

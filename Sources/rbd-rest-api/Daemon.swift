@@ -33,6 +33,9 @@ struct Daemon: AsyncParsableCommand {
 
     @Option(.host) var host: String?
     @Option(.port) var port: String?
+    @Option(.unixSocket) var unixSocket: String?
+    @Option(.unixSocketMode) var unixSocketMode: String?
+    @Option(.unixSocketGroup) var unixSocketGroup: String?
     @Option(.tokenFile) var tokenFile: String?
     @Option(.allowAnonymous) var allowAnonymous: String?
     @Option(.tlsCertificate) var tlsCertificate: String?
@@ -67,7 +70,8 @@ struct Daemon: AsyncParsableCommand {
     /// What the command line says, by the setting's name.
     var commandLine: [String: String] {
         let values: [(Setting, String?)] = [
-            (.host, host), (.port, port), (.tokenFile, tokenFile), (.allowAnonymous, allowAnonymous),
+            (.host, host), (.port, port), (.unixSocket, unixSocket), (.unixSocketMode, unixSocketMode),
+            (.unixSocketGroup, unixSocketGroup), (.tokenFile, tokenFile), (.allowAnonymous, allowAnonymous),
             (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.cephConf, cephConf), (.cephUser, cephUser),
             (.cephKeyring, cephKeyring),
             (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
@@ -124,7 +128,8 @@ struct Daemon: AsyncParsableCommand {
                 fflush(nil)
             }
         } catch let error as ListenError {
-            Self.complain("\(error); choose another with --\(Setting.host.name) and --\(Setting.port.name)")
+            let settings = "--\(Setting.host.name) and --\(Setting.port.name), or --\(Setting.unixSocket.name)"
+            Self.complain("\(error); choose another with \(settings)")
             // Not by exit: a connection to the cluster may be in the making, and librados' threads do not survive it.
             _exit(EXIT_FAILURE)
         }

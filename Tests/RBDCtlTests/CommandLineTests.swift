@@ -237,6 +237,7 @@ import Testing
     @Test(arguments: [
         ("http://a", "http://a"), ("https://a:8443/", "https://a:8443"), ("HTTP://a//", "HTTP://a"),
         ("http://[::1]:8080", "http://[::1]:8080"), ("https://a/ceph/", "https://a/ceph"),
+        ("unix:/run/s", "unix:/run/s"),
     ])
     func reads(text: String, address: String) throws {
         #expect(try ServerAddress(parsing: text).description == address)
@@ -245,9 +246,16 @@ import Testing
     @Test(arguments: [
         "", "a", "a:80", "http://", "http:///x", "ftp://a", "file:///x", "http://a:0", "http://a:65536", "http://a:b",
         "http://a b", "http://u@a", "http://u:p@a", "http://a?x=1", "http://a#x", "://a",
+        "unix:", "unix:s", "unix",
     ])
     func refuses(text: String) {
         #expect(throws: ServerAddress.ParseError.self) { _ = try ServerAddress(parsing: text) }
+    }
+
+    @Test func aSocketsPathIsOneName() throws {
+        let address = try ServerAddress(parsing: "unix:/run/rbd api.sock")
+        #expect(address.isSocket)
+        #expect(address.url(["v1", "pools"]) == "http+unix://%2Frun%2Frbd%20api.sock/v1/pools")
     }
 
     @Test func pathsAndQueriesAreEscaped() throws {

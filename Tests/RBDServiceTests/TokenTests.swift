@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -170,6 +171,19 @@ struct TokenTests {
         let file = try File("identities:\n")
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file.path)
         let error = #expect(throws: ConfigurationError.self) { try TokenFile(path: file.path) }
+        #expect(error?.description.contains("run chmod 0600 \(file.path)") == true)
+    }
+
+    @Test func aKeyringThatOthersCanReadIsRefused() throws {
+        let file = try File()
+        func configuration() throws -> ServiceConfiguration {
+            try ServiceConfiguration(
+                SettingValues(commandLine: ["ceph-keyring": file.path], environment: [:], file: nil)
+            )
+        }
+        #expect(try configuration().cluster.keyring == file.path)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file.path)
+        let error = #expect(throws: ConfigurationError.self) { try configuration() }
         #expect(error?.description.contains("run chmod 0600 \(file.path)") == true)
     }
 

@@ -10,6 +10,8 @@ public struct ServiceConfiguration: Sendable {
     public var host: String
     /// 0 takes any free port.
     public var port: Int
+    /// Listened on instead of an address.
+    var socket: UnixSocket?
     /// Nil where nobody is asked who he is.
     public var tokenFile: String?
     /// Whether to listen where others can reach the service, although nobody is asked who he is.
@@ -43,7 +45,8 @@ public struct ServiceConfiguration: Sendable {
         port = try values.integer(.port, in: 0...65_535)
         tokenFile = values.optional(.tokenFile)
         allowsAnonymous = try values.flag(.allowAnonymous)
-        guard tokenFile != nil || allowsAnonymous || Self.isLoopback(host) else {
+        socket = try Self.socket(values)
+        guard socket != nil || tokenFile != nil || allowsAnonymous || Self.isLoopback(host) else {
             throw values.error(
                 .host,
                 """
@@ -58,6 +61,12 @@ public struct ServiceConfiguration: Sendable {
         case (nil, nil): break
         case (nil, _): throw values.error(.tlsCertificate, "the key has no certificate")
         case (_, nil): throw values.error(.tlsKey, "the certificate has no key")
+        }
+        if let keyring = values.optional(.cephKeyring), FileStamp(path: keyring)?.isOpenToOthers == true {
+            throw values.error(
+                .cephKeyring,
+                "\"\(keyring)\" can be read or written by others; run chmod 0600 \(keyring)"
+            )
         }
         cluster = ClusterConfiguration(
             configFile: values.optional(.cephConf),
@@ -104,6 +113,25 @@ public struct ServiceConfiguration: Sendable {
 }
 
 extension ServiceConfiguration {
+    private static func socket(_ values: SettingValues) throws(ConfigurationError) -> UnixSocket? {
+        guard let path = values.optional(.unixSocket) else { return nil }
+        guard path.utf8.count <= UnixSocket.maximumPathLength else {
+            throw values.error(.unixSocket, "a socket's path has \(UnixSocket.maximumPathLength) bytes at most")
+        }
+        let text = try values.text(.unixSocketMode)
+        guard let mode = UInt32(text, radix: 8), mode <= 0o777 else {
+            throw values.error(.unixSocketMode, "\"\(text)\" is no mode in octal, such as 0660")
+        }
+        guard let name = values.optional(.unixSocketGroup) else { return UnixSocket(path: path, mode: mode) }
+        guard let group = UnixSocket.group(named: name) else {
+            throw values.error(.unixSocketGroup, "there is no group \"\(name)\"")
+        }
+        guard UnixSocket.mayAssign(group) else {
+            throw values.error(.unixSocketGroup, "the service does not belong to the group \"\(name)\"")
+        }
+        return UnixSocket(path: path, mode: mode, group: group)
+    }
+
     /// Whether nobody but this machine's own processes can reach the address.
     static func isLoopback(_ host: String) -> Bool {
         if host == "localhost" { return true }

@@ -28,6 +28,22 @@ public struct Setting: Sendable {
 extension Setting {
     public static let host = Setting("host", "ADDRESS", default: "127.0.0.1", "The address to listen on.")
     public static let port = Setting("port", "PORT", default: "8080", "The port to listen on; 0 takes any free one.")
+    public static let unixSocket = Setting(
+        "unix-socket",
+        "PATH",
+        "A UNIX socket to listen on instead of an address. Who may write to it may ask for anything, unless there are tokens."
+    )
+    public static let unixSocketMode = Setting(
+        "unix-socket-mode",
+        "MODE",
+        default: "0660",
+        "The socket's permission bits, in octal."
+    )
+    public static let unixSocketGroup = Setting(
+        "unix-socket-group",
+        "GROUP",
+        "The socket's group, by name or number. Unset: the service's own."
+    )
     public static let tokenFile = Setting(
         "token-file",
         "FILE",
@@ -189,7 +205,8 @@ extension Setting {
 
     /// All of them, in the order of `--help`.
     public static let all: [Setting] = [
-        host, port, tokenFile, allowAnonymous, tlsCertificate, tlsKey, cephConf, cephUser, cephKeyring, cephArgs,
+        host, port, unixSocket, unixSocketMode, unixSocketGroup, tokenFile, allowAnonymous, tlsCertificate, tlsKey,
+        cephConf, cephUser, cephKeyring, cephArgs,
         connectTimeout, monitorTimeout, osdTimeout,
         requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,
         idleTimeout, headerTimeout, bodyTimeout, maximumBodyBytes,

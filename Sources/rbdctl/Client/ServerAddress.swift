@@ -6,16 +6,32 @@ internal import RBDAPI
 
 /// The address of the service, to which paths are appended.
 struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
-    /// Without a slash at the end.
+    /// As it was given, without a slash at the end.
     let description: String
+    /// What paths are appended to.
+    private let base: String
+    /// Whether it is a socket in the file system, which has no name for a Host header.
+    let isSocket: Bool
+
+    private static let socketScheme = "unix:"
 
     struct ParseError: Error, Hashable {
         var reason: String
     }
 
     init(parsing text: String) throws(ParseError) {
+        if text.hasPrefix(Self.socketScheme) {
+            let path = String(text.dropFirst(Self.socketScheme.count))
+            guard path.hasPrefix("/") else { throw ParseError(reason: "\"\(text)\": a socket is written unix:/PATH") }
+            description = text
+            base = "http+unix://\(PercentEncoding.encode(path))"
+            isSocket = true
+            return
+        }
         guard text.contains("://") else {
-            throw ParseError(reason: "\"\(text)\" is not an address; write it as http://HOST:PORT or https://HOST:PORT")
+            throw ParseError(
+                reason: "\"\(text)\" is not an address; write it as http://HOST:PORT, https://HOST:PORT or unix:/PATH"
+            )
         }
         guard let url = URL(string: text, encodingInvalidCharacters: false),
             let host = url.host(percentEncoded: false), !host.isEmpty
@@ -32,6 +48,8 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
         var end = text[...]
         while end.last == "/" { end.removeLast() }
         description = String(end)
+        base = description
+        isSocket = false
     }
 
     /// - Parameters:
@@ -41,7 +59,7 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
         let pairs = query.compactMap { pair in
             pair.value.map { "\(PercentEncoding.encode(pair.name))=\(PercentEncoding.encode($0))" }
         }
-        return description + path.map { "/" + PercentEncoding.encode($0) }.joined()
+        return base + path.map { "/" + PercentEncoding.encode($0) }.joined()
             + (pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&"))
     }
 }

@@ -115,6 +115,8 @@ struct Transport: Sendable {
         request.method = HTTPMethod(rawValue: method.rawValue)
         request.headers.add(name: "user-agent", value: "rbdctl/\(Rbdctl.version)")
         request.headers.add(name: "accept", value: "application/json, \(Problem.contentType)")
+        // RFC 9112, section 3.2: there is one in every request.
+        if server.isSocket { request.headers.add(name: "host", value: "localhost") }
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         if let body {
             request.headers.add(name: "content-type", value: "application/json")

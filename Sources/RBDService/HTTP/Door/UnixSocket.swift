@@ -1,0 +1,61 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// A socket in the file system to listen on: who may reach the service is who may write to the file.
+struct UnixSocket: Hashable, Sendable {
+    var path: String
+    /// The permission bits of the file.
+    var mode: mode_t
+    /// The file's group; nil for the process's own.
+    var group: gid_t?
+
+    /// What `sun_path` holds, with the zero at its end.
+    static let maximumPathLength = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+
+    /// - Returns: nil where there is no such group.
+    static func group(named name: String) -> gid_t? {
+        if let number = gid_t(name) { return number }
+        return getgrnam(name)?.pointee.gr_gid
+    }
+
+    /// Whether this process may give a file to a group.
+    static func mayAssign(_ group: gid_t) -> Bool {
+        if geteuid() == 0 || getegid() == group { return true }
+        var groups = [gid_t](repeating: 0, count: 65_536)
+        let count = getgroups(CInt(groups.count), &groups)
+        return count > 0 && groups[..<Int(count)].contains(group)
+    }
+
+    /// Sees to it that nobody else's socket is taken away: what a service that died has left may be, and nothing else.
+    /// - Throws: `ListenError`.
+    func requireFree() throws(ListenError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw ListenError(socket: path, errno: EEXIST) }
+        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(Self.maximumPathLength)) }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result != 0, errno == ECONNREFUSED else { throw ListenError(socket: path, errno: EADDRINUSE) }
+    }
+
+    /// The bits that a file which is made now must not have.
+    var mask: mode_t { 0o777 & ~mode }
+
+    /// - Returns: whether the file has the group now that it is to have.
+    func assignGroup() -> Bool {
+        group.map { chown(path, uid_t.max, $0) == 0 } ?? true
+    }
+
+    func remove() {
+        unlink(path)
+    }
+}
