@@ -35,6 +35,8 @@ class Cluster:
         self.keyring = directory / f"client.{USER}.keyring"
         self.suspended: set[str] = set()
         self.ceph("auth", "get-or-create", f"client.{USER}", *CAPABILITIES, "-o", str(self.keyring))
+        # Ceph writes it for everybody to read, and the service takes no such keyring.
+        self.keyring.chmod(0o600)
 
     # Tools
 
