@@ -142,7 +142,8 @@ struct CephxTests {
     @Test(
         arguments: [
             ("osd pool create", "create"), ("osd pool application enable", "create"),
-            ("osd pool application set", "create"), ("osd pool delete", "delete"), ("osd pool rename", "rename"),
+            ("osd pool application set", "create"), ("osd erasure-code-profile set", "erasure"),
+            ("osd pool delete", "delete"), ("osd pool rename", "rename"),
             ("osd pool set", "change"), ("osd pool set-quota", "quota"),
         ]
     )
@@ -162,6 +163,11 @@ struct CephxTests {
                             "/v1/pools?wait=60s",
                             #"{"name":"\#(name)","pgNum":8,"size":1,"autoscale":"off"}"#
                         )
+                    case "erasure":
+                        try await server.post(
+                            "/v1/pools?wait=60s",
+                            #"{"name":"\#(name)","type":"erasure","dataChunks":2,"codingChunks":1}"#
+                        )
                     case "delete": try await server.delete("\(path)?confirm=\(pool)")
                     case "rename": try await server.patch(path, #"{"name":"\#(name)"}"#)
                     case "quota": try await server.patch(path, #"{"quota":{"maxBytes":"1GiB"}}"#)
@@ -170,7 +176,9 @@ struct CephxTests {
                 #expect(answer.status == 502, "\(answer.text)")
                 #expect(try answer.problem.code == "cluster-credentials-refused")
                 // What was begun is not left to stay.
-                if request == "create", try await cluster.pools().contains(where: { $0.name == name }) {
+                if ["create", "erasure"].contains(request),
+                    try await cluster.pools().contains(where: { $0.name == name })
+                {
                     try await cluster.deletePool(named: name)
                 }
             }

@@ -37,7 +37,11 @@ struct RouterTests {
 
     @Test func livesWithoutACluster() async throws {
         try await withClient { client in
-            try await client.execute(uri: "/livez", method: .get) { #expect($0.status == .ok) }
+            try await client.execute(uri: "/livez", method: .get) { response in
+                #expect(response.status == .ok)
+                #expect(response.headers[.xContentTypeOptions] == "nosniff")
+                #expect(response.headers[.cacheControl] == "private, no-cache")
+            }
             try await client.execute(uri: "/readyz", method: .get) { response in
                 let problem = try problem(response)
                 #expect(problem.code == "cluster-unavailable")

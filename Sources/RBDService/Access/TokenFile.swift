@@ -43,20 +43,11 @@ public struct TokenFile: Sendable {
         guard stamp.size <= Self.maximumBytes, let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw ConfigurationError("the token file \"\(path)\" can't be read")
         }
-        do throws(ConfigurationError) {
-            try self.init(text: text)
-        } catch {
-            throw ConfigurationError("\(path): \(error)")
-        }
+        self = try ConfigurationError.naming(path) { () throws(ConfigurationError) in try TokenFile(text: text) }
     }
 
     init(text: String) throws(ConfigurationError) {
-        let root: YAMLNode
-        do {
-            root = try YAMLNode.parse(text)
-        } catch {
-            throw ConfigurationError("\(error)")
-        }
+        let root = try YAMLNode.configuration(text)
         if root.isNull { return }
         let identities = try root.members(["identities"])["identities"]
         for identity in try identities?.list("identities") ?? [] {

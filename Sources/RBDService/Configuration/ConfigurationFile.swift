@@ -16,20 +16,12 @@ struct ConfigurationFile {
         } catch {
             throw ConfigurationError("the configuration file \"\(path)\" can't be read")
         }
-        do {
-            try self.init(text: text)
-        } catch {
-            throw ConfigurationError("\(path): \(error)")
+        self = try ConfigurationError.naming(path) { () throws(ConfigurationError) in try ConfigurationFile(text: text)
         }
     }
 
     init(text: String) throws(ConfigurationError) {
-        let root: YAMLNode
-        do {
-            root = try YAMLNode.parse(text)
-        } catch {
-            throw ConfigurationError("\(error)")
-        }
+        let root = try YAMLNode.configuration(text)
         if root.isNull { return }
         guard let entries = root.entries else {
             throw ConfigurationError("line \(root.line): a mapping of settings is expected, such as \"port: 8080\"")
@@ -42,6 +34,32 @@ struct ConfigurationFile {
                 throw ConfigurationError("line \(entry.line): \(entry.key) takes a single value")
             }
             if !entry.value.isNull { values[entry.key] = value }
+        }
+    }
+}
+
+extension YAMLNode {
+    /// A document that somebody has written for the service.
+    /// - Throws: `ConfigurationError` with the line and what is wrong there.
+    static func configuration(_ text: String) throws(ConfigurationError) -> YAMLNode {
+        do {
+            return try parse(text)
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
+    }
+}
+
+extension ConfigurationError {
+    /// Reads something, and puts the file's name before what is wrong with it.
+    static func naming<Value>(
+        _ path: String,
+        _ read: () throws(ConfigurationError) -> Value
+    ) throws(ConfigurationError) -> Value {
+        do throws(ConfigurationError) {
+            return try read()
+        } catch {
+            throw ConfigurationError("\(path): \(error)")
         }
     }
 }

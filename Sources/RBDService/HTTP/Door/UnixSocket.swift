@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import NIOCore
 
 /// A socket in the file system to listen on: who may reach the service is who may write to the file.
 struct UnixSocket: Hashable, Sendable {
@@ -36,13 +37,8 @@ struct UnixSocket: Hashable, Sendable {
         guard status.st_mode & S_IFMT == S_IFSOCK else { throw ListenError(socket: path, errno: EEXIST) }
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(Self.maximumPathLength)) }
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
+        let result = (try? SocketAddress(unixDomainSocketPath: path))?.withSockAddr { address, size in
+            connect(descriptor, address, socklen_t(size))
         }
         guard result != 0, errno == ECONNREFUSED else { throw ListenError(socket: path, errno: EADDRINUSE) }
     }
