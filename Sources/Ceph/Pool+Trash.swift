@@ -36,14 +36,19 @@ extension Pool {
     /// - Parameters:
     ///   - id: only entries after this one.
     ///   - limit: at most so many.
+    ///   - isWanted: by the name that the image had; others are left out.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`), rados_aio_read_op_operate (class `rbd`)
-    public func trash(after id: String = "", limit: Int = .max) async throws -> [TrashedImage] {
+    public func trash(
+        after id: String = "",
+        limit: Int = .max,
+        where isWanted: @escaping @Sendable (_ name: String) -> Bool = { _ in true }
+    ) async throws -> [TrashedImage] {
         try await withContext(.listTrash, on: resource) { context throws(CephError) in
             try context.requireNamespace()
             var reader = ImageReader(context)
-            let entries = try reader.trashEntries(.listTrash).filter { $0.id > id }.prefix(limit)
+            let entries = try reader.trashEntries(.listTrash).filter { $0.id > id && isWanted($0.name) }.prefix(limit)
             let images = try reader.images(entries.map { ImageReader.Entry(name: $0.name, id: $0.id) })
             let byID = Dictionary(images.map { ($0.id, $0) }) { first, _ in first }
             return entries.map { TrashedImage(entry: $0, image: byID[$0.id]) }
@@ -51,14 +56,18 @@ extension Pool {
     }
 
     /// One entry of the trash.
+    /// - Parameter isWanted: by the name that the image had; one that is not wanted is as one that is not there.
     /// - Throws: `CephError` with `.trashEntryNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_aio_read_op_operate (class `rbd`)
-    public func trashedImage(id: String) async throws -> TrashedImage {
+    public func trashedImage(
+        id: String,
+        where isWanted: @escaping @Sendable (_ name: String) -> Bool = { _ in true }
+    ) async throws -> TrashedImage {
         let resource = resource(ofImage: "#\(id)")
         return try await withContext(.listTrash, on: resource) { context throws(CephError) in
             var reader = ImageReader(context)
-            guard let entry = try reader.trashEntry(id: id, .listTrash) else {
+            guard let entry = try reader.trashEntry(id: id, .listTrash), isWanted(entry.name) else {
                 try reader.context.requireNamespace()
                 throw CephError(.trashEntryNotFound, .listTrash, on: resource)
             }

@@ -16,6 +16,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case bodyTooLarge = "body-too-large"
     case unsupportedMediaType = "unsupported-media-type"
     case unauthenticated
+    case forbidden
     case routeNotFound = "route-not-found"
     case methodNotAllowed = "method-not-allowed"
 
@@ -94,6 +95,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         switch self {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
         case .unauthenticated: 401
+        case .forbidden: 403
         case .poolDeletionDisabled: 403
         case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
             .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound, .lockNotFound,
@@ -142,6 +144,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .bodyTooLarge: "The body is too large"
         case .unsupportedMediaType: "The body is not JSON"
         case .unauthenticated: "The service must know who asks"
+        case .forbidden: "That is not among the scopes of who asks"
         case .routeNotFound: "There is nothing at this address"
         case .methodNotAllowed: "The method is not allowed here"
         case .invalidName: "The name is not valid"

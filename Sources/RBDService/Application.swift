@@ -198,8 +198,7 @@ public struct RBDService: Sendable {
         router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))
         for route in routes {
             router.on(RouterPath(route.path), method: route.method) { [gate] request, context in
-                if let identity = try gate.admit(request, to: route.access) { RequestNotes.current?.set(identity) }
-                return try await route.handler(request, context)
+                try await gate.enter(route, request, context)
             }
         }
         return router

@@ -21,6 +21,8 @@ enum LogKeys {
     static let snapshot = "snapshot"
     static let error = "error"
     static let identity = "identity"
+    /// `outside` where a request speaks of what whoever asks must not know of.
+    static let access = "access"
     static let count = "count"
     static let host = "host"
     static let connections = "connections"

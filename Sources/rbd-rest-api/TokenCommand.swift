@@ -25,6 +25,15 @@ struct TokenCommand: ParsableCommand {
         var name: String
 
         @Option(
+            help: ArgumentHelp(
+                "What it may be used for, such as read,create:rbd/pvc-*, or all:* for everything; can be given several times. "
+                    + "Without it, another token of a name that the file has is good for the same.",
+                valueName: "VERBS:WHERE"
+            )
+        )
+        var scope: [String] = []
+
+        @Option(
             help: ArgumentHelp("For how long it is good, such as 90d; for ever unless given.", valueName: "DURATION")
         )
         var lifetime: String?
@@ -41,10 +50,11 @@ struct TokenCommand: ParsableCommand {
         func run() throws {
             let token = AccessToken()
             do {
-                let entry = try TokenEntry(identity: name, token: token, lifetime: lifetime)
+                let entry = try TokenEntry(identity: name, scopes: scope, token: token, lifetime: lifetime)
                 if let addTo {
                     try entry.add(to: addTo)
                 } else {
+                    guard !scope.isEmpty else { throw TokenEntry.noScope(name) }
                     Daemon.writeError("identities:\n\(entry.lines)")
                 }
             } catch {

@@ -65,7 +65,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
                 .dataPoolNotFound, .poolErasureCoded,
                 .sourceNotFound, .invalidSource, .invalidSnapshotLimit:
                 .refused
-            case .unauthenticated, .poolDeletionDisabled, .credentialsRefused: .forbidden
+            case .unauthenticated, .forbidden, .poolDeletionDisabled, .credentialsRefused: .forbidden
             case .clusterUnavailable, .poolUnavailable, .overloaded: .unavailable
             case .deadlineExceeded: .outcomeUnknown
             case .poolFull: .poolFull

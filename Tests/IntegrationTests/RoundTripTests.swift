@@ -44,6 +44,7 @@ struct RoundTripTests {
 
     /// A service whose client of the cluster can be asked, and a pool for it.
     private func withMeter(
+        tokenFile: String? = nil,
         _ body: @escaping @Sendable (_ server: TestServer, _ meter: Meter, _ pool: String) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -58,7 +59,11 @@ struct RoundTripTests {
         var cluster = TestCluster.configuration
         cluster.configFile = file.path
         // It looks for work in all pools, those of all other tests too, when it begins, and then not before these are over.
-        try await TestServer.run(cluster: cluster, change: { $0.operationLease = .seconds(3600) }) { server in
+        let change: (inout ServiceConfiguration) -> Void = {
+            $0.operationLease = .seconds(3600)
+            $0.tokenFile = tokenFile
+        }
+        try await TestServer.run(cluster: cluster, change: change) { server in
             while try await server.get("/readyz").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
             try await TestCluster.withPool { pool, _ in try await body(server, Meter(socket: socket), pool) }
         }
@@ -140,6 +145,42 @@ struct RoundTripTests {
                 for _ in 0..<10 { _ = try await server.get("/livez") }
             }
             #expect(probes == 0)
+        }
+    }
+
+    /// What is there and out of scope is as much work as what is not there: how long the answer takes tells nothing.
+    @Test(.timeLimit(.minutes(3)))
+    func whatIsOutOfScopeIsAsMuchWorkAsWhatIsMissing() async throws {
+        let identities = try TestIdentities(["everything": ["all:*"], "other": ["all:*/b-*", "all:*/team/b-*"]])
+        try await withMeter(tokenFile: identities.path) { server, meter, pool in
+            let everything = server.with(token: identities.token(of: "everything"))
+            let other = server.with(token: identities.token(of: "other"))
+            let base = "/v1/pools/\(pool)"
+            #expect(try await everything.put("\(base)/images/a-1", #"{"size":"1MiB"}"#).status == 201)
+            #expect(try await everything.post("\(base)/images/a-1/snapshots", #"{"name":"s"}"#).status == 201)
+            #expect(try await everything.post("\(base)/groups", #"{"name":"a-g"}"#).status == 201)
+            let requests: [(String, String, String?)] = [
+                ("GET", "images/NAME", nil), ("DELETE", "images/NAME", nil), ("GET", "images/NAME/snapshots", nil),
+                ("PATCH", "images/NAME", #"{"size":"2MiB"}"#), ("POST", "images/NAME/flatten", nil),
+                ("GET", "images/NAME/children", nil), ("POST", "images/NAME/snapshots", #"{"name":"t"}"#),
+                ("DELETE", "images/NAME/snapshots/s", nil), ("GET", "images/NAME/locks", nil),
+                ("GET", "groups/NAME", nil),
+            ]
+            for (method, path, body) in requests {
+                func cost(_ server: TestServer, _ name: String) async throws -> Int {
+                    try await meter.operations { _ in
+                        let headers = body == nil ? [:] : ["Content-Type": "application/json"]
+                        let url = "\(base)/\(path.replacing("NAME", with: name))"
+                        let answer = try await server.send(method, url, body: body, headers: headers)
+                        #expect(answer.status == 404, "\(answer.text)")
+                    }
+                }
+                let name = path.hasPrefix("groups") ? "a-g" : "a-1"
+                let hidden = try await cost(other, name)
+                let missing = try await cost(everything, "a-0")
+                #expect(hidden == missing, "\(method) \(path)")
+                #expect(missing > 0, "\(method) \(path)")
+            }
         }
     }
 }

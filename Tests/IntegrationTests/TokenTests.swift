@@ -18,7 +18,7 @@ struct TokenProgramTests {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(at: directory) }
         let (file, kept) = (directory.appendingPathComponent("tokens.yaml").path, directory.appendingPathComponent("t"))
-        let made = try await newToken("--name", "kubernetes", "--add-to", file)
+        let made = try await newToken("--name", "kubernetes", "--scope", "all:*", "--add-to", file)
         #expect(made.status == 0, "\(made.standardError)")
         #expect(made.standardError.isEmpty)
         let token = made.standardOutput.trimmingCharacters(in: .newlines)
@@ -56,14 +56,17 @@ struct TokenProgramTests {
     }
 
     @Test func withoutAFileTheLinesAreShown() async throws {
-        let made = try await newToken("--name", "backup", "--lifetime", "90d")
+        let made = try await newToken("--name", "backup", "--scope", "read:rbd/a-*", "--lifetime", "90d")
         #expect(made.status == 0)
         #expect(made.standardOutput.wholeMatch(of: /rbd_[A-Za-z0-9_-]{43}\n/) != nil)
         #expect(made.standardError.contains("  - name: backup\n"))
         #expect(made.standardError.contains("expires: "))
         for (arguments, reason) in [
-            (["--name", "a b"], "letters"), (["--name", "a", "--lifetime", "soon"], "24h"),
-            (["--name", "a", "--add-to", "/nowhere/tokens"], "can't be written"), ([], "--name"),
+            (["--name", "a b", "--scope", "all:*"], "letters"), (["--name", "a"], "--scope"),
+            (["--name", "a", "--scope", "all:*", "--lifetime", "soon"], "24h"),
+            (["--name", "a", "--scope", "look:rbd"], "there is no verb \"look\""),
+            (["--name", "a", "--add-to", "/nowhere/tokens"], "--scope"),
+            (["--name", "a", "--scope", "all:*", "--add-to", "/nowhere/tokens"], "can't be written"), ([], "--name"),
         ] {
             let refused = try await Subprocess.run(RunningDaemon.path, ["token", "new"] + arguments)
             #expect(refused.status == 64)

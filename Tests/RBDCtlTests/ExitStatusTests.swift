@@ -12,7 +12,7 @@ import Testing
         .malformedRequest: 4, .requestTimeout: 4, .headerTooLarge: 4, .expectationFailed: 4,
         .httpVersionNotSupported: 4, .malformedBody: 4, .unknownField: 4, .invalidParameter: 4,
         .confirmationRequired: 4, .bodyTooLarge: 4,
-        .unsupportedMediaType: 4, .unauthenticated: 5, .routeNotFound: 1, .methodNotAllowed: 1,
+        .unsupportedMediaType: 4, .unauthenticated: 5, .forbidden: 5, .routeNotFound: 1, .methodNotAllowed: 1,
         .invalidName: 4, .invalidSize: 4, .invalidObjectSize: 4, .invalidStriping: 4, .invalidFeatures: 4,
         .invalidMetadata: 4, .invalidQoS: 4,
         .preconditionFailed: 3,

@@ -56,11 +56,13 @@ struct TokenTests {
     @Test func everyRouteButTheProbesAndTheContractAsksWhoAsks() async throws {
         let (token, expired) = (AccessToken(), AccessToken())
         let file = try File()
-        try TokenEntry(identity: "known", token: token, lifetime: nil).add(to: file.path)
-        try TokenEntry(identity: "known", token: expired, lifetime: "1s", now: .now - 60).add(to: file.path)
+        try TokenEntry(identity: "known", scopes: ["all:*"], token: token, lifetime: nil).add(to: file.path)
+        try TokenEntry(identity: "known", scopes: [], token: expired, lifetime: "1s", now: .now - 60).add(to: file.path)
         let service = try service(file)
         let open: Set<String> = ["/livez", "/readyz", "/openapi.yaml"]
-        #expect(Set(service.routes.filter { $0.access == .everybody }.map(\.path)) == open)
+        #expect(
+            Set(service.routes.filter { if case .everybody = $0.rule { true } else { false } }.map(\.path)) == open
+        )
         #expect(service.routes.count > 50)
         try await Application(router: service.buildRouter()).test(.router) { client in
             for route in service.routes {
@@ -114,7 +116,7 @@ struct TokenTests {
         let (old, new) = (AccessToken(), AccessToken())
         func file(_ tokens: (String, AccessToken)...) throws -> String {
             try tokens.reduce("identities:\n") { text, token in
-                text + (try TokenEntry(identity: token.0, token: token.1, lifetime: nil).lines)
+                text + (try TokenEntry(identity: token.0, scopes: ["all:*"], token: token.1, lifetime: nil).lines)
             }
         }
         let kept = try File(try file(("one", old)))
@@ -151,7 +153,15 @@ struct TokenTests {
             ("identities: 1", "line 1: identities is a list"),
             ("identities:\n- tokens: []", "line 2: an identity needs a name"),
             ("identities:\n- name: a b", "line 2: an identity needs a name"),
-            ("identities:\n- name: a\n  scope: all", "line 3: there is no \"scope\" here; known are name, tokens"),
+            (
+                "identities:\n- name: a\n  scope: all",
+                "line 3: there is no \"scope\" here; known are name, scopes, tokens"
+            ),
+            ("identities:\n- name: a\n  scopes: all", "line 3: scopes is a list"),
+            (
+                "identities:\n- name: a\n  scopes:\n  - all:*\n  - look:*",
+                "line 5: \"look:*\" is no scope: there is no verb"
+            ),
             ("identities:\n- name: a\n  tokens:\n  - sha256: abc", "line 4: a token is kept as sha256"),
             ("identities:\n- name: a\n  tokens:\n  - sha256: DIGEST\n    expires: soon", "line 5: expires is a time"),
             (
@@ -196,16 +206,34 @@ struct TokenTests {
                   - sha256: \(AccessToken().sha256)
             """
         let file = try File(text)
-        try TokenEntry(identity: "backup", token: AccessToken(), lifetime: "90d").add(to: file.path)
+        try TokenEntry(identity: "backup", scopes: ["read:rbd"], token: AccessToken(), lifetime: "90d").add(
+            to: file.path
+        )
         let written = try String(contentsOfFile: file.path, encoding: .utf8)
         #expect(written.hasPrefix(text + "\n  - name: backup\n"))
         #expect(try TokenFile(path: file.path).tokens.map(\.identity.name) == ["kubernetes", "backup"])
         // A list that is written in one line has no end to add to.
         try file.write("identities: [{name: a}]\n")
         #expect(throws: ConfigurationError.self) {
-            try TokenEntry(identity: "backup", token: AccessToken(), lifetime: nil).add(to: file.path)
+            try TokenEntry(identity: "backup", scopes: ["read:rbd"], token: AccessToken(), lifetime: nil).add(
+                to: file.path
+            )
         }
         #expect(try String(contentsOfFile: file.path, encoding: .utf8) == "identities: [{name: a}]\n")
+    }
+
+    @Test func anotherTokenIsGoodForTheSame() throws {
+        let file = try File()
+        func add(_ identity: String, _ scopes: [String]) throws {
+            try TokenEntry(identity: identity, scopes: scopes, token: AccessToken(), lifetime: nil).add(to: file.path)
+        }
+        try add("backup", [#"read:rbd/a"b\c-*"#, "read,delete:rbd/team/*"])
+        try add("backup", [])
+        let scopes = try TokenFile(path: file.path).tokens.map { $0.identity.scopes.map(\.description) }
+        #expect(scopes.count == 2)
+        #expect(scopes.allSatisfy { $0 == [#"read:rbd/a"b\c-*"#, "read,delete:rbd/team/*"] })
+        let error = #expect(throws: ConfigurationError.self) { try add("other", []) }
+        #expect(error?.description.contains("--scope") == true)
     }
 
     // MARK: Safe by default

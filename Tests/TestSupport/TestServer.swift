@@ -13,9 +13,18 @@ public import RBDService
 /// The service on a real socket, with a real HTTP client in front of it.
 public struct TestServer: Sendable {
     public let url: String
+    /// Sent with each request that does not say otherwise.
+    private var headers: [String: String] = [:]
 
     public init(url: String) {
         self.url = url
+    }
+
+    /// The same service, asked by somebody else.
+    public func with(token: String) -> TestServer {
+        var server = self
+        server.headers["Authorization"] = "Bearer \(token)"
+        return server
     }
 
     /// Runs the body while the service serves on a free port of this machine.
@@ -115,7 +124,9 @@ public struct TestServer: Sendable {
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: url + path)
         request.method = .RAW(value: method)
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        for (name, value) in self.headers.merging(headers, uniquingKeysWith: { $1 }) {
+            request.headers.add(name: name, value: value)
+        }
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
         let response = try await Self.client.execute(request, timeout: .seconds(120))
         let content = try await response.body.collect(upTo: 64 << 20)

@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
 import Hummingbird
 import RBDAPI
 
@@ -8,6 +9,8 @@ import RBDAPI
 struct Identity: Hashable, Sendable {
     /// As the log has it.
     var name: String
+    /// What he may do; nothing else.
+    var scopes: [Scope] = []
 
     static func isValid(_ name: String) -> Bool {
         (1...128).contains(name.utf8.count)
@@ -27,22 +30,14 @@ protocol Authenticator: Sendable {
     func identity(of request: Request) throws(Problem) -> Identity?
 }
 
-/// Who may use a route.
-enum RouteAccess: Sendable {
-    /// What tells nothing of anybody's volumes: probes, and the contract.
-    case everybody
-    /// Whoever is known.
-    case identified
-}
-
-/// Lets nobody in who is not known, once there is a way to know somebody.
+/// Lets nobody in who is not known, once there is a way to know somebody, and nobody where he has no business.
 struct AccessGate: Sendable {
     let authenticators: [any Authenticator]
 
     /// - Returns: who asks; nil where nobody is asked who he is.
     /// - Throws: `Problem` with `unauthenticated`.
-    func admit(_ request: Request, to access: RouteAccess) throws(Problem) -> Identity? {
-        guard !authenticators.isEmpty, access != .everybody else { return nil }
+    func admit(_ request: Request) throws(Problem) -> Identity? {
+        guard !authenticators.isEmpty else { return nil }
         for authenticator in authenticators {
             if let identity = try authenticator.identity(of: request) { return identity }
         }
@@ -52,5 +47,28 @@ struct AccessGate: Sendable {
             field: "Authorization",
             hint: "send \"Authorization: Bearer TOKEN\"; rbdctl takes --token-file and RBDCTL_TOKEN"
         )
+    }
+    /// Has a request answered by its route's handler, as far as who asks may have it.
+    func enter(_ route: Route, _ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        guard let rule = route.rule else {
+            throw Problem(.forbidden, detail: "nobody may use this path: there is no rule for it")
+        }
+        if case .everybody = rule { return try await route.handler(request, context) }
+        let identity = try admit(request)
+        if let identity { RequestNotes.current?.set(identity) }
+        var access = Access(identity)
+        try rule.check(&access, request, context)
+        return try await Access.$current.withValue(access) {
+            do {
+                return try await route.handler(request, context)
+            } catch let problem as Problem {
+                if access.veil.isDown { RequestNotes.current?.refuse() }
+                throw problem.seen()
+            } catch let error as CephError where !access.isUnlimited {
+                if access.veil.isDown { RequestNotes.current?.refuse() }
+                RequestNotes.current?.set(error)
+                throw Problem(error).seen()
+            }
+        }
     }
 }

@@ -7,16 +7,34 @@ import Glibc
 /// A token as a token file keeps it.
 public struct TokenEntry: Sendable {
     private let identity: String
+    private let scopes: [Scope]
     private let sha256: String
     private let expires: Date?
 
-    /// - Parameter lifetime: for how long the token is good, such as `90d`; nil for ever.
-    /// - Throws: `ConfigurationError` for a name or a lifetime that can't be.
-    public init(identity: String, token: AccessToken, lifetime: String?) throws(ConfigurationError) {
-        try self.init(identity: identity, token: token, lifetime: lifetime, now: .now)
+    /// - Parameters:
+    ///   - scopes: what may be done with the token, such as `read,create:rbd/pvc-*`. Without any it is good for what the
+    ///     identity may do by the file that the token is added to.
+    ///   - lifetime: for how long the token is good, such as `90d`; nil for ever.
+    /// - Throws: `ConfigurationError` for a name, a scope or a lifetime that can't be.
+    public init(
+        identity: String,
+        scopes: [String],
+        token: AccessToken,
+        lifetime: String?
+    ) throws(ConfigurationError) {
+        try self.init(identity: identity, scopes: scopes, token: token, lifetime: lifetime, now: .now)
     }
 
-    init(identity: String, token: AccessToken, lifetime: String?, now: Date) throws(ConfigurationError) {
+    init(
+        identity: String,
+        scopes: [String],
+        token: AccessToken,
+        lifetime: String?,
+        now: Date
+    ) throws(ConfigurationError) {
+        var parsed: [Scope] = []
+        for scope in scopes { parsed.append(try Scope(parsing: scope)) }
+        self.scopes = parsed
         guard Identity.isValid(identity) else {
             throw ConfigurationError(
                 "\"\(identity)\": a name has 1 to 128 letters, digits, \".\", \"_\", \"-\" and \"@\""
@@ -35,27 +53,39 @@ public struct TokenEntry: Sendable {
     }
 
     /// The lines to be added to the list of identities. Where the identity is there already, it has one more token then.
-    public var lines: String {
-        """
-          - name: \(identity)
-            tokens:
-              - sha256: \(sha256)\(expires.map { "\n        expires: \($0.formatted(.iso8601))" } ?? "")
+    public var lines: String { lines(scopes) }
 
-        """
+    private func lines(_ scopes: [Scope]) -> String {
+        let list = scopes.map { scope in
+            let text = scope.description.replacing(#"\"#, with: #"\\"#).replacing("\"", with: #"\""#)
+            return "\n      - \"\(text)\""
+        }
+        return """
+              - name: \(identity)
+                scopes:\(list.isEmpty ? " []" : list.joined())
+                tokens:
+                  - sha256: \(sha256)\(expires.map { "\n        expires: \($0.formatted(.iso8601))" } ?? "")
+
+            """
     }
 
     /// Adds it to the end of a file, which is made where there is none. What the file has stays as it is written.
-    /// - Throws: `ConfigurationError` where the file can't be used, or is written in a way that has no end to add to.
+    /// - Throws: `ConfigurationError` where the file can't be used, or is written in a way that has no end to add to; and
+    ///   where the entry has no scopes, and the file knows none for the identity.
     public func add(to path: String) throws(ConfigurationError) {
-        var (text, mode, count) = ("", mode_t(0o600), 0)
+        var (text, mode, count, scopes) = ("", mode_t(0o600), 0, scopes)
         if let stamp = FileStamp(path: path) {
-            count = try TokenFile(path: path, stamp: stamp).tokens.count
+            let file = try TokenFile(path: path, stamp: stamp)
+            count = file.tokens.count
+            if scopes.isEmpty { scopes = file.identities.last { $0.name == identity }?.scopes ?? [] }
             mode = stamp.mode
             guard let found = try? String(contentsOfFile: path, encoding: .utf8) else {
                 throw ConfigurationError("\"\(path)\" can't be read")
             }
             text = found
         }
+        guard !scopes.isEmpty else { throw Self.noScope(identity) }
+        let lines = lines(scopes)
         if !text.isEmpty, !text.hasSuffix("\n") { text += "\n" }
         if count == 0, (try? TokenFile(text: text + "identities:\n" + lines)) != nil { text += "identities:\n" }
         text += lines
@@ -65,6 +95,11 @@ public struct TokenEntry: Sendable {
             )
         }
         try Self.replace(path, with: text, mode: mode)
+    }
+
+    /// What is wrong where nobody says what an identity may do.
+    public static func noScope(_ identity: String) -> ConfigurationError {
+        ConfigurationError("--scope says what \"\(identity)\" may do: \(Scope.pattern); all:* is everything")
     }
 
     /// Whoever reads the file meanwhile reads the old one or the new one.

@@ -5,10 +5,12 @@ import FoundationEssentials
 import Glibc
 import YAML
 
-/// Who may ask for anything: identities, and what is kept of their tokens.
+/// Who may ask for what: identities, their scopes, and what is kept of their tokens.
 ///
 ///     identities:
 ///       - name: kubernetes
+///         scopes:
+///           - read,create,modify,delete:rbd/pvc-*
 ///         tokens:
 ///           - sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 ///             expires: 2027-06-30T00:00:00Z
@@ -21,6 +23,8 @@ public struct TokenFile: Sendable {
         var expires: Date?
     }
 
+    /// In their order; one that was given another token later may be there more than once.
+    private(set) var identities: [Identity] = []
     private(set) var tokens: [Token] = []
 
     /// Larger ones are a mistake.
@@ -51,23 +55,37 @@ public struct TokenFile: Sendable {
         if root.isNull { return }
         let identities = try root.members(["identities"])["identities"]
         for identity in try identities?.list("identities") ?? [] {
-            let members = try identity.members(["name", "tokens"])
+            let members = try identity.members(["name", "scopes", "tokens"])
             guard let name = members["name"]?.text, Identity.isValid(name) else {
                 throw ConfigurationError(
                     "line \(identity.line): an identity needs a name of letters, digits, \".\", \"_\", \"-\" and \"@\""
                 )
             }
+            var scopes: [Scope] = []
+            for scope in try members["scopes"]?.list("scopes") ?? [] {
+                scopes.append(try Self.scope(scope))
+            }
+            let known = Identity(name: name, scopes: scopes)
+            self.identities.append(known)
             for token in try members["tokens"]?.list("tokens") ?? [] {
-                tokens.append(try Self.token(token, of: Identity(name: name)))
+                tokens.append(try Self.token(token, of: known))
             }
         }
         for (number, token) in tokens.enumerated() {
-            let other = tokens[..<number].first { $0.digest == token.digest && $0.identity != token.identity }
+            let other = tokens[..<number].first { $0.digest == token.digest && $0.identity.name != token.identity.name }
             if let other {
                 throw ConfigurationError(
                     "\(other.identity.name) and \(token.identity.name) have the same token; make another with token new"
                 )
             }
+        }
+    }
+
+    private static func scope(_ node: YAMLNode) throws(ConfigurationError) -> Scope {
+        do throws(ConfigurationError) {
+            return try Scope(parsing: node.text ?? "")
+        } catch {
+            throw ConfigurationError("line \(node.line): \(error)")
         }
     }
 

@@ -13,9 +13,9 @@ struct ClusterController: Sendable {
 
     var routes: [Route] {
         [
-            .open("/livez", live),
-            .open("/readyz", ready),
-            .open("/openapi.yaml", contract),
+            .get("/livez", live),
+            .get("/readyz", ready),
+            .get("/openapi.yaml", contract),
             .get("/v1/cluster", cluster),
         ]
     }

@@ -96,7 +96,7 @@ struct GroupController: Sendable {
         let group = try context.group(query)
         let outcome = try await groups.add(
             try context.pathParameter("image"),
-            ofPool: query["imagePool"] ?? group.place.pool,
+            ofPool: Access.current.substitutes["imagePool"] ?? query["imagePool"] ?? group.place.pool,
             to: group,
             dryRun: try query.flag("dryRun")
         )
@@ -108,7 +108,7 @@ struct GroupController: Sendable {
         let group = try context.group(query)
         let outcome = try await groups.remove(
             try context.pathParameter("image"),
-            ofPool: query["imagePool"] ?? group.place.pool,
+            ofPool: Access.current.substitutes["imagePool"] ?? query["imagePool"] ?? group.place.pool,
             from: group,
             dryRun: try query.flag("dryRun")
         )

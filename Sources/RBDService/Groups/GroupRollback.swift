@@ -26,6 +26,7 @@ extension GroupSnapshotService {
         let pool = try images.pool(group.place)
         return try await images.alone(with: group, .changeGroupSnapshots) {
             let info = try await find(snapshot, of: group)
+            try Access.current.require(.modify, onAll: info.images.map(\.spec))
             guard !info.isIncomplete else {
                 throw CephError(
                     .groupSnapshotIncomplete,

@@ -15,7 +15,9 @@ struct GroupService: Sendable {
         after cursor: Cursor?,
         limit: Int
     ) async throws -> Page<RBDAPI.Group> {
-        let names = try await images.pool(place).groups().filter { prefix.isEmpty || $0.hasPrefix(prefix) }
+        let names = try await images.pool(place).groups().filter { name in
+            (prefix.isEmpty || name.hasPrefix(prefix)) && Access.current.may(.read, .name(name, place: place))
+        }
         return Page(names, after: cursor, limit: limit, by: \.self) { name in
             RBDAPI.Group(pool: place.pool, namespace: place.namespace, name: name)
         }
@@ -27,6 +29,7 @@ struct GroupService: Sendable {
 
     func create(_ name: String, in place: ImagePlace, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
         try ImageRules.checkName(name, field: "name", what: "group")
+        try Access.current.requireCreation(of: name, in: place, .group)
         let group = GroupPlace(place: place, name: name)
         let pool = try images.pool(place)
         guard !dryRun else {
@@ -43,6 +46,7 @@ struct GroupService: Sendable {
 
     func rename(_ group: GroupPlace, to name: String, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
         try ImageRules.checkName(name, field: "name", what: "group")
+        if name != group.name { try Access.current.requireCreation(of: name, in: group.place, .group) }
         let renamed = GroupPlace(place: group.place, name: name)
         let pool = try images.pool(group.place)
         return try await images.changing(group, .changeGroup, operations) {
@@ -87,6 +91,7 @@ struct GroupService: Sendable {
 
     func listImages(_ group: GroupPlace, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupImage> {
         let members = try await info(group).members.map { RBDAPI.GroupImage($0) }
+            .filter { Access.current.may(.read, $0.place) }
         return Page(members, after: cursor, limit: limit, by: \.spec) { $0 }
     }
 

@@ -36,6 +36,7 @@ struct GroupSnapshotService: Sendable {
                 )
             }
             let members = info.members.map(\.image)
+            try Access.current.require(.modify, onAll: members.map(\.spec))
             return try await images.alone(withAll: members, .changeGroupSnapshots) {
                 try await Self.refuseHolders(of: members, in: pool, countsWatchers: false)
                 guard !dryRun else {
@@ -56,6 +57,7 @@ struct GroupSnapshotService: Sendable {
         let pool = try images.pool(group.place)
         return try await images.changing(group, .changeGroupSnapshots, operations.store) {
             let images = try await find(snapshot, of: group).images
+            try Access.current.require(.delete, onAll: images.map(\.spec))
             return try await self.images.alone(withAll: images, .changeGroupSnapshots) {
                 try await Self.refuseHolders(of: images, in: pool, countsWatchers: false)
                 guard !dryRun else {

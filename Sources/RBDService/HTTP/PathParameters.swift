@@ -8,10 +8,11 @@ extension ServiceRequestContext {
     /// The pool of the path and the namespace of the query.
     /// - Throws: `Problem` with `invalid-parameter`.
     func imagePlace(_ query: Query) throws(Problem) -> ImagePlace {
-        ImagePlace(pool: try pathParameter("pool"), namespace: query["namespace"] ?? "")
+        let namespace = Access.current.substitutes["namespace"] ?? query["namespace"]
+        return ImagePlace(pool: try pathParameter("pool"), namespace: namespace ?? "")
     }
 
-    /// A part of the path, decoded: the router hands them over as they were sent.
+    /// A part of the path, decoded: the router hands them over as they were sent. What is out of scope has another name here.
     /// - Throws: `Problem` with `invalid-parameter`.
     func pathParameter(_ name: String) throws(Problem) -> String {
         guard let raw = parameters.get(name), let value = PercentEncoding.decode(raw), !value.isEmpty else {
@@ -24,6 +25,6 @@ extension ServiceRequestContext {
         guard !value.unicodeScalars.contains("\0") else {
             throw Problem(.invalidParameter, detail: "\(name): it contains a zero byte", field: name)
         }
-        return value
+        return Access.current.substitutes[name] ?? value
     }
 }

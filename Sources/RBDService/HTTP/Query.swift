@@ -33,6 +33,16 @@ struct Query {
 
     subscript(name: String) -> String? { values[name] }
 
+    /// A parameter before the rest of the query is looked at; of several the first.
+    static func value(of name: String, in request: Request) -> String? {
+        for pair in (request.uri.query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard PercentEncoding.decode(parts[0]) == name else { continue }
+            return parts.count == 2 ? PercentEncoding.decode(parts[1]) : ""
+        }
+        return nil
+    }
+
     /// A page's parameters: `limit`, `cursor`, `prefix`.
     static let page: Set<String> = ["limit", "cursor", "prefix"]
     static let maximumLimit = 10_000

@@ -7,14 +7,15 @@ import Hummingbird
 import NIOCore
 
 extension Response {
-    /// A JSON answer. Keys are sorted, so that the same thing always reads the same.
+    /// A JSON answer, without what whoever asked must not see. Keys are sorted, so that the same thing always reads the same.
     static func json(
         _ value: some Encodable,
         status: HTTPResponse.Status = .ok,
         headers: HTTPFields = [:]
     ) -> Response {
         // Our own types hold nothing that JSON can't, so this is a fault of ours, not of the request.
-        guard let buffer = ByteBuffer(json: value) else { return Response(status: .internalServerError) }
+        let shown: any Encodable = (value as? any Scoped)?.seen() ?? value
+        guard let buffer = ByteBuffer(json: shown) else { return Response(status: .internalServerError) }
         return json(buffer, status: status, headers: headers)
     }
 

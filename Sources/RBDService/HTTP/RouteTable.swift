@@ -11,16 +11,10 @@ struct Route: Sendable {
     var method: HTTPRequest.Method
     /// With placeholders, as OpenAPI writes them: `/v1/pools/{pool}`.
     var path: String
-    var access = RouteAccess.identified
     var handler: Handler
 
     static func get(_ path: String, _ handler: @escaping Handler) -> Route {
         Route(method: .get, path: path, handler: handler)
-    }
-
-    /// For whoever comes along.
-    static func open(_ path: String, _ handler: @escaping Handler) -> Route {
-        Route(method: .get, path: path, access: .everybody, handler: handler)
     }
 
     static func post(_ path: String, _ handler: @escaping Handler) -> Route {

@@ -94,6 +94,10 @@ extension ImageService {
             image: parent.image,
             snapshot: parent.snapshot
         )
+        guard Access.current.may(.read, ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image))
+        else {
+            return Problem.Difference(field: "source", requested: source.spec, actual: "an image that is out of scope")
+        }
         guard actual == source else {
             return Problem.Difference(field: "source", requested: source.spec, actual: actual.spec)
         }

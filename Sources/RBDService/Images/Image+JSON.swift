@@ -8,7 +8,7 @@ extension ByteBuffer {
     /// An image as JSON.
     init(_ image: Image) {
         var writer = JSONWriter(capacity: JSONWriter.imageBytes)
-        writer.image(image)
+        writer.image(image.seen())
         self = writer.buffer
     }
 }

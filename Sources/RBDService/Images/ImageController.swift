@@ -43,7 +43,8 @@ struct ImageController: Sendable {
         let query = try Query(request, known: ["namespace", "wait", "dryRun"])
         let place = try context.imagePlace(query)
         let (isDryRun, wait) = (try query.flag("dryRun"), try query.duration("wait"))
-        let body = try await request.json(CreateImageRequest.self, limit: maximumBodyBytes)
+        let body = try await request.json(CreateImageRequest.self, limit: maximumBodyBytes).visible(in: place)
+        try Access.current.requireCreation(of: body.name, in: place)
         if let copy = try await work.copy(body, in: place) {
             return try await work.answer(copy.work, on: copy.subject, isDryRun: isDryRun, wait: wait)
         }
@@ -70,7 +71,7 @@ struct ImageController: Sendable {
         let place = try context.imagePlace(query)
         let isDryRun = try query.flag("dryRun")
         let name = try context.pathParameter("image")
-        let properties = try await request.json(ImageProperties.self, limit: maximumBodyBytes)
+        let properties = try await request.json(ImageProperties.self, limit: maximumBodyBytes).visible(in: place)
         let precondition = try Precondition(request)
         if isDryRun { return .json(try await service.planPut(name, properties, in: place, if: precondition)) }
         return switch try await service.put(name, properties, in: place, if: precondition) {
@@ -85,6 +86,7 @@ struct ImageController: Sendable {
         let (isDryRun, wait) = (try query.flag("dryRun"), try query.duration("wait"))
         let name = try context.pathParameter("image")
         let changes = try await request.json(UpdateImageRequest.self, limit: maximumBodyBytes)
+        if let newName = changes.name, newName != name { try Access.current.requireCreation(of: newName, in: place) }
         let precondition = try Precondition(request)
         if isDryRun { return .json(try await service.planUpdate(name, changes, in: place, if: precondition)) }
         switch try await service.update(name, changes, in: place, if: precondition) {
@@ -106,6 +108,10 @@ struct ImageController: Sendable {
             throw Query.invalid("delay", "what is purged at once is not kept", hint: "leave out purge or delay")
         }
         let kept = purge ? nil : delay ?? trashDelay
+        // What is kept for a shorter time than the service would keep it is as good as purged.
+        if kept.map({ $0 < trashDelay }) ?? true {
+            try Access.current.require(.purge, .name(name, place: place))
+        }
         let precondition = try Precondition(request)
         if try query.flag("dryRun") {
             return .json(try await service.planToDelete(name, in: place, keptFor: kept, if: precondition))

@@ -165,9 +165,12 @@ struct DeletionSteps {
         }
         if let group = use.group {
             let name = Problem.spec(of: group, with: spec)
-            steps.append(
-                Plan.Step("remove-from-group", "\(spec)", detail: "rbdctl group image remove \(name) \(spec)")
+            let isSeen = Access.current.may(
+                .read,
+                ImageSpec(pool: group.pool, namespace: spec.namespace, image: group.name)
             )
+            let detail = isSeen ? "rbdctl group image remove \(name) \(spec)" : "the group is out of scope"
+            steps.append(Plan.Step("remove-from-group", "\(spec)", detail: detail))
         }
         self.steps = steps
     }

@@ -9,6 +9,14 @@ struct ImageListing: Sendable {
     let service: ImageService
     let place: ImagePlace
     let query: ImageQuery
+    /// Kept here, since a stream is written when the request's handler has returned.
+    private let access = Access.current
+
+    init(service: ImageService, place: ImagePlace, query: ImageQuery) {
+        self.service = service
+        self.place = place
+        self.query = query
+    }
 
     /// Where one ends, nothing is on its way for a moment.
     private static let batch = 1024
@@ -118,6 +126,11 @@ struct ImageListing: Sendable {
     ) throws -> ImageCatalogue {
         var matches: (@Sendable (String) -> Bool)?
         if let pattern = query.pattern { matches = { pattern.matches($0) } }
+        if !access.isUnlimited, !access.may(.read, .namespace(place.namespace, pool: place.pool)) {
+            matches = { [access, place, pattern = query.pattern] name in
+                access.may(.read, .name(name, place: place)) && pattern.map { $0.matches(name) } ?? true
+            }
+        }
         return try service.images.pool(place).catalogue(
             prefix: query.prefix,
             after: position,
@@ -131,6 +144,6 @@ struct ImageListing: Sendable {
     private func shown(_ images: some Sequence<ImageInfo>) async throws -> [RBDAPI.Image] {
         var shown = images.map { RBDAPI.Image($0, in: place) }
         try await service.add(query.fields, to: &shown, in: place)
-        return shown
+        return access.isUnlimited ? shown : shown.map { $0.seen(with: access) }
     }
 }

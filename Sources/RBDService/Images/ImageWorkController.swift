@@ -37,7 +37,11 @@ struct ImageWorkController: Sendable {
 
     @Sendable private func copy(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         let body = try await request.json(CopyImageRequest.self, limit: maximumBodyBytes)
-        return try await begin(request, context) { image, _ in try await service.copy(image, body) }
+        return try await begin(request, context) { image, _ in
+            let target = service.target(of: body, in: image.place)
+            try Access.current.requireCreation(of: body.name, in: target)
+            return try await service.copy(image, body)
+        }
     }
 
     /// - Parameter prepare: checks the request, and says what is to be done.

@@ -56,7 +56,8 @@ struct ImageWorkService: Sendable {
             throw CephError(.imageHasNoParent, .flattenImage, on: subject.place.resource(subject.info.name))
         }
         let spec = ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image)
-        let detail = "copies what it shares with \(spec)@\(parent.snapshot), up to \(ByteCount(parent.overlapBytes))"
+        let source = Access.current.may(.read, spec) ? "\(spec)@\(parent.snapshot)" : "its parent"
+        let detail = "copies what it shares with \(source), up to \(ByteCount(parent.overlapBytes))"
         return Work(
             kind: .flattenImage,
             plan: Plan(steps: [Plan.Step("flatten-image", "\(subject.spec)", detail: detail)])
@@ -106,11 +107,7 @@ struct ImageWorkService: Sendable {
 
     func copy(_ subject: Subject, _ request: CopyImageRequest) async throws -> Work {
         try ImageRules.checkName(request.name, field: "name", what: "image")
-        let isElsewhere = request.pool != nil && request.pool != subject.place.pool
-        let target = ImagePlace(
-            pool: request.pool ?? subject.place.pool,
-            namespace: request.namespace ?? (isElsewhere ? "" : subject.place.namespace)
-        )
+        let target = target(of: request, in: subject.place)
         let withSnapshots = request.withSnapshots ?? false
         guard !withSnapshots || request.snapshot == nil else {
             throw Problem(
@@ -133,6 +130,16 @@ struct ImageWorkService: Sendable {
                 withSnapshots: withSnapshots
             ),
             plan: Plan(steps: [Plan.Step("copy-image", "\(target.spec(request.name))", detail: detail)])
+        )
+    }
+
+    /// Where a copy goes.
+    /// - Parameter place: where the image is that is copied.
+    func target(of request: CopyImageRequest, in place: ImagePlace) -> ImagePlace {
+        let isElsewhere = request.pool != nil && request.pool != place.pool
+        return ImagePlace(
+            pool: request.pool ?? place.pool,
+            namespace: request.namespace ?? (isElsewhere ? "" : place.namespace)
         )
     }
 

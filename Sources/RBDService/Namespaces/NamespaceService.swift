@@ -10,8 +10,10 @@ struct NamespaceService: Sendable {
 
     func list(in pool: String, prefix: String, after cursor: Cursor?, limit: Int) async throws -> Page<Namespace> {
         let all = try await connection.cluster().pool(pool).namespaces()
+        let access = Access.current
         let wanted = all.filter { name in
-            (prefix.isEmpty || name.hasPrefix(prefix)) && cursor.map { $0.name < name } ?? true
+            access.may(.read, someOf: .namespace(name, pool: pool)) && (prefix.isEmpty || name.hasPrefix(prefix))
+                && cursor.map { $0.name < name } ?? true
         }
         let items = wanted.prefix(limit)
         return Page(
@@ -31,6 +33,7 @@ struct NamespaceService: Sendable {
 
     func create(_ name: String, in pool: String) async throws -> Namespace {
         try ImageRules.checkName(name, field: "name", what: "namespace")
+        try Access.current.require(.admin, .namespace(name, pool: pool))
         let place = try connection.cluster().pool(pool)
         try await PoolFullness.telling(place) { try await place.createNamespace(named: name) }
         return Namespace(
@@ -55,6 +58,7 @@ struct NamespaceService: Sendable {
 
     func planCreate(_ name: String, in pool: String) async throws -> Plan {
         try ImageRules.checkName(name, field: "name", what: "namespace")
+        try Access.current.require(.admin, .namespace(name, pool: pool))
         let place = try connection.cluster().pool(pool)
         let resource = CephError.Resource.namespace(name, pool: pool)
         if try await place.namespaces().contains(name) {

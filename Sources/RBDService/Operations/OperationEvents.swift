@@ -74,6 +74,6 @@ struct OperationEvents: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // JSON has no line feed of its own, so that one line holds it.
-        return "event: operation\ndata: \(String(decoding: try encoder.encode(operation), as: UTF8.self))\n\n"
+        return "event: operation\ndata: \(String(decoding: try encoder.encode(operation.seen()), as: UTF8.self))\n\n"
     }
 }

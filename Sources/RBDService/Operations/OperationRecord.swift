@@ -17,6 +17,16 @@ enum OperationKind: String, CaseIterable {
     case rollBackGroup = "rollback-group"
     case createPool = "create-pool"
 
+    /// What it takes to begin it, and to cancel it.
+    var verb: Verb {
+        switch self {
+        case .purgeImage: .purge
+        case .copyImage: .create
+        case .createPool: .admin
+        case .flattenImage, .sparsifyImage, .rebuildObjectMap, .rollBackImage, .rollBackGroup, .shrinkImage: .modify
+        }
+    }
+
     /// Whether it leaves something whole where it is broken off for good.
     var isCancellable: Bool {
         switch self {

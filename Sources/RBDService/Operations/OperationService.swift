@@ -47,9 +47,12 @@ struct OperationService: Sendable {
     }
 
     func list(_ filter: Filter, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.Operation> {
-        let all = try await store.list(pool: filter.pool)
+        let access = Access.current
+        let all = try await store.list(pool: filter.pool.map(access.visible))
         let wanted = all.filter { operation in
-            guard filter.state == nil || operation.state == filter.state else { return false }
+            guard filter.state == nil || operation.state == filter.state, access.mayFollow(operation) else {
+                return false
+            }
             return cursor.map { ($0.name, $0.id) > (operation.createdAt, operation.id) } ?? true
         }
         let items = Array(wanted.prefix(limit))

@@ -164,7 +164,13 @@ struct OperationStore: Sendable {
         return record
     }
 
+    /// - Returns: nil where there is none, or none that whoever asks may know of.
     private func known(_ id: String) async throws -> OperationRecord? {
+        let record = try await any(id)
+        return record.flatMap { Access.current.mayFollow($0.operation) ? $0 : nil }
+    }
+
+    private func any(_ id: String) async throws -> OperationRecord? {
         guard let poolID = Self.poolID(ofOperation: id), let records = try await records(ofOperation: id) else {
             return nil
         }
@@ -193,6 +199,7 @@ struct OperationStore: Sendable {
     /// - Throws: `Problem` with `operation-not-found`, `operation-finished`, `operation-not-cancellable`; `CephError`.
     func cancellable(_ id: String) async throws -> OperationRecord {
         let record = try await record(id)
+        try Access.current.requireCancellation(of: record.operation)
         guard !record.operation.state.isFinished else {
             throw Problem(
                 .operationFinished,

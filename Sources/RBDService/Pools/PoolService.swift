@@ -13,7 +13,8 @@ struct PoolService: Sendable {
     func list(prefix: String, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.Pool> {
         let all = try await connection.cluster().pools()
         let wanted = all.filter { pool in
-            (prefix.isEmpty || pool.name.hasPrefix(prefix)) && cursor.map { $0.name < pool.name } ?? true
+            (prefix.isEmpty || pool.name.hasPrefix(prefix)) && Access.current.may(.read, .pool(pool.name))
+                && cursor.map { $0.name < pool.name } ?? true
         }
         let items = wanted.prefix(limit)
         let next = wanted.count > limit ? items.last.map { Cursor(name: $0.name).text } : nil
@@ -27,6 +28,7 @@ struct PoolService: Sendable {
     /// Creates a pool, and begins to make it ready.
     func create(_ request: CreatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Operation> {
         try ImageRules.checkName(request.name, field: "name", what: "pool")
+        try Access.current.require(.admin, .pool(request.name))
         let options = try PoolRules.options(request)
         let cluster = try connection.cluster()
         if dryRun { return .planned(try await creationPlan(request.name, options, in: cluster)) }
@@ -72,6 +74,7 @@ struct PoolService: Sendable {
     }
 
     func update(_ name: String, _ request: UpdatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Pool> {
+        if let newName = request.name, newName != name { try Access.current.require(.admin, .pool(newName)) }
         let cluster = try connection.cluster()
         let pools = try await cluster.pools()
         guard let pool = pools.first(where: { $0.name == name }) else {

@@ -16,6 +16,7 @@ final class RequestNotes: Sendable {
 
     private struct State {
         var identity: Identity?
+        var isOutOfScope = false
         var problemCode: String?
         var errno: CInt?
         var failure: CephError?
@@ -42,6 +43,11 @@ final class RequestNotes: Sendable {
         state.withLock { $0.identity = identity }
     }
 
+    /// It speaks of what is out of the scope of who asks.
+    func refuse() {
+        state.withLock { $0.isOutOfScope = true }
+    }
+
     /// The error behind the problem.
     func set(_ failure: CephError) {
         state.withLock { $0.failure = failure }
@@ -61,12 +67,15 @@ final class RequestNotes: Sendable {
     /// Names that the path does not tell come from the calls: that of an image made by POST is in the body.
     var metadata: Logger.Metadata {
         let state = state.withLock { $0 }
-        var metadata = state.failure?.resource.metadata ?? state.resource?.metadata ?? [:]
+        // Names that stand in for others say nothing: what was asked for is in the path.
+        let resource = state.isOutOfScope ? nil : state.failure?.resource ?? state.resource
+        var metadata = resource?.metadata ?? [:]
         metadata[LogKeys.identity] = state.identity.map { "\($0.name)" }
         metadata[LogKeys.problem] = state.problemCode.map { "\($0)" }
         metadata[LogKeys.errno] = state.errno.map { .stringConvertible($0) }
         metadata[LogKeys.operation] = (state.failure?.operation ?? state.operation).map { "\($0.label)" }
-        metadata[LogKeys.error] = state.failure.map { "\($0.debugDescription)" }
+        metadata[LogKeys.error] = state.isOutOfScope ? nil : state.failure.map { "\($0.debugDescription)" }
+        if state.isOutOfScope { metadata[LogKeys.access] = "outside" }
         return metadata
     }
 }

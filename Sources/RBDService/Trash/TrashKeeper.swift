@@ -72,8 +72,13 @@ struct TrashKeeper: Sendable {
     }
 
     /// Asks for the purge of images whose time is over.
+    /// - Parameter isWanted: by the name that the image had.
     /// - Returns: the operations, those included that had begun before.
-    func purgeExpired(in pool: Ceph.Pool, namespace: String? = nil) async throws -> [OperationRecord] {
+    func purgeExpired(
+        in pool: Ceph.Pool,
+        namespace: String? = nil,
+        where isWanted: (String) -> Bool = { _ in true }
+    ) async throws -> [OperationRecord] {
         let records = OperationStore.records(pool)
         var purges: [OperationRecord] = []
         for mark in try await due(records) where namespace == nil || mark.namespace == namespace {
@@ -82,6 +87,7 @@ struct TrashKeeper: Sendable {
                 try await withdraw(mark, records)
                 continue
             }
+            guard isWanted(entry.name) else { continue }
             var later = mark
             later.until = Date().timeIntervalSince1970 + Self.patience
             try await replace(mark, with: later, records)

@@ -11,16 +11,32 @@ struct TrashService: Sendable {
     let operations: OperationService
     let keeper: TrashKeeper
 
+    /// Those of whose names the image may be read.
     func list(in place: ImagePlace, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.TrashedImage> {
         // One more tells whether there is another page.
-        let found = try await images.pool(place).trash(after: cursor?.id ?? "", limit: limit + 1)
+        let found = try await images.pool(place).trash(
+            after: cursor?.id ?? "",
+            limit: limit + 1,
+            where: { [access = Access.current] in access.may(.read, .name($0, place: place)) }
+        )
         let items = found.prefix(limit).map { RBDAPI.TrashedImage($0, in: place) }
         let next = found.count > limit ? items.last.map { Cursor(name: $0.name, id: $0.id).text } : nil
         return Page(items: items, nextCursor: next)
     }
 
     func get(_ id: String, in place: ImagePlace) async throws -> RBDAPI.TrashedImage {
-        RBDAPI.TrashedImage(try await images.pool(place).trashedImage(id: id), in: place)
+        RBDAPI.TrashedImage(try await entry(id, .read, in: place), in: place)
+    }
+
+    /// An entry whose name is in scope.
+    /// - Throws: `CephError` with `.trashEntryNotFound`; `Problem` with `forbidden` where that must not be done with it.
+    private func entry(_ id: String, _ verb: Verb, in place: ImagePlace) async throws -> Ceph.TrashedImage {
+        let access = Access.current
+        let found = try await images.pool(place).trashedImage(id: id) { name in
+            access.sees(.name(name, place: place))
+        }
+        try access.require(verb, .name(found.entry.name, place: place))
+        return found
     }
 
     /// Takes an image out of the trash.
@@ -48,9 +64,11 @@ struct TrashService: Sendable {
 
     /// - Throws: `Problem`, where it can't be restored.
     private func restorable(_ id: String, as newName: String?, in place: ImagePlace) async throws -> Ceph.TrashedImage {
-        if let newName { try ImageRules.checkName(newName, field: "name", what: "image") }
-        let pool = try images.pool(place)
-        let found = try await pool.trashedImage(id: id)
+        if let newName {
+            try ImageRules.checkName(newName, field: "name", what: "image")
+            try Access.current.requireCreation(of: newName, in: place)
+        }
+        let found = try await entry(id, .create, in: place)
         guard !found.entry.isBeingRemoved else {
             throw Problem(
                 .imageIncomplete,
@@ -84,7 +102,7 @@ struct TrashService: Sendable {
     /// - Throws: `Problem`, where librbd would refuse it.
     private func purgeable(_ id: String, force: Bool, in place: ImagePlace) async throws -> Ceph.TrashedImage {
         let pool = try images.pool(place)
-        let found = try await pool.trashedImage(id: id)
+        let found = try await entry(id, .purge, in: place)
         guard force || found.entry.isBeingRemoved || found.entry.deferredUntil <= Date() else {
             throw Problem(CephError(.trashDeferred, .purgeImage, on: place.resource(found.entry.name)))
         }
@@ -106,6 +124,7 @@ struct TrashService: Sendable {
     /// What purging what has expired would do.
     func planToPurgeExpired(in place: ImagePlace) async throws -> Plan {
         let entries = try await keeper.expired(in: try images.pool(place), namespace: place.namespace)
+            .filter { Access.current.may(.purge, .name($0.name, place: place)) }
         return Plan(
             steps: entries.map { entry in
                 let detail = "trash entry \(entry.id), with its data, for ever"
@@ -117,7 +136,9 @@ struct TrashService: Sendable {
     /// Purges what this service put into the trash and whose time is over. The service does so by itself now and then.
     func purgeExpired(in place: ImagePlace) async throws -> [RBDAPI.Operation] {
         let pool = try images.pool(place)
-        let records = try await keeper.purgeExpired(in: pool, namespace: place.namespace)
+        let records = try await keeper.purgeExpired(in: pool, namespace: place.namespace) { name in
+            Access.current.may(.purge, .name(name, place: place))
+        }
         for record in records { await operations.runner.submit(record) }
         return records.map(\.operation)
     }

@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import Glibc
 import NIOCore
 
@@ -32,9 +33,10 @@ struct UnixSocket: Hashable, Sendable {
     /// Sees to it that nobody else's socket is taken away: what a service that died has left may be, and nothing else.
     /// - Throws: `ListenError`.
     func requireFree() throws(ListenError) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else { throw ListenError(socket: path, errno: EEXIST) }
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return }
+        guard attributes[.type] as? FileAttributeType == .typeSocket else {
+            throw ListenError(socket: path, errno: EEXIST)
+        }
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         let result = (try? SocketAddress(unixDomainSocketPath: path))?.withSockAddr { address, size in

@@ -1,0 +1,130 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+import RBDAPI
+
+/// What a route asks of whoever uses it.
+enum AccessRule: Sendable {
+    /// Nothing: what tells nothing of anybody's volumes.
+    case everybody
+    /// The verb on the cluster as a whole.
+    case cluster(Verb)
+    /// Pools are in the body, or in the answer: the route's handler asks for each.
+    case pools(Verb)
+    /// The verb on `{pool}` with all that is in it.
+    case pool(Verb)
+    /// Namespaces of `{pool}` are in the body, or in the answer: the route's handler asks for each.
+    case namespaces(Verb)
+    /// The verb on `{namespace}` of `{pool}` with all that is in it.
+    case namespace(Verb)
+    /// Names are in the body, or in the answer, or behind an id: the route's handler asks for each. The verb on something in
+    /// `{pool}` and `?namespace=` is needed in any case.
+    case place(Verb)
+    /// The verb on `{image}`.
+    case image(Verb)
+    /// To make `{image}`, or find it there.
+    case newImage
+    /// The verb on the group `{group}`. What belongs to its images, the route's handler asks for.
+    case group(Verb)
+    /// The verb on the group `{group}`, and on `{image}` of `?imagePool=`.
+    case member(Verb)
+    /// The verb on what the operation is about, which the store of operations asks for.
+    case operation(Verb)
+
+    /// Nil where nobody needs it.
+    var verb: Verb? {
+        switch self {
+        case .everybody: nil
+        case .newImage: .create
+        case .cluster(let verb), .pools(let verb), .pool(let verb), .namespaces(let verb), .namespace(let verb),
+            .place(let verb), .image(let verb), .group(let verb), .member(let verb), .operation(let verb):
+            verb
+        }
+    }
+
+    /// Asks whether somebody may use the route for this request. Names that are out of scope are hidden: the handler is to
+    /// look for what does not exist.
+    /// - Throws: `Problem` with `forbidden` where what can be seen must not be treated so; with `image-not-found` where what
+    ///   is out of scope would be made.
+    func check(_ access: inout Access, _ request: Request, _ context: ServiceRequestContext) throws(Problem) {
+        guard !access.isUnlimited else { return }
+        switch self {
+        case .everybody, .operation: return
+        case .cluster(let verb): try access.require(verb, .cluster)
+        case .pools(.read): return
+        case .pools(let verb):
+            guard access.may(verb, someOf: .cluster) else { throw access.forbidden(verb, .cluster) }
+        case .pool(let verb):
+            let pool = try context.pathParameter("pool")
+            if access.finds(pool: pool) { try access.require(verb, .pool(pool)) }
+        case .namespaces(let verb):
+            let pool = try context.pathParameter("pool")
+            guard access.finds(pool: pool) else { return }
+            guard access.may(verb, someOf: .pool(pool)) else { throw access.forbidden(verb, .pool(pool)) }
+        case .namespace(let verb):
+            let place = ImagePlace(
+                pool: try context.pathParameter("pool"),
+                namespace: try context.pathParameter("namespace")
+            )
+            if access.finds(place) { try access.require(verb, .namespace(place.namespace, pool: place.pool)) }
+        case .place(let verb):
+            let place = try Self.place(request, context)
+            guard access.finds(place) else { return }
+            let target = AccessTarget.namespace(place.namespace, pool: place.pool)
+            guard access.may(verb, someOf: target) else { throw access.forbidden(verb, target) }
+        case .image(let verb):
+            try Self.check(verb, "image", try Self.place(request, context), &access, context)
+        case .newImage:
+            let place = try Self.place(request, context)
+            if access.finds(place) { try access.requireCreation(of: try context.pathParameter("image"), in: place) }
+        case .group(let verb):
+            try Self.check(verb, "group", try Self.place(request, context), &access, context)
+        case .member(let verb):
+            var place = try Self.place(request, context)
+            try Self.check(verb, "group", place, &access, context)
+            if let pool = Query.value(of: "imagePool", in: request) { place.pool = pool }
+            guard access.sees(.pool(place.pool)) else { return access.hide("imagePool", place.pool) }
+            try Self.check(verb, "image", place, &access, context)
+        }
+    }
+
+    private static func check(
+        _ verb: Verb,
+        _ parameter: String,
+        _ place: ImagePlace,
+        _ access: inout Access,
+        _ context: ServiceRequestContext
+    ) throws(Problem) {
+        guard access.finds(place) else { return }
+        let name = try context.pathParameter(parameter)
+        let target = AccessTarget.name(name, place: place)
+        guard access.sees(target) else { return access.hide(parameter, name) }
+        try access.require(verb, target)
+    }
+
+    /// As the handler will read it. What is given twice the handler refuses.
+    private static func place(_ request: Request, _ context: ServiceRequestContext) throws(Problem) -> ImagePlace {
+        ImagePlace(
+            pool: try context.pathParameter("pool"),
+            namespace: Query.value(of: "namespace", in: request) ?? ""
+        )
+    }
+}
+
+extension Access {
+    /// Hides the pool where nothing in it is in scope.
+    fileprivate mutating func finds(pool: String) -> Bool {
+        if sees(.pool(pool)) { return true }
+        hide("pool", pool)
+        return false
+    }
+
+    /// Hides the pool, or the namespace, where nothing in it is in scope.
+    fileprivate mutating func finds(_ place: ImagePlace) -> Bool {
+        guard finds(pool: place.pool) else { return false }
+        if sees(.namespace(place.namespace, pool: place.pool)) { return true }
+        hide("namespace", place.namespace)
+        return false
+    }
+}

@@ -1,0 +1,51 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import RBDAPI
+import Synchronization
+
+/// Stands between a request and what is out of its scope. Its names are replaced by some that nothing has and nobody can
+/// guess, and what comes of that is told with the names that were asked for: the answer, and all the work for it, are those
+/// of something that does not exist.
+final class Veil: Sendable {
+    enum Kind: String, Sendable {
+        case image, group
+    }
+
+    private let names = Mutex<[(token: String, name: String)]>([])
+
+    func token(for name: String) -> String {
+        names.withLock { names in
+            if let known = names.first(where: { $0.name == name }) { return known.token }
+            let token = "no-such-" + String(UInt128.random(in: .min ... .max), radix: 36)
+            names.append((token, name))
+            return token
+        }
+    }
+
+    /// Whether there is something behind it.
+    var isDown: Bool { names.withLock { !$0.isEmpty } }
+
+    /// With the names that were asked for.
+    func lifted(_ text: String) -> String {
+        names.withLock { names in
+            names.reduce(text) { text, pair in
+                text.contains(pair.token) ? text.replacing(pair.token, with: pair.name) : text
+            }
+        }
+    }
+
+    func lifted(_ problem: Problem) -> Problem {
+        guard isDown else { return problem }
+        var problem = problem
+        problem.detail = lifted(problem.detail)
+        problem.hint = problem.hint.map(lifted)
+        problem.field = problem.field.map(lifted)
+        problem.blockers = problem.blockers?.map { blocker in
+            var blocker = blocker
+            blocker.name = blocker.name.map(lifted)
+            return blocker
+        }
+        return problem
+    }
+}
