@@ -172,6 +172,22 @@ use_cluster_of_our_own() {
     export CEPH_CONF=$work/cluster/ceph.conf
 }
 
+# make_service_user: in CEPH_CONF's cluster, the user of docs/security.md that may administer pools too, by the very command of
+# that page; `service_user` has what the daemon is to be told of it. Whatever is tested is this user, never client.admin.
+service_user=()
+make_service_user() {
+    local name=client.rbd-pools command
+    command=$(awk -v begin="    ceph auth get-or-create $name " \
+        'index($0, begin) == 1 { found = 1 } found && !NF { exit } found' "$root/docs/security.md")
+    [[ -n $command ]] || die "docs/security.md has no command that makes $name"
+    if ! (umask 077 && timeout 60 bash -c "$command" >"$work/$name.keyring" 2>"$work/$name.log" </dev/null); then
+        show_end "$work/$name.log"
+        die "$name could not be made in the cluster of $CEPH_CONF; above is why. That file must name a keyring with client.admin, and" \
+            "the user must not be there with other capabilities"
+    fi
+    service_user=(--ceph-user "$name" --ceph-keyring "$work/$name.keyring")
+}
+
 # forget_other_clusters: drops every setting that could lead the service or a test to another cluster than CEPH_CONF's.
 forget_other_clusters() { unset CEPH_ARGS CEPH_KEYRING "${!RBD_REST_API_@}"; }
 

@@ -42,6 +42,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="dev/chaos")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--cluster", type=Path)
+    parser.add_argument("--user")
+    parser.add_argument("--keyring", type=Path)
     parser.add_argument("--binary", type=Path)
     parser.add_argument("--logs", type=Path)
     parser.add_argument("--build", default="")
@@ -91,7 +93,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scale = SHORT if options.short else Scale()
-    rehearsal = Rehearsal(Cluster(options.cluster), options.binary, options.logs, scale, options.seed)
+    cluster = Cluster(options.cluster, options.user, options.keyring)
+    rehearsal = Rehearsal(cluster, options.binary, options.logs, scale, options.seed)
     reports = []
     for name in options.scenario or SCENARIOS:
         began = time.perf_counter()

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from child import die_with_parent
-from cluster import USER, Cluster, within
+from cluster import Cluster, within
 from wire import Address
 
 LISTENING = re.compile(r"rbd-rest-api listening on http://([0-9.]+):([0-9]+)")
@@ -41,7 +41,7 @@ class Daemon:
         host, port = self.address
         command = [
             str(self.binary), "--host", host, "--port", str(port), "--ceph-conf", str(self.cluster.conf),
-            "--ceph-user", USER, "--ceph-keyring", str(self.cluster.keyring), *self.settings,
+            "--ceph-user", self.cluster.user, "--ceph-keyring", str(self.cluster.keyring), *self.settings,
         ]
         with self.log.open("ab") as log:
             begin = log.tell()

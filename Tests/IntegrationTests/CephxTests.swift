@@ -15,14 +15,8 @@ struct CephxTests {
 
     /// The capabilities of the page's command for a user.
     private func caps(of user: String) throws -> Caps {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("docs/security.md")
-        let page = try String(contentsOf: file, encoding: .utf8)
-        let command = try #require(page.firstRange(of: "ceph auth get-or-create \(user) \\\n"))
-        let rest = page[command.upperBound...]
-        let text = rest[..<(rest.firstRange(of: "\n\n")?.lowerBound ?? rest.endIndex)]
-        let caps = text.matches(of: /(mon|osd|mgr) '([^']+)'/).map { match in
-            (String(match.1), match.2.split(whereSeparator: \.isWhitespace).joined(separator: " "))
+        let caps = try TestCluster.command(of: user).matches(of: /(mon|osd|mgr) '([^']+)'/).map { match in
+            (String(match.1), String(match.2))
         }
         #expect(caps.count == 2)
         return caps
@@ -39,7 +33,7 @@ struct CephxTests {
             "ceph",
             ["auth", "get-or-create", user] + caps.flatMap { [$0.daemon, $0.cap] } + ["-o", keyring]
         )
-        var configuration = TestCluster.configuration
+        var configuration = try await TestCluster.configuration
         configuration.user = String(user.dropFirst("client.".count))
         configuration.keyring = keyring
         try await TestServer.run(cluster: configuration) { server in

@@ -78,15 +78,15 @@ struct DaemonTests {
     }
 
     @Test func cephArgsLeadToTheCluster() async throws {
-        func value(_ option: String) async throws -> String {
-            try await TestCluster.run("ceph-conf", ["--name", "client.admin", "--show-config-value", option])
-                .trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-        let arguments = "--mon-host \(try await value("mon_host")) --keyring \(try await value("keyring")) --id admin"
+        let monitors = try await TestCluster.run("ceph-conf", ["--show-config-value", "mon_host"])
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let keyring = try await TestCluster.serviceKeyring
+        let arguments = "--mon-host \(monitors) --keyring \(keyring) --name \(TestCluster.serviceUser)"
         let bare = environment(["CEPH_CONF": "/dev/null", "CEPH_ARGS": nil])
         // By the environment, as Ceph's tools take them, and by the setting.
         for (flags, variables) in [([], ["CEPH_ARGS": arguments]), (["--ceph-args", arguments], [:])] {
-            let daemon = try await RunningDaemon.start(flags, environment: bare.merging(variables) { $1 })
+            let environment = bare.merging(variables) { $1 }
+            let daemon = try await RunningDaemon.start(flags, environment: environment, isUser: false)
             let (process, server) = (daemon.process, daemon.server)
             #expect(try await server.get("/v1/cluster").status == 200)
             process.signal(SIGTERM)

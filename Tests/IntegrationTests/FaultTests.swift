@@ -14,7 +14,7 @@ struct FaultTests {
     private let size = #"{"size":"1GiB"}"#
 
     @Test func aBlocklistedClientConnectsAnew() async throws {
-        let cluster = try await Cluster.connect(TestCluster.configuration)
+        let cluster = try await Cluster.connect(try await TestCluster.configuration)
         let pool = BlockingPool()
         let address = cluster.address
         #expect(address.contains("127.0.0.1"))
@@ -43,7 +43,7 @@ struct FaultTests {
         let caps = ["mon", "profile rbd", "osd", "profile rbd"]
         let first = try await TestCluster.run("ceph", ["auth", "get-or-create", entity] + caps)
         try first.write(to: keyring, atomically: true, encoding: .utf8)
-        var configuration = TestCluster.configuration
+        var configuration = try await TestCluster.configuration
         configuration.user = entity
         configuration.keyring = keyring.path
         let cluster = try await Cluster.connect(configuration)
@@ -96,7 +96,7 @@ struct FaultTests {
     func theServiceFollowsAChangedKeyring() async throws {
         let keyring = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).keyring")
         defer { try? FileManager.default.removeItem(at: keyring) }
-        let key = try await TestCluster.run("ceph", ["auth", "get", "client.admin"])
+        let key = try await TestCluster.run("ceph", ["auth", "get", TestCluster.serviceUser])
         try key.write(to: keyring, atomically: true, encoding: .utf8)
         let change: @Sendable (inout ServiceConfiguration) -> Void = { configuration in
             configuration.cluster.keyring = keyring.path
@@ -105,7 +105,7 @@ struct FaultTests {
         try await TestServer.withCluster(change: change) { server in
             #expect(try await generation(server) == "1")
             // A key that can't be used: the connection that there is goes on serving.
-            try "[client.admin]\n\tkey = rubbish\n".write(to: keyring, atomically: true, encoding: .utf8)
+            try "[\(TestCluster.serviceUser)]\n\tkey = rubbish\n".write(to: keyring, atomically: true, encoding: .utf8)
             try await Task.sleep(for: .seconds(2))
             #expect(try await server.get("/v1/pools").status == 200)
             #expect(try await generation(server) == "1")

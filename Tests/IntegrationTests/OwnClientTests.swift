@@ -49,7 +49,7 @@ struct OwnClientTests {
 
     @Test func theFacadeDoesNotShutItselfOut() async throws {
         try await TestCluster.withPool { name, _ in
-            let cluster = try await Cluster.connect(TestCluster.configuration)
+            let cluster = try await Cluster.connect(try await TestCluster.configuration)
             let pool = cluster.pool(name)
             _ = try await pool.createImage(named: "vol-1", sizeBytes: 1 << 20)
             try await holding("vol-1", of: pool, cookies: ["mine"]) {
@@ -91,7 +91,7 @@ struct OwnClientTests {
     @Test func aWrongCookieHarmsNobody() async throws {
         try await TestCluster.withPool { name, cluster in
             let pool = cluster.pool(name)
-            let other = try await Cluster.connect(TestCluster.configuration)
+            let other = try await Cluster.connect(try await TestCluster.configuration)
             _ = try await pool.createImage(named: "vol-1", sizeBytes: 1 << 20)
             try await holding("vol-1", of: other.pool(name), cookies: ["theirs"]) {
                 let error = await #expect(throws: CephError.self) {
@@ -110,7 +110,7 @@ struct OwnClientTests {
         _ body: (ImageClientService, ClusterConnection) async throws -> Void
     ) async throws {
         let connection = ClusterConnection(
-            configuration: TestCluster.configuration,
+            configuration: try await TestCluster.configuration,
             calls: BlockingPool(),
             interval: .seconds(5),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -109,7 +109,7 @@ struct PlainImageTests {
     @Test func optionsOfCephCountAsTheyDoForLibrbd() async throws {
         try await TestCluster.withPool { name, cluster in
             // Those of the client.
-            var configuration = TestCluster.configuration
+            var configuration = try await TestCluster.configuration
             configuration.options["rbd_default_features"] = "layering,exclusive-lock"
             configuration.options["rbd_default_order"] = "20"
             let other = try await Cluster.connect(configuration)
@@ -166,7 +166,7 @@ struct PlainImageTests {
                     keyring,
                 ]
             )
-            var configuration = TestCluster.configuration
+            var configuration = try await TestCluster.configuration
             configuration.user = String(user.dropFirst("client.".count))
             configuration.keyring = keyring
             let narrow = try await Cluster.connect(configuration)

@@ -63,7 +63,7 @@ struct RepeatedListTests {
                 }
                 #expect(images != before, "\(change)")
                 // Who has not kept anything sees the same.
-                let other = try await list(try await Cluster.connect(TestCluster.configuration).pool(name))
+                let other = try await list(try await Cluster.connect(try await TestCluster.configuration).pool(name))
                 #expect(images == other, "\(change)")
             }
             #expect(images.map(\.name) == ["clone", "renamed", "v-0", "v-1", "v-2", "v-4", "v-5", "v-6"])
@@ -79,7 +79,7 @@ struct RepeatedListTests {
             var ids: [String] = []
             for name in names { ids.append(try await pool.createImage(named: name, sizeBytes: 1 << 20).id) }
             let images = Array(zip(names, ids))
-            let other = try await Cluster.connect(TestCluster.configuration).pool(name)
+            let other = try await Cluster.connect(try await TestCluster.configuration).pool(name)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let sizes = Sizes()
                 group.addTask {

@@ -56,7 +56,7 @@ struct RoundTripTests {
         let file = directory.appendingPathComponent("ceph.conf")
         let text = try String(contentsOfFile: TestCluster.configFile, encoding: .utf8)
         try "\(text)\n[client]\nadmin socket = \(socket)\n".write(to: file, atomically: true, encoding: .utf8)
-        var cluster = TestCluster.configuration
+        var cluster = try await TestCluster.configuration
         cluster.configFile = file.path
         // It looks for work in all pools, those of all other tests too, when it begins, and then not before these are over.
         let change: (inout ServiceConfiguration) -> Void = {

@@ -13,8 +13,14 @@ struct RunningDaemon: Sendable {
     let server: TestServer
 
     /// Starts the daemon on a free port and waits until it is ready.
-    static func start(_ arguments: [String] = [], environment: [String: String]? = nil) async throws -> RunningDaemon {
-        let process = try RunningProcess(path, ["--port", "0"] + arguments, environment: environment)
+    /// - Parameter isUser: it is told which Ceph user to be; else that is left to the arguments and the environment.
+    static func start(
+        _ arguments: [String] = [],
+        environment: [String: String]? = nil,
+        isUser: Bool = true
+    ) async throws -> RunningDaemon {
+        let user = isUser ? try await TestCluster.userOptions : []
+        let process = try RunningProcess(path, ["--port", "0"] + user + arguments, environment: environment)
         let line = try await process.waitForOutput(containing: "listening on ")
         let server = TestServer(url: String(try #require(line.split(separator: " ").last)))
         while try await server.get("/readyz").status != 200 { try await Task.sleep(for: .milliseconds(50)) }

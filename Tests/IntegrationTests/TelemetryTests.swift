@@ -9,7 +9,8 @@ import Testing
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct TelemetryTests {
     private func start(_ arguments: [String]) async throws -> (process: RunningProcess, server: TestServer) {
-        let process = try RunningProcess(Subprocess.built("rbd-rest-api"), ["--port", "0"] + arguments)
+        let user = try await TestCluster.userOptions
+        let process = try RunningProcess(RunningDaemon.path, ["--port", "0"] + user + arguments)
         let line = try await process.waitForOutput(containing: "listening on ")
         return (process, TestServer(url: String(try #require(line.split(separator: " ").last))))
     }
@@ -20,17 +21,8 @@ struct TelemetryTests {
 
     /// The key with which the service comes to the cluster.
     private func key() async throws -> String? {
-        let path = try await Subprocess.run(
-            "/usr/bin/ceph-conf",
-            ["--conf", TestCluster.configFile, "--name", "client.admin", "--show-config-value", "keyring"]
-        ).standardOutput
-        for file in path.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
-            guard let text = try? String(contentsOfFile: String(file), encoding: .utf8) else { continue }
-            for line in text.split(separator: "\n") where line.contains("key =") {
-                return line.components(separatedBy: "key =")[1].trimmingCharacters(in: .whitespaces)
-            }
-        }
-        return nil
+        let text = try String(contentsOfFile: try await TestCluster.serviceKeyring, encoding: .utf8)
+        return text.firstMatch(of: /key = (\S+)/).map { String($0.1) }
     }
 
     private func objects(_ log: String) throws -> [[String: Any]] {

@@ -17,7 +17,8 @@ struct UnixSocketTests {
     }
 
     private func start(_ path: String, _ arguments: String...) async throws -> RunningProcess {
-        let process = try RunningProcess(RunningDaemon.path, ["--unix-socket", path] + arguments)
+        let user = try await TestCluster.userOptions
+        let process = try RunningProcess(RunningDaemon.path, ["--unix-socket", path] + user + arguments)
         let line = try await process.waitForOutput(containing: "listening on ")
         #expect(line.hasSuffix("listening on unix:\(path)"))
         return process

@@ -21,12 +21,7 @@ public enum TestCluster {
     /// Path of the cluster's ceph.conf.
     public static var configFile: String { ProcessInfo.processInfo.environment["CEPH_CONF"] ?? "" }
 
-    /// The default timeouts are for a cluster that is well; here it is busy with all the tests at once.
-    public static var configuration: ClusterConfiguration {
-        ClusterConfiguration(configFile: configFile, timeouts: .init(connect: 30, monitor: 60, osd: 60))
-    }
-
-    private static let connection = Task { try await Cluster.connect(configuration) }
+    private static let connection = Task { try await Cluster.connect(try await configuration) }
 
     /// One connection for all the tests of a process.
     public static func connect() async throws -> Cluster {

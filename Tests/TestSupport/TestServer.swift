@@ -38,6 +38,12 @@ public struct TestServer: Sendable {
         )
         if let cluster { configuration.cluster = cluster }
         change(&configuration)
+        // Without a cluster of its own it looks for the one that the tests have, and is nobody else there.
+        if cluster == nil, configuration.cluster.user == nil, TestCluster.isAvailable {
+            let found = try await TestCluster.configuration
+            configuration.cluster.user = found.user
+            configuration.cluster.keyring = found.keyring
+        }
         let service = try RBDService(
             configuration: configuration,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -68,7 +74,7 @@ public struct TestServer: Sendable {
         change: (inout ServiceConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (TestServer) async throws -> Value
     ) async throws -> Value {
-        try await run(cluster: TestCluster.configuration, change: change) { server in
+        try await run(cluster: try await TestCluster.configuration, change: change) { server in
             while try await server.get("/readyz").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
             return try await body(server)
         }
