@@ -36,7 +36,12 @@ public struct RBDService: Sendable {
         self.logger = logger
         var authenticators: [any Authenticator] = []
         if let file = configuration.tokenFile {
-            authenticators.append(try TokenAuthenticator(path: file, logger: logger))
+            let identities = try TokenFile.watched(path: file, logger: logger)
+            authenticators.append(TokenAuthenticator(identities: identities))
+            // A token decides, where there is one: it is shown on purpose.
+            if configuration.tls?.clientAuthorities != nil {
+                authenticators.append(CertificateAuthenticator(identities: identities))
+            }
         }
         gate = AccessGate(authenticators: authenticators)
         if let files = configuration.tls { tls = try TLSCredentials(files, logger: logger) } else { tls = nil }

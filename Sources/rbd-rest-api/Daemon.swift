@@ -40,6 +40,7 @@ struct Daemon: AsyncParsableCommand {
     @Option(.allowAnonymous) var allowAnonymous: String?
     @Option(.tlsCertificate) var tlsCertificate: String?
     @Option(.tlsKey) var tlsKey: String?
+    @Option(.tlsClientCA) var tlsClientCA: String?
     @Option(.cephConf) var cephConf: String?
     @Option(.cephUser) var cephUser: String?
     @Option(.cephKeyring) var cephKeyring: String?
@@ -72,7 +73,8 @@ struct Daemon: AsyncParsableCommand {
         let values: [(Setting, String?)] = [
             (.host, host), (.port, port), (.unixSocket, unixSocket), (.unixSocketMode, unixSocketMode),
             (.unixSocketGroup, unixSocketGroup), (.tokenFile, tokenFile), (.allowAnonymous, allowAnonymous),
-            (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.cephConf, cephConf), (.cephUser, cephUser),
+            (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.tlsClientCA, tlsClientCA), (.cephConf, cephConf),
+            (.cephUser, cephUser),
             (.cephKeyring, cephKeyring),
             (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
             (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),

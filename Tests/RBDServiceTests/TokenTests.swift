@@ -120,9 +120,11 @@ struct TokenTests {
             }
         }
         let kept = try File(try file(("one", old)))
-        let authenticator = try TokenAuthenticator(path: kept.path, logger: Logger(label: "test"))
+        let authenticator = TokenAuthenticator(
+            identities: try TokenFile.watched(path: kept.path, logger: Logger(label: "test"))
+        )
         func identity(_ token: AccessToken) -> String? {
-            (try? authenticator.identity(of: request("Bearer \(token.text)")))?.name
+            (try? authenticator.identity(of: request("Bearer \(token.text)"), from: nil))?.name
         }
         #expect(identity(old) == "one")
         #expect(identity(new) == nil)
@@ -155,7 +157,7 @@ struct TokenTests {
             ("identities:\n- name: a b", "line 2: an identity needs a name"),
             (
                 "identities:\n- name: a\n  scope: all",
-                "line 3: there is no \"scope\" here; known are name, scopes, tokens"
+                "line 3: there is no \"scope\" here; known are certificates, name, scopes, tokens"
             ),
             ("identities:\n- name: a\n  scopes: all", "line 3: scopes is a list"),
             (

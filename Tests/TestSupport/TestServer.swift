@@ -4,7 +4,7 @@
 import AsyncHTTPClient
 public import Ceph
 public import FoundationEssentials
-import Logging
+public import Logging
 import NIOCore
 import NIOHTTP1
 public import RBDAPI
@@ -30,6 +30,7 @@ public struct TestServer: Sendable {
     /// Runs the body while the service serves on a free port of this machine.
     public static func run<Value: Sendable>(
         cluster: ClusterConfiguration? = nil,
+        logger: Logger? = nil,
         change: (inout ServiceConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (TestServer) async throws -> Value
     ) async throws -> Value {
@@ -46,7 +47,7 @@ public struct TestServer: Sendable {
         }
         let service = try RBDService(
             configuration: configuration,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
         let (urls, continuation) = AsyncStream.makeStream(of: String.self)
         return try await withThrowingTaskGroup(of: Value?.self) { group in

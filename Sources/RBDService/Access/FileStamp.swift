@@ -16,6 +16,9 @@ struct FileStamp: Hashable, Sendable {
     /// Whether others than its owner and its group can read it, or others than its owner write it.
     var isOpenToOthers: Bool { mode & 0o026 != 0 }
 
+    /// Whether others than its owner can write it.
+    var isWritableByOthers: Bool { mode & 0o022 != 0 }
+
     /// Nil where there is no file that can be looked at.
     init?(path: String) {
         var status = stat()

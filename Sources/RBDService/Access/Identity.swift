@@ -25,21 +25,23 @@ struct Identity: Hashable, Sendable {
 
 /// A way to tell who asks. Another kind of identity is another type of this.
 protocol Authenticator: Sendable {
+    /// - Parameter peer: what the request's connection tells of who asks; nil where it tells nothing.
     /// - Returns: nil where the request says nothing that this way knows.
     /// - Throws: `Problem` with `unauthenticated` where it says something that is not so.
-    func identity(of request: Request) throws(Problem) -> Identity?
+    func identity(of request: Request, from peer: Peer?) throws(Problem) -> Identity?
 }
 
 /// Lets nobody in who is not known, once there is a way to know somebody, and nobody where he has no business.
 struct AccessGate: Sendable {
+    /// The first that knows something of a request decides.
     let authenticators: [any Authenticator]
 
     /// - Returns: who asks; nil where nobody is asked who he is.
     /// - Throws: `Problem` with `unauthenticated`.
-    func admit(_ request: Request) throws(Problem) -> Identity? {
+    func admit(_ request: Request, from peer: Peer?) throws(Problem) -> Identity? {
         guard !authenticators.isEmpty else { return nil }
         for authenticator in authenticators {
-            if let identity = try authenticator.identity(of: request) { return identity }
+            if let identity = try authenticator.identity(of: request, from: peer) { return identity }
         }
         throw Problem(
             .unauthenticated,
@@ -54,7 +56,7 @@ struct AccessGate: Sendable {
             throw Problem(.forbidden, detail: "nobody may use this path: there is no rule for it")
         }
         if case .everybody = rule { return try await route.handler(request, context) }
-        let identity = try admit(request)
+        let identity = try admit(request, from: context.peer)
         if let identity { RequestNotes.current?.set(identity) }
         var access = Access(identity)
         try rule.check(&access, request, context)

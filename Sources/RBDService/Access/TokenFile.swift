@@ -3,9 +3,10 @@
 
 import FoundationEssentials
 import Glibc
+import Logging
 import YAML
 
-/// Who may ask for what: identities, their scopes, and what is kept of their tokens.
+/// Who may ask for what: identities, their scopes, what is kept of their tokens, and the names in their certificates.
 ///
 ///     identities:
 ///       - name: kubernetes
@@ -14,6 +15,9 @@ import YAML
 ///         tokens:
 ///           - sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 ///             expires: 2027-06-30T00:00:00Z
+///       - name: backup
+///         certificates:
+///           - dns: backup.example.com
 public struct TokenFile: Sendable {
     struct Token: Sendable {
         var identity: Identity
@@ -26,6 +30,8 @@ public struct TokenFile: Sendable {
     /// In their order; one that was given another token later may be there more than once.
     private(set) var identities: [Identity] = []
     private(set) var tokens: [Token] = []
+    /// Whose certificates have a name.
+    private(set) var certificates: [CertificateName: Identity] = [:]
 
     /// Larger ones are a mistake.
     private static let maximumBytes = 4 << 20
@@ -50,12 +56,19 @@ public struct TokenFile: Sendable {
         self = try ConfigurationError.naming(path) { () throws(ConfigurationError) in try TokenFile(text: text) }
     }
 
+    /// The file as it is at any time.
+    static func watched(path: String, logger: Logger) throws(ConfigurationError) -> WatchedFiles<TokenFile> {
+        try WatchedFiles([path], as: "the token file", logger: logger) { () throws(ConfigurationError) in
+            try TokenFile(path: path)
+        }
+    }
+
     init(text: String) throws(ConfigurationError) {
         let root = try YAMLNode.configuration(text)
         if root.isNull { return }
         let identities = try root.members(["identities"])["identities"]
         for identity in try identities?.list("identities") ?? [] {
-            let members = try identity.members(["name", "scopes", "tokens"])
+            let members = try identity.members(["name", "scopes", "tokens", "certificates"])
             guard let name = members["name"]?.text, Identity.isValid(name) else {
                 throw ConfigurationError(
                     "line \(identity.line): an identity needs a name of letters, digits, \".\", \"_\", \"-\" and \"@\""
@@ -69,6 +82,9 @@ public struct TokenFile: Sendable {
             self.identities.append(known)
             for token in try members["tokens"]?.list("tokens") ?? [] {
                 tokens.append(try Self.token(token, of: known))
+            }
+            for certificate in try members["certificates"]?.list("certificates") ?? [] {
+                try add(certificate, of: known)
             }
         }
         for (number, token) in tokens.enumerated() {
@@ -104,6 +120,25 @@ public struct TokenFile: Sendable {
             token.expires = date
         }
         return token
+    }
+
+    private mutating func add(_ node: YAMLNode, of identity: Identity) throws(ConfigurationError) {
+        let kinds = CertificateName.Kind.allCases.map(\.rawValue)
+        _ = try node.members(Set(kinds))
+        guard let entry = node.entries?.first, node.entries?.count == 1, let text = entry.value.text,
+            let kind = CertificateName.Kind(rawValue: entry.key)
+        else {
+            throw ConfigurationError(
+                "line \(node.line): a certificate is told by one name: \(kinds.joined(separator: ", "))"
+            )
+        }
+        let name = CertificateName(kind, text)
+        if let objection = name.objection { throw ConfigurationError("line \(entry.line): \(objection)") }
+        if let other = certificates.updateValue(identity, forKey: name), other != identity {
+            throw ConfigurationError(
+                "line \(entry.line): \(other.name) and \(identity.name) have the same certificate, \(name)"
+            )
+        }
     }
 
     private static func bytes(hex: String) -> [UInt8]? {

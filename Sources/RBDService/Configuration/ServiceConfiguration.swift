@@ -58,9 +58,22 @@ public struct ServiceConfiguration: Sendable {
         }
         switch (values.optional(.tlsCertificate), values.optional(.tlsKey)) {
         case (let certificate?, let key?): tls = TLSCredentials.Files(certificate: certificate, key: key)
-        case (nil, nil): break
+        case (nil, nil):
+            guard values.optional(.tlsClientCA) == nil else {
+                throw values.error(
+                    .tlsClientCA,
+                    "clients show certificates over TLS only; set \(Setting.tlsCertificate.name) and \(Setting.tlsKey.name)"
+                )
+            }
         case (nil, _): throw values.error(.tlsCertificate, "the key has no certificate")
         case (_, nil): throw values.error(.tlsKey, "the certificate has no key")
+        }
+        tls?.clientAuthorities = values.optional(.tlsClientCA)
+        guard tls?.clientAuthorities == nil || tokenFile != nil else {
+            throw values.error(
+                .tlsClientCA,
+                "nothing says whose certificates they are; set \(Setting.tokenFile.name) to a file of identities"
+            )
         }
         if let keyring = values.optional(.cephKeyring), FileStamp(path: keyring)?.isOpenToOthers == true {
             throw values.error(

@@ -62,6 +62,11 @@ extension Setting {
         "The service's certificate and those that lead to a trusted one, in PEM: HTTPS is spoken then. Read again when it changes."
     )
     public static let tlsKey = Setting("tls-key", "FILE", "The certificate's key, in PEM, without a passphrase.")
+    public static let tlsClientCA = Setting(
+        "tls-client-ca",
+        "FILE",
+        "Who vouches for clients' certificates, in PEM: clients may show one then instead of a token. Read again when it changes."
+    )
     public static let cephConf = Setting(
         "ceph-conf",
         "FILE",
@@ -206,6 +211,7 @@ extension Setting {
     /// All of them, in the order of `--help`.
     public static let all: [Setting] = [
         host, port, unixSocket, unixSocketMode, unixSocketGroup, tokenFile, allowAnonymous, tlsCertificate, tlsKey,
+        tlsClientCA,
         cephConf, cephUser, cephKeyring, cephArgs,
         connectTimeout, monitorTimeout, osdTimeout,
         requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,

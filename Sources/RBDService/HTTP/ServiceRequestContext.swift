@@ -9,9 +9,12 @@ struct ServiceRequestContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// From `X-Request-Id` where that is sane, else made here; it is in the answer, in every problem and in the log.
     var requestID: String
+    /// What is known of the connection's other end; nil where nothing was looked for.
+    let peer: Peer?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
         requestID = ""
+        peer = Peer.current
     }
 }

@@ -12,7 +12,12 @@ import RBDAPI
 
 /// HTTP/1.1 as Hummingbird serves it, with our guard and clock in front.
 struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
-    typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+    struct Value: ServerChildChannelValue {
+        fileprivate let http: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+        fileprivate let peer: Peer?
+
+        var channel: any Channel { http.channel }
+    }
 
     let responder: HTTPChannelHandler.Responder
     let limits: DoorLimits
@@ -28,7 +33,9 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             decoderLimits.maxHeaderFieldCount = limits.headerCount
             let guardian = RequestGuard(limits: limits, refused: refused)
             let pipeline = channel.pipeline.syncOperations
+            let peer = tls?.asksClients == true ? Peer() : nil
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context())) }
+            if let peer { try pipeline.addHandler(Peer.Handler(peer)) }
             try pipeline.addHandler(guardian.clock)
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: false,  // the channel below hands requests over one after another
@@ -42,16 +49,19 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
             // It ends connections when the service stops; the clock does the rest.
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
-            return try NIOAsyncChannel(
+            let http = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
                 wrappingChannelSynchronously: channel,
                 configuration: .init(isOutboundHalfClosureEnabled: true)
             )
+            return Value(http: http, peer: peer)
         }
     }
 
     func handle(value: Value, logger: Logger) async {
-        await withTaskExecutorPreference(EventLoopTaskExecutor(value.channel.eventLoop)) {
-            await handleHTTP(asyncChannel: value, logger: logger)
+        await Peer.$current.withValue(value.peer) {
+            await withTaskExecutorPreference(EventLoopTaskExecutor(value.channel.eventLoop)) {
+                await handleHTTP(asyncChannel: value.http, logger: logger)
+            }
         }
     }
 }

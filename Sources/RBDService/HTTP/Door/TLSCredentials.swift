@@ -3,56 +3,36 @@
 
 import Logging
 import NIOSSL
-import Synchronization
 
-/// The service's certificate and its key. Files that change are read again, for the connections that begin then; those that
-/// there are keep what they began with.
+/// The service's certificate and its key, and whose certificates it takes from clients. Files that change are read again, for the
+/// connections that begin then; those that there are keep what they began with.
 final class TLSCredentials: Sendable {
     struct Files: Hashable, Sendable {
         /// The certificate, and those between it and the one that is trusted, in PEM.
         var certificate: String
         var key: String
-
-        fileprivate var stamps: [FileStamp?] { [FileStamp(path: certificate), FileStamp(path: key)] }
+        /// The certificates of those who vouch for clients, in PEM; nil where no client is asked for a certificate.
+        var clientAuthorities: String?
     }
 
-    private struct State {
-        var context: NIOSSLContext
-        var stamps: [FileStamp?]
-        var nextLook: ContinuousClock.Instant
-    }
-
-    private static let interval = Duration.seconds(1)
-
-    private let files: Files
-    private let logger: Logger
-    private let state: Mutex<State>
+    /// Whether clients are asked for certificates.
+    let asksClients: Bool
+    private let files: WatchedFiles<NIOSSLContext>
 
     /// - Throws: `ConfigurationError` where the files can't be used.
     init(_ files: Files, logger: Logger) throws(ConfigurationError) {
-        self.files = files
-        self.logger = logger
-        let stamps = files.stamps
-        state = Mutex(State(context: try Self.load(files), stamps: stamps, nextLook: .now + Self.interval))
+        asksClients = files.clientAuthorities != nil
+        // Of two files one is replaced first: until they fit together, what was there before stays.
+        self.files = try WatchedFiles(
+            [files.certificate, files.key] + (files.clientAuthorities.map { [$0] } ?? []),
+            as: "the certificate",
+            logger: logger
+        ) { () throws(ConfigurationError) in try Self.load(files) }
     }
 
     /// What a connection that begins now is to have.
-    func context(now: ContinuousClock.Instant = .now) -> NIOSSLContext {
-        state.withLock { state in
-            guard state.nextLook <= now else { return state.context }
-            state.nextLook = now + Self.interval
-            let stamps = files.stamps
-            guard stamps != state.stamps else { return state.context }
-            do throws(ConfigurationError) {
-                state.context = try Self.load(files)
-                // Else they are looked at again: of two files one is replaced first.
-                state.stamps = stamps
-                logger.notice("the certificate was read again")
-            } catch {
-                logger.error("the certificate can't be used as it is now", metadata: [LogKeys.error: "\(error)"])
-            }
-            return state.context
-        }
+    func context() -> NIOSSLContext {
+        files.current()
     }
 
     private static func load(_ files: Files) throws(ConfigurationError) -> NIOSSLContext {
@@ -64,12 +44,7 @@ final class TLSCredentials: Sendable {
                 "the key \"\(files.key)\" can be read or written by others; run chmod 0600 \(files.key)"
             )
         }
-        let chain: [NIOSSLCertificate]
-        do {
-            chain = try NIOSSLCertificate.fromPEMFile(files.certificate)
-        } catch {
-            throw ConfigurationError("\"\(files.certificate)\" holds no certificate in PEM that can be read")
-        }
+        let chain = try certificates(files.certificate)
         let key: NIOSSLPrivateKey
         do {
             key = try NIOSSLPrivateKey(file: files.key, format: .pem)
@@ -83,10 +58,30 @@ final class TLSCredentials: Sendable {
         // RFC 8996: what is older is broken.
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
+        if let authorities = files.clientAuthorities {
+            // Who may write it may vouch for himself.
+            guard FileStamp(path: authorities)?.isWritableByOthers != true else {
+                throw ConfigurationError(
+                    "\"\(authorities)\" can be written by others; run chmod go-w \(authorities)"
+                )
+            }
+            configuration.trustRoots = .certificates(try certificates(authorities))
+            // Who shows none may have a token.
+            configuration.certificateVerification = .optionalVerification
+            // So that a client that has several shows the one that is of use.
+            configuration.sendCANameList = true
+        }
         do {
             return try NIOSSLContext(configuration: configuration)
         } catch {
             throw ConfigurationError("\"\(files.key)\" is not the key of the certificate \"\(files.certificate)\"")
         }
+    }
+
+    private static func certificates(_ path: String) throws(ConfigurationError) -> [NIOSSLCertificate] {
+        guard let certificates = try? NIOSSLCertificate.fromPEMFile(path), !certificates.isEmpty else {
+            throw ConfigurationError("\"\(path)\" holds no certificate in PEM that can be read")
+        }
+        return certificates
     }
 }

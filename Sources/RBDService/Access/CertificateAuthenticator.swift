@@ -1,0 +1,37 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Hummingbird
+import RBDAPI
+
+/// Knows callers by the certificates that their connections began with.
+struct CertificateAuthenticator: Authenticator {
+    let identities: WatchedFiles<TokenFile>
+
+    func identity(of request: Request, from peer: Peer?) throws(Problem) -> Identity? {
+        guard let certificate = peer?.certificate else { return nil }
+        guard certificate.expires > .now else { throw Self.refusal("the client's certificate has expired") }
+        let known = identities.current().certificates
+        var found: Identity?
+        for identity in certificate.names.compactMap({ known[$0] }) {
+            guard found == nil || found?.name == identity.name else {
+                throw Self.refusal("the names in the client's certificate belong to more than one identity")
+            }
+            found = identity
+        }
+        guard let found else {
+            let names = certificate.names.map(\.description).joined(separator: ", ")
+            throw Self.refusal("the client's certificate belongs to nobody who is known; its names are: \(names)")
+        }
+        return found
+    }
+
+    private static func refusal(_ detail: String) -> Problem {
+        Problem(
+            .unauthenticated,
+            detail: detail,
+            hint: "whoever runs the service gives an identity certificates in the token file; or show a token"
+        )
+    }
+}
