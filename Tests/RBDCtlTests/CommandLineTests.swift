@@ -149,17 +149,18 @@ import Testing
     ])
     func theServerMayStandAnywhere(line: String) throws {
         let command = try parse(PoolList.self, line)
-        #expect(try command.connection.address { _ in nil }.description == "http://a:1")
+        #expect(try command.connection.settings(nil) { _ in nil }.server.description == "http://a:1")
         #expect(command.connection.timeout == 5)
     }
 
     @Test func theServerComesFromTheOptionThenTheEnvironment() throws {
         let plain = try parse(PoolList.self, "pool list").connection
-        #expect(try plain.address { _ in nil }.description == "http://127.0.0.1:8080")
-        #expect(try plain.address { _ in "" }.description == "http://127.0.0.1:8080")
-        #expect(try plain.address { $0 == "RBDCTL_SERVER" ? "https://b" : nil }.description == "https://b")
+        #expect(try plain.settings(nil) { _ in nil }.server.description == "http://127.0.0.1:8080")
+        #expect(try plain.settings(nil) { _ in "" }.server.description == "http://127.0.0.1:8080")
+        let other: (String) -> String? = { $0 == "RBDCTL_SERVER" ? "https://b" : nil }
+        #expect(try plain.settings(nil, environment: other).server.description == "https://b")
         let explicit = try parse(PoolList.self, "pool list --server http://a").connection
-        #expect(try explicit.address { _ in "https://b" }.description == "http://a")
+        #expect(try explicit.settings(nil, environment: other).server.description == "http://a")
     }
 
     @Test(arguments: [

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FoundationEssentials
+internal import NIOCore
 internal import RBDAPI
 
 /// The address of the service, to which paths are appended.
@@ -12,6 +13,8 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
     private let base: String
     /// Whether it is a socket in the file system, which has no name for a Host header.
     let isSocket: Bool
+    /// Whether nobody between here and there can read along.
+    let isPrivate: Bool
 
     private static let socketScheme = "unix:"
 
@@ -26,6 +29,7 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
             description = text
             base = "http+unix://\(PercentEncoding.encode(path))"
             isSocket = true
+            isPrivate = true
             return
         }
         guard text.contains("://") else {
@@ -50,6 +54,14 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
         description = String(end)
         base = description
         isSocket = false
+        isPrivate = url.scheme?.lowercased() == "https" || Self.isLoopback(host)
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        if host.lowercased() == "localhost" { return true }
+        let address = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+        guard let read = try? SocketAddress(ipAddress: address, port: 0).ipAddress else { return false }
+        return read.hasPrefix("127.") || read == "::1"
     }
 
     /// - Parameters:

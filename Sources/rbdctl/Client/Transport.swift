@@ -21,25 +21,43 @@ struct Transport: Sendable {
     private static let maximumAnswerBytes = 64 << 20
 
     static func withTransport<Result: Sendable>(
-        to server: ServerAddress,
-        token: String?,
-        authorities: String?,
+        _ settings: ConnectionSettings,
         timeout: Duration,
         _ body: (Transport) async throws -> Result
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        if let authorities {
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .file(authorities)
-            configuration.tlsConfiguration = tls
-        }
+        configuration.tlsConfiguration = try tls(settings)
         // Shorter than the whole, so that a host that swallows packets is told from a service that is slow.
         configuration.timeout.connect = .milliseconds(min(10_000, timeout.components.seconds * 900))
         // A refused connection is to be reported, not tried again until the time is over.
         configuration.connectionPool.retryConnectionEstablishment = false
         return try await HTTPClient.withHTTPClient(configuration: configuration) { http in
-            try await body(Transport(server: server, token: token, http: http, timeout: timeout))
+            try await body(Transport(server: settings.server, token: settings.token, http: http, timeout: timeout))
         }
+    }
+
+    /// - Returns: nil where the defaults do.
+    private static func tls(_ settings: ConnectionSettings) throws -> TLSConfiguration? {
+        guard settings.authorities != nil || settings.certificate != nil else { return nil }
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let file = settings.authorities { tls.trustRoots = .certificates(try certificates(file)) }
+        if let (file, key) = settings.certificate {
+            tls.certificateChain = try certificates(file).map { .certificate($0) }
+            do { tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)) } catch {
+                throw Failure(.usage, "\"\(key)\" holds no key in PEM that can be read without a passphrase")
+            }
+            do { _ = try NIOSSLContext(configuration: tls) } catch {
+                throw Failure(.usage, "\"\(key)\" is not the key of the certificate \"\(file)\"")
+            }
+        }
+        return tls
+    }
+
+    private static func certificates(_ path: String) throws -> [NIOSSLCertificate] {
+        guard let certificates = try? NIOSSLCertificate.fromPEMFile(path), !certificates.isEmpty else {
+            throw Failure(.usage, "\"\(path)\" holds no certificate in PEM that can be read")
+        }
+        return certificates
     }
 
     enum Method: String, Sendable {

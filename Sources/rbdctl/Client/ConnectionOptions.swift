@@ -1,0 +1,217 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import RBDAPI
+
+/// Where the service is, what is shown to it, and how long to wait for it.
+struct ConnectionOptions: ParsableArguments {
+    static let environmentVariable = "RBDCTL_SERVER"
+    static let defaultServer = "http://127.0.0.1:8080"
+
+    @Option(
+        help: ArgumentHelp(
+            "The service's address. (default: $\(environmentVariable), the current context's, or \(defaultServer))",
+            valueName: "url"
+        )
+    )
+    var server: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The context to go by, instead of the environment and the current one; see rbdctl help context.",
+            valueName: "name"
+        )
+    )
+    var context: String?
+
+    static let tokenVariable = "RBDCTL_TOKEN"
+
+    @Option(
+        help: ArgumentHelp(
+            "A file that holds the token to show to the service. (default: $\(tokenVariable))",
+            valueName: "file"
+        )
+    )
+    var tokenFile: String?
+
+    static let authoritiesVariable = "RBDCTL_CA_FILE"
+
+    @Option(
+        help: ArgumentHelp(
+            "Certificates to trust instead of this machine's own, in PEM. (default: $\(authoritiesVariable))",
+            valueName: "file"
+        )
+    )
+    var caFile: String?
+
+    static let certificateVariable = "RBDCTL_CLIENT_CERTIFICATE"
+
+    @Option(
+        help: ArgumentHelp(
+            "The certificate to show to the service, in PEM. (default: $\(certificateVariable))",
+            valueName: "file"
+        )
+    )
+    var clientCertificate: String?
+
+    static let keyVariable = "RBDCTL_CLIENT_KEY"
+
+    @Option(
+        help: ArgumentHelp(
+            "Its key, in PEM, without a passphrase. (default: $\(keyVariable))",
+            valueName: "file"
+        )
+    )
+    var clientKey: String?
+
+    @Flag(help: "Send the token to another machine over plain HTTP too, where whoever is in between can read it.")
+    var allowPlaintextToken = false
+
+    @Option(help: ArgumentHelp("How long to wait for each answer.", valueName: "seconds"))
+    var timeout = 60
+
+    func validate() throws {
+        guard (1...86_400).contains(timeout) else { throw ValidationError("--timeout must be from 1 to 86400 seconds") }
+        // A context is looked at when it is used, so that those that are not right can be mended.
+        _ = try settings(nil, environment: context == nil ? Console.environment : { _ in nil })
+    }
+
+    func withClient<Result: Sendable>(_ body: (APIClient) async throws -> Result) async throws -> Result {
+        let settings = try settings(chosenContext())
+        if settings.token != nil, !settings.server.isPrivate, !allowPlaintextToken {
+            throw Failure(
+                .usage,
+                "the token would go to \(settings.server) over plain HTTP, where whoever is in between can read it",
+                hint: "give the service's https address; --allow-plaintext-token sends it all the same"
+            )
+        }
+        return try await Transport.withTransport(settings, timeout: .seconds(timeout)) { transport in
+            try await body(APIClient(transport: transport))
+        }
+    }
+}
+
+/// What a connection is made by.
+struct ConnectionSettings: Hashable, Sendable {
+    var server: ServerAddress
+    var token: String?
+    /// The file of the certificates to trust; nil for this machine's own.
+    var authorities: String?
+    /// The files of the client's own certificate and key.
+    var certificate: (file: String, key: String)? {
+        certificateFile.flatMap { file in keyFile.map { (file, $0) } }
+    }
+    fileprivate(set) var certificateFile: String?
+    fileprivate(set) var keyFile: String?
+}
+
+extension ConnectionOptions {
+    /// A context that the command goes by.
+    struct ChosenContext {
+        var name: String
+        var context: Context
+        /// Whether the command names it: then the environment is not asked. Else the environment is asked first.
+        var isNamed: Bool
+    }
+
+    /// - Returns: the context that the command names, else the current one; nil where neither the one nor the other is to be had.
+    func chosenContext(environment: (String) -> String? = Console.environment) throws -> ChosenContext? {
+        if let name = context {
+            let context = try ContextsFile(environment: environment).context(named: name)
+            return ChosenContext(name: name, context: context, isNamed: true)
+        }
+        // Another server is not shown what is meant for the context's.
+        guard server == nil, environment(Self.environmentVariable)?.nonEmpty == nil,
+            let path = ContextsFile.path(environment: environment)
+        else { return nil }
+        let file = try ContextsFile(path: path)
+        guard let name = file.current else { return nil }
+        return ChosenContext(name: name, context: try file.context(named: name), isNamed: false)
+    }
+
+    /// What the options say, then the environment, then the context; of a context that the command names, the environment says
+    /// nothing.
+    func settings(
+        _ chosen: ChosenContext?,
+        environment: (String) -> String? = Console.environment
+    ) throws -> ConnectionSettings {
+        let origin = chosen.map { "the context \($0.name)" } ?? ""
+        func value(
+            _ option: String?,
+            _ name: String,
+            _ variable: String,
+            _ kept: String?
+        ) -> (text: String, from: String)? {
+            if let option { return option.isEmpty ? nil : (option, name) }
+            if chosen?.isNamed != true, let text = environment(variable)?.nonEmpty { return (text, variable) }
+            return kept.map { ($0, origin) }
+        }
+        func file(_ value: (text: String, from: String)?) throws -> String? {
+            guard let value else { return nil }
+            guard FileManager.default.isReadableFile(atPath: value.text) else {
+                throw ValidationError("\(value.from): \"\(value.text)\" can't be read")
+            }
+            return value.text
+        }
+        let kept = chosen?.context
+        let address = value(server, "--server", Self.environmentVariable, kept?.server)
+        var settings = ConnectionSettings(
+            server: try Self.address(server ?? address?.text ?? Self.defaultServer, from: address?.from ?? "--server")
+        )
+        settings.authorities = try file(value(caFile, "--ca-file", Self.authoritiesVariable, kept?.caFile))
+        settings.certificateFile = try file(
+            value(clientCertificate, "--client-certificate", Self.certificateVariable, kept?.clientCertificate)
+        )
+        settings.keyFile = try file(value(clientKey, "--client-key", Self.keyVariable, kept?.clientKey))
+        guard (settings.certificateFile == nil) == (settings.keyFile == nil) else {
+            throw ValidationError(
+                "a client's certificate goes with its key: --client-certificate (\(Self.certificateVariable)) and "
+                    + "--client-key (\(Self.keyVariable))"
+            )
+        }
+        settings.token = try token(chosen, environment: environment)
+        return settings
+    }
+
+    private func token(_ chosen: ChosenContext?, environment: (String) -> String?) throws -> String? {
+        if let tokenFile { return try Self.token(inFile: tokenFile, from: "--token-file") }
+        if chosen?.isNamed != true,
+            let token = try Self.token(environment(Self.tokenVariable), from: Self.tokenVariable)
+        {
+            return token
+        }
+        guard let chosen else { return nil }
+        let origin = "the context \(chosen.name)"
+        if let token = chosen.context.token { return try Self.token(token, from: origin) }
+        return try chosen.context.tokenFile.map { try Self.token(inFile: $0, from: origin) }
+    }
+
+    private static func token(inFile path: String, from source: String) throws -> String {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw ValidationError("\(source): \"\(path)\" can't be read")
+        }
+        guard let token = try token(text, from: source) else {
+            throw ValidationError("\(source): \"\(path)\" is empty")
+        }
+        return token
+    }
+
+    /// - Returns: nil where there is none.
+    static func token(_ text: String?, from source: String) throws -> String? {
+        let words = (text ?? "").split(whereSeparator: \.isWhitespace)
+        guard words.count <= 1, words.allSatisfy({ $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } }) else {
+            throw ValidationError("\(source): a token is one word of ASCII")
+        }
+        return words.first.map(String.init)
+    }
+
+    private static func address(_ text: String, from source: String) throws -> ServerAddress {
+        do {
+            return try ServerAddress(parsing: text)
+        } catch {
+            throw ValidationError("\(source): \(error.reason)")
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+
+struct ContextCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "context",
+        abstract: "Services and what is shown to them, under names.",
+        discussion: """
+            They are kept in the file that $\(ContextsFile.pathVariable) names, else in \
+            $XDG_CONFIG_HOME/rbdctl/contexts.yaml or ~/.config/rbdctl/contexts.yaml, for its owner alone (0600). Every \
+            command goes by the current one, for what neither its options nor the environment say. Where these name a \
+            server, the current context is left aside as a whole: what it holds is for its own server.
+            """,
+        subcommands: [
+            ContextList.self, ContextShow.self, ContextUse.self, ContextSet.self, ContextDelete.self,
+        ]
+    )
+}
+
+/// A context without its secret.
+struct ContextView: Presentable {
+    var name: String
+    var current: Bool
+    var server: String
+    var caFile: String?
+    var clientCertificate: String?
+    var clientKey: String?
+    var tokenFile: String?
+    /// Whether the contexts file holds a token.
+    var hasToken: Bool
+
+    init(_ name: String, in file: ContextsFile) throws {
+        let context = try file.context(named: name)
+        self.name = name
+        current = file.current == name
+        server = context.server
+        caFile = context.caFile
+        clientCertificate = context.clientCertificate
+        clientKey = context.clientKey
+        tokenFile = context.tokenFile
+        hasToken = context.token != nil
+    }
+
+    var bareName: String { name }
+
+    static func table(of items: [ContextView], detailed: Bool) -> [Table] {
+        let more = detailed ? ["CA-FILE", "CLIENT-KEY"] : []
+        return [
+            Table(
+                header: ["NAME", "CURRENT", "SERVER", "CERTIFICATE", "TOKEN"] + more,
+                rows: items.map { item in
+                    [
+                        item.name, item.current ? "yes" : "", item.server, item.clientCertificate ?? "",
+                        item.hasToken ? "(kept)" : item.tokenFile ?? "",
+                    ] + (detailed ? [item.caFile ?? "", item.clientKey ?? ""] : [])
+                }
+            )
+        ]
+    }
+}
+
+struct ContextList: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the contexts.",
+        aliases: ["ls"]
+    )
+
+    @OptionGroup var format: OutputOptions
+
+    func run() throws {
+        let file = try ContextsFile()
+        let views = try file.contexts.keys.sorted().map { try ContextView($0, in: file) }
+        try Console.output.write(format.output.render(views))
+    }
+}
+
+struct ContextShow: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Show a context.",
+        discussion: "A token that it holds is not shown."
+    )
+
+    @Argument(help: "The context; the current one unless given.")
+    var name: String?
+
+    @OptionGroup var format: OutputOptions
+
+    func run() throws {
+        let file = try ContextsFile()
+        guard let name = name ?? file.current else {
+            throw Failure(.usage, "no context is current", hint: "rbdctl context use NAME makes one so")
+        }
+        try Console.output.write(format.output.render(ContextView(name, in: file)))
+    }
+}
+
+struct ContextUse: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "use",
+        abstract: "Make a context the current one.",
+        discussion: "Prints its name."
+    )
+
+    @Argument(help: "The context.")
+    var name: String
+
+    func run() throws {
+        var file = try ContextsFile()
+        try file.use(name)
+        try file.write()
+        try Console.output.write(name + "\n")
+    }
+}
+
+struct ContextDelete: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete a context.",
+        discussion: "The files that it names stay. Prints its name.",
+        aliases: ["rm"]
+    )
+
+    @Argument(help: "The context.")
+    var name: String
+
+    func run() throws {
+        var file = try ContextsFile()
+        try file.delete(name)
+        try file.write()
+        try Console.output.write(name + "\n")
+    }
+}
