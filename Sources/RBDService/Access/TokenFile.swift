@@ -53,7 +53,14 @@ public struct TokenFile: Sendable {
         guard stamp.size <= Self.maximumBytes, let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw ConfigurationError("the token file \"\(path)\" can't be read")
         }
-        self = try ConfigurationError.naming(path) { () throws(ConfigurationError) in try TokenFile(text: text) }
+        self = try ConfigurationError.naming(path) { () throws(ConfigurationError) in
+            do throws(ConfigurationError) {
+                return try TokenFile(text: text)
+            } catch {
+                // Whoever takes a token for a name, or for its digest, does not find it in the log.
+                throw ConfigurationError(error.description.replacing(/[A-Za-z0-9_\-]{32,}/, with: "…"))
+            }
+        }
     }
 
     /// The file as it is at any time.

@@ -81,11 +81,19 @@ public struct ServiceConfiguration: Sendable {
                 "\"\(keyring)\" can be read or written by others; run chmod 0600 \(keyring)"
             )
         }
+        let arguments = values.optional(.cephArgs)?.split(whereSeparator: \.isWhitespace).map(String.init) ?? []
+        guard !arguments.contains(where: { $0 == "--key" || $0.hasPrefix("--key=") }) else {
+            throw values.error(
+                .cephArgs,
+                "a key is seen there by whoever lists processes or settings; put it into a keyring, and name that in "
+                    + Setting.cephKeyring.name
+            )
+        }
         cluster = ClusterConfiguration(
             configFile: values.optional(.cephConf),
             user: values.optional(.cephUser),
             keyring: values.optional(.cephKeyring),
-            arguments: values.optional(.cephArgs)?.split(whereSeparator: \.isWhitespace).map(String.init) ?? [],
+            arguments: arguments,
             timeouts: ClusterConfiguration.Timeouts(
                 connect: try values.integer(.connectTimeout, in: 1...3600),
                 monitor: try values.integer(.monitorTimeout, in: 1...3600),

@@ -40,14 +40,15 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
         guard let url = URL(string: text, encodingInvalidCharacters: false),
             let host = url.host(percentEncoded: false), !host.isEmpty
         else { throw ParseError(reason: "\"\(text)\" is not an address; write it as http://HOST:PORT") }
+        // Before anything that shows what was given.
+        guard url.query() == nil, url.fragment() == nil, url.user() == nil, url.password() == nil else {
+            throw ParseError(reason: "the address may not have a user, a query or a fragment")
+        }
         guard ["http", "https"].contains(url.scheme?.lowercased()) else {
             throw ParseError(reason: "\"\(text)\": only http and https are spoken")
         }
         guard url.port.map({ (1...65535).contains($0) }) ?? true else {
             throw ParseError(reason: "\"\(text)\": a port is from 1 to 65535")
-        }
-        guard url.query() == nil, url.fragment() == nil, url.user() == nil, url.password() == nil else {
-            throw ParseError(reason: "the address may not have a user, a query or a fragment")
         }
         var end = text[...]
         while end.last == "/" { end.removeLast() }
