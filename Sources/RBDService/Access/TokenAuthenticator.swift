@@ -20,10 +20,7 @@ struct TokenAuthenticator: Authenticator {
             throw Self.refusal("the Authorization header has another scheme than Bearer")
         }
         let digest = AccessToken(header.dropFirst(Self.scheme.count).drop { $0 == " " }).digest
-        // All of them, each to its end: how long it takes tells nothing.
-        var found: TokenFile.Token?
-        for token in identities.current().tokens where digest == token.digest { found = found ?? token }
-        guard let found else { throw Self.refusal("the token is not known") }
+        guard let found = identities.current().token(with: digest) else { throw Self.refusal("the token is not known") }
         if let expires = found.expires, expires <= .now { throw Self.refusal("the token has expired") }
         return found.identity
     }
