@@ -82,6 +82,8 @@ struct DoorTests {
             #expect(answer.contains("Connection: close"))
             #expect(answer.contains("application/problem+json"))
             #expect(answer.contains("X-Request-Id: "))
+            #expect(answer.contains("X-Content-Type-Options: nosniff\r\n"))
+            #expect(answer.contains("Cache-Control: private, no-cache\r\n"))
             #expect(try await server.get("/livez").status == 200)
         }
     }

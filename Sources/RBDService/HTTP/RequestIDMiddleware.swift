@@ -22,10 +22,13 @@ struct RequestIDMiddleware: RouterMiddleware {
         var response = try await next(request, context)
         response.headers[.requestID] = context.requestID
         // Answers are what their content type says, whatever they look like, and for nobody else.
-        response.headers[.xContentTypeOptions] = "nosniff"
-        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "private, no-cache" }
+        response.headers[.xContentTypeOptions] = Self.contentTypeOptions
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = Self.cacheControl }
         return response
     }
+
+    static let contentTypeOptions = "nosniff"
+    static let cacheControl = "private, no-cache"
 
     /// A caller's id goes into the log: nothing may be in it that could forge a line there.
     static func isSane(_ id: String) -> Bool {

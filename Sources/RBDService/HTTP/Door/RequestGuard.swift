@@ -169,6 +169,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         head.headers.add(name: "Content-Type", value: Problem.contentType)
         head.headers.add(name: "Content-Length", value: "\(body.readableBytes)")
         head.headers.add(name: "Connection", value: "close")
+        head.headers.add(name: "X-Content-Type-Options", value: RequestIDMiddleware.contentTypeOptions)
+        head.headers.add(name: "Cache-Control", value: RequestIDMiddleware.cacheControl)
         if let id = problem.instance { head.headers.add(name: "X-Request-Id", value: id) }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if !isHeadOnly { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
