@@ -197,6 +197,7 @@ public struct RBDService: Sendable {
         let routes = routes
         let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: RequestIDMiddleware())
+        if !configuration.origins.isEmpty { router.add(middleware: OriginMiddleware(origins: configuration.origins)) }
         router.add(middleware: TelemetryMiddleware(metrics: telemetry.requests))
         router.add(middleware: CompressionMiddleware())
         router.add(middleware: ProblemMiddleware(routes: RouteTable(routes)))

@@ -38,6 +38,7 @@ struct Daemon: AsyncParsableCommand {
     @Option(.unixSocketGroup) var unixSocketGroup: String?
     @Option(.tokenFile) var tokenFile: String?
     @Option(.allowAnonymous) var allowAnonymous: String?
+    @Option(.corsAllowedOrigins) var corsAllowedOrigins: String?
     @Option(.tlsCertificate) var tlsCertificate: String?
     @Option(.tlsKey) var tlsKey: String?
     @Option(.tlsClientCA) var tlsClientCA: String?
@@ -73,8 +74,8 @@ struct Daemon: AsyncParsableCommand {
         let values: [(Setting, String?)] = [
             (.host, host), (.port, port), (.unixSocket, unixSocket), (.unixSocketMode, unixSocketMode),
             (.unixSocketGroup, unixSocketGroup), (.tokenFile, tokenFile), (.allowAnonymous, allowAnonymous),
-            (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.tlsClientCA, tlsClientCA), (.cephConf, cephConf),
-            (.cephUser, cephUser),
+            (.corsAllowedOrigins, corsAllowedOrigins), (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey),
+            (.tlsClientCA, tlsClientCA), (.cephConf, cephConf), (.cephUser, cephUser),
             (.cephKeyring, cephKeyring),
             (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
             (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),

@@ -16,6 +16,8 @@ public struct ServiceConfiguration: Sendable {
     public var tokenFile: String?
     /// Whether to listen where others can reach the service, although nobody is asked who he is.
     public var allowsAnonymous: Bool
+    /// Whose pages may use the service from a browser.
+    var origins: Set<String>
     /// Nil where HTTP is spoken as it is.
     var tls: TLSCredentials.Files?
     public var cluster: ClusterConfiguration
@@ -56,6 +58,7 @@ public struct ServiceConfiguration: Sendable {
                 """
             )
         }
+        origins = try Self.origins(values)
         switch (values.optional(.tlsCertificate), values.optional(.tlsKey)) {
         case (let certificate?, let key?): tls = TLSCredentials.Files(certificate: certificate, key: key)
         case (nil, nil):
@@ -151,6 +154,24 @@ extension ServiceConfiguration {
             throw values.error(.unixSocketGroup, "the service does not belong to the group \"\(name)\"")
         }
         return UnixSocket(path: path, mode: mode, group: group)
+    }
+
+    private static func origins(_ values: SettingValues) throws(ConfigurationError) -> Set<String> {
+        let origins =
+            values.optional(.corsAllowedOrigins)?.split { $0 == "," || $0.isWhitespace }.map(String.init) ?? []
+        for origin in origins {
+            guard origin != "*" else {
+                throw values.error(.corsAllowedOrigins, "any page of the web could use the service; name the origins")
+            }
+            guard OriginMiddleware.isOrigin(origin) else {
+                throw values.error(
+                    .corsAllowedOrigins,
+                    "\"\(origin)\" is no origin as browsers send it, such as https://console.example.com: scheme and host in "
+                        + "lower case, a port where it is not the scheme's own, and nothing behind it"
+                )
+            }
+        }
+        return Set(origins)
     }
 
     /// Whether nobody but this machine's own processes can reach the address.

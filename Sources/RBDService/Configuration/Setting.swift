@@ -56,6 +56,12 @@ extension Setting {
         default: "false",
         "Listen where others can reach the service although nobody is asked who he is; each start is logged then."
     )
+    public static let corsAllowedOrigins = Setting(
+        "cors-allowed-origins",
+        "ORIGINS",
+        "The origins whose pages may use the service from a browser, such as https://console.example.com, separated by commas. "
+            + "Unset: none."
+    )
     public static let tlsCertificate = Setting(
         "tls-certificate",
         "FILE",
@@ -210,8 +216,8 @@ extension Setting {
 
     /// All of them, in the order of `--help`.
     public static let all: [Setting] = [
-        host, port, unixSocket, unixSocketMode, unixSocketGroup, tokenFile, allowAnonymous, tlsCertificate, tlsKey,
-        tlsClientCA,
+        host, port, unixSocket, unixSocketMode, unixSocketGroup, tokenFile, allowAnonymous, corsAllowedOrigins,
+        tlsCertificate, tlsKey, tlsClientCA,
         cephConf, cephUser, cephKeyring, cephArgs,
         connectTimeout, monitorTimeout, osdTimeout,
         requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,
