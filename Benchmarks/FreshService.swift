@@ -14,10 +14,12 @@ final class FreshService {
     private let log = Pipe()
 
     /// Starts it on a free port of this machine and waits until it is ready.
-    /// - Parameter binary: the daemon's path.
-    init(_ binary: String) throws {
+    /// - Parameters:
+    ///   - binary: the daemon's path.
+    ///   - options: what it is told besides its address.
+    init(_ binary: String, _ options: [String] = []) throws {
         process.executableURL = URL(fileURLWithPath: binary)
-        process.arguments = ["--host", "127.0.0.1", "--port", "0"]
+        process.arguments = ["--host", "127.0.0.1", "--port", "0"] + options
         process.standardOutput = log
         process.standardError = log
         try process.run()
