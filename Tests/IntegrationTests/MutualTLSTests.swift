@@ -57,6 +57,16 @@ struct MutualTLSTests {
         }
     }
 
+    /// Whether there comes to be a line that names an identity: it is written once the answer is.
+    private func isLogged(_ identity: String, _ log: InMemoryLogHandler) async throws -> Bool {
+        let end = ContinuousClock.now + .seconds(5)
+        while .now < end {
+            if log.entries.contains(where: { $0.metadata["identity"] == .string(identity) }) { return true }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return false
+    }
+
     private func problem(_ text: String) throws -> Problem {
         try JSONDecoder().decode(Problem.self, from: Data(text.utf8))
     }
@@ -108,8 +118,7 @@ struct MutualTLSTests {
             for (name, issued) in known {
                 log.clear()
                 #expect(try await setting.get(url, showing: issued).status == 200, "\(name)")
-                let isNamed = log.entries.contains { $0.metadata["identity"] == .string(name) }
-                #expect(isNamed, "\(log.entries)")
+                #expect(try await isLogged(name, log), "\(log.entries)")
             }
             for issued in unknown {
                 let answer = try await setting.get(url, showing: issued)
@@ -130,14 +139,15 @@ struct MutualTLSTests {
             // Of a token and a certificate the token decides, be it good or bad.
             log.clear()
             #expect(try await setting.get(url, showing: known[0].1, token: token).status == 200)
-            let isToken = log.entries.contains { $0.metadata["identity"] == "by-token" }
-            #expect(isToken)
+            #expect(try await isLogged("by-token", log), "\(log.entries)")
             #expect(try await setting.get(url, showing: known[0].1, token: other).status == 401)
         }
     }
 
     @Test func whomNobodyVouchesForIsNotSpokenTo() async throws {
-        let setting = try await Setting("identities: [{name: a, scopes: [\"read:*\"], certificates: [{dns: a.example}]}]\n")
+        let setting = try await Setting(
+            "identities: [{name: a, scopes: [\"read:*\"], certificates: [{dns: a.example}]}]\n"
+        )
         let name = "subjectAltName=DNS:a.example"
         let strangers = try await Authority()
         let good = try await setting.authority.issue(subject: "/CN=a", name)
@@ -164,7 +174,9 @@ struct MutualTLSTests {
     }
 
     @Test func whoIsTakenOutOfTheFileIsRefusedOnTheSameConnection() async throws {
-        let setting = try await Setting("identities: [{name: a, scopes: [\"read:*\"], certificates: [{dns: a.example}]}]\n")
+        let setting = try await Setting(
+            "identities: [{name: a, scopes: [\"read:*\"], certificates: [{dns: a.example}]}]\n"
+        )
         let issued = try await setting.authority.issue(subject: "/CN=a", "subjectAltName=DNS:a.example")
         try await setting.run { url in
             try await withTLSClient(trusting: setting.server.trust, showing: issued) { client in
@@ -179,7 +191,9 @@ struct MutualTLSTests {
     }
 
     @Test func theAuthoritiesAreReadAgain() async throws {
-        let setting = try await Setting("identities: [{name: a, scopes: [\"read:*\"], certificates: [{dns: a.example}]}]\n")
+        let setting = try await Setting(
+            "identities: [{name: a, scopes: [\"read:*\"], certificates: [{dns: a.example}]}]\n"
+        )
         let next = try await Authority()
         let name = "subjectAltName=DNS:a.example"
         let (old, new) = (
@@ -207,7 +221,9 @@ struct MutualTLSTests {
     /// A session that is taken up again does without a certificate on the wire, and still says who asks.
     @Test(arguments: ["-tls1_2", "-tls1_3"])
     func aSessionThatIsTakenUpAgainSaysWhoAsks(version: String) async throws {
-        let setting = try await Setting("identities: [{name: a, scopes: [\"read:*\"], certificates: [{dns: a.example}]}]\n")
+        let setting = try await Setting(
+            "identities: [{name: a, scopes: [\"read:*\"], certificates: [{dns: a.example}]}]\n"
+        )
         let issued = try await setting.authority.issue(subject: "/CN=a", "subjectAltName=DNS:a.example")
         let session = setting.files.path("session")
         try await setting.run { url in

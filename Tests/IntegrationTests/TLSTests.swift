@@ -52,6 +52,18 @@ struct TLSTests {
             } _: { client in
                 await #expect(throws: (any Error).self) { try await expectAnswer(server, client) }
             }
+            // By a client that would speak it, were it only allowed to.
+            for (version, words) in [("-tls1_1", "alert protocol version"), ("-tls1_2", "")] {
+                let client = try await Subprocess.run(
+                    "/usr/bin/openssl",
+                    [
+                        "s_client", "-connect", server.url.replacing("https://", with: ""), version, "-cipher",
+                        "ALL:@SECLEVEL=0",
+                    ]
+                )
+                #expect((client.status != 0) == !words.isEmpty)
+                #expect(words.isEmpty || client.standardError.contains(words), "\(client.standardError)")
+            }
             // Who does not trust it does not speak to it.
             let other = try await ServerCertificate()
             try await withTLSClient(trusting: other.trust) { client in
