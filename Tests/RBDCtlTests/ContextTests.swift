@@ -193,6 +193,31 @@ struct ContextTests {
         #expect(failure?.status == .usage)
     }
 
+    // MARK: Certificates
+
+    @Test(arguments: [
+        (
+            "SSLV3_ALERT_CERTIFICATE_EXPIRED", Int32(5),
+            "does not take the client's certificate: certificate expired"
+        ),
+        ("TLSV1_ALERT_UNKNOWN_CA", 5, "does not take the client's certificate: unknown ca"),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", 1, "TLS failed: tlsv1 alert protocol version"),
+        ("CERTIFICATE_VERIFY_FAILED", 1, "--ca-file names certificates to trust"),
+    ])
+    func whoseCertificateIsRefusedIsSaid(reason: String, status: Int32, sentence: String) throws {
+        struct Words: Error, CustomStringConvertible { var description: String }
+        let error = Words(
+            description: "[Error: 268436501 error:10000415:SSL routines:OPENSSL_internal:\(reason) at tls.cc:599]"
+        )
+        let failure = ConnectionProblem(error).failure(
+            server: try ServerAddress(parsing: "https://a"),
+            timeout: .seconds(1),
+            mayHaveChanged: false
+        )
+        #expect(failure.status.rawValue == status)
+        #expect(failure.detail.contains(sentence), "\(failure.detail)")
+    }
+
     // MARK: In clear
 
     @Test(arguments: [

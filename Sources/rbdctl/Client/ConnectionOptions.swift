@@ -30,7 +30,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A file that holds the token to show to the service. (default: $\(tokenVariable))",
+            "A file that holds the token to show to the service. (default: $\(tokenVariable), or the current context's)",
             valueName: "file"
         )
     )
@@ -40,7 +40,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Certificates to trust instead of this machine's own, in PEM. (default: $\(authoritiesVariable))",
+            "Certificates to trust instead of this machine's own, in PEM. (default: $\(authoritiesVariable), or the current context's)",
             valueName: "file"
         )
     )
@@ -50,7 +50,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The certificate to show to the service, in PEM. (default: $\(certificateVariable))",
+            "The certificate to show to the service, in PEM. (default: $\(certificateVariable), or the current context's)",
             valueName: "file"
         )
     )
@@ -60,7 +60,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Its key, in PEM, without a passphrase. (default: $\(keyVariable))",
+            "Its key, in PEM, without a passphrase. (default: $\(keyVariable), or the current context's)",
             valueName: "file"
         )
     )

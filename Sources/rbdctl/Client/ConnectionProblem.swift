@@ -21,6 +21,8 @@ enum ConnectionProblem: Error {
     case broken(reason: String)
     case timedOut
     case answerTooLong
+    /// The service does not take the certificate that was shown to it.
+    case certificateRefused(reason: String)
     case other(String)
 
     init(_ error: any Error) {
@@ -42,6 +44,10 @@ enum ConnectionProblem: Error {
         let parts = "\(error)".split(separator: ":")
         guard let place = parts.firstIndex(of: "OPENSSL_internal"), place + 1 < parts.count else { return nil }
         let words = parts[place + 1].prefix { $0 != " " }.split(separator: "_")
+        // SSLV3_ALERT_CERTIFICATE_EXPIRED, TLSV1_ALERT_UNKNOWN_CA: what the other side says of our certificate.
+        if let alert = words.firstIndex(of: "ALERT"), words.contains("CERTIFICATE") || words.last == "CA" {
+            return .certificateRefused(reason: words[(alert + 1)...].joined(separator: " ").lowercased())
+        }
         return .other(
             "TLS failed: \(words.joined(separator: " ").lowercased())"
                 + (words.contains("VERIFY") ? "; --ca-file names certificates to trust" : "")
@@ -73,6 +79,8 @@ enum ConnectionProblem: Error {
                 "\(server) did not answer within \(timeout.components.seconds) s" + (mayHaveChanged ? unknown : ""),
                 hint: "--timeout gives it more time"
             )
+        case .certificateRefused(let reason):
+            return Failure(.forbidden, "\(server) does not take the client's certificate: \(reason)")
         case .answerTooLong: return Failure(.other, "\(server): the answer is too long; check --server")
         case .other(let reason): return Failure(.other, "\(server): \(reason)")
         }

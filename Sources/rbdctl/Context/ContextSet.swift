@@ -9,8 +9,8 @@ struct ContextSet: ParsableCommand {
         commandName: "set",
         abstract: "Make a context, or change one.",
         discussion: """
-            What is not named stays as it is; a new one needs --server. The paths of files are kept, not what is in them. \
-            Prints the context's name. The current one stays the current one: see context use.
+            What is not named stays as it is; a new one needs --server. The environment is not asked. The paths of files are \
+            kept, not what is in them. Prints the context's name. The current one stays the current one: see context use.
             """
     )
 
