@@ -43,7 +43,7 @@ public struct RBDService: Sendable {
                 authenticators.append(CertificateAuthenticator(identities: identities))
             }
         }
-        gate = AccessGate(authenticators: authenticators)
+        gate = AccessGate(authenticators: authenticators, origins: configuration.origins)
         if let files = configuration.tls { tls = try TLSCredentials(files, logger: logger) } else { tls = nil }
         telemetry = Telemetry(registry: metrics, logger: logger)
         let calls = BlockingPool(limits: configuration.calls)

@@ -75,6 +75,18 @@ struct OriginTests {
         )
     }
 
+    /// A form needs no permission to be sent.
+    @Test(arguments: [HTTPRequest.Method.post, .put, .patch, .delete])
+    func noOtherPageChangesAnything(method: HTTPRequest.Method) async throws {
+        let path = method == .post ? "/v1/pools" : "/v1/pools/rbd/images/vol-1"
+        for origin in ["https://example.com", "null", ""] {
+            #expect(try await ask(path, method, ["Origin": origin]).status == 403, "\(origin)")
+            #expect(try await ask("/v1/pools", .get, ["Origin": origin]).status == 401, "\(origin)")
+        }
+        #expect(try await ask(path, method, ["Origin": Self.listed]).status == 401)
+        #expect(try await ask(path, method, [:]).status == 401)
+    }
+
     @Test func aBrowserMayAskBeforehandWithoutAToken() async throws {
         let headers = ["Origin": Self.listed, "Access-Control-Request-Method": "PATCH"]
         let answer = try await ask("/v1/pools/rbd/images/vol-1", .options, headers)

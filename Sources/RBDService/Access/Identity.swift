@@ -35,6 +35,8 @@ protocol Authenticator: Sendable {
 struct AccessGate: Sendable {
     /// The first that knows something of a request decides.
     let authenticators: [any Authenticator]
+    /// Whose pages may change something from a browser.
+    let origins: Set<String>
 
     /// - Returns: who asks; nil where nobody is asked who he is.
     /// - Throws: `Problem` with `unauthenticated`.
@@ -50,12 +52,25 @@ struct AccessGate: Sendable {
             hint: "send \"Authorization: Bearer TOKEN\"; rbdctl takes --token-file and RBDCTL_TOKEN"
         )
     }
+    /// A browser sends some requests for any page without asking beforehand. Where nobody is asked who he is, or a certificate
+    /// says so, such a page would act for its reader.
+    private func refuseStrangePages(_ route: Route, _ request: Request) throws(Problem) {
+        guard route.method != .get, let origin = request.headers[.origin], !origins.contains(origin) else { return }
+        throw Problem(
+            .forbidden,
+            detail: "the pages of this origin may not change anything",
+            field: "Origin",
+            hint: "cors-allowed-origins lists the origins that may"
+        )
+    }
+
     /// Has a request answered by its route's handler, as far as who asks may have it.
     func enter(_ route: Route, _ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         guard let rule = route.rule else {
             throw Problem(.forbidden, detail: "nobody may use this path: there is no rule for it")
         }
         if case .everybody = rule { return try await route.handler(request, context) }
+        try refuseStrangePages(route, request)
         let identity = try admit(request, from: context.peer)
         if let identity { RequestNotes.current?.set(identity) }
         var access = Access(identity)
