@@ -47,6 +47,8 @@ let package = Package(
         .systemLibrary(name: "CRados", providers: [.apt(["librados-dev"]), .yum(["librados-devel"])]),
         .systemLibrary(name: "CRBD", providers: [.apt(["librbd-dev"]), .yum(["librbd-devel"])]),
         .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"]), .yum(["libyaml-devel"])]),
+        // Only a header.
+        .systemLibrary(name: "CLinux"),
 
         .target(
             name: "Ceph",
@@ -64,7 +66,7 @@ let package = Package(
         .target(
             name: "RBDService",
             dependencies: [
-                "Ceph", "RBDAPI", "YAML",
+                "CLinux", "Ceph", "RBDAPI", "YAML",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -19,7 +19,7 @@ final class FreshService {
     ///   - options: what it is told besides its address.
     init(_ binary: String, _ options: [String] = []) throws {
         process.executableURL = URL(fileURLWithPath: binary)
-        process.arguments = ["--host", "127.0.0.1", "--port", "0"] + options
+        process.arguments = ["--host", "127.0.0.1", "--port", "0", "--audit-log", "off"] + options
         process.standardOutput = log
         process.standardError = log
         try process.run()

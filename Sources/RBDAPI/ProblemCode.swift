@@ -86,6 +86,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case clusterUnavailable = "cluster-unavailable"
     case poolUnavailable = "pool-unavailable"
     case overloaded = "overloaded"
+    case auditUnavailable = "audit-unavailable"
     case deadlineExceeded = "deadline-exceeded"
     case cephError = "ceph-error"
     case internalError = "internal-error"
@@ -123,7 +124,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .cephError, .internalError: 500
         case .unsupportedByCluster: 501
         case .credentialsRefused: 502
-        case .clusterUnavailable, .poolUnavailable, .overloaded: 503
+        case .clusterUnavailable, .poolUnavailable, .overloaded, .auditUnavailable: 503
         case .deadlineExceeded: 504
         case .httpVersionNotSupported: 505
         case .poolFull: 507
@@ -208,6 +209,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .clusterUnavailable: "The cluster can't be reached"
         case .poolUnavailable: "The pool does not answer"
         case .overloaded: "The service is busy"
+        case .auditUnavailable: "The change could not be put on record"
         case .deadlineExceeded: "The cluster did not answer in time"
         case .cephError: "Ceph reported an error"
         case .internalError: "The service failed"
@@ -218,7 +220,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     public var isRetryable: Bool {
         switch self {
         case .requestTimeout, .imageInUse, .poolBusy, .imageIncomplete, .operationInProgress, .clusterUnavailable,
-            .poolUnavailable, .overloaded,
+            .poolUnavailable, .overloaded, .auditUnavailable,
             .deadlineExceeded:
             true
         default: false

@@ -17,6 +17,7 @@ public struct RBDService: Sendable {
     let logger: Logger
     let connection: ClusterConnection
     let telemetry: Telemetry
+    private let audit: AuditLog
     private let gate: AccessGate
     private let tls: TLSCredentials?
     private let locks = KeyedLocks()
@@ -46,6 +47,12 @@ public struct RBDService: Sendable {
         gate = AccessGate(authenticators: authenticators, origins: configuration.origins)
         if let files = configuration.tls { tls = try TLSCredentials(files, logger: logger) } else { tls = nil }
         telemetry = Telemetry(registry: metrics, logger: logger)
+        audit = try AuditLog(
+            configuration.auditLog,
+            isRequired: configuration.requiresAudit,
+            registry: metrics,
+            logger: logger
+        )
         let calls = BlockingPool(limits: configuration.calls)
         connection = ClusterConnection(
             configuration: configuration.cluster,
@@ -55,7 +62,7 @@ public struct RBDService: Sendable {
             observer: telemetry.calls
         )
         remnants = Remnants(patience: configuration.remnantPatience)
-        let operationTelemetry = OperationTelemetry(registry: metrics, logger: logger)
+        let operationTelemetry = OperationTelemetry(registry: metrics, logger: logger, audit: audit)
         let limits = OperationLimits(perPool: configuration.operationConcurrency, lease: configuration.operationLease)
         let retention = configuration.operationRetention
         creations = PoolCreations(
@@ -79,6 +86,7 @@ public struct RBDService: Sendable {
         telemetry.sample { [operationTelemetry.sample] }
         telemetry.watch(calls)
         telemetry.watch(connection)
+        telemetry.sample { [audit] in [MetricSample(.auditLinesPending, Double(audit.pending))] }
     }
 
     public static let version = "0.1.0"
@@ -137,7 +145,8 @@ public struct RBDService: Sendable {
             logger: logger
         )
         var group = ServiceGroupConfiguration(
-            services: [connection, creations, operations.runner, application],
+            // What is first ends last.
+            services: [audit, connection, creations, operations.runner, application],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
@@ -199,6 +208,7 @@ public struct RBDService: Sendable {
         router.add(middleware: RequestIDMiddleware())
         if !configuration.origins.isEmpty { router.add(middleware: OriginMiddleware(origins: configuration.origins)) }
         router.add(middleware: TelemetryMiddleware(metrics: telemetry.requests))
+        router.add(middleware: AuditMiddleware(log: audit))
         router.add(middleware: CompressionMiddleware())
         router.add(middleware: ProblemMiddleware(routes: RouteTable(routes)))
         router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))

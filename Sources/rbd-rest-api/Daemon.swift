@@ -64,6 +64,8 @@ struct Daemon: AsyncParsableCommand {
     @Option(.operationConcurrency) var operationConcurrency: String?
     @Option(.operationLease) var operationLease: String?
     @Option(.operationRetention) var operationRetention: String?
+    @Option(.auditLog) var auditLog: String?
+    @Option(.auditRequired) var auditRequired: String?
     @Option(.logLevel) var logLevel: String?
     @Option(.logFormat) var logFormat: String?
 
@@ -84,7 +86,8 @@ struct Daemon: AsyncParsableCommand {
             (.headerTimeout, headerTimeout), (.bodyTimeout, bodyTimeout),
             (.maximumBodyBytes, maxBodyBytes), (.trashDelay, trashDelay),
             (.operationConcurrency, operationConcurrency), (.operationLease, operationLease),
-            (.operationRetention, operationRetention), (.logLevel, logLevel),
+            (.operationRetention, operationRetention), (.auditLog, auditLog), (.auditRequired, auditRequired),
+            (.logLevel, logLevel),
             (.logFormat, logFormat),
         ]
         return values.reduce(into: [:]) { result, value in result[value.0.name] = value.1 }

@@ -66,7 +66,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
                 .sourceNotFound, .invalidSource, .invalidSnapshotLimit:
                 .refused
             case .unauthenticated, .forbidden, .poolDeletionDisabled, .credentialsRefused: .forbidden
-            case .clusterUnavailable, .poolUnavailable, .overloaded: .unavailable
+            case .clusterUnavailable, .poolUnavailable, .overloaded, .auditUnavailable: .unavailable
             case .deadlineExceeded: .outcomeUnknown
             case .poolFull: .poolFull
             // An address that the service does not have says nothing about an image: `notFound` would mislead a script

@@ -155,7 +155,7 @@ struct ScopedRouteTests {
     private static func expectations(_ route: Route, _ rule: AccessRule, _ right: String) -> [(String, String)] {
         // Of pools and of what is listed only what is in scope is shown.
         let isList = if case .place(.read) = rule { !route.path.contains("{id}") } else { false }
-        let reader = rule.verb == .read && !route.path.hasSuffix("/copy") ? right : "forbidden"
+        let reader = rule.verb == .read ? right : "forbidden"
         func all(_ pool: String, _ namespace: String, _ prefix: String) -> [(String, String)] {
             [("reader", reader), ("pool", pool), ("namespace", namespace), ("prefix", prefix)]
         }
@@ -188,7 +188,7 @@ struct ScopedRouteTests {
             // Nothing has expired where nothing is.
             let namespace = route.method == .delete && !route.path.contains("{id}") ? right : hidden.1
             return all(right, right, right) + others(hidden.0, namespace, isList ? right : name)
-        case .image, .newImage: return all(right, right, right) + others(hidden.0, hidden.1, "image-not-found")
+        case .image, .newImage, .copiedImage: return all(right, right, right) + others(hidden.0, hidden.1, "image-not-found")
         case .group, .member: return all(right, right, right) + others(hidden.0, hidden.1, "group-not-found")
         }
     }

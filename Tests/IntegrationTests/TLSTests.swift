@@ -21,7 +21,7 @@ struct TLSTests {
         _ body: @escaping @Sendable (_ server: TestServer) async throws -> Void
     ) async throws {
         let values = try SettingValues(
-            commandLine: certificate.settings.merging(["port": "0"]) { $1 },
+            commandLine: certificate.settings.merging(["port": "0", "audit-log": "off"]) { $1 },
             environment: [:],
             file: nil
         )

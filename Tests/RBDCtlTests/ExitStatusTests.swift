@@ -32,7 +32,7 @@ import Testing
         .lockNotFound: 2, .watcherNotFound: 2, .ownClient: 3,
         .imageReadOnly: 3, .poolDeletionDisabled: 5, .poolFull: 8,
         .unsupportedByCluster: 1, .credentialsRefused: 5, .clusterUnavailable: 6, .poolUnavailable: 6,
-        .overloaded: 6,
+        .overloaded: 6, .auditUnavailable: 6,
         .deadlineExceeded: 7, .cephError: 1, .internalError: 1,
     ]
 

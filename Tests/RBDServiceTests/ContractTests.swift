@@ -23,7 +23,7 @@ struct ContractTests {
     }
 
     @Test func everyRouteIsInTheContractAndTheOtherWayRound() throws {
-        let values = try SettingValues(commandLine: [:], environment: [:], file: nil)
+        let values = try SettingValues(commandLine: ["audit-log": "off"], environment: [:], file: nil)
         let service = try RBDService(
             configuration: try ServiceConfiguration(values),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -16,7 +16,7 @@ import Testing
 /// there is no cluster.
 struct RouterTests {
     private func withClient(_ body: @escaping @Sendable (any TestClientProtocol) async throws -> Void) async throws {
-        let values = try SettingValues(commandLine: [:], environment: [:], file: nil)
+        let values = try SettingValues(commandLine: ["audit-log": "off"], environment: [:], file: nil)
         let service = try RBDService(
             configuration: try ServiceConfiguration(values),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

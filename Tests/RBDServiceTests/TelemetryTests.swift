@@ -18,7 +18,7 @@ struct TelemetryTests {
     private let recorder = LogRecorder()
 
     private func makeService() throws -> RBDService {
-        let values = try SettingValues(commandLine: [:], environment: [:], file: nil)
+        let values = try SettingValues(commandLine: ["audit-log": "off"], environment: [:], file: nil)
         return try RBDService(configuration: ServiceConfiguration(values), logger: recorder.logger())
     }
 

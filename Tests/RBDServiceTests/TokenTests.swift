@@ -37,7 +37,11 @@ struct TokenTests {
     }
 
     private func service(_ file: File) throws -> RBDService {
-        let values = try SettingValues(commandLine: ["token-file": file.path], environment: [:], file: nil)
+        let values = try SettingValues(
+            commandLine: ["token-file": file.path, "audit-log": "off"],
+            environment: [:],
+            file: nil
+        )
         return try RBDService(
             configuration: try ServiceConfiguration(values),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -35,7 +35,11 @@ public struct TestServer: Sendable {
         _ body: @escaping @Sendable (TestServer) async throws -> Value
     ) async throws -> Value {
         var configuration = try ServiceConfiguration(
-            SettingValues(commandLine: ["port": "0", "request-timeout": "120"], environment: [:], file: nil)
+            SettingValues(
+                commandLine: ["port": "0", "request-timeout": "120", "audit-log": "off"],
+                environment: [:],
+                file: nil
+            )
         )
         if let cluster { configuration.cluster = cluster }
         change(&configuration)

@@ -5,10 +5,10 @@ internal import CRados
 internal import Glibc
 
 /// A thread of the operating system, for calls that block: Swift's own threads must not.
-enum NativeThread {
+package enum NativeThread {
     /// Starts a detached thread. The name shows in `top -H` and in gdb; the kernel keeps 15 bytes of it.
     /// - Returns: false where the system has no thread left; the body is then never run.
-    static func start(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+    package static func start(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
         let box = Unmanaged.passRetained(Box(name: name, body: body))
         var thread = pthread_t()
         let result = pthread_create(

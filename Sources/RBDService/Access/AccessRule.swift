@@ -25,6 +25,8 @@ enum AccessRule: Sendable {
     case image(Verb)
     /// To make `{image}`, or find it there.
     case newImage
+    /// To read `{image}`, and to make the copy, which is in the body: the route's handler asks for that.
+    case copiedImage
     /// The verb on the group `{group}`. What belongs to its images, the route's handler asks for.
     case group(Verb)
     /// The verb on the group `{group}`, and on `{image}` of `?imagePool=`.
@@ -36,7 +38,7 @@ enum AccessRule: Sendable {
     var verb: Verb? {
         switch self {
         case .everybody: nil
-        case .newImage: .create
+        case .newImage, .copiedImage: .create
         case .cluster(let verb), .pools(let verb), .pool(let verb), .namespaces(let verb), .namespace(let verb),
             .place(let verb), .image(let verb), .group(let verb), .member(let verb), .operation(let verb):
             verb
@@ -75,6 +77,8 @@ enum AccessRule: Sendable {
             guard access.may(verb, someOf: target) else { throw access.forbidden(verb, target) }
         case .image(let verb):
             try Self.check(verb, "image", try Self.place(request, context), &access, context)
+        case .copiedImage:
+            try Self.check(.read, "image", try Self.place(request, context), &access, context)
         case .newImage:
             let place = try Self.place(request, context)
             if access.finds(place) { try access.requireCreation(of: try context.pathParameter("image"), in: place) }

@@ -1,9 +1,16 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPTypes
+
 extension Route {
     /// Nil where the table has none: nobody may use the route then.
-    var rule: AccessRule? { Self.rules["\(method) \(path)"] }
+    var rule: AccessRule? { Self.rule(of: method, path) }
+
+    /// - Parameter path: with placeholders.
+    static func rule(of method: HTTPRequest.Method, _ path: String) -> AccessRule? {
+        rules["\(method == .head ? .get : method) \(path)"]
+    }
 
     /// Who may use which route: one row for each.
     static let rules: [String: AccessRule] = [
@@ -32,7 +39,7 @@ extension Route {
         "DELETE /v1/pools/{pool}/images/{image}": .image(.delete),
 
         "POST /v1/pools/{pool}/images/{image}/flatten": .image(.modify),
-        "POST /v1/pools/{pool}/images/{image}/copy": .image(.read),
+        "POST /v1/pools/{pool}/images/{image}/copy": .copiedImage,
         "POST /v1/pools/{pool}/images/{image}/sparsify": .image(.modify),
         "POST /v1/pools/{pool}/images/{image}/rebuild-object-map": .image(.modify),
 

@@ -75,6 +75,7 @@ struct AccessGate: Sendable {
         if let identity { RequestNotes.current?.set(identity) }
         var access = Access(identity)
         try rule.check(&access, request, context)
+        try await AuditNotes.current?.begin()
         return try await Access.$current.withValue(access) {
             do {
                 return try await route.handler(request, context)

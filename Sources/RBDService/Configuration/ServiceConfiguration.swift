@@ -38,6 +38,8 @@ public struct ServiceConfiguration: Sendable {
     public var operationConcurrency: Int
     public var operationLease: Duration
     public var operationRetention: Duration
+    var auditLog: AuditTarget
+    var requiresAudit: Bool
     public var logLevel: Logger.Level
     public var logFormat: LogFormat
 
@@ -121,6 +123,11 @@ public struct ServiceConfiguration: Sendable {
         operationConcurrency = try values.integer(.operationConcurrency, in: 1...64)
         operationLease = try values.duration(.operationLease, in: .seconds(3) ... .seconds(600))
         operationRetention = try values.duration(.operationRetention, in: .zero...DurationText.maximum)
+        auditLog = AuditTarget(try values.text(.auditLog))
+        guard auditLog != .standardOutput || AuditSink.hasStandardOutput else {
+            throw values.error(.auditLog, "standard output is closed")
+        }
+        requiresAudit = try values.flag(.auditRequired)
         let level = try values.text(.logLevel)
         guard let logLevel = Logger.Level(rawValue: level) else {
             let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")

@@ -201,6 +201,19 @@ extension Setting {
         default: "24h",
         "How long a finished operation can be asked for."
     )
+    public static let auditLog = Setting(
+        "audit-log",
+        "FILE",
+        default: "-",
+        "Where changes and refused attempts are put on record, one JSON object per line: a file, which is opened anew on "
+            + "SIGHUP; - for standard output; off."
+    )
+    public static let auditRequired = Setting(
+        "audit-required",
+        "BOOLEAN",
+        default: "true",
+        "Refuse changes while the audit log can't be written."
+    )
     public static let logLevel = Setting(
         "log-level",
         "LEVEL",
@@ -223,6 +236,6 @@ extension Setting {
         requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,
         idleTimeout, headerTimeout, bodyTimeout, maximumBodyBytes,
         trashDelay, operationConcurrency, operationLease, operationRetention,
-        logLevel, logFormat,
+        auditLog, auditRequired, logLevel, logFormat,
     ]
 }

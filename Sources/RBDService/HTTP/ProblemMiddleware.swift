@@ -92,6 +92,8 @@ struct ProblemMiddleware: RouterMiddleware {
         // A full queue drains in a moment. What does not answer is looked at every second.
         case .overloaded, .poolUnavailable: "1"
         case .clusterUnavailable: "2"
+        // Somebody has to mend it.
+        case .auditUnavailable: "10"
         // A create may take its time elsewhere, and a dead client's watch lasts for half a minute.
         case .imageIncomplete: "5"
         default: nil

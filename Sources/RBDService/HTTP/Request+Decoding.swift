@@ -31,7 +31,9 @@ extension Request {
             throw Problem(.malformedBody, detail: "the body is empty; it must be a JSON object")
         }
         do {
-            return try JSONDecoder().decode(Strict<Body>.self, from: Data(buffer.readableBytesView)).body
+            let body = try JSONDecoder().decode(Strict<Body>.self, from: Data(buffer.readableBytesView)).body
+            AuditNotes.current?.set(body: buffer.readableBytesView)
+            return body
         } catch let unknown as UnknownField {
             throw Problem(
                 .unknownField,

@@ -3,6 +3,7 @@
 
 import Hummingbird
 import Logging
+import NIOCore
 
 /// What travels with one request.
 struct ServiceRequestContext: RequestContext {
@@ -11,10 +12,13 @@ struct ServiceRequestContext: RequestContext {
     var requestID: String
     /// What is known of the connection's other end; nil where nothing was looked for.
     let peer: Peer?
+    /// The connection that it came by.
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
         requestID = ""
         peer = Peer.current
+        channel = source.channel
     }
 }

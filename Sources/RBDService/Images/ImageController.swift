@@ -93,7 +93,9 @@ struct ImageController: Sendable {
         case .changed(let image): return .image(image)
         case .shrinking(let operation):
             return try await service.operations.answer(operation, wait: wait) { operation in
-                .image(try await service.get(operation.image, in: place))
+                let image = try await service.get(operation.image, in: place)
+                AuditNotes.current?.after(AuditImage(image))
+                return .image(image)
             }
         }
     }
@@ -125,6 +127,7 @@ struct ImageController: Sendable {
     }
 
     private func created(_ image: RBDAPI.Image) -> Response {
+        AuditNotes.current?.after(AuditImage(image))
         var location = "/v1/pools/\(PercentEncoding.encode(image.pool))/images/\(PercentEncoding.encode(image.name))"
         if !image.namespace.isEmpty { location += "?namespace=\(PercentEncoding.encode(image.namespace))" }
         return .image(image, status: .created, headers: [.location: location])

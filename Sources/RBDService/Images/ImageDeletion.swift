@@ -25,6 +25,7 @@ struct ImageDeletion: Sendable {
     func delete(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> Outcome {
         let pool = try images.pool(place)
         guard let image = try await deletable(name, in: place) else { return .gone }
+        AuditNotes.current?.before(AuditImage(image))
         guard !image.id.isEmpty else {
             // The trash goes by id, and images of the old format have none.
             try await pool.removeImage(named: name)

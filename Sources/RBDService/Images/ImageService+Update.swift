@@ -23,6 +23,8 @@ extension ImageService {
             let (image, update, begun) = try await prepared(name, request, in: place, if: precondition)
             if let begun { return .shrinking(begun) }
             let pool = try images.pool(place)
+            let isChange = !update.steps.isEmpty || update.shrink != nil
+            if isChange { AuditNotes.current?.before(AuditImage(image)) }
             if !update.steps.isEmpty {
                 try await requireRoom(for: update, of: name, in: place)
                 let outcome = try await images.telling(usersOf: name, in: place) {
@@ -43,7 +45,9 @@ extension ImageService {
             if let shrink = update.shrink {
                 return .shrinking(try await begin(shrink, after: update, of: image, spec))
             }
-            return .changed(RBDAPI.Image(try await pool.image(named: update.name), in: place))
+            let changed = try await pool.image(named: update.name)
+            if isChange { AuditNotes.current?.after(AuditImage(changed)) }
+            return .changed(RBDAPI.Image(changed, in: place))
         }
     }
 

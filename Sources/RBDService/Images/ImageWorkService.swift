@@ -43,7 +43,9 @@ struct ImageWorkService: Sendable {
     }
 
     func begin(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {
-        try await operations.start(
+        // A copy does not change what it is made from.
+        if work.kind != .copyImage { AuditNotes.current?.before(AuditImage(subject.info)) }
+        return try await operations.start(
             work.kind,
             on: subject.spec,
             imageID: subject.info.id,

@@ -36,9 +36,12 @@ struct OperationService: Sendable {
     private func submitted(_ created: OperationStore.Created) async -> RBDAPI.Operation {
         switch created {
         case .new(let record):
+            AuditNotes.current?.add(record.operation)
             await runner.submit(record)
             return record.operation
-        case .existing(let record): return record.operation
+        case .existing(let record):
+            AuditNotes.current?.add(record.operation)
+            return record.operation
         }
     }
 
@@ -61,7 +64,9 @@ struct OperationService: Sendable {
     }
 
     func cancel(_ id: String) async throws -> RBDAPI.Operation {
-        try await store.cancel(id).operation
+        let operation = try await store.cancel(id).operation
+        AuditNotes.current?.add(operation)
+        return operation
     }
 
     func planToCancel(_ id: String) async throws -> Plan {

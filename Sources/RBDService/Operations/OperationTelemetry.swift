@@ -11,8 +11,10 @@ final class OperationTelemetry: Sendable {
     private let inHand = Atomic(0)
     private let counters: [String: [String: any CounterHandler]]
     private let logger: Logger
+    private let audit: AuditLog?
 
-    init(registry: PrometheusRegistry, logger: Logger) {
+    init(registry: PrometheusRegistry, logger: Logger, audit: AuditLog? = nil) {
+        self.audit = audit
         self.logger = logger
         let outcomes = RBDAPI.Operation.State.allCases.filter(\.isFinished).map(\.rawValue)
         counters = Dictionary(
@@ -38,6 +40,7 @@ final class OperationTelemetry: Sendable {
     func ended() { inHand.subtract(1, ordering: .relaxed) }
 
     func finished(_ operation: RBDAPI.Operation) {
+        audit?.finished(operation)
         counters[operation.kind]?[operation.state.rawValue]?.increment(by: 1)
         logger.info(
             "operation finished",

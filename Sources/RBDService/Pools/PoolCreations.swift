@@ -69,8 +69,10 @@ final class PoolCreations: Service {
         let mark = PoolCreationMark(number: OperationStore.newNumber(), createdAt: Date())
         let id = try await pool.id()
         try await pool.setMark(PoolCreationMark.key, to: mark.text)
+        let operation = mark.operation(onPool: pool.name, id: id, nil, retention: retention)
+        AuditNotes.current?.add(operation)
         submit(Start(pool: pool.name, mark: mark, id: id))
-        return mark.operation(onPool: pool.name, id: id, nil, retention: retention)
+        return operation
     }
 
     /// The operation that makes a pool ready, or has made it ready a while ago.

@@ -90,6 +90,17 @@ extension Metric {
         labels: ["kind", "outcome"],
         "Operations that this process brought to their end."
     )
+    static let auditLines = Metric(
+        "rbd_rest_api_audit_lines_total",
+        .counter,
+        labels: ["outcome"],
+        "Lines of the audit log, written or lost."
+    )
+    static let auditLinesPending = Metric(
+        "rbd_rest_api_audit_lines_pending",
+        .gauge,
+        "Lines of the audit log that wait to be written: more than a few where it can't be written."
+    )
     static let connectionGeneration = Metric(
         "rbd_rest_api_connection_generation",
         .gauge,
@@ -121,7 +132,7 @@ extension Metric {
         httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, cephCallDuration, callThreads,
         callThreadsRunning,
         callThreadsStuck, callQueueLength, breakerOpen, breakerOpenings, operationsRunning,
-        operationsFinished, connectionGeneration, clusterConnected,
+        operationsFinished, auditLines, auditLinesPending, connectionGeneration, clusterConnected,
         buildInfo,
         residentMemory, openFiles, maximumFiles, startTime, processorTime,
     ]

@@ -46,11 +46,17 @@ final class RequestNotes: Sendable {
     /// It speaks of what is out of the scope of who asks.
     func refuse() {
         state.withLock { $0.isOutOfScope = true }
+        AuditNotes.current?.refuse()
     }
 
     /// The error behind the problem.
     func set(_ failure: CephError) {
         state.withLock { $0.failure = failure }
+    }
+
+    /// What the audit log tells of it, too.
+    var audited: (identity: String?, code: String?, errno: CInt?) {
+        state.withLock { ($0.identity?.name, $0.problemCode, $0.errno) }
     }
 
     func add(_ call: CallRecord) {

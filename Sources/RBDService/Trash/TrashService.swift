@@ -46,7 +46,9 @@ struct TrashService: Sendable {
         let found = try await restorable(id, as: newName, in: place)
         let name = newName ?? found.entry.name
         return try await images.alone(name, in: place, .restoreImage) {
-            RBDAPI.Image(try await pool.restoreImage(id: id, as: name), in: place)
+            let image = try await pool.restoreImage(id: id, as: name)
+            AuditNotes.current?.after(AuditImage(image))
+            return RBDAPI.Image(image, in: place)
         }
     }
 
@@ -85,6 +87,7 @@ struct TrashService: Sendable {
     /// - Parameter force: whether before it has been kept for as long as it was to be.
     func purge(_ id: String, force: Bool, in place: ImagePlace) async throws -> RBDAPI.Operation {
         let found = try await purgeable(id, force: force, in: place)
+        AuditNotes.current?.before(AuditImage(name: found.entry.name, found.image))
         return try await operations.start(
             .purgeImage,
             on: place.spec(found.entry.name),
@@ -139,7 +142,10 @@ struct TrashService: Sendable {
         let records = try await keeper.purgeExpired(in: pool, namespace: place.namespace) { name in
             Access.current.may(.purge, .name(name, place: place))
         }
-        for record in records { await operations.runner.submit(record) }
+        for record in records {
+            AuditNotes.current?.add(record.operation)
+            await operations.runner.submit(record)
+        }
         return records.map(\.operation)
     }
 }

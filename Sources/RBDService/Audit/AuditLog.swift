@@ -1,0 +1,263 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import CoreMetrics
+import Dispatch
+import Glibc
+import Logging
+import RBDAPI
+import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
+/// Who has changed what, and who was refused: a line for each, written before the answer is sent.
+///
+/// A thread of its own writes, since a pipe that nobody reads blocks. What can't be written is kept, and written before
+/// anything else; while something is kept, changes are refused.
+final class AuditLog: Service {
+    struct Limits: Sendable {
+        /// How long an answer waits for its line. After that the log is in trouble.
+        var patience = Duration.seconds(2)
+        /// How many lines are kept that need not be: those of refused attempts.
+        var kept = 1_000
+        /// How long after a failure it is tried again for a request.
+        var pause = Duration.milliseconds(100)
+    }
+
+    struct Entry {
+        var bytes: [UInt8]
+        var waiter: CheckedContinuation<Void, Never>?
+        let since = ContinuousClock.now
+        /// How much of it is in the file of the generation.
+        var written = (count: 0, generation: 0)
+    }
+
+    struct Check {
+        var waiter: CheckedContinuation<Void, Never>
+        let since = ContinuousClock.now
+    }
+
+    struct State {
+        var entries: [Entry] = []
+        var checks: [Check] = []
+        /// Changes on their way, each with room for its line.
+        var inFlight = 0
+        /// How many bytes there is room for; nil where that can't be known.
+        var room: Int? = 0
+        var trouble: AuditTrouble? = AuditTrouble("it was not opened yet")
+        var lastTry: ContinuousClock.Instant?
+        var writingSince: ContinuousClock.Instant?
+        var isToOpen = true
+        var isToReserve = false
+        var isStuckTold = false
+        var threadRuns = false
+        var lost = 0
+        /// Who began the operations that are under way here.
+        var owners: [String: String] = [:]
+    }
+
+    let isOn: Bool
+    private let isRequired: Bool
+    private let isFile: Bool
+    private let limits: Limits
+    let logger: Logger
+    let state = Mutex(State())
+    /// Held by the writing thread alone.
+    let sink: Mutex<AuditSink>
+    let work = DispatchSemaphore(value: 0)
+    let writtenLines: Counter
+    private let lostLines: Counter
+
+    /// - Throws: `ConfigurationError` where waiting would not mend it.
+    init(
+        _ target: AuditTarget,
+        isRequired: Bool,
+        limits: Limits = Limits(),
+        registry: PrometheusRegistry,
+        logger: Logger
+    ) throws(ConfigurationError) {
+        isOn = target != .off
+        if case .file = target { isFile = true } else { isFile = false }
+        self.isRequired = isRequired
+        self.limits = limits
+        self.logger = logger
+        let name = Metric.auditLines.name
+        writtenLines = Counter(label: name, dimensions: [("outcome", "written")], factory: registry)
+        lostLines = Counter(label: name, dimensions: [("outcome", "lost")], factory: registry)
+        var first = AuditSink(target)
+        do {
+            try first.open()
+        } catch {
+            if error.isPermanent {
+                throw ConfigurationError("\(Setting.auditLog.name): the audit log can't be written: \(error.reason)")
+            }
+        }
+        let isOpen = first.isOpen
+        sink = Mutex(first)
+        guard isOn else { return }
+        // A reader that goes away is an error like others.
+        signal(SIGPIPE, SIG_IGN)
+        state.withLock { state in
+            state.isToOpen = !isOpen
+            if isOpen { state.entries.append(Entry(bytes: Array(AuditLine.opened().utf8))) }
+        }
+    }
+
+    // MARK: For requests
+
+    /// Finds room for the line of a change that is about to begin.
+    /// - Returns: whether room is kept; false where the change needs no line.
+    /// - Throws: `Problem` with `audit-unavailable`.
+    func admit() async throws(Problem) -> Bool {
+        guard isOn else { return false }
+        if take() { return true }
+        // What one look has found room for, others may have taken by now.
+        for _ in 0..<50 {
+            await check()
+            if take() { return true }
+            if state.withLock({ $0.trouble != nil || isStuck($0) }) { break }
+        }
+        guard isRequired else { return false }
+        let reason = state.withLock { state in
+            state.trouble?.reason ?? "what was written before is not taken"
+        }
+        throw Problem(
+            .auditUnavailable,
+            detail: "the audit log can't be written, and without it nothing is changed",
+            hint: "the service's operator must mend the audit log: \(reason)"
+        )
+    }
+
+    private func take() -> Bool {
+        state.withLock { state in
+            guard state.trouble == nil, !isStuck(state) else { return false }
+            if let room = state.room {
+                guard
+                    room - state.entries.count * AuditLine.maximumBytes
+                        >= (state.inFlight + 1) * AuditLine.maximumBytes
+                else { return false }
+            }
+            state.inFlight += 1
+            return true
+        }
+    }
+
+    private func isStuck(_ state: State) -> Bool {
+        state.writingSince.map { .now - $0 > limits.patience } ?? false
+    }
+
+    /// Lets the thread look whether it can write now, unless it just has.
+    private func check() async {
+        await withCheckedContinuation { waiter in
+            let isWorthwhile = state.withLock { state in
+                if isStuck(state) { return false }
+                if state.trouble != nil, let last = state.lastTry, .now - last < limits.pause { return false }
+                state.checks.append(Check(waiter: waiter))
+                return true
+            }
+            if isWorthwhile { wake() } else { waiter.resume() }
+        }
+    }
+
+    /// Writes a line, and returns when it is written; or when it could not be, and is kept.
+    /// - Parameter isAdmitted: whether there is room for it.
+    func record(_ line: AuditLine, isAdmitted: Bool) async {
+        guard isOn else { return }
+        let bytes = Array(line.text().utf8)
+        await withCheckedContinuation { waiter in
+            let (isKept, waits) = state.withLock { state -> (Bool, Bool) in
+                if isAdmitted { state.inFlight -= 1 }
+                guard isAdmitted && isRequired || state.entries.count < limits.kept else {
+                    state.lost += 1
+                    return (false, false)
+                }
+                let waits = state.trouble == nil && !isStuck(state)
+                state.entries.append(Entry(bytes: bytes, waiter: waits ? waiter : nil))
+                return (true, waits)
+            }
+            if !waits { waiter.resume() }
+            if isKept { wake() } else { lostLines.increment() }
+        }
+    }
+
+    // MARK: Operations
+
+    /// An operation was asked for.
+    func begun(_ operation: RBDAPI.Operation, by identity: String?) {
+        guard isOn, let identity else { return }
+        state.withLock { state in
+            if state.owners.count < 10_000, state.owners[operation.id] == nil { state.owners[operation.id] = identity }
+        }
+    }
+
+    /// An operation that this process worked on is over: what it changed is changed now.
+    func finished(_ operation: RBDAPI.Operation) {
+        guard isOn else { return }
+        let bytes = state.withLock { state in
+            Array(AuditLine.finished(operation, by: state.owners.removeValue(forKey: operation.id)).utf8)
+        }
+        let isKept = state.withLock { state in
+            guard state.entries.count < limits.kept else {
+                state.lost += 1
+                return false
+            }
+            state.entries.append(Entry(bytes: bytes))
+            return true
+        }
+        if isKept { wake() } else { lostLines.increment() }
+    }
+
+    // MARK: The service
+
+    func run() async throws {
+        guard isOn else { return try await gracefulShutdown() }
+        await withDiscardingTaskGroup { group in
+            if isFile {
+                group.addTask {
+                    for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+                        self.reopen()
+                    }
+                }
+            }
+            group.addTask {
+                await cancelWhenGracefulShutdown {
+                    while !Task.isCancelled {
+                        self.look()
+                        try? await Task.sleep(for: .milliseconds(500))
+                    }
+                }
+            }
+        }
+        // The other services have ended before this one: nothing is added any more.
+        let end = ContinuousClock.now + limits.patience
+        while pending > 0, .now < end {
+            wake()
+            await Task.detached { try? await Task.sleep(for: .milliseconds(20)) }.value
+        }
+        if pending > 0 {
+            logger.error("lines of the audit log are lost", metadata: [LogKeys.count: .stringConvertible(pending)])
+        }
+    }
+
+    /// Another file has the name now, or none.
+    func reopen() {
+        state.withLock { $0.isToOpen = true }
+        wake()
+    }
+
+    /// Lines that wait to be written.
+    var pending: Int { state.withLock { $0.entries.count } }
+
+    /// Lets go of those who have waited for too long, and tries again what failed.
+    private func look() {
+        let (waiters, isToTry, isNewlyStuck) = state.withLock { state in
+            let waiters = Self.takeWaiters(&state) { .now - $0 > limits.patience }
+            let isStuck = isStuck(state)
+            defer { state.isStuckTold = isStuck }
+            return (waiters, !state.entries.isEmpty || state.trouble != nil, isStuck && !state.isStuckTold)
+        }
+        if isNewlyStuck { logger.error("nobody takes what is written to the audit log") }
+        for waiter in waiters { waiter.resume() }
+        if isToTry { wake() }
+    }
+}

@@ -1,0 +1,137 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import RBDAPI
+
+/// Puts every change, and every attempt that was refused, on record before it is answered.
+struct AuditMiddleware: RouterMiddleware {
+    typealias Context = ServiceRequestContext
+
+    let log: AuditLog
+
+    /// Query parameters that are told: any other is refused, and may be a secret that got into the wrong place.
+    private static let parameters: Set<String> = [
+        "blockSize", "confirm", "cookie", "delay", "evenIfCloned", "expired", "force", "imagePool", "namespace",
+        "purge",
+        "wait",
+    ]
+
+    func handle(
+        _ request: Request,
+        context: Context,
+        next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        // Where no route takes a request the router says "NotFound".
+        guard log.isOn, let route = context.endpointPath, route.hasPrefix("/") else {
+            return try await next(request, context)
+        }
+        let query = Self.query(of: request)
+        let notes = AuditNotes(log: log, isMutation: Self.isMutation(request.method, query))
+        let start = ContinuousClock.now
+        func ended(_ status: Int) async {
+            let gathered = notes.gathered
+            // A path with empty parts is that of no route, whatever the router took it for.
+            let isRouted = context.endpointPath != nil || gathered.isAdmitted
+            let isRefused = status == 401 || status == 403 || gathered.isRefused
+            guard isRouted, notes.isMutation || isRefused else { return }
+            var line = Self.line(request, route: route, query: query, status: status, gathered)
+            line.duration = .now - start
+            line.requestID = context.requestID
+            line.peer = await context.auditPeer
+            await log.record(line, isAdmitted: gathered.isAdmitted)
+        }
+        do {
+            let response = try await AuditNotes.$current.withValue(notes) { try await next(request, context) }
+            await ended(response.status.code)
+            return response
+        } catch {
+            await ended(500)
+            throw error
+        }
+    }
+
+    private static func line(
+        _ request: Request,
+        route: String,
+        query: [String: [String]],
+        status: Int,
+        _ gathered: AuditNotes.State
+    ) -> AuditLine {
+        let notes = RequestNotes.current?.audited
+        var name: String?
+        if case .members(let members) = gathered.body, case .text(let text) = members["name"] { name = text }
+        let object = AuditObject(
+            path: request.uri.path,
+            route: route,
+            namespace: query["namespace"]?.first,
+            name: request.method == .post ? name : nil
+        )
+        var parameters = object.others.mapValues(AuditValue.text)
+        for (name, values) in query where Self.parameters.contains(name) {
+            parameters[name] = .text(values[0])
+        }
+        if let body = gathered.body { parameters["body"] = body }
+        let isRefused = status == 401 || status == 403 || gathered.isRefused
+        return AuditLine(
+            identity: notes?.identity,
+            verb: Route.rule(of: request.method, route)?.verb,
+            method: request.method.rawValue,
+            route: route,
+            object: object.text,
+            parameters: parameters,
+            outcome: isRefused ? .refused : status == 202 ? .accepted : status < 400 ? .succeeded : .failed,
+            status: status,
+            code: notes?.code,
+            errno: notes?.errno,
+            duration: .zero,
+            operations: gathered.operations,
+            before: gathered.before,
+            after: gathered.after
+        )
+    }
+
+    /// As handlers read it: a dry run is what says so once.
+    private static func isMutation(_ method: HTTPRequest.Method, _ query: [String: [String]]) -> Bool {
+        ![.get, .head, .options].contains(method) && query["dryRun"] != ["true"]
+    }
+
+    private static func query(of request: Request) -> [String: [String]] {
+        var values: [String: [String]] = [:]
+        for pair in (request.uri.query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = PercentEncoding.decode(parts[0]) else { continue }
+            let value = parts.count == 2 ? PercentEncoding.decode(parts[1]) : ""
+            values[name, default: []].append(value ?? "")
+        }
+        return values
+    }
+}
+
+extension ServiceRequestContext {
+    /// Who is at the other end of the connection.
+    fileprivate var auditPeer: AuditPeer? {
+        get async {
+            guard channel.localAddress?.protocol == .unix else {
+                guard let address = channel.remoteAddress, let host = address.ipAddress, let port = address.port else {
+                    return nil
+                }
+                return AuditPeer(address: address.protocol == .inet6 ? "[\(host)]:\(port)" : "\(host):\(port)")
+            }
+            var peer = AuditPeer(address: "unix")
+            if let options = channel as? any SocketOptionProvider,
+                let process: clinux_ucred = try? await options.unsafeGetSocketOption(
+                    level: .socket,
+                    name: NIOBSDSocket.Option(rawValue: SO_PEERCRED)
+                ).get()
+            {
+                (peer.uid, peer.pid) = (process.uid, process.pid)
+            }
+            return peer
+        }
+    }
+}
