@@ -98,7 +98,10 @@ public struct SettingValues: Sendable {
         Setting.all.map { setting in
             guard let value = values[setting.name] else { return "# \(setting.name): unset" }
             let isPlain = value.text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "./_-".contains($0)) }
-            let text = isPlain && !value.text.isEmpty ? value.text : "'\(value.text.replacing("'", with: "''"))'"
+            // A lone dash would begin a list.
+            let text =
+                isPlain && !value.text.isEmpty && value.text != "-"
+                ? value.text : "'\(value.text.replacing("'", with: "''"))'"
             return "\(setting.name): \(text)  # \(value.source)"
         }.joined(separator: "\n")
     }
