@@ -188,7 +188,8 @@ struct ScopedRouteTests {
             // Nothing has expired where nothing is.
             let namespace = route.method == .delete && !route.path.contains("{id}") ? right : hidden.1
             return all(right, right, right) + others(hidden.0, namespace, isList ? right : name)
-        case .image, .newImage, .copiedImage: return all(right, right, right) + others(hidden.0, hidden.1, "image-not-found")
+        case .image, .newImage, .copiedImage:
+            return all(right, right, right) + others(hidden.0, hidden.1, "image-not-found")
         case .group, .member: return all(right, right, right) + others(hidden.0, hidden.1, "group-not-found")
         }
     }

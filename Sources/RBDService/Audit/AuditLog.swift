@@ -171,7 +171,8 @@ final class AuditLog: Service {
                     state.lost += 1
                     return (false, false)
                 }
-                let waits = state.trouble == nil && !isStuck(state)
+                // There is room for a change's own line, even where there is none for others.
+                let waits = (isAdmitted || state.trouble == nil) && !isStuck(state)
                 state.entries.append(Entry(bytes: bytes, waiter: waits ? waiter : nil))
                 return (true, waits)
             }
