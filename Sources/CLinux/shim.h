@@ -1,10 +1,13 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-// What glibc has for _GNU_SOURCE only, which Swift's own view of it is made without.
+// What glibc has for _GNU_SOURCE only, which Swift's own view of it is made without; and stat(2), whose type belongs to
+// another module each time that other files are compiled together.
 
 #pragma once
 
+#include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
@@ -18,3 +21,42 @@ struct clinux_ucred {
     uid_t uid;
     gid_t gid;
 };
+
+// What is asked of a file.
+struct clinux_file {
+    uint64_t device;
+    uint64_t inode;
+    uint64_t links;
+    // The type and the permission bits.
+    uint32_t mode;
+    int64_t size;
+    int64_t modified_seconds;
+    int64_t modified_nanoseconds;
+};
+
+static inline struct clinux_file clinux_file_of(const struct stat *status) {
+    struct clinux_file file = {
+        .device = status->st_dev,
+        .inode = status->st_ino,
+        .links = status->st_nlink,
+        .mode = status->st_mode,
+        .size = status->st_size,
+        .modified_seconds = status->st_mtim.tv_sec,
+        .modified_nanoseconds = status->st_mtim.tv_nsec,
+    };
+    return file;
+}
+
+static inline int clinux_stat(const char *path, struct clinux_file *file) {
+    struct stat status;
+    int result = stat(path, &status);
+    if (result == 0) *file = clinux_file_of(&status);
+    return result;
+}
+
+static inline int clinux_fstat(int descriptor, struct clinux_file *file) {
+    struct stat status;
+    int result = fstat(descriptor, &status);
+    if (result == 0) *file = clinux_file_of(&status);
+    return result;
+}

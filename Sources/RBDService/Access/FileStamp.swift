@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
+import CLinux
 
 /// By what a file that was replaced or written is told from what it was.
 struct FileStamp: Hashable, Sendable {
@@ -21,13 +21,13 @@ struct FileStamp: Hashable, Sendable {
 
     /// Nil where there is no file that can be looked at.
     init?(path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        device = UInt64(status.st_dev)
-        inode = UInt64(status.st_ino)
-        size = Int(status.st_size)
-        modifiedSeconds = status.st_mtim.tv_sec
-        modifiedNanoseconds = status.st_mtim.tv_nsec
-        mode = UInt32(status.st_mode) & 0o7777
+        var file = clinux_file()
+        guard clinux_stat(path, &file) == 0 else { return nil }
+        device = file.device
+        inode = file.inode
+        size = Int(file.size)
+        modifiedSeconds = Int(file.modified_seconds)
+        modifiedNanoseconds = Int(file.modified_nanoseconds)
+        mode = file.mode & 0o7777
     }
 }

@@ -91,13 +91,13 @@ struct AuditSink: ~Copyable {
             // A FIFO that nobody reads, or a socket.
             throw errno == ENXIO ? noFile : AuditTrouble(errno: errno)
         }
-        var status = stat()
+        var file = clinux_file()
         var trouble: AuditTrouble?
-        if fstat(descriptor, &status) != 0 {
+        if clinux_fstat(descriptor, &file) != 0 {
             trouble = AuditTrouble(errno: errno)
-        } else if ![S_IFREG, S_IFCHR].contains(status.st_mode & S_IFMT) {
+        } else if ![S_IFREG, S_IFCHR].contains(file.mode & S_IFMT) {
             trouble = noFile
-        } else if status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o022 != 0 {
+        } else if file.mode & S_IFMT == S_IFREG, file.mode & 0o022 != 0 {
             trouble = AuditTrouble("it can be written by others; run chmod 0600", isPermanent: true)
         } else if fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) != 0 {
             trouble = AuditTrouble(errno: errno)
@@ -109,23 +109,23 @@ struct AuditSink: ~Copyable {
 
     /// Where it was closed, whatever the process opened next has its number. That has no type: it is the runtime's.
     static var hasStandardOutput: Bool {
-        var status = stat()
-        return fstat(STDOUT_FILENO, &status) == 0 && status.st_mode & S_IFMT != 0
+        var file = clinux_file()
+        return clinux_fstat(STDOUT_FILENO, &file) == 0 && file.mode & S_IFMT != 0
     }
 
     /// Whether somebody has removed the file: what is written to it is gone with it.
     var isRemoved: Bool {
-        var status = stat()
-        return isOpen && target != .standardOutput && fstat(descriptor, &status) == 0 && status.st_nlink == 0
+        var file = clinux_file()
+        return isOpen && target != .standardOutput && clinux_fstat(descriptor, &file) == 0 && file.links == 0
     }
 
     /// Sees to it that so many bytes can be written whatever becomes of the disk.
     /// - Returns: how many there is room for; nil where that can't be known.
     mutating func reserve(_ bytes: Int) throws(AuditTrouble) -> Int? {
         guard isOpen else { throw AuditTrouble("it is not open") }
-        var status = stat()
-        guard reserves, fstat(descriptor, &status) == 0 else { return nil }
-        let end = Int(status.st_size)
+        var file = clinux_file()
+        guard reserves, clinux_fstat(descriptor, &file) == 0 else { return nil }
+        let end = Int(file.size)
         if reservedEnd - end >= bytes { return reservedEnd - end }
         let wanted = bytes + Self.step
         while fallocate(descriptor, clinux_keep_size, end, wanted) != 0 {

@@ -16,12 +16,13 @@ enum PrivateFile {
     /// - Returns: nil where there is no such file.
     /// - Throws: ``Failure`` where others may read or write it.
     static func read(_ path: String) throws -> String? {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
+        guard let target = resolved(path) else {
             if errno == ENOENT { return nil }
             throw failure(path, "read")
         }
-        let (mode, owner) = (mode_t(status.st_mode), status.st_uid)
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: target),
+            let mode = number(attributes[.posixPermissions]), let owner = number(attributes[.ownerAccountID])
+        else { throw Failure(.usage, "\(path) can't be read") }
         guard mode & 0o077 == 0 else {
             throw Failure(
                 .usage,
@@ -29,21 +30,28 @@ enum PrivateFile {
                 hint: "run chmod 0600 \(path)"
             )
         }
-        guard owner == geteuid() || owner == 0 else { throw Failure(.usage, "\(path) belongs to somebody else") }
+        guard owner == Int(geteuid()) || owner == 0 else { throw Failure(.usage, "\(path) belongs to somebody else") }
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw Failure(.usage, "\(path) can't be read as a text")
         }
         return text
     }
 
+    /// Of one type or another, by how much of Foundation the program has.
+    private static func number(_ value: Any?) -> Int? { value.flatMap { Int("\($0)") } }
+
+    /// What a path means once its links are followed; nil where there is nothing.
+    private static func resolved(_ path: String) -> String? {
+        realpath(path, nil).map { pointer in
+            defer { free(pointer) }
+            return String(cString: pointer)
+        }
+    }
+
     /// Replaces the file at once, with its folder where there is none.
     static func write(_ text: String, to path: String) throws {
         // What is linked to stays linked to.
-        let path =
-            realpath(path, nil).map { pointer in
-                defer { free(pointer) }
-                return String(cString: pointer)
-            } ?? path
+        let path = resolved(path) ?? path
         try makeFolder(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
         let temporary = "\(path).\(getpid())"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
