@@ -57,7 +57,8 @@ struct ContextProgramTests {
         let issued = try await authority.issue(subject: "/CN=x", "subjectAltName=DNS:backup.example.com")
         let stranger = try await authority.issue(subject: "/CN=stranger")
         let settings = certificate.settings.merging([
-            "port": "0", "tls-client-ca": authority.certificate, "token-file": files.path("identities.yaml"),
+            "port": "0", "audit-log": "off", "tls-client-ca": authority.certificate,
+            "token-file": files.path("identities.yaml"),
         ]) { $1 }
         let values = try SettingValues(commandLine: settings, environment: [:], file: nil)
         let configuration = try ServiceConfiguration(values)

@@ -30,7 +30,7 @@ struct MutualTLSTests {
 
         var settings: [String: String] {
             server.settings.merging([
-                "port": "0", "tls-client-ca": files.path("authorities.pem"),
+                "port": "0", "audit-log": "off", "tls-client-ca": files.path("authorities.pem"),
                 "token-file": files.path("identities.yaml"),
             ]) { $1 }
         }

@@ -94,7 +94,9 @@ struct RotationTests {
             try folder.replace("tokens.yaml", "identities:\n" + lines.joined())
         }
         try write(0)
-        let settings = certificate.settings.merging(["port": "0", "token-file": folder.path("tokens.yaml")]) { $1 }
+        let settings = certificate.settings.merging([
+            "port": "0", "audit-log": "off", "token-file": folder.path("tokens.yaml"),
+        ]) { $1 }
         var configuration = try ServiceConfiguration(
             SettingValues(commandLine: settings, environment: [:], file: nil)
         )

@@ -15,7 +15,7 @@ struct OriginTests {
     private static let listed = "https://console.example.com"
 
     private func configuration(_ origins: String) throws -> ServiceConfiguration {
-        let line = ["cors-allowed-origins": origins]
+        let line = ["cors-allowed-origins": origins, "audit-log": "off"]
         return try ServiceConfiguration(SettingValues(commandLine: line, environment: [:], file: nil))
     }
 
