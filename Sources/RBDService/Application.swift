@@ -213,8 +213,8 @@ public struct RBDService: Sendable {
         router.add(middleware: ProblemMiddleware(routes: RouteTable(routes)))
         router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))
         for route in routes {
-            router.on(RouterPath(route.path), method: route.method) { [gate] request, context in
-                try await gate.enter(route, request, context)
+            router.on(RouterPath(route.path), method: route.method) { [gate, rule = route.rule] request, context in
+                try await gate.enter(route, by: rule, request, context)
             }
         }
         return router

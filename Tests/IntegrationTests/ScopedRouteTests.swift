@@ -250,6 +250,10 @@ struct ScopedRouteTests {
                         try Self.comparable(hidden, "secret-1") == Self.comparable(missing, "secret-0")
                     )
                 }
+                // An image that is there is told to differ in the words of the request.
+                let other = try await clones.put("\(images)/a-1", clone("secret-1"))
+                #expect(code(other) == "image-differs")
+                #expect(try other.problem.differences?.first?.requested == "\(pool)/secret-1@s", "\(other.text)")
                 #expect(code(try await clones.put("\(images)/a-2", clone("a-9"))) == "forbidden")
                 let secret = #"{"name":"a-2","source":{"image":"secret-1"}}"#
                 #expect(code(try await clones.post(images, secret)) == "source-not-found")

@@ -65,7 +65,12 @@ struct CertificateNameTests {
     /// A connection may outlast the certificate that it began with.
     @Test func whatHasExpiredMeanwhileIsRefused() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
-        try Data("identities: [{name: a, certificates: [{dns: x}]}]".utf8).write(to: URL(fileURLWithPath: path))
+        let text = """
+            identities:
+              - {name: a, scopes: ["read:rbd"], certificates: [{dns: x}, {dns: z}]}
+              - {name: a, scopes: ["all:*"], certificates: [{dns: wide}]}
+            """
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
         defer { try? FileManager.default.removeItem(atPath: path) }
         let authenticator = CertificateAuthenticator(
@@ -83,6 +88,11 @@ struct CertificateNameTests {
         #expect(throws: Problem.self) { try identity([CertificateName(.dns, "x")], -1) }
         #expect(throws: Problem.self) { try identity([CertificateName(.dns, "y")], 60) }
         #expect(throws: Problem.self) { try identity([], 60) }
+        // Two names of one entry are one identity; a name of the wider entry does not make the other one wider.
+        #expect(try identity([CertificateName(.dns, "x"), CertificateName(.dns, "z")], 60)?.scopes.count == 1)
+        for names in [["x", "wide"], ["wide", "x"]] {
+            #expect(throws: Problem.self) { try identity(names.map { CertificateName(.dns, $0) }, 60) }
+        }
     }
 
     private func file(_ list: String) throws -> TokenFile {

@@ -15,7 +15,8 @@ struct CertificateAuthenticator: Authenticator {
         let known = identities.current().certificates
         var found: Identity?
         for identity in certificate.names.compactMap({ known[$0] }) {
-            guard found == nil || found?.name == identity.name else {
+            // One of the same name with other scopes is another entry: which of them is meant can't be told.
+            guard found == nil || found == identity else {
                 throw Self.refusal("the names in the client's certificate belong to more than one identity")
             }
             found = identity

@@ -52,6 +52,7 @@ struct AccessGate: Sendable {
             hint: "send \"Authorization: Bearer TOKEN\"; rbdctl takes --token-file and RBDCTL_TOKEN"
         )
     }
+
     /// A browser sends some requests for any page without asking beforehand. Where nobody is asked who he is, or a certificate
     /// says so, such a page would act for its reader.
     private func refuseStrangePages(_ route: Route, _ request: Request) throws(Problem) {
@@ -65,15 +66,21 @@ struct AccessGate: Sendable {
     }
 
     /// Has a request answered by its route's handler, as far as who asks may have it.
-    func enter(_ route: Route, _ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        guard let rule = route.rule else {
+    /// - Parameter rule: the route's, which is looked up once and not for each request.
+    func enter(
+        _ route: Route,
+        by rule: AccessRule?,
+        _ request: Request,
+        _ context: ServiceRequestContext
+    ) async throws -> Response {
+        guard let rule else {
             throw Problem(.forbidden, detail: "nobody may use this path: there is no rule for it")
         }
         if case .everybody = rule { return try await route.handler(request, context) }
         try refuseStrangePages(route, request)
         let identity = try admit(request, from: context.peer)
         if let identity { RequestNotes.current?.set(identity) }
-        var access = Access(identity)
+        var access = identity.map { Access($0) } ?? .unlimited
         try rule.check(&access, request, context)
         try await AuditNotes.current?.begin()
         return try await Access.$current.withValue(access) {

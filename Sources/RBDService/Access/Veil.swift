@@ -41,6 +41,13 @@ final class Veil: Sendable {
         problem.detail = lifted(problem.detail)
         problem.hint = problem.hint.map(lifted)
         problem.field = problem.field.map(lifted)
+        problem.differences = problem.differences?.map { difference in
+            Problem.Difference(
+                field: difference.field,
+                requested: lifted(difference.requested),
+                actual: lifted(difference.actual)
+            )
+        }
         problem.blockers = problem.blockers?.map { blocker in
             var blocker = blocker
             blocker.name = blocker.name.map(lifted)

@@ -30,7 +30,7 @@ struct AuditMiddleware: RouterMiddleware {
         guard log.isOn, let route = context.endpointPath, route.hasPrefix("/") else {
             return try await next(request, context)
         }
-        let query = Self.query(of: request)
+        let query = Dictionary(grouping: Query.pairs(in: request), by: \.name).mapValues { $0.map(\.value) }
         let notes = AuditNotes(log: log, isMutation: Self.isMutation(request.method, query))
         let start = ContinuousClock.now
         func ended(_ status: Int) async {
@@ -98,17 +98,6 @@ struct AuditMiddleware: RouterMiddleware {
     /// As handlers read it: a dry run is what says so once.
     private static func isMutation(_ method: HTTPRequest.Method, _ query: [String: [String]]) -> Bool {
         ![.get, .head, .options].contains(method) && query["dryRun"] != ["true"]
-    }
-
-    private static func query(of request: Request) -> [String: [String]] {
-        var values: [String: [String]] = [:]
-        for pair in (request.uri.query ?? "").split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = PercentEncoding.decode(parts[0]) else { continue }
-            let value = parts.count == 2 ? PercentEncoding.decode(parts[1]) : ""
-            values[name, default: []].append(value ?? "")
-        }
-        return values
     }
 }
 

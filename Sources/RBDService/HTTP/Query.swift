@@ -35,12 +35,16 @@ struct Query {
 
     /// A parameter before the rest of the query is looked at; of several the first.
     static func value(of name: String, in request: Request) -> String? {
-        for pair in (request.uri.query ?? "").split(separator: "&") {
+        pairs(in: request).first { $0.name == name }?.value
+    }
+
+    /// What can be read of a query, whether or not the route knows it. A value that can't be is empty.
+    static func pairs(in request: Request) -> [(name: String, value: String)] {
+        (request.uri.query ?? "").split(separator: "&").compactMap { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard PercentEncoding.decode(parts[0]) == name else { continue }
-            return parts.count == 2 ? PercentEncoding.decode(parts[1]) : ""
+            guard let name = PercentEncoding.decode(parts[0]) else { return nil }
+            return (name, parts.count == 2 ? PercentEncoding.decode(parts[1]) ?? "" : "")
         }
-        return nil
     }
 
     /// A page's parameters: `limit`, `cursor`, `prefix`.
