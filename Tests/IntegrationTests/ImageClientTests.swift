@@ -133,8 +133,9 @@ struct ImageClientTests {
             #expect(lock.managed && lock.exclusive && !lock.own)
             let broken = try await server.delete("\(path)/locks/\(lock.client)?confirm=\(lock.client)")
             #expect(broken.status == 204, "\(broken.text)")
-            // It would go on for hours; in which words it ends, and whether it has any, is the tool's affair.
-            _ = await writer.finish()
+            #expect(try await isShutOut(lock.address))
+            // It would go on for hours; in which words it fails, and whether it has any, is the tool's affair.
+            #expect(await writer.finish().status != 0)
             while try await !watchers(server, path).isEmpty { try await Task.sleep(for: .milliseconds(50)) }
             #expect(try await locks(server, path).isEmpty)
             #expect(try await server.delete("\(path)?purge=true&wait=60s").status == 204)
@@ -204,7 +205,8 @@ struct ImageClientTests {
             let watcher = try #require(try await watchers(server, path).first)
             let evicted = try await server.delete("\(path)/watchers/\(watcher.client)?confirm=\(watcher.client)")
             #expect(evicted.status == 204, "\(evicted.text)")
-            _ = await writer.finish()
+            #expect(try await isShutOut(watcher.address))
+            #expect(await writer.finish().status != 0)
             #expect(try await locks(server, path).map(\.client) == [watcher.client])
             let answer =
                 switch next {

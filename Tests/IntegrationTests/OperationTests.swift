@@ -285,8 +285,8 @@ struct OperationTests {
                 _ = await daemon.process.finish()
                 let killed = ContinuousClock.now
                 while try await operation(other, id).attempts == 1 { try await Task.sleep(for: .milliseconds(50)) }
-                // By the lease, and not by the longer one that services have by default; machines may be busy.
-                #expect(ContinuousClock.now - killed < .seconds(14))
+                // Within the time of the lease, and what a busy machine adds.
+                #expect(ContinuousClock.now - killed < .seconds(8))
                 while try await !operation(other, id).state.isFinished { try await Task.sleep(for: .milliseconds(200)) }
                 let last = try await operation(other, id)
                 #expect(last.state == .succeeded, "\(last)")
