@@ -22,15 +22,28 @@ struct Composer {
 
     mutating func document() throws(YAMLError) -> YAMLNode {
         _ = try events.next()  // the start of the stream
-        guard case .documentStart = try events.next().kind else {
-            return YAMLNode(.scalar("", isPlain: true), line: 1, column: 1)
-        }
-        let root = try piece(from: events.next(), depth: 1).node
-        _ = try events.next()  // the end of the document
+        guard let root = try next() else { return YAMLNode(.scalar("", isPlain: true), line: 1, column: 1) }
         let after = try events.next()
         guard case .streamEnd = after.kind else {
             throw Self.error(after, "a second document starts here; there may be only one")
         }
+        return root
+    }
+
+    mutating func documents() throws(YAMLError) -> [YAMLNode] {
+        _ = try events.next()  // the start of the stream
+        var documents: [YAMLNode] = []
+        while let root = try next() { documents.append(root) }
+        return documents
+    }
+
+    /// The next document; nil at the end of the stream.
+    private mutating func next() throws(YAMLError) -> YAMLNode? {
+        guard case .documentStart = try events.next().kind else { return nil }
+        // An anchor is known in its own document only.
+        anchors = [:]
+        let root = try piece(from: events.next(), depth: 1).node
+        _ = try events.next()  // the end of the document
         return root
     }
 

@@ -50,6 +50,12 @@ public struct YAMLNode: Hashable, Sendable {
         return try composer.document()
     }
 
+    /// Reads all documents of a text, with the rules of ``parse(_:)`` for each. Empty ones are null; there is none in an empty text.
+    public static func parseAll(_ text: String) throws(YAMLError) -> [YAMLNode] {
+        var composer = try Composer(text)
+        return try composer.documents()
+    }
+
     public static let maximumDepth = 100
     public static let maximumAliasedNodes = 100_000
 }

@@ -50,6 +50,17 @@ indirect enum Tree: Equatable, ExpressibleByStringLiteral, ExpressibleByArrayLit
         #expect(try Tree(YAMLNode.parse(text)) == expected)
     }
 
+    @Test func severalDocumentsAreReadOneByOne() throws {
+        let text = "a: &x 1\n---\n- 2\n...\n---\n---\n{b: 3}\n"
+        #expect(try YAMLNode.parseAll(text).map(Tree.init) == [["a": "1"], ["2"], "", ["b": "3"]])
+        #expect(try YAMLNode.parseAll("").isEmpty)
+        #expect(try YAMLNode.parseAll("# nothing\n").isEmpty)
+        #expect(try YAMLNode.parseAll("a: 1\n---\nb: 2\n").map(\.line) == [1, 3])
+        // An anchor is one of its own document.
+        #expect(throws: YAMLError.self) { try YAMLNode.parseAll("a: &x 1\n---\nb: *x\n") }
+        #expect(throws: YAMLError.self) { try YAMLNode.parseAll("a: 1\n---\na: [\n") }
+    }
+
     @Test func jsonIsYAML() throws {
         let text = #"{"a":1,"b":[true,null,"x\n\"\/\u00e9"],"c":{},"d":-1.5e3,\#t"e":[]}"#
         let expected: Tree = [
