@@ -142,6 +142,8 @@ def prepare(name, case):
         query["blockSize"] = "64KiB"
     if name == "copyImage" and isinstance(case.body, dict):
         copy_here(case.body)
+    if name == "ensureVolume" and isinstance(case.body, dict) and next(serial) % 2:
+        want_image(case.body)
     if name == "restoreImage" and isinstance(case.body, dict) and isinstance(case.body.get("name"), str):
         case.body["name"] = f"{case.body['name'][:80]}-{next(serial)}"
 
@@ -182,6 +184,12 @@ def change_here(body):
         body["size"] = SIZE
     if isinstance(body.get("metadata"), dict):
         body["metadata"] = {key: value for key, value in body["metadata"].items() if not key.startswith("conf_")}
+
+
+def want_image(volume):
+    """The rest of the volumes want what no pool here can give, or nothing."""
+    volume["metadata"].pop("annotations", None)
+    volume["spec"] = {"capacity": {"storage": "4Mi"}, "rbd": {"image": f"volume-{next(serial)}", "pool": POOL}}
 
 
 def copy_here(body):

@@ -35,6 +35,9 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case sourceNotFound = "source-not-found"
     case invalidSource = "invalid-source"
     case invalidSnapshotLimit = "invalid-snapshot-limit"
+    case invalidPersistentVolume = "invalid-persistent-volume"
+    case otherCluster = "other-cluster"
+    case poolNotAllowed = "pool-not-allowed"
 
     // The cluster's state is against it.
     case preconditionFailed = "precondition-failed"
@@ -97,7 +100,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
         case .unauthenticated: 401
         case .forbidden: 403
-        case .poolDeletionDisabled: 403
+        case .poolDeletionDisabled, .poolNotAllowed: 403
         case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
             .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound, .lockNotFound,
             .watcherNotFound:
@@ -118,7 +121,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidMetadata,
             .invalidQoS, .invalidPoolOption,
             .invalidImageOption, .dataPoolNotFound, .poolErasureCoded, .sourceNotFound, .invalidSource,
-            .invalidSnapshotLimit:
+            .invalidSnapshotLimit, .invalidPersistentVolume, .otherCluster:
             422
         case .headerTooLarge: 431
         case .cephError, .internalError: 500
@@ -162,6 +165,9 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .sourceNotFound: "What is to be cloned does not exist"
         case .invalidSource: "It can't be cloned"
         case .invalidSnapshotLimit: "The limit is below the number of snapshots"
+        case .invalidPersistentVolume: "The PersistentVolume is not valid"
+        case .otherCluster: "The volume is in another cluster"
+        case .poolNotAllowed: "Volumes may not have images in the pool"
         case .preconditionFailed: "It is not as the request expects"
         case .poolNotFound: "The pool does not exist"
         case .namespaceNotFound: "The namespace does not exist"

@@ -2,12 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
-import Glibc
 import HTTPTypes
 import Hummingbird
-import HummingbirdCore
 public import Logging
-import NIOCore
 import ServiceLifecycle
 import UnixSignals
 
@@ -20,6 +17,7 @@ public struct RBDService: Sendable {
     private let audit: AuditLog
     private let gate: AccessGate
     private let tls: TLSCredentials?
+    private let webhookTLS: TLSCredentials?
     private let locks = KeyedLocks()
     private let remnants: Remnants
     private let operations: OperationService
@@ -45,7 +43,12 @@ public struct RBDService: Sendable {
             }
         }
         gate = AccessGate(authenticators: authenticators, origins: configuration.origins)
-        if let files = configuration.tls { tls = try TLSCredentials(files, logger: logger) } else { tls = nil }
+        func credentials(_ files: TLSCredentials.Files?) throws(ConfigurationError) -> TLSCredentials? {
+            guard let files else { return nil }
+            return try TLSCredentials(files, logger: logger)
+        }
+        tls = try credentials(configuration.tls)
+        webhookTLS = try credentials(configuration.webhook?.tls)
         telemetry = Telemetry(registry: metrics, logger: logger)
         audit = try AuditLog(
             configuration.auditLog,
@@ -91,10 +94,15 @@ public struct RBDService: Sendable {
 
     public static let version = "0.1.0"
 
+    /// A way in, and what it is listened on for.
+    public enum Door: Sendable {
+        case api, webhook
+    }
+
     /// Serves until a signal ends it, and then until what is in flight is answered.
-    /// - Parameter onListening: told once, the URL under which the service can be reached.
-    /// - Throws: `ListenError` where the address can't be listened on.
-    public func run(onListening: @escaping @Sendable (_ url: String) -> Void) async throws {
+    /// - Parameter onListening: told once for each way in, with the URL under which it can be reached.
+    /// - Throws: `ListenError` where an address can't be listened on.
+    public func run(onListening: @escaping @Sendable (_ door: Door, _ url: String) -> Void) async throws {
         if gate.authenticators.isEmpty, configuration.socket == nil,
             !ServiceConfiguration.isLoopback(configuration.host)
         {
@@ -110,68 +118,40 @@ public struct RBDService: Sendable {
                 metadata: [LogKeys.connections: "\(connections)"]
             )
         }
-        let socket = configuration.socket
-        try socket?.requireFree()
-        // The file has its mode from the moment that it is there.
-        let mask = socket.map { umask($0.mask) }
-        let isBound = Flag()
-        defer {
-            if let mask { umask(mask) }
-            if isBound.isRaised { socket?.remove() }
+        // What is first ends last.
+        var services: [any Service] = [audit, connection, creations, operations.runner]
+        var api = Listener(address: .init(configuration), limits: configuration.door, connections: connections)
+        (api.tls, api.refused) = (tls, telemetry.refused)
+        services.append(api.service(buildRouter(), logger: logger) { onListening(.api, $0) })
+        if let webhook = configuration.webhook {
+            var reviews = Listener(
+                address: .host(webhook.host, port: webhook.port, for: .webhook),
+                limits: configuration.door,
+                connections: connections
+            )
+            reviews.limits.bodyBytes = AdmissionController.maximumBodyBytes
+            (reviews.tls, reviews.refused) = (webhookTLS, telemetry.refused)
+            services.append(reviews.service(buildWebhookRouter(), logger: logger) { onListening(.webhook, $0) })
         }
-        let application = Application(
-            router: buildRouter(),
-            server: HTTPServerBuilder { [limits = configuration.door, tls, telemetry] responder in
-                DoorChannel(responder: responder, limits: limits, tls: tls, refused: telemetry.refused)
-            },
-            configuration: ApplicationConfiguration(
-                address: socket.map { .unixDomainSocket(path: $0.path) }
-                    ?? .hostname(configuration.host, port: configuration.port),
-                serverName: "rbd-rest-api",
-                backlog: 1024,
-                availableConnectionsDelegate: .maximum(connections, logger: logger)
-            ),
-            onServerRunning: { [logger] channel in
-                isBound.raise()
-                if let mask { umask(mask) }
-                if let socket, !socket.assignGroup() {
-                    logger.error(
-                        "the socket could not be given to its group",
-                        metadata: [LogKeys.host: "\(socket.path)"]
-                    )
-                }
-                if let url = socket.map({ "unix:\($0.path)" }) ?? channel.localAddress.flatMap(url) { onListening(url) }
-            },
-            logger: logger
-        )
         var group = ServiceGroupConfiguration(
-            // What is first ends last.
-            services: [audit, connection, creations, operations.runner, application],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
         group.maximumGracefulShutdownDuration = configuration.shutdownTimeout
-        do {
-            try await ServiceGroup(configuration: group).run()
-        } catch let error as IOError {
-            // Only binding throws this: later errors belong to a connection and end there.
-            if let socket { throw ListenError(socket: socket.path, errno: error.errnoCode) }
-            throw ListenError(host: configuration.host, port: configuration.port, errno: error.errnoCode)
-        } catch let error as SocketAddressError {
-            logger.debug("the address can't be resolved", metadata: [LogKeys.error: "\(error)"])
-            throw ListenError(host: configuration.host, port: configuration.port, errno: EADDRNOTAVAIL)
-        }
+        try await ServiceGroup(configuration: group).run()
     }
 
-    private func url(_ address: SocketAddress) -> String? {
-        guard let host = address.ipAddress, let port = address.port else { return nil }
-        let scheme = tls == nil ? "http" : "https"
-        return "\(scheme)://" + (address.protocol == .inet6 ? "[\(host)]:\(port)" : "\(host):\(port)")
+    private var images: ImageService {
+        let access = ImageAccess(connection: connection, locks: locks)
+        return ImageService(images: access, remnants: remnants, operations: operations, keeper: keeper)
     }
+
+    private var volumes: VolumeService { VolumeService(rules: configuration.volumes, images: images) }
 
     var routes: [Route] {
-        let access = ImageAccess(connection: connection, locks: locks)
-        let images = ImageService(images: access, remnants: remnants, operations: operations, keeper: keeper)
+        let images = images
+        let access = images.images
         let trash = TrashService(images: access, operations: operations, keeper: keeper)
         let work = ImageWorkService(images: access, operations: operations)
         let groups = GroupController(
@@ -200,17 +180,16 @@ public struct RBDService: Sendable {
             + groups.routes
             + NamespaceController(service: NamespaceService(connection: connection), maximumBodyBytes: limit).routes
             + SnapshotController(service: SnapshotService(images: access, work: work), maximumBodyBytes: limit).routes
+            + VolumeController(service: volumes, maximumBodyBytes: limit).routes
+    }
+
+    /// What is served on the webhook's own port.
+    var webhookRoutes: [Route] {
+        AdmissionController(service: volumes, timeout: configuration.requestTimeout).routes
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {
-        let routes = routes
-        let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
-        router.add(middleware: RequestIDMiddleware())
-        if !configuration.origins.isEmpty { router.add(middleware: OriginMiddleware(origins: configuration.origins)) }
-        router.add(middleware: TelemetryMiddleware(metrics: telemetry.requests))
-        router.add(middleware: AuditMiddleware(log: audit))
-        router.add(middleware: CompressionMiddleware())
-        router.add(middleware: ProblemMiddleware(routes: RouteTable(routes)))
+        let router = router(routes, origins: configuration.origins)
         router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))
         for route in routes {
             router.on(RouterPath(route.path), method: route.method) { [gate, rule = route.rule] request, context in
@@ -219,33 +198,23 @@ public struct RBDService: Sendable {
         }
         return router
     }
-}
 
-/// The service can't listen where it was told to.
-public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// In words.
-    public var place: String
-    public var errno: CInt
-
-    init(host: String, port: Int, errno: CInt) {
-        self.place = "\(host) port \(port)"
-        self.errno = errno
+    /// Who asks is known by the certificate, if at all: TLS sees to that.
+    func buildWebhookRouter() -> Router<ServiceRequestContext> {
+        let router = router(webhookRoutes, origins: [])
+        for route in webhookRoutes { router.on(RouterPath(route.path), method: route.method, use: route.handler) }
+        return router
     }
 
-    init(socket path: String, errno: CInt) {
-        self.place = "the socket \(path)"
-        self.errno = errno
-    }
-
-    public var description: String {
-        let reason =
-            switch errno {
-            case EADDRINUSE: "it is in use already"
-            case EEXIST: "there is something else in its place"
-            case EACCES: "this process may not; ports below 1024 are for privileged ones"
-            case EADDRNOTAVAIL: "this machine has no such address"
-            default: String(cString: strerror(errno))
-            }
-        return "can't listen on \(place): \(reason)"
+    /// A router with what all requests have in common, and without routes.
+    private func router(_ routes: [Route], origins: Set<String>) -> Router<ServiceRequestContext> {
+        let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
+        router.add(middleware: RequestIDMiddleware())
+        if !origins.isEmpty { router.add(middleware: OriginMiddleware(origins: origins)) }
+        router.add(middleware: TelemetryMiddleware(metrics: telemetry.requests))
+        router.add(middleware: AuditMiddleware(log: audit))
+        router.add(middleware: CompressionMiddleware())
+        router.add(middleware: ProblemMiddleware(routes: RouteTable(routes)))
+        return router
     }
 }

@@ -42,6 +42,15 @@ struct Daemon: AsyncParsableCommand {
     @Option(.tlsCertificate) var tlsCertificate: String?
     @Option(.tlsKey) var tlsKey: String?
     @Option(.tlsClientCA) var tlsClientCA: String?
+    @Option(.webhookHost) var webhookHost: String?
+    @Option(.webhookPort) var webhookPort: String?
+    @Option(.webhookCertificate) var webhookTLSCertificate: String?
+    @Option(.webhookKey) var webhookTLSKey: String?
+    @Option(.webhookClientCA) var webhookTLSClientCA: String?
+    @Option(.kubernetesDrivers) var kubernetesDrivers: String?
+    @Option(.kubernetesPools) var kubernetesPools: String?
+    @Option(.kubernetesClusterIDs) var kubernetesClusterIDs: String?
+    @Option(.kubernetesOptIn) var kubernetesOptIn: String?
     @Option(.cephConf) var cephConf: String?
     @Option(.cephUser) var cephUser: String?
     @Option(.cephKeyring) var cephKeyring: String?
@@ -77,7 +86,12 @@ struct Daemon: AsyncParsableCommand {
             (.host, host), (.port, port), (.unixSocket, unixSocket), (.unixSocketMode, unixSocketMode),
             (.unixSocketGroup, unixSocketGroup), (.tokenFile, tokenFile), (.allowAnonymous, allowAnonymous),
             (.corsAllowedOrigins, corsAllowedOrigins), (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey),
-            (.tlsClientCA, tlsClientCA), (.cephConf, cephConf), (.cephUser, cephUser),
+            (.tlsClientCA, tlsClientCA),
+            (.webhookHost, webhookHost), (.webhookPort, webhookPort), (.webhookCertificate, webhookTLSCertificate),
+            (.webhookKey, webhookTLSKey), (.webhookClientCA, webhookTLSClientCA),
+            (.kubernetesDrivers, kubernetesDrivers), (.kubernetesPools, kubernetesPools),
+            (.kubernetesClusterIDs, kubernetesClusterIDs), (.kubernetesOptIn, kubernetesOptIn),
+            (.cephConf, cephConf), (.cephUser, cephUser),
             (.cephKeyring, cephKeyring),
             (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
             (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),
@@ -128,14 +142,13 @@ struct Daemon: AsyncParsableCommand {
             throw ExitCode(EX_CONFIG)
         }
         do {
-            try await service.run { url in
+            try await service.run { door, url in
                 // Scripts that asked for any free port read it here; a pipe would otherwise hold it back.
-                print("rbd-rest-api listening on \(url)")
+                print("rbd-rest-api \(door == .webhook ? "webhook " : "")listening on \(url)")
                 fflush(nil)
             }
         } catch let error as ListenError {
-            let settings = "--\(Setting.host.name) and --\(Setting.port.name), or --\(Setting.unixSocket.name)"
-            Self.complain("\(error); choose another with \(settings)")
+            Self.complain("\(error); choose another with \(error.settings)")
             // Not by exit: a connection to the cluster may be in the making, and librados' threads do not survive it.
             _exit(EXIT_FAILURE)
         }

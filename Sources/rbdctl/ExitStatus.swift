@@ -63,9 +63,9 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
                 .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,
                 .invalidFeatures, .invalidMetadata, .invalidQoS, .invalidPoolOption, .invalidImageOption,
                 .dataPoolNotFound, .poolErasureCoded,
-                .sourceNotFound, .invalidSource, .invalidSnapshotLimit:
+                .sourceNotFound, .invalidSource, .invalidSnapshotLimit, .invalidPersistentVolume, .otherCluster:
                 .refused
-            case .unauthenticated, .forbidden, .poolDeletionDisabled, .credentialsRefused: .forbidden
+            case .unauthenticated, .forbidden, .poolDeletionDisabled, .poolNotAllowed, .credentialsRefused: .forbidden
             case .clusterUnavailable, .poolUnavailable, .overloaded, .auditUnavailable: .unavailable
             case .deadlineExceeded: .outcomeUnknown
             case .poolFull: .poolFull

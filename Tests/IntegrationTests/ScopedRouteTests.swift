@@ -57,6 +57,10 @@ struct ScopedRouteTests {
             case "PATCH {snapshot}": #"{"protected":true}"#
             case "PUT snapshot-limit": #"{"limit":10}"#
             case "POST restore": "{}"
+            case "POST persistentvolumes":
+                #"{"apiVersion":"v1","kind":"PersistentVolume","metadata":{"name":"pv"},"spec":{"capacity":{"storage":"1Mi"},"#
+                    + #""csi":{"driver":"rbd.csi.ceph.com","volumeHandle":"a-1","volumeAttributes":{"staticVolume":"true","#
+                    + #""clusterID":"cluster","pool":"\#(pool)"}}}}"#
             case "POST groups": #"{"name":"a-group-2"}"#
             case "PATCH {group}": #"{"name":"a-group-3"}"#
             default: nil
@@ -81,7 +85,11 @@ struct ScopedRouteTests {
                 configuration: try ServiceConfiguration(values),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             ).routes
-            try await TestServer.withCluster(change: { $0.tokenFile = file }) { server in
+            let change: @Sendable (inout ServiceConfiguration) -> Void = { configuration in
+                configuration.tokenFile = file
+                configuration.volumes.clusters = ["cluster": "team"]
+            }
+            try await TestServer.withCluster(change: change) { server in
                 let everything = server.with(token: identities.token(of: "everything"))
                 let fixture = try await Self.make(pool, everything)
                 for route in routes {
@@ -190,6 +198,8 @@ struct ScopedRouteTests {
             return all(right, right, right) + others(hidden.0, namespace, isList ? right : name)
         case .image, .newImage, .copiedImage:
             return all(right, right, right) + others(hidden.0, hidden.1, "image-not-found")
+        case .volume:
+            return all(right, right, right) + others("image-not-found", "image-not-found", "image-not-found")
         case .group, .member: return all(right, right, right) + others(hidden.0, hidden.1, "group-not-found")
         }
     }

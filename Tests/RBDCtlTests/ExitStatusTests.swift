@@ -28,6 +28,7 @@ import Testing
         .operationNotCancellable: 3,
         .groupNotFound: 2, .imageNotInGroup: 2, .groupSnapshotNotFound: 2,
         .groupExists: 3, .groupHasSnapshots: 3, .groupSnapshotExists: 3, .groupSnapshotIncomplete: 3,
+        .invalidPersistentVolume: 4, .otherCluster: 4, .poolNotAllowed: 5,
         .poolErasureCoded: 4, .poolBusy: 3,
         .lockNotFound: 2, .watcherNotFound: 2, .ownClient: 3,
         .imageReadOnly: 3, .poolDeletionDisabled: 5, .poolFull: 8,

@@ -55,6 +55,7 @@ struct ContractTests {
         let types: [(schema: String, type: any Decodable.Type)] = [
             ("Image", Image.self), ("ImageQoS", ImageQoS.self), ("ParentImage", ParentImage.self),
             ("ImageUsage", RBDAPI.ImageUsage.self), ("ImageGroup", ImageGroup.self),
+            ("VolumeOutcome", VolumeOutcome.self),
             ("Pool", RBDAPI.Pool.self),
             ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
             ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),

@@ -17,13 +17,13 @@ public struct RBDInfo: Decodable, Hashable, Sendable {
 
     public var name: String
     var id: String
-    var size: UInt64
+    public var size: UInt64
     var objects: UInt64
     var objectSize: UInt64
     var snapshotCount: Int
     var dataPool: String?
     var format: Int
-    var features: [String]?
+    public var features: [String]?
     var opFeatures: [String]?
     var flags: [String]?
     var group: String?

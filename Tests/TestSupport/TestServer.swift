@@ -16,8 +16,11 @@ public struct TestServer: Sendable {
     /// Sent with each request that does not say otherwise.
     private var headers: [String: String] = [:]
 
-    public init(url: String) {
-        self.url = url
+    /// Where admission reviews are answered; nil where they are not.
+    public let webhookURL: String?
+
+    public init(url: String, webhookURL: String? = nil) {
+        (self.url, self.webhookURL) = (url, webhookURL)
     }
 
     /// The same service, asked by somebody else.
@@ -53,18 +56,22 @@ public struct TestServer: Sendable {
             configuration: configuration,
             logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
-        let (urls, continuation) = AsyncStream.makeStream(of: String.self)
+        let (doors, continuation) = AsyncStream.makeStream(of: (RBDService.Door, String).self)
+        let count = configuration.webhook == nil ? 1 : 2
         return try await withThrowingTaskGroup(of: Value?.self) { group in
             group.addTask {
-                try await service.run { url in
-                    continuation.yield(url)
-                    continuation.finish()
+                try await service.run { door, url in
+                    continuation.yield((door, url))
                 }
                 return nil
             }
-            var iterator = urls.makeAsyncIterator()
-            guard let url = await iterator.next() else { throw TestCluster.Failure(description: "not listening") }
-            group.addTask { try await body(TestServer(url: url)) }
+            var urls: [RBDService.Door: String] = [:]
+            for await (door, url) in doors {
+                urls[door] = url
+                if urls.count == count { break }
+            }
+            guard let url = urls[.api] else { throw TestCluster.Failure(description: "not listening") }
+            group.addTask { [webhook = urls[.webhook]] in try await body(TestServer(url: url, webhookURL: webhook)) }
             while let outcome = try await group.next() {
                 guard let value = outcome else { continue }
                 group.cancelAll()

@@ -31,6 +31,8 @@ enum AccessRule: Sendable {
     case group(Verb)
     /// The verb on the group `{group}`, and on `{image}` of `?imagePool=`.
     case member(Verb)
+    /// `create` on the image that the body's volume names, which the route's handler asks for.
+    case volume
     /// The verb on what the operation is about, which the store of operations asks for.
     case operation(Verb)
 
@@ -38,7 +40,7 @@ enum AccessRule: Sendable {
     var verb: Verb? {
         switch self {
         case .everybody: nil
-        case .newImage, .copiedImage: .create
+        case .newImage, .copiedImage, .volume: .create
         case .cluster(let verb), .pools(let verb), .pool(let verb), .namespaces(let verb), .namespace(let verb),
             .place(let verb), .image(let verb), .group(let verb), .member(let verb), .operation(let verb):
             verb
@@ -52,7 +54,7 @@ enum AccessRule: Sendable {
     func check(_ access: inout Access, _ request: Request, _ context: ServiceRequestContext) throws(Problem) {
         guard !access.isUnlimited else { return }
         switch self {
-        case .everybody, .operation: return
+        case .everybody, .operation, .volume: return
         case .cluster(let verb): try access.require(verb, .cluster)
         case .pools(.read): return
         case .pools(let verb):

@@ -79,6 +79,8 @@ extension Route {
         "DELETE /v1/pools/{pool}/groups/{group}/snapshots/{snapshot}": .group(.delete),
         "POST /v1/pools/{pool}/groups/{group}/snapshots/{snapshot}/rollback": .group(.modify),
 
+        "POST /kubernetes/v1/persistentvolumes": .volume,
+
         "GET /v1/operations": .operation(.read),
         "GET /v1/operations/{operation}": .operation(.read),
         "DELETE /v1/operations/{operation}": .operation(.modify),

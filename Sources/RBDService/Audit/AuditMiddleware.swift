@@ -31,14 +31,14 @@ struct AuditMiddleware: RouterMiddleware {
             return try await next(request, context)
         }
         let query = Dictionary(grouping: Query.pairs(in: request), by: \.name).mapValues { $0.map(\.value) }
-        let notes = AuditNotes(log: log, isMutation: Self.isMutation(request.method, query))
+        let notes = AuditNotes(log: log, isMutation: Self.isMutation(request.method, route, query))
         let start = ContinuousClock.now
         func ended(_ status: Int) async {
             let gathered = notes.gathered
             // A path with empty parts is that of no route, whatever the router took it for.
             let isRouted = context.endpointPath != nil || gathered.isAdmitted
             let isRefused = status == 401 || status == 403 || gathered.isRefused
-            guard isRouted, notes.isMutation || isRefused else { return }
+            guard isRouted, gathered.isMutation || isRefused else { return }
             var line = Self.line(request, route: route, query: query, status: status, gathered)
             line.duration = .now - start
             line.requestID = context.requestID
@@ -71,20 +71,22 @@ struct AuditMiddleware: RouterMiddleware {
             namespace: query["namespace"]?.first,
             name: request.method == .post ? name : nil
         )
-        var parameters = object.others.mapValues(AuditValue.text)
+        var parameters = object.others.mapValues(AuditValue.text).merging(gathered.parameters) { $1 }
         for (name, values) in query where Self.parameters.contains(name) {
             parameters[name] = .text(values[0])
         }
         if let body = gathered.body { parameters["body"] = body }
         let isRefused = status == 401 || status == 403 || gathered.isRefused
+        // A review is answered with 200 whatever its verdict.
+        let isSuccess = status < 400 && notes?.code == nil
         return AuditLine(
             identity: notes?.identity,
-            verb: Route.rule(of: request.method, route)?.verb,
+            verb: gathered.verb ?? Route.rule(of: request.method, route)?.verb,
             method: request.method.rawValue,
             route: route,
-            object: object.text,
+            object: gathered.object ?? object.text,
             parameters: parameters,
-            outcome: isRefused ? .refused : status == 202 ? .accepted : status < 400 ? .succeeded : .failed,
+            outcome: isRefused ? .refused : status == 202 ? .accepted : isSuccess ? .succeeded : .failed,
             status: status,
             code: notes?.code,
             errno: notes?.errno,
@@ -95,9 +97,13 @@ struct AuditMiddleware: RouterMiddleware {
         )
     }
 
-    /// As handlers read it: a dry run is what says so once.
-    private static func isMutation(_ method: HTTPRequest.Method, _ query: [String: [String]]) -> Bool {
-        ![.get, .head, .options].contains(method) && query["dryRun"] != ["true"]
+    /// As handlers read it: a dry run is what says so once. Most reviews are of what is none of ours: their handler knows.
+    private static func isMutation(
+        _ method: HTTPRequest.Method,
+        _ route: String,
+        _ query: [String: [String]]
+    ) -> Bool {
+        ![.get, .head, .options].contains(method) && query["dryRun"] != ["true"] && route != AdmissionController.path
     }
 }
 

@@ -12,9 +12,15 @@ final class AuditNotes: Sendable {
     @TaskLocal static var current: AuditNotes?
 
     struct State: Sendable {
+        /// Whether the request is to change something.
+        var isMutation: Bool
         var isRefused = false
         /// Whether there is room for its line.
         var isAdmitted = false
+        /// Where neither the route's rule nor the path tells it.
+        var verb: Verb?
+        var object: String?
+        var parameters: [String: AuditValue] = [:]
         var body: AuditValue?
         var before: AuditImage?
         var after: AuditImage?
@@ -22,13 +28,11 @@ final class AuditNotes: Sendable {
     }
 
     private let log: AuditLog
-    /// Whether the request is to change something.
-    let isMutation: Bool
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     init(log: AuditLog, isMutation: Bool) {
         self.log = log
-        self.isMutation = isMutation
+        state = Mutex(State(isMutation: isMutation))
     }
 
     var gathered: State { state.withLock { $0 } }
@@ -36,8 +40,27 @@ final class AuditNotes: Sendable {
     /// To be awaited before anything is changed, once it is known who asks and that he may.
     /// - Throws: `Problem` with `audit-unavailable` where the change could not be put on record.
     func begin() async throws(Problem) {
-        guard isMutation else { return }
+        guard gathered.isMutation else { return }
         if try await log.admit() { state.withLock { $0.isAdmitted = true } }
+    }
+
+    /// The same for a request of which it shows on the way only that it is to change something.
+    /// - Throws: `Problem` with `audit-unavailable` where the change could not be put on record.
+    func begin(_ verb: Verb) async throws(Problem) {
+        let isBegun = state.withLock { state in
+            (state.isMutation, state.verb) = (true, verb)
+            return state.isAdmitted
+        }
+        if !isBegun { try await begin() }
+    }
+
+    /// What the request is about, where its path does not say it.
+    func set(object: ImageSpec) {
+        state.withLock { $0.object = object.description }
+    }
+
+    func set(_ parameters: [String: String]) {
+        state.withLock { $0.parameters = parameters.mapValues(AuditValue.text) }
     }
 
     /// Marks the request as one for what the caller may not have, whatever it is answered with.
@@ -47,7 +70,9 @@ final class AuditNotes: Sendable {
 
     /// The body, once it was found to have known fields only.
     func set(body: some Sequence<UInt8>) {
-        guard isMutation, let value = try? JSONDecoder().decode(AuditValue.self, from: Data(body)) else { return }
+        guard gathered.isMutation, let value = try? JSONDecoder().decode(AuditValue.self, from: Data(body)) else {
+            return
+        }
         state.withLock { $0.body = value.withoutMetadata }
     }
 

@@ -20,6 +20,9 @@ public struct ServiceConfiguration: Sendable {
     var origins: Set<String>
     /// Nil where HTTP is spoken as it is.
     var tls: TLSCredentials.Files?
+    /// Nil where admission reviews are not answered.
+    public var webhook: WebhookConfiguration?
+    var volumes: VolumeRules
     public var cluster: ClusterConfiguration
     public var calls: BlockingPool.Limits
     public var requestTimeout: Duration
@@ -80,6 +83,8 @@ public struct ServiceConfiguration: Sendable {
                 "nothing says whose certificates they are; set \(Setting.tokenFile.name) to a file of identities"
             )
         }
+        volumes = try Self.volumes(values)
+        webhook = try Self.webhook(values)
         if let keyring = values.optional(.cephKeyring), FileStamp(path: keyring)?.isOpenToOthers == true {
             throw values.error(
                 .cephKeyring,
@@ -164,8 +169,7 @@ extension ServiceConfiguration {
     }
 
     private static func origins(_ values: SettingValues) throws(ConfigurationError) -> Set<String> {
-        let origins =
-            values.optional(.corsAllowedOrigins)?.split { $0 == "," || $0.isWhitespace }.map(String.init) ?? []
+        let origins = list(values.optional(.corsAllowedOrigins))
         for origin in origins {
             guard origin != "*" else {
                 throw values.error(.corsAllowedOrigins, "any page of the web could use the service; name the origins")

@@ -73,6 +73,58 @@ extension Setting {
         "FILE",
         "Who vouches for clients' certificates, in PEM: clients may show one then instead of a token. Read again when it changes."
     )
+    public static let webhookHost = Setting(
+        "webhook-host",
+        "ADDRESS",
+        default: "127.0.0.1",
+        "The address to listen on for Kubernetes' admission reviews, where webhook-tls-certificate is set."
+    )
+    public static let webhookPort = Setting(
+        "webhook-port",
+        "PORT",
+        default: "8443",
+        "The port to listen on for them; 0 takes any free one."
+    )
+    public static let webhookCertificate = Setting(
+        "webhook-tls-certificate",
+        "FILE",
+        "The certificate to answer admission reviews with, in PEM. Read again when it changes. Unset: none are answered."
+    )
+    public static let webhookKey = Setting(
+        "webhook-tls-key",
+        "FILE",
+        "That certificate's key, in PEM, without a passphrase."
+    )
+    public static let webhookClientCA = Setting(
+        "webhook-tls-client-ca",
+        "FILE",
+        "Who vouches for the API servers' certificates, in PEM: only who shows one is answered then. Unset: whoever can reach the "
+            + "port."
+    )
+    public static let kubernetesDrivers = Setting(
+        "kubernetes-drivers",
+        "NAMES",
+        default: "rbd.csi.ceph.com",
+        "The CSI drivers whose static volumes get an image, separated by commas."
+    )
+    public static let kubernetesPools = Setting(
+        "kubernetes-pools",
+        "POOLS",
+        "The pools that images of PersistentVolumes may be in, separated by commas; * for all. The webhook asks for it; without the "
+            + "webhook unset is as good as *."
+    )
+    public static let kubernetesClusterIDs = Setting(
+        "kubernetes-cluster-ids",
+        "IDS",
+        "What this cluster is called in volumes' clusterID, separated by commas; ID/NAMESPACE where images are in a namespace of "
+            + "RBD. Unset: the cluster's fsid."
+    )
+    public static let kubernetesOptIn = Setting(
+        "kubernetes-opt-in",
+        "BOOLEAN",
+        default: "false",
+        "Look after those PersistentVolumes only that are annotated rbd-rest-api.io/ensure: \"true\"."
+    )
     public static let cephConf = Setting(
         "ceph-conf",
         "FILE",
@@ -231,6 +283,8 @@ extension Setting {
     public static let all: [Setting] = [
         host, port, unixSocket, unixSocketMode, unixSocketGroup, tokenFile, allowAnonymous, corsAllowedOrigins,
         tlsCertificate, tlsKey, tlsClientCA,
+        webhookHost, webhookPort, webhookCertificate, webhookKey, webhookClientCA,
+        kubernetesDrivers, kubernetesPools, kubernetesClusterIDs, kubernetesOptIn,
         cephConf, cephUser, cephKeyring, cephArgs,
         connectTimeout, monitorTimeout, osdTimeout,
         requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,

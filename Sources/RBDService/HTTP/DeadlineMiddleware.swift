@@ -13,6 +13,8 @@ struct DeadlineMiddleware: RouterMiddleware {
 
     let timeout: Duration
 
+    /// Whose callers may say how long they wait.
+    private static let paths = ["/v1/", "/kubernetes/"]
     /// What a caller may ask for, in seconds.
     static let range = 1...3600
 
@@ -30,7 +32,9 @@ struct DeadlineMiddleware: RouterMiddleware {
     /// - Throws: `Problem` with `invalid-parameter`.
     private static func requested(_ request: Request) throws(Problem) -> Duration? {
         // The probes and the contract wait for nothing.
-        guard request.uri.path.hasPrefix("/v1/"), let text = request.headers[.requestTimeout] else { return nil }
+        guard Self.paths.contains(where: request.uri.path.hasPrefix), let text = request.headers[.requestTimeout] else {
+            return nil
+        }
         guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let seconds = Int(text),
             range.contains(seconds)
         else {

@@ -30,7 +30,7 @@ struct ProblemMiddleware: RouterMiddleware {
             // Handlers throw problems: only the router itself throws this.
             return unrouted(request, context: context)
         } catch {
-            return response(problem(for: error, context: context), request: request, context: context)
+            return response(Problem(thrown: error, logger: context.logger), request: request, context: context)
         }
     }
 
@@ -65,27 +65,6 @@ struct ProblemMiddleware: RouterMiddleware {
         )
     }
 
-    private func problem(for error: any Error, context: Context) -> Problem {
-        switch error {
-        case let problem as Problem:
-            return problem
-        case let error as CephError:
-            RequestNotes.current?.set(error)
-            return Problem(error)
-        case is CancellationError:
-            return Problem(.clusterUnavailable, detail: "the service is shutting down")
-        case is NIOTooManyBytesError:
-            return Problem(.bodyTooLarge, detail: "the body is over the limit")
-        default:
-            context.logger.error("unexpected error", metadata: [LogKeys.error: "\(String(reflecting: error))"])
-            return Problem(
-                .internalError,
-                detail: "the service failed in a way that it did not foresee",
-                hint: "the service's log has more under this request's id"
-            )
-        }
-    }
-
     /// Seconds after which it is worth to try again.
     private static func retryAfter(_ code: ProblemCode) -> String? {
         switch code {
@@ -111,5 +90,30 @@ struct ProblemMiddleware: RouterMiddleware {
         response.headers[.retryAfter] = ProblemCode(rawValue: problem.code).flatMap(Self.retryAfter)
         // Hummingbird takes the body from what a handler returns, not from what stands in for what it throws.
         return request.method == .head ? response.createHeadResponse() : response
+    }
+}
+
+extension Problem {
+    /// What the caller is told of whatever was thrown.
+    /// - Parameter logger: is told of what nobody has foreseen.
+    init(thrown error: any Error, logger: Logger) {
+        switch error {
+        case let problem as Problem:
+            self = problem
+        case let error as CephError:
+            RequestNotes.current?.set(error)
+            self.init(error)
+        case is CancellationError:
+            self.init(.clusterUnavailable, detail: "the service is shutting down")
+        case is NIOTooManyBytesError:
+            self.init(.bodyTooLarge, detail: "the body is over the limit")
+        default:
+            logger.error("unexpected error", metadata: [LogKeys.error: "\(String(reflecting: error))"])
+            self.init(
+                .internalError,
+                detail: "the service failed in a way that it did not foresee",
+                hint: "the service's log has more under this request's id"
+            )
+        }
     }
 }

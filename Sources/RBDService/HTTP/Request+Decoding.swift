@@ -12,6 +12,35 @@ extension Request {
     /// - Throws: `Problem` with `unsupported-media-type`, `body-too-large`, `malformed-body`, `unknown-field`, or the
     ///   code of a size that is not one.
     func json<Body: RBDAPI.RequestBody>(_ type: Body.Type, limit: Int) async throws -> Body {
+        let buffer = try await jsonBody(limit: limit)
+        do {
+            let body = try JSONDecoder().decode(Strict<Body>.self, from: Data(buffer.readableBytesView)).body
+            AuditNotes.current?.set(body: buffer.readableBytesView)
+            return body
+        } catch let unknown as UnknownField {
+            throw Problem(
+                .unknownField,
+                detail: "there is no field \"\(unknown.name)\" here",
+                field: unknown.name,
+                hint: "known are \(unknown.known.joined(separator: ", "))"
+            )
+        } catch let error as DecodingError {
+            throw Problem(error)
+        }
+    }
+
+    /// Reads a JSON body of somebody else's: what is not known in it is no business of ours.
+    /// - Throws: `Problem` with `unsupported-media-type`, `body-too-large` or `malformed-body`.
+    func foreignJSON<Body: Decodable>(_ type: Body.Type, limit: Int) async throws -> Body {
+        let buffer = try await jsonBody(limit: limit)
+        do {
+            return try JSONDecoder().decode(Body.self, from: Data(buffer.readableBytesView))
+        } catch let error as DecodingError {
+            throw Problem(error)
+        }
+    }
+
+    private func jsonBody(limit: Int) async throws -> ByteBuffer {
         let mediaType = headers[.contentType]?.prefix { $0 != ";" }.filter { !$0.isWhitespace }.lowercased()
         guard mediaType == "application/json" else {
             throw Problem(
@@ -30,20 +59,7 @@ extension Request {
         guard buffer.readableBytes > 0 else {
             throw Problem(.malformedBody, detail: "the body is empty; it must be a JSON object")
         }
-        do {
-            let body = try JSONDecoder().decode(Strict<Body>.self, from: Data(buffer.readableBytesView)).body
-            AuditNotes.current?.set(body: buffer.readableBytesView)
-            return body
-        } catch let unknown as UnknownField {
-            throw Problem(
-                .unknownField,
-                detail: "there is no field \"\(unknown.name)\" here",
-                field: unknown.name,
-                hint: "known are \(unknown.known.joined(separator: ", "))"
-            )
-        } catch let error as DecodingError {
-            throw Problem(error)
-        }
+        return buffer
     }
 }
 
@@ -51,8 +67,9 @@ extension Problem {
     /// What is wrong with a JSON body, by the name of the field.
     init(_ error: DecodingError) {
         switch error {
-        case .keyNotFound(let key, _):
-            self.init(.malformedBody, detail: "the field \"\(key.stringValue)\" is missing", field: key.stringValue)
+        case .keyNotFound(let key, let context):
+            let field = (Self.field(context).map { "\($0)." } ?? "") + key.stringValue
+            self.init(.malformedBody, detail: "the field \"\(field)\" is missing", field: field)
         case .valueNotFound(_, let context):
             let field = Self.field(context)
             self.init(.malformedBody, detail: "\(Self.subject(field)) must not be null", field: field)
@@ -95,6 +112,8 @@ extension Problem {
         switch type {
         case is String.Type: "a string"
         case is any FixedWidthInteger.Type: "a whole number"
+        // As which a decoder asks for the members of an object.
+        case is [String: Any].Type: "a JSON object"
         case is any Sequence.Type: "an array"
         default: "a JSON object"
         }

@@ -89,9 +89,18 @@ struct ImageService: Sendable {
         ImageDeletion(images: images, repair: repair, operations: operations, keeper: keeper)
     }
 
-    private enum Ensured {
+    enum Ensured {
         case created(ImageInfo)
         case existed(ImageInfo)
+    }
+
+    /// Creates the image, or finds the one that has its name, whatever that is like.
+    func ensure(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> Ensured {
+        try ImageRules.checkName(name, field: "image", what: "image")
+        let rules = ImageRules(properties)
+        return try await images.alone(name, in: place, .createImage, dataPool: properties.dataPool) {
+            try await ensure(name, rules, in: place)
+        }
     }
 
     /// Creates the image, or finds the one that has its name. What was left half-made by others is cleared up first.

@@ -13,6 +13,8 @@ final class TLSCredentials: Sendable {
         var key: String
         /// The certificates of those who vouch for clients, in PEM; nil where no client is asked for a certificate.
         var clientAuthorities: String?
+        /// Whether a client that shows none is turned away; else it may have a token.
+        var requiresClient = false
     }
 
     /// Whether clients are asked for certificates.
@@ -66,8 +68,8 @@ final class TLSCredentials: Sendable {
                 )
             }
             configuration.trustRoots = .certificates(try certificates(authorities))
-            // Who shows none may have a token.
-            configuration.certificateVerification = .optionalVerification
+            configuration.certificateVerification =
+                files.requiresClient ? .noHostnameVerification : .optionalVerification
             // So that a client that has several shows the one that is of use.
             configuration.sendCANameList = true
         }

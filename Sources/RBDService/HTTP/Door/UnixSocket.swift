@@ -35,14 +35,14 @@ struct UnixSocket: Hashable, Sendable {
     func requireFree() throws(ListenError) {
         guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return }
         guard attributes[.type] as? FileAttributeType == .typeSocket else {
-            throw ListenError(socket: path, errno: EEXIST)
+            throw ListenError(.socket(self), errno: EEXIST)
         }
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         let result = (try? SocketAddress(unixDomainSocketPath: path))?.withSockAddr { address, size in
             connect(descriptor, address, socklen_t(size))
         }
-        guard result != 0, errno == ECONNREFUSED else { throw ListenError(socket: path, errno: EADDRINUSE) }
+        guard result != 0, errno == ECONNREFUSED else { throw ListenError(.socket(self), errno: EADDRINUSE) }
     }
 
     /// The bits that a file which is made now must not have.

@@ -1,0 +1,56 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// What became of a PersistentVolume's image: the answer to `POST /kubernetes/v1/persistentvolumes`.
+public struct VolumeOutcome: Codable, Hashable, Sendable {
+    public enum Outcome: String, Codable, CaseIterable, Sendable {
+        /// The image was missing, and is there now.
+        case created
+        /// It was there, and is large enough.
+        case adopted
+        /// The volume has no image of ours, or says that it wants none.
+        case skipped
+    }
+
+    /// The PersistentVolume's name; empty where it has none yet.
+    public var volume: String
+    public var outcome: Outcome
+    /// Whether that is what would be done: nothing was changed then.
+    public var dryRun: Bool
+    /// The image as Ceph writes it: `pool/image`. Null where the volume was passed over.
+    public var image: String?
+    /// What the image has, or would have.
+    public var sizeBytes: UInt64?
+    public var features: [String]?
+    /// Sentences for people: what was done, and what is odd about the volume.
+    public var warnings: [String]
+
+    public init(
+        volume: String,
+        outcome: Outcome,
+        dryRun: Bool = false,
+        image: String? = nil,
+        sizeBytes: UInt64? = nil,
+        features: [String]? = nil,
+        warnings: [String] = []
+    ) {
+        self.volume = volume
+        self.outcome = outcome
+        self.dryRun = dryRun
+        self.image = image
+        self.sizeBytes = sizeBytes
+        self.features = features
+        self.warnings = warnings
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(volume, forKey: .volume)
+        try container.encode(outcome, forKey: .outcome)
+        try container.encode(dryRun, forKey: .dryRun)
+        try container.encode(image, forKey: .image)
+        try container.encode(sizeBytes, forKey: .sizeBytes)
+        try container.encode(features, forKey: .features)
+        try container.encode(warnings, forKey: .warnings)
+    }
+}

@@ -1,0 +1,170 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import RBDAPI
+import ServiceLifecycle
+import Synchronization
+
+/// An address that the service listens on, and how it does so.
+struct Listener {
+    enum Address: Sendable {
+        case host(String, port: Int, for: RBDService.Door)
+        case socket(UnixSocket)
+    }
+
+    var address: Address
+    var limits: DoorLimits
+    /// How many clients may be connected.
+    var connections: Int
+    /// Nil where HTTP is spoken as it is.
+    var tls: TLSCredentials?
+    var refused: @Sendable (Problem) -> Void = { _ in }
+
+    /// - Parameter onListening: told once, the URL.
+    func service(
+        _ router: Router<ServiceRequestContext>,
+        logger: Logger,
+        onListening: @escaping @Sendable (_ url: String) -> Void
+    ) -> some Service {
+        let (tls, limits, refused, address) = (tls, limits, refused, address)
+        let mask = SocketMask()
+        let application = Application(
+            router: router,
+            server: HTTPServerBuilder { responder in
+                DoorChannel(responder: responder, limits: limits, tls: tls, refused: refused)
+            },
+            configuration: ApplicationConfiguration(
+                address: address.bindAddress,
+                serverName: "rbd-rest-api",
+                backlog: 1024,
+                availableConnectionsDelegate: .maximum(connections, logger: logger)
+            ),
+            onServerRunning: { channel in
+                if case .socket(let socket) = address {
+                    mask.lift(isBound: true)
+                    if !socket.assignGroup() {
+                        logger.error(
+                            "the socket could not be given to its group",
+                            metadata: [LogKeys.host: "\(socket.path)"]
+                        )
+                    }
+                }
+                if let url = address.url(channel.localAddress, isSecure: tls != nil) { onListening(url) }
+            },
+            logger: logger
+        )
+        return Listening(address: address, application: application, mask: mask)
+    }
+}
+
+extension Listener.Address {
+    init(_ configuration: ServiceConfiguration) {
+        self = configuration.socket.map(Self.socket) ?? .host(configuration.host, port: configuration.port, for: .api)
+    }
+
+    fileprivate var bindAddress: BindAddress {
+        switch self {
+        case .host(let host, let port, _): .hostname(host, port: port)
+        case .socket(let socket): .unixDomainSocket(path: socket.path)
+        }
+    }
+
+    fileprivate func url(_ bound: SocketAddress?, isSecure: Bool) -> String? {
+        if case .socket(let socket) = self { return "unix:\(socket.path)" }
+        guard let bound, let host = bound.ipAddress, let port = bound.port else { return nil }
+        let scheme = isSecure ? "https" : "http"
+        return "\(scheme)://" + (bound.protocol == .inet6 ? "[\(host)]:\(port)" : "\(host):\(port)")
+    }
+}
+
+/// The process's mask while a socket is bound: the file has its mode from the moment that it is there.
+private final class SocketMask: Sendable {
+    private let isBound = Flag()
+    private let old = Mutex<mode_t?>(nil)
+
+    func lower(to mask: mode_t) {
+        old.withLock { $0 = umask(mask) }
+    }
+
+    /// Does it once.
+    func lift(isBound: Bool) {
+        if isBound { self.isBound.raise() }
+        old.withLock { old in
+            if let mask = old { umask(mask) }
+            old = nil
+        }
+    }
+
+    var wasBound: Bool { isBound.isRaised }
+}
+
+/// Runs one application. What its address is refused with names the address.
+private struct Listening<Application: ApplicationProtocol>: Service {
+    let address: Listener.Address
+    let application: Application
+    let mask: SocketMask
+
+    func run() async throws {
+        if case .socket(let socket) = address {
+            try socket.requireFree()
+            mask.lower(to: socket.mask)
+        }
+        defer {
+            mask.lift(isBound: false)
+            if case .socket(let socket) = address, mask.wasBound { socket.remove() }
+        }
+        do {
+            try await application.run()
+        } catch let error as IOError {
+            // Only binding throws this: later errors belong to a connection and end there.
+            throw ListenError(address, errno: error.errnoCode)
+        } catch is SocketAddressError {
+            throw ListenError(address, errno: EADDRNOTAVAIL)
+        }
+    }
+}
+
+/// The service can't listen where it was told to.
+public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// In words.
+    public var place: String
+    /// What chooses another, as options of the command line.
+    public var settings: String
+    public var errno: CInt
+
+    init(_ address: Listener.Address, errno: CInt) {
+        switch address {
+        case .host(let host, let port, let door):
+            place = "\(host) port \(port)"
+            settings =
+                door == .webhook
+                ? Self.options(.webhookHost, .webhookPort)
+                : "\(Self.options(.host, .port)), or --\(Setting.unixSocket.name)"
+        case .socket(let socket):
+            place = "the socket \(socket.path)"
+            settings = "\(Self.options(.host, .port)), or --\(Setting.unixSocket.name)"
+        }
+        self.errno = errno
+    }
+
+    private static func options(_ first: Setting, _ second: Setting) -> String {
+        "--\(first.name) and --\(second.name)"
+    }
+
+    public var description: String {
+        let reason =
+            switch errno {
+            case EADDRINUSE: "it is in use already"
+            case EEXIST: "there is something else in its place"
+            case EACCES: "this process may not; ports below 1024 are for privileged ones"
+            case EADDRNOTAVAIL: "this machine has no such address"
+            default: String(cString: strerror(errno))
+            }
+        return "can't listen on \(place): \(reason)"
+    }
+}

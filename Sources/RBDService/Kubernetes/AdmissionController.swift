@@ -1,0 +1,107 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Hummingbird
+import NIOCore
+import RBDAPI
+
+/// `POST /kubernetes/v1/admission/persistentvolumes`: a validating admission webhook of `admission.k8s.io/v1`.
+///
+/// It never refuses what it has nothing to do with, and never changes the object: the image is all that it makes.
+struct AdmissionController: Sendable {
+    static let path = "/kubernetes/v1/admission/persistentvolumes"
+    /// An API server takes 3 MiB from its clients; a review has the object twice, and managed fields besides.
+    static let maximumBodyBytes = 8 << 20
+
+    let service: VolumeService
+    /// What the service gives any request.
+    let timeout: Duration
+
+    var routes: [Route] {
+        [.post(Self.path, review)]
+    }
+
+    @Sendable private func review(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let deadline = ContinuousClock.now + min(timeout, try AdmissionTimeout.budget(of: request))
+        let review = try await request.foreignJSON(AdmissionReview.self, limit: Self.maximumBodyBytes)
+        guard review.kind == AdmissionReview.kind, review.apiVersion == AdmissionReview.apiVersion else {
+            throw Self.malformed(
+                "apiVersion",
+                "\"\(review.apiVersion.prefix(64))\", \(review.kind.prefix(64)) is not \(AdmissionReview.kind) of "
+                    + AdmissionReview.apiVersion,
+                hint: "admissionReviewVersions of the webhook's configuration must be [\"v1\"]"
+            )
+        }
+        guard let admission = review.request else { throw Self.malformed("request", "it is missing") }
+        guard !admission.uid.isEmpty else { throw Self.malformed("request.uid", "it is empty") }
+        guard admission.isNewVolume else { return .json(AdmissionAnswer.allowed(admission.uid)) }
+        do {
+            let outcome = try await Deadline.$current.withValue(deadline) { try await ensure(admission) }
+            return .json(AdmissionAnswer.allowed(admission.uid, warnings: outcome.warnings))
+        } catch {
+            let problem = Problem(thrown: error, logger: context.logger)
+            RequestNotes.current?.set(problem)
+            if problem.status == 403 { AuditNotes.current?.refuse() }
+            return .json(AdmissionAnswer.denied(admission.uid, problem, requestID: context.requestID))
+        }
+    }
+
+    private func ensure(_ admission: AdmissionReview.Request) async throws -> VolumeOutcome {
+        let object: PersistentVolume?
+        do { object = try admission.object.get() } catch { throw Problem(error) }
+        guard let object else { throw Self.malformed("request.object", "it is null, and there is nothing to review") }
+        let isDryRun = admission.dryRun ?? false
+        AuditNotes.current?.set(["volume": object.name, "user": admission.userInfo?.username ?? ""])
+        return try await service.ensure(object, isDryRun: isDryRun) { demand in
+            AuditNotes.current?.set(object: demand.place.spec(demand.image))
+            if !isDryRun { try await AuditNotes.current?.begin(.create) }
+        }
+    }
+
+    private static func malformed(_ field: String, _ reason: String, hint: String? = nil) -> Problem {
+        Problem(.malformedBody, detail: "\(field): \(reason)", field: field, hint: hint)
+    }
+}
+
+/// How long the API server waits for an answer: `?timeout=10s`, as Go writes a duration.
+enum AdmissionTimeout {
+    /// What it is where nothing is said (`timeoutSeconds`).
+    static let standard = Duration.seconds(10)
+    /// What is left of it to the way there and back, and to a machine that is busy.
+    static let largestMargin = Duration.seconds(1)
+
+    /// - Returns: by when there must be an answer, from now on.
+    /// - Throws: `Problem` with `invalid-parameter`.
+    static func budget(of request: Request) throws(Problem) -> Duration {
+        guard let text = Query.value(of: "timeout", in: request) else { return budget(standard) }
+        guard let timeout = duration(text), timeout > .zero else {
+            throw Query.invalid("timeout", "it must be a duration as Go writes it, such as 10s")
+        }
+        return budget(timeout)
+    }
+
+    static func budget(_ timeout: Duration) -> Duration {
+        timeout - min(largestMargin, timeout / 4)
+    }
+
+    /// `time.ParseDuration`, for what is not negative: `10s`, `1m30s`, `1.5s`, `500ms`.
+    static func duration(_ text: String) -> Duration? {
+        if text == "0" { return .zero }
+        var rest = Substring(text)
+        var total = 0.0
+        guard !rest.isEmpty else { return nil }
+        while !rest.isEmpty {
+            let number = rest.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+            rest = rest.dropFirst(number.count)
+            let unit = rest.prefix { $0.isLetter }
+            rest = rest.dropFirst(unit.count)
+            guard let value = Double(number), let seconds = units[String(unit)] else { return nil }
+            total += value * seconds
+        }
+        // More than that is waited by nobody; more than that would not fit, either.
+        return .seconds(min(total, 3600))
+    }
+
+    private static let units = ["h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9]
+}

@@ -1,0 +1,112 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import RBDAPI
+
+/// An `AdmissionReview` of `admission.k8s.io/v1`, as far as it matters to us.
+struct AdmissionReview: Decodable {
+    static let apiVersion = "admission.k8s.io/v1"
+    static let kind = "AdmissionReview"
+
+    var apiVersion: String
+    var kind: String
+    var request: Request?
+
+    struct Request: Decodable {
+        var uid: String
+        /// `CREATE`, `UPDATE`, `DELETE` or `CONNECT`.
+        var operation: String
+        var resource: Resource
+        var subResource: String?
+        var dryRun: Bool?
+        var userInfo: UserInfo?
+        /// What there is to review. What is wrong with it is the author's fault, not the API server's, and told to him as the verdict.
+        var object: Result<PersistentVolume?, DecodingError>
+
+        struct Resource: Decodable, Hashable {
+            var group: String
+            var version: String
+            var resource: String
+        }
+
+        struct UserInfo: Decodable {
+            var username: String?
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case uid, operation, resource, subResource, dryRun, userInfo, object
+        }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            uid = try container.decode(String.self, forKey: .uid)
+            operation = try container.decode(String.self, forKey: .operation)
+            resource = try container.decode(Resource.self, forKey: .resource)
+            subResource = try container.decodeIfPresent(String.self, forKey: .subResource)
+            dryRun = try container.decodeIfPresent(Bool.self, forKey: .dryRun)
+            userInfo = try container.decodeIfPresent(UserInfo.self, forKey: .userInfo)
+            do {
+                object = .success(try container.decodeIfPresent(PersistentVolume.self, forKey: .object))
+            } catch let error as DecodingError {
+                object = .failure(error)
+            }
+        }
+
+        var isNewVolume: Bool {
+            operation == "CREATE" && resource.group.isEmpty && resource.resource == "persistentvolumes"
+                && (subResource ?? "").isEmpty
+        }
+    }
+}
+
+/// The verdict.
+struct AdmissionAnswer: Encodable {
+    var apiVersion = AdmissionReview.apiVersion
+    var kind = AdmissionReview.kind
+    var response: Response
+
+    struct Response: Encodable {
+        var uid: String
+        var allowed: Bool
+        /// `meta/v1`'s Status: why not.
+        var status: Status?
+        var warnings: [String]?
+    }
+
+    struct Status: Encodable {
+        var code: Int
+        var reason: String
+        var message: String
+    }
+
+    static func allowed(_ uid: String, warnings: [String] = []) -> AdmissionAnswer {
+        AdmissionAnswer(
+            response: Response(uid: uid, allowed: true, warnings: warnings.isEmpty ? nil : warnings)
+        )
+    }
+
+    /// - Parameter requestID: to look it up in the service's log, where the fault may be ours.
+    static func denied(_ uid: String, _ problem: Problem, requestID: String) -> AdmissionAnswer {
+        var message = problem.detail
+        if let hint = problem.hint { message += "; \(hint)" }
+        if problem.status >= 500 { message += " (request id \(requestID))" }
+        return AdmissionAnswer(
+            response: Response(uid: uid, allowed: false, status: Status(problem, message: message))
+        )
+    }
+}
+
+extension AdmissionAnswer.Status {
+    /// Clients act on some reasons: AlreadyExists, NotFound and Conflict are said of the volume, and never of its image.
+    fileprivate init(_ problem: Problem, message: String) {
+        let (code, reason) =
+            switch problem.status {
+            case 401, 403: (403, "Forbidden")
+            case 504: (504, "Timeout")
+            case 503: (503, "ServiceUnavailable")
+            case 500...: (500, "InternalError")
+            default: (422, "Invalid")
+            }
+        self.init(code: code, reason: reason, message: message)
+    }
+}

@@ -1,0 +1,37 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+import RBDAPI
+
+/// `/kubernetes/v1/persistentvolumes`: what the admission webhook does, for those who ask for it themselves.
+struct VolumeController: Sendable {
+    let service: VolumeService
+    let maximumBodyBytes: Int
+
+    var routes: [Route] {
+        [.post("/kubernetes/v1/persistentvolumes", ensure)]
+    }
+
+    @Sendable private func ensure(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let isDryRun = try Query(request, known: ["dryRun"]).flag("dryRun")
+        let volume = try await request.foreignJSON(PersistentVolume.self, limit: maximumBodyBytes)
+        try volume.requireKind()
+        AuditNotes.current?.set(["volume": volume.name])
+        let outcome = try await service.ensure(volume, isDryRun: isDryRun) { demand in
+            AuditNotes.current?.set(object: demand.place.spec(demand.image))
+            try Access.current.requireCreation(of: demand.image, in: demand.place)
+        }
+        return .json(outcome, status: outcome.outcome == .created && !isDryRun ? .created : .ok)
+    }
+}
+
+extension PersistentVolume {
+    /// - Throws: `Problem` with `invalid-persistent-volume` where it is something else.
+    fileprivate func requireKind() throws {
+        guard kind == "PersistentVolume" else {
+            throw VolumeRules.invalid("kind", "it must be PersistentVolume")
+        }
+        guard apiVersion == "v1" else { throw VolumeRules.invalid("apiVersion", "it must be v1") }
+    }
+}

@@ -1,0 +1,148 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// Sees to it that a PersistentVolume's image is there. Every way in to that leads here: the admission webhook, the HTTP API that
+/// `rbdctl kubernetes prehook` uses, and whatever else is to look after volumes.
+struct VolumeService: Sendable {
+    let rules: VolumeRules
+    let images: ImageService
+
+    /// Makes the image where it is missing. One that is there is never changed.
+    /// - Parameters:
+    ///   - isDryRun: whether to say only what would be done.
+    ///   - admit: asked before anything is looked for: throws where whoever asks may not have the image made.
+    /// - Throws: `Problem`, in terms of the volume's fields, where there is no such image in the end.
+    func ensure(
+        _ volume: PersistentVolume,
+        isDryRun: Bool,
+        admit: (VolumeDemand) async throws -> Void
+    ) async throws -> VolumeOutcome {
+        let demand = try rules.demand(of: volume) { try images.images.connection.cluster().fsid }
+        guard let demand else { return VolumeOutcome(volume: volume.name, outcome: .skipped, dryRun: isDryRun) }
+        try await admit(demand)
+        do {
+            var outcome = try await ensure(demand, isDryRun: isDryRun)
+            outcome.volume = volume.name
+            return outcome
+        } catch let error as CephError {
+            RequestNotes.current?.set(error)
+            throw Problem(error).speaking(of: demand)
+        } catch let problem as Problem {
+            throw problem.speaking(of: demand)
+        }
+    }
+
+    private func ensure(_ demand: VolumeDemand, isDryRun: Bool) async throws -> VolumeOutcome {
+        let (name, place) = (demand.image, demand.place)
+        // First, and not by creating it: a pool that is full is no reason to refuse what is there.
+        if let image = try await images.existing(name, in: images.images.pool(place)), !image.isBeingRemoved {
+            return try adopt(image, demand, isDryRun)
+        }
+        let properties = ImageProperties(
+            size: ByteCount(demand.sizeBytes),
+            features: demand.features ?? VolumeDemand.plainFeatures
+        )
+        if isDryRun {
+            _ = try await images.planPut(name, properties, in: place)
+            return created(demand, sizeBytes: demand.sizeBytes, features: properties.features ?? [], isDryRun)
+        }
+        switch try await images.ensure(name, properties, in: place) {
+        case .created(let image):
+            AuditNotes.current?.after(AuditImage(image))
+            return created(demand, sizeBytes: image.sizeBytes, features: image.features.names, isDryRun)
+        case .existed(let image):
+            return try adopt(image, demand, isDryRun)
+        }
+    }
+
+    private func created(
+        _ demand: VolumeDemand,
+        sizeBytes: UInt64,
+        features: [String],
+        _ isDryRun: Bool
+    ) -> VolumeOutcome {
+        let spec = demand.place.spec(demand.image).description
+        let made = features.isEmpty ? "without features" : "features \(features.joined(separator: ","))"
+        return VolumeOutcome(
+            volume: "",
+            outcome: .created,
+            dryRun: isDryRun,
+            image: spec,
+            sizeBytes: sizeBytes,
+            features: features,
+            warnings: ["image \(spec) \(isDryRun ? "would be" : "was") created: \(sizeBytes) bytes, \(made)"]
+                + demand.warnings
+        )
+    }
+
+    /// - Throws: `Problem` with `image-differs` where it is too small.
+    private func adopt(_ image: ImageInfo, _ demand: VolumeDemand, _ isDryRun: Bool) throws -> VolumeOutcome {
+        let spec = demand.place.spec(demand.image).description
+        guard image.sizeBytes >= demand.sizeBytes else {
+            let needed = ByteCount(demand.sizeBytes)
+            throw Problem(
+                .imageDiffers,
+                detail:
+                    "image \(spec) exists already, but has \(ByteCount(image.sizeBytes)) where the volume needs \(needed)",
+                field: VolumeDemand.Fields.size,
+                hint: "enlarge it with rbdctl image resize \(spec) \(needed), or write a smaller capacity",
+                differences: [
+                    Problem.Difference(
+                        field: "size",
+                        requested: "\(demand.sizeBytes)",
+                        actual: "\(image.sizeBytes)"
+                    )
+                ]
+            )
+        }
+        var found =
+            "image \(spec) exists already and \(isDryRun ? "would be" : "is") used as it is: \(image.sizeBytes) bytes"
+        if image.sizeBytes > demand.sizeBytes { found += ", more than the \(demand.sizeBytes) of the volume" }
+        return VolumeOutcome(
+            volume: "",
+            outcome: .adopted,
+            dryRun: isDryRun,
+            image: spec,
+            sizeBytes: image.sizeBytes,
+            features: image.features.names,
+            warnings: [found] + missing(image, demand, spec) + demand.warnings
+        )
+    }
+
+    /// What the volume says of the image's features, and is not so.
+    private func missing(_ image: ImageInfo, _ demand: VolumeDemand, _ spec: String) -> [String] {
+        guard let wanted = demand.features else { return [] }
+        let there = image.features.intersection(.creatable).names
+        let (missing, more) = (wanted.filter { !there.contains($0) }, there.filter { !wanted.contains($0) })
+        var differences: [String] = []
+        if !missing.isEmpty { differences.append("lacks \(missing.joined(separator: ","))") }
+        if !more.isEmpty { differences.append("has \(more.joined(separator: ",")) as well") }
+        if differences.isEmpty { return [] }
+        return [
+            "image \(spec) has other features than \(demand.fields.features) says: it \(differences.joined(separator: ", "))"
+        ]
+    }
+}
+
+extension Problem {
+    /// The same in terms of the volume: whoever wrote it does not know the fields of our own requests.
+    fileprivate func speaking(of demand: VolumeDemand) -> Problem {
+        guard let own = field else { return self }
+        let theirs =
+            switch own {
+            case "pool", "namespace": demand.fields.pool
+            case "image", "name": demand.fields.image
+            case "features": demand.fields.features
+            case "size": VolumeDemand.Fields.size
+            default: own
+            }
+        guard theirs != own else { return self }
+        var problem = self
+        problem.field = theirs
+        if detail.hasPrefix("\(own): ") { problem.detail = theirs + detail.dropFirst(own.count) }
+        return problem
+    }
+}

@@ -1,0 +1,293 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Logging
+import NIOCore
+import RBDAPI
+import Testing
+
+@testable import RBDService
+
+/// The webhook's protocol, on what needs no cluster. Reviews are those that API servers have sent.
+struct AdmissionTests {
+    struct Verdict: Decodable {
+        struct Response: Decodable {
+            struct Status: Decodable {
+                var code: Int
+                var reason: String
+                var message: String
+            }
+            var uid: String
+            var allowed: Bool
+            var status: Status?
+            var warnings: [String]?
+        }
+        var apiVersion: String
+        var kind: String
+        var response: Response
+    }
+
+    private static let path = "/kubernetes/v1/admission/persistentvolumes"
+    private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent()
+        .appendingPathComponent("Fixtures/admission")
+
+    private func recorded(_ name: String) throws -> String {
+        try String(contentsOf: Self.fixtures.appendingPathComponent("\(name).json"), encoding: .utf8)
+    }
+
+    private func withClient(
+        _ settings: [String: String] = [:],
+        _ body: @escaping @Sendable (any TestClientProtocol) async throws -> Void
+    ) async throws {
+        let values = try SettingValues(
+            commandLine: ["audit-log": "off"].merging(settings) { $1 },
+            environment: [:],
+            file: nil
+        )
+        let service = try RBDService(
+            configuration: try ServiceConfiguration(values),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        try await Application(router: service.buildWebhookRouter()).test(.router) { try await body($0) }
+    }
+
+    private func verdict(_ response: TestResponse) throws -> Verdict.Response {
+        #expect(response.status == .ok)
+        #expect(response.headers[.contentType] == "application/json")
+        let verdict = try JSONDecoder().decode(Verdict.self, from: Data(response.body.readableBytesView))
+        #expect(verdict.apiVersion == "admission.k8s.io/v1")
+        #expect(verdict.kind == "AdmissionReview")
+        return verdict.response
+    }
+
+    private func ask(
+        _ client: any TestClientProtocol,
+        _ review: String,
+        query: String = "?timeout=5s"
+    ) async throws -> TestResponse {
+        try await client.execute(
+            uri: Self.path + query,
+            method: .post,
+            headers: [.contentType: "application/json"],
+            body: ByteBuffer(string: review)
+        )
+    }
+
+    @Test(arguments: ["pv-csi-update-label", "pv-csi-delete", "pv-csi-dynamic-create"])
+    func whatIsNoneOfOursIsAllowedUntouched(name: String) async throws {
+        let review = try recorded(name)
+        let uid = try #require(review.firstMatch(of: #/"uid":"([0-9a-f-]+)"/#)?.1)
+        try await withClient { client in
+            let verdict = try verdict(try await ask(client, review))
+            #expect(verdict.allowed)
+            #expect(verdict.uid == uid)
+            #expect(verdict.warnings == nil)
+            #expect(verdict.status == nil)
+        }
+    }
+
+    @Test(
+        arguments: [
+            "pv-csi-static-create", "pv-csi-static-create-dryrun", "pv-csi-static-create-k8s1.20",
+            "pv-intree-rbd-create",
+            "pv-intree-rbd-create-dryrun", "pv-intree-rbd-create-k8s1.20",
+        ]
+    )
+    func withoutAClusterNothingIsPromised(name: String) async throws {
+        let review = try recorded(name)
+        let uid = try #require(review.firstMatch(of: #/"uid":"([0-9a-f-]+)"/#)?.1)
+        try await withClient { client in
+            let verdict = try verdict(try await ask(client, review))
+            #expect(!verdict.allowed)
+            #expect(verdict.uid == uid)
+            #expect(verdict.status?.code == 503)
+            #expect(verdict.status?.reason == "ServiceUnavailable")
+            #expect(verdict.status?.message.contains("request id ") == true)
+        }
+    }
+
+    @Test func whatIsOptedOutIsAllowed() async throws {
+        let review = try recorded("pv-csi-static-create").replacing(
+            #""metadata":{"name""#,
+            with: #""metadata":{"annotations":{"rbd-rest-api.io/ensure":"false"},"name""#
+        )
+        try await withClient { client in
+            let verdict = try verdict(try await ask(client, review))
+            #expect(verdict.allowed)
+        }
+        try await withClient(["kubernetes-opt-in": "true"]) { client in
+            let verdict = try verdict(try await ask(client, try recorded("pv-csi-static-create")))
+            #expect(verdict.allowed)
+        }
+    }
+
+    @Test func aPoolThatIsNotListedIsDenied() async throws {
+        try await withClient([
+            "kubernetes-pools": "kube", "kubernetes-cluster-ids": "ba68226a-672f-4ba5-97bc-22840318b2ec",
+        ]) {
+            client in
+            let verdict = try verdict(try await ask(client, try recorded("pv-csi-static-create")))
+            #expect(!verdict.allowed)
+            #expect(verdict.status?.code == 403)
+            #expect(verdict.status?.reason == "Forbidden")
+            #expect(verdict.status?.message.contains("choose one of kube") == true)
+        }
+    }
+
+    @Test func anotherClustersVolumeIsDenied() async throws {
+        try await withClient(["kubernetes-cluster-ids": "mine"]) { client in
+            let verdict = try verdict(try await ask(client, try recorded("pv-csi-static-create")))
+            #expect(!verdict.allowed)
+            #expect(verdict.status?.code == 422)
+            #expect(verdict.status?.reason == "Invalid")
+            #expect(verdict.status?.message.contains("spec.csi.volumeAttributes.clusterID") == true)
+        }
+    }
+
+    /// What is wrong with the object is the verdict; the author of the object is told.
+    @Test(
+        arguments: [
+            (#""storage":"1Gi""#, #""storage":"1GiB""#, "spec.capacity.storage"),
+            (#""storage":"1Gi""#, #""other":"1Gi""#, "spec.capacity.storage"),
+            (#""storage":"1Gi""#, #""storage":true"#, "spec.capacity.storage"),
+            (#""staticVolume":"true""#, #""staticVolume":true"#, "spec.csi.volumeAttributes.staticVolume"),
+            (#""volumeHandle":"static-image","#, "", "spec.csi.volumeHandle"),
+            (#""volumeHandle":"static-image""#, #""volumeHandle":7"#, "spec.csi.volumeHandle"),
+            (#""driver":"rbd.csi.ceph.com","#, "", "spec.csi.driver"),
+            (#""spec":{"capacity""#, #""other":{"capacity""#, "spec"),
+            (#""pool":"rbd","#, "", "spec.csi.volumeAttributes.pool"),
+            (#""clusterID":"ba68226a-672f-4ba5-97bc-22840318b2ec","#, "", "spec.csi.volumeAttributes.clusterID"),
+        ]
+    )
+    func anObjectThatIsWrongIsDenied(part: String, other: String, field: String) async throws {
+        let recorded = try recorded("pv-csi-static-create")
+        // The last: managed fields speak of the fields, too.
+        let range = try #require(recorded.ranges(of: part).last)
+        let review = recorded.replacingCharacters(in: range, with: other)
+        try await withClient(["kubernetes-cluster-ids": "ba68226a-672f-4ba5-97bc-22840318b2ec"]) { client in
+            let verdict = try verdict(try await ask(client, review))
+            #expect(!verdict.allowed)
+            #expect(verdict.status?.code == 422)
+            #expect(verdict.status?.message.contains(field) == true, "\(verdict.status?.message ?? "")")
+        }
+    }
+
+    @Test func anObjectThatIsNotThereIsDenied() async throws {
+        let head =
+            #"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","#
+        let resource = #""resource":{"group":"","version":"v1","resource":"persistentvolumes"}"#
+        try await withClient { client in
+            for review in ["\(head)\(resource)}}", "\(head)\(resource),\"object\":null}}"] {
+                let verdict = try verdict(try await ask(client, review))
+                #expect(!verdict.allowed)
+                #expect(verdict.uid == "u")
+                #expect(verdict.status?.message.contains("request.object") == true)
+            }
+        }
+    }
+
+    @Test func othersKindsAreAllowed() async throws {
+        let review = try recorded("pv-csi-static-create")
+            .replacing(#""resource":"persistentvolumes""#, with: #""resource":"pods""#)
+        try await withClient { client in
+            let verdict = try verdict(try await ask(client, review))
+            #expect(verdict.allowed)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("", "malformed-body", "empty"), ("{", "malformed-body", "not JSON"),
+            ("[]", "malformed-body", "JSON object"),
+            ("{}", "malformed-body", "apiVersion"), ("\u{FEFF}null", "malformed-body", "null"),
+            (
+                #"{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview"}"#, "malformed-body",
+                "admissionReviewVersions"
+            ),
+            (#"{"apiVersion":"v1","kind":"Pod"}"#, "malformed-body", "Pod"),
+            (#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}"#, "malformed-body", "request"),
+            (
+                #"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{}}"#, "malformed-body",
+                "request.uid"
+            ),
+            (
+                #"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"","operation":"CREATE","#
+                    + #""resource":{"group":"","version":"v1","resource":"persistentvolumes"}}}"#, "malformed-body",
+                "request.uid"
+            ),
+            (
+                #"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE"}}"#,
+                "malformed-body", "request.resource"
+            ),
+        ]
+    )
+    func whatIsNoReviewIsRefused(body: String, code: String, word: String) async throws {
+        try await withClient { client in
+            let response = try await ask(client, body)
+            #expect(response.status == .badRequest)
+            let problem = try JSONDecoder().decode(Problem.self, from: Data(response.body.readableBytesView))
+            #expect(problem.code == code)
+            #expect("\(problem.detail) \(problem.hint ?? "")".contains(word), "\(problem.detail)")
+        }
+    }
+
+    @Test func aReviewMayBeLargeButNotWithoutLimit() async throws {
+        let recorded = try recorded("pv-csi-update-label")
+        @Sendable func padded(_ bytes: Int) -> String {
+            recorded.replacing(
+                #""labels":{"a":"b"}"#,
+                with: #""labels":{"a":"\#(String(repeating: "b", count: bytes))"}"#
+            )
+        }
+        try await withClient { client in
+            let verdict = try verdict(try await ask(client, padded(6 << 20)))
+            #expect(verdict.allowed)
+            let response = try await ask(client, padded(AdmissionController.maximumBodyBytes))
+            #expect(response.status == .contentTooLarge)
+        }
+    }
+
+    @Test func nothingElseIsServedThere() async throws {
+        try await withClient { client in
+            for path in ["/v1/pools", "/livez", "/metrics", "/openapi.yaml", "/kubernetes/v1/persistentvolumes", "/"] {
+                let response = try await client.execute(uri: path, method: .get)
+                #expect(response.status == .notFound, "\(path)")
+            }
+            let response = try await client.execute(uri: Self.path, method: .get)
+            #expect(response.status == .methodNotAllowed)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("10s", 9000), ("30s", 29_000), ("1s", 750), ("5s", 4000), ("500ms", 375), ("1m", 59_000),
+            ("1m30s", 89_000),
+            ("1.5s", 1125), ("0.5s", 375), ("1h", 3_599_000), ("99999h", 3_599_000),
+        ]
+    )
+    func theTimeoutLeavesAMargin(text: String, milliseconds: Int) throws {
+        let duration = try #require(AdmissionTimeout.duration(text))
+        #expect(AdmissionTimeout.budget(duration) == .milliseconds(milliseconds))
+    }
+
+    @Test(arguments: ["", "s", "10", "-5s", "5 s", "5sec", "1e3s", "0s", "0", "..s", "५s", "NaNs", "infs"])
+    func aTimeoutThatIsNoneIsRefused(text: String) async throws {
+        let encoded = PercentEncoding.encode(text)
+        try await withClient { client in
+            let response = try await ask(client, try recorded("pv-csi-delete"), query: "?timeout=\(encoded)")
+            #expect(response.status == .badRequest)
+        }
+    }
+
+    @Test func withoutATimeoutTheUsualOneCounts() async throws {
+        try await withClient { client in
+            let verdict = try verdict(try await ask(client, try recorded("pv-csi-delete"), query: ""))
+            #expect(verdict.allowed)
+        }
+    }
+}

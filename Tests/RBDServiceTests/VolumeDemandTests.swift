@@ -1,0 +1,171 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import RBDAPI
+import Testing
+
+@testable import RBDService
+
+/// What a PersistentVolume asks for, before the cluster is.
+struct VolumeDemandTests {
+    private static let fsid = "ba68226a-672f-4ba5-97bc-22840318b2ec"
+    private let rules = VolumeRules(drivers: ["rbd.csi.ceph.com"])
+
+    private func demand(_ json: String, _ rules: VolumeRules? = nil) throws -> VolumeDemand? {
+        let volume = try JSONDecoder().decode(PersistentVolume.self, from: Data(json.utf8))
+        return try (rules ?? self.rules).demand(of: volume) { Self.fsid }
+    }
+
+    private func volume(
+        storage: String = #""1Gi""#,
+        attributes: [String: String?] = [:],
+        driver: String = "rbd.csi.ceph.com",
+        handle: String = "vol",
+        annotation: String? = nil,
+        reclaim: String = "Retain"
+    ) -> String {
+        var all: [String: String?] = [
+            "clusterID": Self.fsid, "pool": "rbd", "staticVolume": "true", "imageFeatures": "layering",
+        ]
+        all.merge(attributes) { $1 }
+        let texts = all.compactMap { key, value in value.map { "\"\(key)\": \"\($0)\"" } }.sorted().joined(
+            separator: ","
+        )
+        let annotations = annotation.map { #", "annotations": {"rbd-rest-api.io/ensure": "\#($0)"}"# } ?? ""
+        return #"""
+            {"metadata": {"name": "pv"\#(annotations)}, "spec": {"capacity": {"storage": \#(storage)},
+            "persistentVolumeReclaimPolicy": "\#(reclaim)",
+            "csi": {"driver": "\#(driver)", "volumeHandle": "\#(handle)", "volumeAttributes": {\#(texts)}}}}
+            """#
+    }
+
+    private func inTree(_ rbd: String) -> String {
+        #"{"metadata": {"name": "pv"}, "spec": {"capacity": {"storage": "1Gi"}, "rbd": \#(rbd)}}"#
+    }
+
+    @Test func aStaticVolumeIsWanted() throws {
+        let demand = try #require(try demand(volume(attributes: ["imageFeatures": "layering, exclusive-lock,"])))
+        #expect(demand.place == ImagePlace(pool: "rbd", namespace: ""))
+        #expect(demand.image == "vol")
+        #expect(demand.sizeBytes == 1 << 30)
+        #expect(demand.features == ["layering", "exclusive-lock"])
+        #expect(demand.warnings.isEmpty)
+    }
+
+    @Test func whatSaysNothingOfFeaturesWantsNoneInParticular() throws {
+        #expect(try demand(volume(attributes: ["imageFeatures": nil]))?.features == nil)
+        #expect(try demand(volume(attributes: ["imageFeatures": ""]))?.features == [])
+    }
+
+    @Test(arguments: [#""1500m""#, "2", "1.5", "2.0"])
+    func theCapacityMayBeANumber(storage: String) throws {
+        #expect(try demand(volume(storage: storage))?.sizeBytes == 2)
+    }
+
+    @Test(arguments: [
+        ("9007199254740993", 9_007_199_254_740_993), ("1e9", 1_000_000_000), ("9223372036854775807", Int64.max),
+    ])
+    func aNumberIsExact(storage: String, bytes: Int64) throws {
+        #expect(try demand(volume(storage: storage))?.sizeBytes == UInt64(bytes))
+    }
+
+    @Test func volumesOfOthersArePassedOver() throws {
+        #expect(try demand(volume(driver: "ebs.csi.aws.com")) == nil)
+        #expect(try demand(volume(attributes: ["staticVolume": nil])) == nil)
+        #expect(try demand(volume(attributes: ["staticVolume": "false"])) == nil)
+        #expect(try demand(#"{"metadata": {}, "spec": {"capacity": {"storage": "x"}, "nfs": {"server": "a"}}}"#) == nil)
+        // Not even looked at: they are none of ours.
+        #expect(try demand(volume(storage: #""nonsense""#, driver: "other")) == nil)
+    }
+
+    @Test func otherNamesOfTheDriverAreKnown() throws {
+        var rules = rules
+        rules.drivers = ["rook-ceph.rbd.csi.ceph.com"]
+        #expect(try demand(volume(driver: "rook-ceph.rbd.csi.ceph.com"), rules) != nil)
+        #expect(try demand(volume(), rules) == nil)
+    }
+
+    @Test func anAnnotationSaysWhetherItIsWanted() throws {
+        var rules = rules
+        #expect(try demand(volume(annotation: "false"), rules) == nil)
+        #expect(try demand(volume(annotation: "true"), rules) != nil)
+        rules.isOptIn = true
+        #expect(try demand(volume(), rules) == nil)
+        #expect(try demand(volume(annotation: "false"), rules) == nil)
+        #expect(try demand(volume(annotation: "true"), rules) != nil)
+        let problem = #expect(throws: Problem.self) { try demand(volume(annotation: "no")) }
+        #expect(problem?.field == "metadata.annotations[rbd-rest-api.io/ensure]")
+        #expect(problem?.detail.contains("neither \"true\" nor \"false\"") == true)
+    }
+
+    @Test func theOldPluginsVolumesHaveItsDefaults() throws {
+        let demand = try #require(try demand(inTree(#"{"monitors": ["a"], "image": "img"}"#)))
+        #expect(demand.place == ImagePlace(pool: "rbd", namespace: ""))
+        #expect(demand.image == "img")
+        #expect(demand.features == nil)
+        #expect(try self.demand(inTree(#"{"image": "img", "pool": "kube"}"#))?.place.pool == "kube")
+        #expect(try self.demand(inTree(#"{"image": "img", "pool": ""}"#))?.place.pool == "rbd")
+    }
+
+    @Test func onlyListedPoolsAreAllowed() throws {
+        var rules = rules
+        rules.pools = ["kube", "fast"]
+        #expect(try demand(volume(attributes: ["pool": "kube"]), rules)?.place.pool == "kube")
+        for json in [volume(), inTree(#"{"image": "img"}"#)] {
+            let problem = #expect(throws: Problem.self) { try demand(json, rules) }
+            #expect(problem?.code == "pool-not-allowed")
+            #expect(problem?.hint?.contains("fast, kube") == true)
+        }
+    }
+
+    @Test func theClusterIsAskedForByItsNames() throws {
+        let problem = #expect(throws: Problem.self) { try demand(volume(attributes: ["clusterID": "other"])) }
+        #expect(problem?.code == "other-cluster")
+        #expect(problem?.field == "spec.csi.volumeAttributes.clusterID")
+        #expect(problem?.detail.contains(Self.fsid) == true)
+        var rules = rules
+        rules.clusters = ["ceph-1": "", "tenant-a": "team-a"]
+        #expect(try demand(volume(attributes: ["clusterID": "ceph-1"]), rules)?.place.namespace == "")
+        #expect(try demand(volume(attributes: ["clusterID": "tenant-a"]), rules)?.place.namespace == "team-a")
+        #expect(throws: Problem.self) { try demand(volume(), rules) }
+    }
+
+    @Test(
+        arguments: [
+            ("clusterID", "spec.csi.volumeAttributes.clusterID"), ("pool", "spec.csi.volumeAttributes.pool"),
+        ]
+    )
+    func whatIsMissingIsNamed(attribute: String, field: String) {
+        for value in [nil, ""] as [String?] {
+            let problem = #expect(throws: Problem.self) { try demand(volume(attributes: [attribute: value])) }
+            #expect(problem?.code == "invalid-persistent-volume")
+            #expect(problem?.field == field)
+            #expect(problem?.hint != nil)
+        }
+    }
+
+    @Test(arguments: [#""0""#, #""-1Gi""#, #""10GiB""#, #""16Ei""#, #""""#])
+    func aCapacityThatIsNoneIsNamed(storage: String) {
+        let problem = #expect(throws: Problem.self) { try demand(volume(storage: storage)) }
+        #expect(problem?.code == "invalid-persistent-volume")
+        #expect(problem?.field == "spec.capacity.storage")
+    }
+
+    @Test func aCapacityIsNeeded() {
+        let json = #"{"metadata": {"name": "pv"}, "spec": {"rbd": {"image": "img"}}}"#
+        let problem = #expect(throws: Problem.self) { try demand(json) }
+        #expect(problem?.field == "spec.capacity.storage")
+    }
+
+    @Test func namesMustNotBeEmpty() {
+        #expect(#expect(throws: Problem.self) { try demand(volume(handle: "")) }?.field == "spec.csi.volumeHandle")
+        #expect(#expect(throws: Problem.self) { try demand(inTree(#"{"image": ""}"#)) }?.field == "spec.rbd.image")
+    }
+
+    @Test func aPolicyThatWouldGetStuckIsTold() throws {
+        let warnings = try demand(volume(reclaim: "Delete"))?.warnings
+        #expect(warnings?.count == 1)
+        #expect(warnings?.first?.contains("write Retain") == true)
+    }
+}
