@@ -24,7 +24,7 @@ struct Rbdctl: AsyncParsableCommand {
         subcommands: [
             ClusterCommand.self, PoolCommand.self, ImageCommand.self, SnapshotCommand.self, NamespaceCommand.self,
             TrashCommand.self, GroupCommand.self,
-            OperationCommand.self, ContextCommand.self,
+            OperationCommand.self, KubernetesCommand.self, ContextCommand.self,
             Explain.self,
         ]
     )
