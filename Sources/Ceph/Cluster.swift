@@ -64,9 +64,18 @@ public final class Cluster: Sendable {
                 throw CephError(.invalidConfiguration, .connect, on: .cluster, errno: ENOENT, detail: detail)
             }
             try check(result, .connect, on: .cluster)
+            settle(configured.rados)
             return (configured, try readFSID(configured.rados))
         }
         return Cluster(configured, fsid: fsid, calls: calls, breakers: breakers, observer: observer)
+    }
+
+    /// Waits until the configuration that the monitors keep has come in, as far as that can be seen: it is sent along with the first
+    /// answers. librados 16 stands still for ever where it comes in while librbd closes an image: each waits for the other's lock
+    /// (`ConfigProxy::call_observers`, `ConfigProxy::remove_observer`).
+    private static func settle(_ rados: RadosHandle) {
+        // What the answers are does not matter.
+        for _ in 0..<2 { _ = try? rados.command(MonitorCommand("fsid"), .connect, on: .cluster) }
     }
 
     /// Reads the configuration as `connect` would, without talking to the cluster: what it throws will not mend itself by
