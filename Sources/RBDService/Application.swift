@@ -120,14 +120,20 @@ public struct RBDService: Sendable {
         }
         // What is first ends last.
         var services: [any Service] = [audit, connection, creations, operations.runner]
-        var api = Listener(address: .init(configuration), limits: configuration.door, connections: connections)
+        // Neither way in takes all connections from the other.
+        let reserved = configuration.webhook == nil ? 0 : max(connections / 4, 1)
+        var api = Listener(
+            address: .init(configuration),
+            limits: configuration.door,
+            connections: max(connections - reserved, 1)
+        )
         (api.tls, api.refused) = (tls, telemetry.refused)
         services.append(api.service(buildRouter(), logger: logger) { onListening(.api, $0) })
         if let webhook = configuration.webhook {
             var reviews = Listener(
                 address: .host(webhook.host, port: webhook.port, for: .webhook),
                 limits: configuration.door,
-                connections: connections
+                connections: reserved
             )
             reviews.limits.bodyBytes = AdmissionController.maximumBodyBytes
             (reviews.tls, reviews.refused) = (webhookTLS, telemetry.refused)

@@ -77,6 +77,32 @@ struct DaemonTests {
         #expect(await process.finish().status == 0)
     }
 
+    @Test func aBusyPortOfTheWebhookIsNamedAsThat() async throws {
+        let certificate = try await ServerCertificate()
+        let webhook = [
+            "--webhook-tls-certificate", certificate.certificate, "--webhook-tls-key", certificate.key,
+            "--kubernetes-pools", "rbd",
+        ]
+        let daemon = try await RunningDaemon.start()
+        let port = try #require(daemon.server.url.split(separator: ":").last)
+        let arguments = ["--port", "0", "--audit-log", "off", "--webhook-port", String(port)] + webhook
+        let result = try await Subprocess.run(Self.path, arguments)
+        #expect(result.status == 1)
+        #expect(result.standardError.contains("can't listen on 127.0.0.1 port \(port): it is in use already"))
+        #expect(result.standardError.contains("--webhook-host and --webhook-port"))
+        daemon.process.signal(SIGTERM)
+        _ = await daemon.process.finish()
+
+        let both = try RunningProcess(
+            Self.path,
+            ["--port", "0", "--audit-log", "off", "--webhook-port", "0"] + webhook
+        )
+        let line = try await both.waitForOutput(containing: "webhook listening on ")
+        #expect(line.contains("rbd-rest-api webhook listening on https://127.0.0.1:"))
+        both.signal(SIGTERM)
+        #expect(await both.finish().status == 0)
+    }
+
     @Test func cephArgsLeadToTheCluster() async throws {
         let monitors = try await TestCluster.run("ceph-conf", ["--show-config-value", "mon_host"])
             .trimmingCharacters(in: .whitespacesAndNewlines)

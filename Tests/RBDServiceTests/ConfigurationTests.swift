@@ -96,6 +96,43 @@ struct ConfigurationTests {
         #expect(error?.description == "the configuration file \"/nonexistent.yaml\" can't be read")
     }
 
+    @Test(
+        arguments: [
+            (["webhook-tls-certificate": "a"], "webhook-tls-key"),
+            (["webhook-tls-key": "a"], "webhook-tls-certificate"),
+            (["webhook-tls-client-ca": "a"], "there is no webhook"),
+            (["webhook-tls-certificate": "a", "webhook-tls-key": "b"], "kubernetes-pools"),
+            (["kubernetes-pools": "rbd,*"], "write * alone"),
+            (["kubernetes-cluster-ids": "a/"], "neither ID nor ID/NAMESPACE"),
+            (["kubernetes-cluster-ids": "a/b/c"], "neither"), (["kubernetes-cluster-ids": "a,a/b"], "there twice"),
+            (["kubernetes-opt-in": "maybe"], "kubernetes-opt-in"),
+        ] as [([String: String], String)]
+    )
+    func settingsOfVolumesThatCannotBeAreNamed(settings: [String: String], sentence: String) throws {
+        let values = try SettingValues(
+            commandLine: ["audit-log": "off"].merging(settings) { $1 },
+            environment: [:],
+            file: nil
+        )
+        let error = #expect(throws: ConfigurationError.self) { try ServiceConfiguration(values) }
+        #expect(error?.description.contains(sentence) == true, "\(error?.description ?? "")")
+    }
+
+    @Test func settingsOfVolumesAreLists() throws {
+        let values = try SettingValues(
+            commandLine: [
+                "audit-log": "off", "kubernetes-pools": "kube, fast", "kubernetes-drivers": "a,b",
+                "kubernetes-cluster-ids": "one,two/team",
+            ],
+            environment: [:],
+            file: nil
+        )
+        let rules = try ServiceConfiguration(values).volumes
+        #expect(rules.pools == ["kube", "fast"])
+        #expect(rules.drivers == ["a", "b"])
+        #expect(rules.clusters == ["one": "", "two": "team"])
+    }
+
     @Test func kubernetesServiceLinksAreNotSettings() throws {
         let environment = ["RBD_REST_API_PORT": "tcp://10.96.0.7:8080", "RBD_REST_API_SERVICE_HOST": "10.96.0.7"]
         #expect(try ServiceConfiguration(values(environment: environment)).port == 8080)

@@ -163,6 +163,16 @@ struct VolumeDemandTests {
         #expect(#expect(throws: Problem.self) { try demand(inTree(#"{"image": ""}"#)) }?.field == "spec.rbd.image")
     }
 
+    @Test func aZeroByteEndsNoName() {
+        for json in [
+            volume(handle: "vol\\u0000x"), volume(attributes: ["pool": "rbd\\u0000x"]),
+            inTree(#"{"image": "a\u0000"}"#),
+        ] {
+            let problem = #expect(throws: Problem.self) { try demand(json) }
+            #expect(problem?.detail.contains("zero byte") == true)
+        }
+    }
+
     @Test func aPolicyThatWouldGetStuckIsTold() throws {
         let warnings = try demand(volume(reclaim: "Delete"))?.warnings
         #expect(warnings?.count == 1)

@@ -94,12 +94,18 @@ struct ImageService: Sendable {
         case existed(ImageInfo)
     }
 
-    /// Creates the image, or finds the one that has its name, whatever that is like.
-    func ensure(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> Ensured {
-        try ImageRules.checkName(name, field: "image", what: "image")
-        let rules = ImageRules(properties)
-        return try await images.alone(name, in: place, .createImage, dataPool: properties.dataPool) {
-            try await ensure(name, rules, in: place)
+    /// Finds the image that has the name, whatever it is like, or creates it. It is looked for first: a pool that is full, or a name
+    /// that could not be made, is no reason to refuse what is there.
+    func findOrCreate(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> Ensured {
+        try await images.alone(name, in: place, .createImage, dataPool: properties.dataPool) {
+            let pool = try images.pool(place)
+            if let image = try await existing(name, in: pool), !image.isBeingRemoved {
+                // Whoever made it may have been interrupted.
+                try await pool.completeObjectMap(of: image)
+                return .existed(image)
+            }
+            try ImageRules.checkName(name, field: "image", what: "image")
+            return try await ensure(name, ImageRules(properties), in: place)
         }
     }
 

@@ -101,7 +101,8 @@ extension AdmissionAnswer.Status {
     fileprivate init(_ problem: Problem, message: String) {
         let (code, reason) =
             switch problem.status {
-            case 401, 403: (403, "Forbidden")
+            case ..<500 where problem.retryable: (503, "ServiceUnavailable")
+            case 403: (403, "Forbidden")
             case 504: (504, "Timeout")
             case 503: (503, "ServiceUnavailable")
             case 500...: (500, "InternalError")

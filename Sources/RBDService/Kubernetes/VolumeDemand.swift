@@ -57,6 +57,10 @@ extension VolumeRules {
         } else {
             return nil
         }
+        // Ceph's C interface would take what comes before it for the name.
+        for (field, name) in [(demand.fields.pool, demand.place.pool), (demand.fields.image, demand.image)] {
+            if name.unicodeScalars.contains("\0") { throw Self.invalid(field, "it contains a zero byte") }
+        }
         guard pools?.contains(demand.place.pool) ?? true else { throw notAllowed(demand) }
         if csi != nil, volume.spec.persistentVolumeReclaimPolicy == "Delete" {
             demand.warnings.append(

@@ -37,19 +37,18 @@ struct VolumeService: Sendable {
 
     private func ensure(_ demand: VolumeDemand, isDryRun: Bool) async throws -> VolumeOutcome {
         let (name, place) = (demand.image, demand.place)
-        // First, and not by creating it: a pool that is full is no reason to refuse what is there.
-        if let image = try await images.existing(name, in: images.images.pool(place)), !image.isBeingRemoved {
-            return try adopt(image, demand, isDryRun)
-        }
         let properties = ImageProperties(
             size: ByteCount(demand.sizeBytes),
             features: demand.features ?? VolumeDemand.plainFeatures
         )
         if isDryRun {
+            if let image = try await images.existing(name, in: images.images.pool(place)), !image.isBeingRemoved {
+                return try adopt(image, demand, isDryRun)
+            }
             _ = try await images.planPut(name, properties, in: place)
             return created(demand, sizeBytes: demand.sizeBytes, features: properties.features ?? [], isDryRun)
         }
-        switch try await images.ensure(name, properties, in: place) {
+        switch try await images.findOrCreate(name, properties, in: place) {
         case .created(let image):
             AuditNotes.current?.after(AuditImage(image))
             return created(demand, sizeBytes: image.sizeBytes, features: image.features.names, isDryRun)
