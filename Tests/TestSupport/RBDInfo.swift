@@ -25,7 +25,7 @@ public struct RBDInfo: Decodable, Hashable, Sendable {
     var format: Int
     public var features: [String]?
     var opFeatures: [String]?
-    var flags: [String]?
+    public var flags: [String]?
     var group: String?
     var createTimestamp: String?
     var modifyTimestamp: String?

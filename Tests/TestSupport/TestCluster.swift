@@ -90,5 +90,9 @@ public enum TestCluster {
 
     public struct Failure: Error, CustomStringConvertible {
         public var description: String
+
+        public init(description: String) {
+            self.description = description
+        }
     }
 }
