@@ -23,6 +23,7 @@ public struct RBDService: Sendable {
     private let operations: OperationService
     private let creations: PoolCreations
     private let keeper: TrashKeeper
+    private let farewell: Farewell
 
     /// - Parameter metrics: shown at /metrics. The daemon has one for the process, each service of a test one of its own.
     /// - Throws: `ConfigurationError` where the token file can't be used.
@@ -33,6 +34,7 @@ public struct RBDService: Sendable {
     ) throws(ConfigurationError) {
         self.configuration = configuration
         self.logger = logger
+        farewell = Farewell(delay: configuration.shutdownDelay)
         var authenticators: [any Authenticator] = []
         if let file = configuration.tokenFile {
             let identities = try TokenFile.watched(path: file, logger: logger)
@@ -136,15 +138,19 @@ public struct RBDService: Sendable {
                 connections: reserved
             )
             reviews.limits.bodyBytes = AdmissionController.maximumBodyBytes
+            // An API server keeps connections for 90 seconds. Who closes first must be it: what it sends in the very moment of our
+            // closing is lost, and it asks for a review only once.
+            reviews.limits.idleTimeout = max(reviews.limits.idleTimeout, .seconds(120))
             (reviews.tls, reviews.refused) = (webhookTLS, telemetry.refused)
             services.append(reviews.service(buildWebhookRouter(), logger: logger) { onListening(.webhook, $0) })
         }
+        services.append(farewell)
         var group = ServiceGroupConfiguration(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
-        group.maximumGracefulShutdownDuration = configuration.shutdownTimeout
+        group.maximumGracefulShutdownDuration = configuration.shutdownDelay + configuration.shutdownTimeout
         try await ServiceGroup(configuration: group).run()
     }
 
@@ -167,7 +173,7 @@ public struct RBDService: Sendable {
         )
         let clients = ImageClientService(images: access, operations: operations.store)
         let limit = configuration.maximumBodyBytes
-        return ClusterController(connection: connection).routes
+        return ClusterController(connection: connection, farewell: farewell).routes
             + MetricsController(telemetry: telemetry).routes
             + PoolController(
                 service: PoolService(connection: connection, creations: creations, operations: operations),
@@ -191,7 +197,11 @@ public struct RBDService: Sendable {
 
     /// What is served on the webhook's own port.
     var webhookRoutes: [Route] {
-        AdmissionController(service: volumes, timeout: configuration.requestTimeout).routes
+        AdmissionController(
+            service: volumes,
+            timeout: configuration.requestTimeout,
+            metrics: ReviewMetrics(registry: telemetry.registry)
+        ).routes
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {

@@ -20,6 +20,8 @@ enum LogKeys {
     static let group = "group"
     static let snapshot = "snapshot"
     static let error = "error"
+    /// A PersistentVolume of Kubernetes.
+    static let volume = "kubernetes.volume"
     static let identity = "identity"
     /// `outside` where a request speaks of what whoever asks must not know of.
     static let access = "access"

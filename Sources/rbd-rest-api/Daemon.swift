@@ -60,6 +60,7 @@ struct Daemon: AsyncParsableCommand {
     @Option(.osdTimeout) var cephOSDTimeout: String?
     @Option(.requestTimeout) var requestTimeout: String?
     @Option(.probeInterval) var probeInterval: String?
+    @Option(.shutdownDelay) var shutdownDelay: String?
     @Option(.shutdownTimeout) var shutdownTimeout: String?
     @Option(.callThreads) var callThreads: String?
     @Option(.callQueue) var callQueue: String?
@@ -95,7 +96,7 @@ struct Daemon: AsyncParsableCommand {
             (.cephKeyring, cephKeyring),
             (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
             (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),
-            (.shutdownTimeout, shutdownTimeout), (.callThreads, callThreads), (.callQueue, callQueue),
+            (.shutdownDelay, shutdownDelay), (.shutdownTimeout, shutdownTimeout), (.callThreads, callThreads), (.callQueue, callQueue),
             (.spareThreads, callSpareThreads), (.maximumConnections, maxConnections), (.idleTimeout, idleTimeout),
             (.headerTimeout, headerTimeout), (.bodyTimeout, bodyTimeout),
             (.maximumBodyBytes, maxBodyBytes), (.trashDelay, trashDelay),

@@ -141,6 +141,18 @@ struct DaemonTests {
         #expect(await process.finish().status == 0)
     }
 
+    /// Until balancers know, it goes on.
+    @Test func itServesForAWhileAfterSigterm() async throws {
+        let daemon = try await RunningDaemon.start(["--shutdown-delay", "3"])
+        let begin = ContinuousClock.now
+        daemon.process.signal(SIGTERM)
+        while try await daemon.server.get("/readyz").status == 200 { try await Task.sleep(for: .milliseconds(20)) }
+        #expect(try await daemon.server.get("/readyz").problem.detail == "the service is shutting down")
+        #expect(try await daemon.server.get("/v1/pools").status == 200)
+        #expect(await daemon.process.finish().status == 0)
+        #expect(ContinuousClock.now - begin >= .seconds(3))
+    }
+
     @Test func sigtermFinishesWhatIsInFlight() async throws {
         try await TestCluster.withPool { pool, _ in
             let daemon = try await RunningDaemon.start()

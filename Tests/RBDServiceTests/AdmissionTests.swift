@@ -8,6 +8,7 @@ import HummingbirdTesting
 import Logging
 import NIOCore
 import RBDAPI
+import TestSupport
 import Testing
 
 @testable import RBDService
@@ -17,9 +18,19 @@ struct AdmissionTests {
     struct Verdict: Decodable {
         struct Response: Decodable {
             struct Status: Decodable {
+                struct Details: Decodable {
+                    struct Cause: Decodable {
+                        var field: String
+                    }
+                    var name: String?
+                    var kind: String?
+                    var causes: [Cause]?
+                    var retryAfterSeconds: Int?
+                }
                 var code: Int
                 var reason: String
                 var message: String
+                var details: Details?
             }
             var uid: String
             var allowed: Bool
@@ -143,8 +154,8 @@ struct AdmissionTests {
         try await withClient(["kubernetes-cluster-ids": "mine"]) { client in
             let verdict = try verdict(try await ask(client, try recorded("pv-csi-static-create")))
             #expect(!verdict.allowed)
-            #expect(verdict.status?.code == 422)
-            #expect(verdict.status?.reason == "Invalid")
+            #expect(verdict.status?.code == 403)
+            #expect(verdict.status?.reason == "Forbidden")
             #expect(verdict.status?.message.contains("spec.csi.volumeAttributes.clusterID") == true)
         }
     }
@@ -172,7 +183,7 @@ struct AdmissionTests {
         try await withClient(["kubernetes-cluster-ids": "ba68226a-672f-4ba5-97bc-22840318b2ec"]) { client in
             let verdict = try verdict(try await ask(client, review))
             #expect(!verdict.allowed)
-            #expect(verdict.status?.code == 422)
+            #expect(verdict.status?.code == 403)
             #expect(verdict.status?.message.contains(field) == true, "\(verdict.status?.message ?? "")")
         }
     }
@@ -252,6 +263,84 @@ struct AdmissionTests {
         }
     }
 
+    @Test func whatIsAtFaultIsNamedToProgramsToo() async throws {
+        try await withClient(["kubernetes-cluster-ids": "mine"]) { client in
+            let status = try verdict(try await ask(client, try recorded("pv-csi-static-create"))).status
+            #expect(status?.details?.kind == "PersistentVolume")
+            #expect(status?.details?.name?.isEmpty == false)
+            #expect(status?.details?.causes?.map(\.field) == ["spec.csi.volumeAttributes.clusterID"])
+            #expect(status?.details?.retryAfterSeconds == nil)
+        }
+    }
+
+    /// Clients wait for what is over in a moment, and for nothing else.
+    @Test(
+        arguments: [
+            (.imageIncomplete, 503, "ServiceUnavailable", 5), (.overloaded, 503, "ServiceUnavailable", 1),
+            (.poolUnavailable, 503, "ServiceUnavailable", nil), (.clusterUnavailable, 503, "ServiceUnavailable", nil),
+            (.deadlineExceeded, 504, "Timeout", nil), (.credentialsRefused, 500, "InternalError", nil),
+            (.poolFull, 500, "InternalError", nil), (.imageDiffers, 403, "Forbidden", nil),
+            (.poolNotFound, 403, "Forbidden", nil), (.imageExists, 403, "Forbidden", nil),
+        ] as [(ProblemCode, Int, String, Int?)]
+    )
+    func aDenialSaysWhatClientsAreToDo(code: ProblemCode, status: Int, reason: String, pause: Int?) throws {
+        let answer = AdmissionAnswer.denied("u", Problem(code, detail: "it is so"), volume: "pv", requestID: "r")
+        let denial = try #require(answer.response.status)
+        #expect(!answer.response.allowed)
+        #expect(denial.code == status)
+        #expect(denial.reason == reason)
+        #expect(denial.details?.retryAfterSeconds == pause)
+        #expect(denial.message.hasPrefix("it is so"))
+    }
+
+    @Test func warningsAreSuchAsAPIServersPassOn() {
+        #expect(AdmissionWarning.text("image rbd/größe is there") == "image rbd/größe is there")
+        #expect(AdmissionWarning.text("a\nb\u{7}c\u{202E}d") == "a\\u{a}b\\u{7}c\\u{202e}d")
+        let long = AdmissionWarning.text(String(repeating: "ä", count: 1000))
+        #expect(long.unicodeScalars.count == AdmissionWarning.maximumCharacters)
+        #expect(long.hasSuffix("…"))
+    }
+
+    @Test func verdictsAreCounted() async throws {
+        let values = try SettingValues(
+            commandLine: ["audit-log": "off", "kubernetes-pools": "kube"],
+            environment: [:],
+            file: nil
+        )
+        let service = try RBDService(
+            configuration: try ServiceConfiguration(values),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        try await Application(router: service.buildWebhookRouter()).test(.router) { client in
+            _ = try await ask(client, try recorded("pv-intree-rbd-create"))
+            _ = try await ask(client, try recorded("pv-intree-rbd-create-dryrun"))
+            _ = try await ask(client, try recorded("pv-csi-delete"))
+        }
+        let exposition = try Exposition(service.telemetry.exposition)
+        func count(_ verdict: String, _ code: String, _ isDryRun: String) -> [Double] {
+            exposition.values(
+                "rbd_rest_api_admission_reviews_total",
+                ["verdict": verdict, "code": code, "dry_run": isDryRun]
+            )
+        }
+        #expect(count("denied", "pool-not-allowed", "false") == [1])
+        #expect(count("denied", "pool-not-allowed", "true") == [1])
+        #expect(count("skipped", "", "false") == [1])
+    }
+
+    /// Each port serves its own.
+    @Test func theAPIsPortTakesNoReviews() async throws {
+        let values = try SettingValues(commandLine: ["audit-log": "off"], environment: [:], file: nil)
+        let service = try RBDService(
+            configuration: try ServiceConfiguration(values),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        try await Application(router: service.buildRouter()).test(.router) { client in
+            let response = try await ask(client, try recorded("pv-csi-static-create"))
+            #expect(response.status == .notFound)
+        }
+    }
+
     @Test func nothingElseIsServedThere() async throws {
         try await withClient { client in
             for path in ["/v1/pools", "/livez", "/metrics", "/openapi.yaml", "/kubernetes/v1/persistentvolumes", "/"] {
@@ -265,9 +354,8 @@ struct AdmissionTests {
 
     @Test(
         arguments: [
-            ("10s", 9000), ("30s", 29_000), ("1s", 750), ("5s", 4000), ("500ms", 375), ("1m", 59_000),
-            ("1m30s", 89_000),
-            ("1.5s", 1125), ("0.5s", 375), ("1h", 3_599_000), ("99999h", 3_599_000),
+            ("10s", 9000), ("30s", 29_000), ("1s", 750), ("5s", 4000), ("1000ms", 750), ("1m", 59_000),
+            ("1m30s", 89_000), ("1.5s", 1125), ("1h", 3_599_000), ("99999h", 3_599_000),
         ]
     )
     func theTimeoutLeavesAMargin(text: String, milliseconds: Int) throws {
@@ -275,7 +363,9 @@ struct AdmissionTests {
         #expect(AdmissionTimeout.budget(duration) == .milliseconds(milliseconds))
     }
 
-    @Test(arguments: ["", "s", "10", "-5s", "5 s", "5sec", "1e3s", "0s", "0", "..s", "५s", "NaNs", "infs"])
+    @Test(arguments: [
+        "", "s", "10", "-5s", "5 s", "5sec", "1e3s", "0s", "0", "999ms", "4ms", "..s", "५s", "NaNs", "infs",
+    ])
     func aTimeoutThatIsNoneIsRefused(text: String) async throws {
         let encoded = PercentEncoding.encode(text)
         try await withClient { client in

@@ -108,6 +108,55 @@ struct VolumeDemandTests {
         #expect(try self.demand(inTree(#"{"image": "img", "pool": ""}"#))?.place.pool == "rbd")
     }
 
+    /// A provisioner of that plugin has made the image.
+    @Test func theOldPluginsProvisionedVolumesArePassedOver() throws {
+        let json = inTree(#"{"image": "img", "pool": "elsewhere"}"#)
+        func annotated(_ others: String) -> String {
+            json.replacing(
+                #""name": "pv""#,
+                with:
+                    #""name": "pv", "annotations": {"pv.kubernetes.io/provisioned-by": "kubernetes.io/rbd"\#(others)}"#
+            )
+        }
+        #expect(try demand(annotated("")) == nil)
+        #expect(try demand(annotated(#", "rbd-rest-api.io/ensure": "true""#)) != nil)
+        // The static volumes of CSI say for themselves what they are.
+        let csi = volume().replacing(
+            #""name": "pv""#,
+            with: #""name": "pv", "annotations": {"pv.kubernetes.io/provisioned-by": "rbd.csi.ceph.com"}"#
+        )
+        #expect(try demand(csi) != nil)
+    }
+
+    /// Kubernetes allows one source only, and says so after us.
+    @Test func ofTwoSourcesTheDriversCounts() throws {
+        let both = volume().replacing(#""csi":"#, with: #""rbd": {"image": "other"}, "csi":"#)
+        #expect(try demand(both)?.image == "vol")
+    }
+
+    @Test func aVolumeWhoseNameIsYetToComeHasNone() throws {
+        let json = volume().replacing(#""name": "pv""#, with: #""generateName": "pv-""#)
+        let volume = try JSONDecoder().decode(PersistentVolume.self, from: Data(json.utf8))
+        #expect(volume.name.isEmpty)
+        #expect(try demand(json)?.image == "vol")
+    }
+
+    /// As Go's `strconv.ParseBool`, by which the driver reads it.
+    @Test(arguments: [
+        ("true", true), ("True", true), ("TRUE", true), ("t", true), ("T", true), ("1", true),
+        ("yes", false), ("tRUE", false), ("", false), ("0", false), (" true", false), ("f", false),
+    ])
+    func trueIsWhatTheDriverTakesForIt(text: String, isTrue: Bool) throws {
+        #expect(try (demand(volume(attributes: ["staticVolume": text])) != nil) == isTrue)
+    }
+
+    @Test func eachFeatureCountsOnce() throws {
+        let features = "layering,,layering, exclusive-lock ,layering"
+        #expect(
+            try demand(volume(attributes: ["imageFeatures": features]))?.features == ["layering", "exclusive-lock"]
+        )
+    }
+
     @Test func onlyListedPoolsAreAllowed() throws {
         var rules = rules
         rules.pools = ["kube", "fast"]

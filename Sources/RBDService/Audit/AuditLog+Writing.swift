@@ -161,11 +161,11 @@ extension AuditLog {
         where isOver: (ContinuousClock.Instant) -> Bool
     ) -> [CheckedContinuation<Void, Never>] {
         var waiters: [CheckedContinuation<Void, Never>] = []
-        for index in state.entries.indices where isOver(state.entries[index].since) {
+        for index in state.entries.indices where isOver(state.entries[index].deadline) {
             if let waiter = state.entries[index].waiter.take() { waiters.append(waiter) }
         }
-        waiters += state.checks.filter { isOver($0.since) }.map(\.waiter)
-        state.checks.removeAll { isOver($0.since) }
+        waiters += state.checks.filter { isOver($0.deadline) }.map(\.waiter)
+        state.checks.removeAll { isOver($0.deadline) }
         return waiters
     }
 }

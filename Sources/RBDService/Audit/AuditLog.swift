@@ -27,14 +27,15 @@ final class AuditLog: Service {
     struct Entry {
         var bytes: [UInt8]
         var waiter: CheckedContinuation<Void, Never>?
-        let since = ContinuousClock.now
+        /// Until when its waiter waits.
+        var deadline = ContinuousClock.now
         /// How much of it is in the file of the generation.
         var written = (count: 0, generation: 0)
     }
 
     struct Check {
         var waiter: CheckedContinuation<Void, Never>
-        let since = ContinuousClock.now
+        let deadline: ContinuousClock.Instant
     }
 
     struct State {
@@ -106,14 +107,15 @@ final class AuditLog: Service {
     // MARK: For requests
 
     /// Finds room for the line of a change that is about to begin.
+    /// - Parameter deadline: until when at most; nil leaves it at the log's own patience.
     /// - Returns: whether room is kept; false where the change needs no line.
     /// - Throws: `Problem` with `audit-unavailable`.
-    func admit() async throws(Problem) -> Bool {
+    func admit(by deadline: ContinuousClock.Instant? = nil) async throws(Problem) -> Bool {
         guard isOn else { return false }
         if take() { return true }
         // What one look has found room for, others may have taken by now.
         for _ in 0..<50 {
-            await check()
+            await check(by: deadline)
             if take() { return true }
             if state.withLock({ $0.trouble != nil || isStuck($0) }) { break }
         }
@@ -142,17 +144,23 @@ final class AuditLog: Service {
         }
     }
 
+    private func patience(by deadline: ContinuousClock.Instant?) -> ContinuousClock.Instant {
+        let own = ContinuousClock.now + limits.patience
+        return deadline.map { min($0, own) } ?? own
+    }
+
     private func isStuck(_ state: State) -> Bool {
         state.writingSince.map { .now - $0 > limits.patience } ?? false
     }
 
     /// Lets the thread look whether it can write now, unless it just has.
-    private func check() async {
+    private func check(by deadline: ContinuousClock.Instant?) async {
+        let deadline = patience(by: deadline)
         await withCheckedContinuation { waiter in
             let isWorthwhile = state.withLock { state in
                 if isStuck(state) { return false }
                 if state.trouble != nil, let last = state.lastTry, .now - last < limits.pause { return false }
-                state.checks.append(Check(waiter: waiter))
+                state.checks.append(Check(waiter: waiter, deadline: deadline))
                 return true
             }
             if isWorthwhile { wake() } else { waiter.resume() }
@@ -160,9 +168,12 @@ final class AuditLog: Service {
     }
 
     /// Writes a line, and returns when it is written; or when it could not be, and is kept.
-    /// - Parameter isAdmitted: whether there is room for it.
-    func record(_ line: AuditLine, isAdmitted: Bool) async {
+    /// - Parameters:
+    ///   - isAdmitted: whether there is room for it.
+    ///   - deadline: until when at most this waits; nil leaves it at the log's own patience.
+    func record(_ line: AuditLine, isAdmitted: Bool, by deadline: ContinuousClock.Instant? = nil) async {
         guard isOn else { return }
+        let deadline = patience(by: deadline)
         let bytes = Array(line.text().utf8)
         await withCheckedContinuation { waiter in
             let (isKept, waits) = state.withLock { state -> (Bool, Bool) in
@@ -173,7 +184,7 @@ final class AuditLog: Service {
                 }
                 // There is room for a change's own line, even where there is none for others.
                 let waits = (isAdmitted || state.trouble == nil) && !isStuck(state)
-                state.entries.append(Entry(bytes: bytes, waiter: waits ? waiter : nil))
+                state.entries.append(Entry(bytes: bytes, waiter: waits ? waiter : nil, deadline: deadline))
                 return (true, waits)
             }
             if !waits { waiter.resume() }
@@ -222,9 +233,12 @@ final class AuditLog: Service {
             }
             group.addTask {
                 await cancelWhenGracefulShutdown {
+                    var turn = 0
                     while !Task.isCancelled {
-                        self.look()
-                        try? await Task.sleep(for: .milliseconds(500))
+                        self.release()
+                        if turn % 5 == 0 { self.look() }
+                        turn += 1
+                        try? await Task.sleep(for: .milliseconds(100))
                     }
                 }
             }
@@ -249,16 +263,20 @@ final class AuditLog: Service {
     /// Lines that wait to be written.
     var pending: Int { state.withLock { $0.entries.count } }
 
-    /// Lets go of those who have waited for too long, and tries again what failed.
+    /// Lets go of those who have waited for too long.
+    private func release() {
+        let now = ContinuousClock.now
+        for waiter in state.withLock({ Self.takeWaiters(&$0) { $0 < now } }) { waiter.resume() }
+    }
+
+    /// Tries again what failed.
     private func look() {
-        let (waiters, isToTry, isNewlyStuck) = state.withLock { state in
-            let waiters = Self.takeWaiters(&state) { .now - $0 > limits.patience }
+        let (isToTry, isNewlyStuck) = state.withLock { state in
             let isStuck = isStuck(state)
             defer { state.isStuckTold = isStuck }
-            return (waiters, !state.entries.isEmpty || state.trouble != nil, isStuck && !state.isStuckTold)
+            return (!state.entries.isEmpty || state.trouble != nil, isStuck && !state.isStuckTold)
         }
         if isNewlyStuck { logger.error("nobody takes what is written to the audit log") }
-        for waiter in waiters { waiter.resume() }
         if isToTry { wake() }
     }
 }

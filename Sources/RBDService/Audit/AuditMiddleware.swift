@@ -43,7 +43,7 @@ struct AuditMiddleware: RouterMiddleware {
             line.duration = .now - start
             line.requestID = context.requestID
             line.peer = await context.auditPeer
-            await log.record(line, isAdmitted: gathered.isAdmitted)
+            await log.record(line, isAdmitted: gathered.isAdmitted, by: gathered.deadline)
         }
         do {
             let response = try await AuditNotes.$current.withValue(notes) { try await next(request, context) }

@@ -25,6 +25,8 @@ final class AuditNotes: Sendable {
         var before: AuditImage?
         var after: AuditImage?
         var operations: [String] = []
+        /// By when the answer must be on its way.
+        var deadline: ContinuousClock.Instant?
     }
 
     private let log: AuditLog
@@ -41,7 +43,7 @@ final class AuditNotes: Sendable {
     /// - Throws: `Problem` with `audit-unavailable` where the change could not be put on record.
     func begin() async throws(Problem) {
         guard gathered.isMutation else { return }
-        if try await log.admit() { state.withLock { $0.isAdmitted = true } }
+        if try await log.admit(by: gathered.deadline) { state.withLock { $0.isAdmitted = true } }
     }
 
     /// The same for a request of which it shows on the way only that it is to change something.
@@ -52,6 +54,11 @@ final class AuditNotes: Sendable {
             return state.isAdmitted
         }
         if !isBegun { try await begin() }
+    }
+
+    /// Whoever asks waits no longer than that, not for the log either.
+    func set(deadline: ContinuousClock.Instant) {
+        state.withLock { $0.deadline = deadline }
     }
 
     /// What the request is about, where its path does not say it.

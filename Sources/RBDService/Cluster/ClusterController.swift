@@ -10,6 +10,7 @@ import RBDAPI
 /// `/v1/cluster`, the probes and the contract.
 struct ClusterController: Sendable {
     let connection: ClusterConnection
+    let farewell: Farewell
 
     var routes: [Route] {
         [
@@ -26,6 +27,7 @@ struct ClusterController: Sendable {
 
     /// Answers from what was seen last: a probe that waits for a sick cluster would be as sick as the cluster.
     @Sendable private func ready(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        if farewell.hasBegun { throw Problem(.clusterUnavailable, detail: "the service is shutting down") }
         if let trouble = connection.trouble { throw Problem(.clusterUnavailable, detail: trouble) }
         return .json(Probe(status: "ok"))
     }

@@ -27,6 +27,7 @@ public struct ServiceConfiguration: Sendable {
     public var calls: BlockingPool.Limits
     public var requestTimeout: Duration
     public var probeInterval: Duration
+    public var shutdownDelay: Duration
     public var shutdownTimeout: Duration
     /// How long what an interrupted create has left must have been seen before it is cleared away: longer than any step of
     /// a create that is still on its way elsewhere may take.
@@ -117,6 +118,7 @@ public struct ServiceConfiguration: Sendable {
         )
         requestTimeout = .seconds(try values.integer(.requestTimeout, in: 1...3600))
         probeInterval = .seconds(try values.integer(.probeInterval, in: 1...3600))
+        shutdownDelay = .seconds(try values.integer(.shutdownDelay, in: 0...3600))
         shutdownTimeout = .seconds(try values.integer(.shutdownTimeout, in: 1...3600))
         remnantPatience = .seconds(2 * cluster.timeouts.osd)
         maximumConnections = try values.integer(.maximumConnections, in: 1...1_000_000)

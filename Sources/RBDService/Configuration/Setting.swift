@@ -175,11 +175,17 @@ extension Setting {
         default: "5",
         "How often the cluster is looked at for /readyz."
     )
+    public static let shutdownDelay = Setting(
+        "shutdown-delay",
+        "SECONDS",
+        default: "0",
+        "How long to go on serving after SIGTERM, while /readyz says no: balancers need a moment to learn of it."
+    )
     public static let shutdownTimeout = Setting(
         "shutdown-timeout",
         "SECONDS",
         default: "35",
-        "How long requests in flight may take to end after SIGTERM."
+        "How long requests in flight may take to end after SIGTERM and that delay."
     )
     public static let callThreads = Setting(
         "call-threads",
@@ -287,7 +293,7 @@ extension Setting {
         kubernetesDrivers, kubernetesPools, kubernetesClusterIDs, kubernetesOptIn,
         cephConf, cephUser, cephKeyring, cephArgs,
         connectTimeout, monitorTimeout, osdTimeout,
-        requestTimeout, probeInterval, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,
+        requestTimeout, probeInterval, shutdownDelay, shutdownTimeout, callThreads, callQueue, spareThreads, maximumConnections,
         idleTimeout, headerTimeout, bodyTimeout, maximumBodyBytes,
         trashDelay, operationConcurrency, operationLease, operationRetention,
         auditLog, auditRequired, logLevel, logFormat,

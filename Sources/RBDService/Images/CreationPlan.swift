@@ -51,7 +51,18 @@ extension ImageService {
             if let size = rules.properties.size { try await requireSize(size, of: source, for: name, in: pool) }
             try await pool.requireCloneable(source)
         }
-        try await PoolFullness(pool, dataPool: dataPool).requireRoom(for: .createImage, on: place.resource(name))
+        let image = place.resource(name)
+        if let objection = rules.objectionToSize { throw objection }
+        let refusal = ErasureCodedPools(pool, dataPool: dataPool)
+        if let problem = await refusal.problem(CephError(.invalidImageOption, .createImage, on: image), image) {
+            throw problem
+        }
+        try await PoolFullness(pool, dataPool: dataPool).requireRoom(for: .createImage, on: image)
+        if let remnant = try await pool.remnant(ofImage: name),
+            !remnants.isStale(remnant, of: pool.resource(ofImage: name))
+        {
+            throw ImageRepair.incomplete(image)
+        }
         let spec = place.spec(name).description
         if let source { return Plan.Step("clone-image", spec, detail: "from \(source.spec)") }
         return Plan.Step("create-image", spec, detail: "of \(rules.properties.size ?? ByteCount(0))")

@@ -136,22 +136,30 @@ struct ImageRules {
         Problem(.invalidStriping, detail: "\(field): \(detail)", field: field)
     }
 
-    /// The likely reason for librbd's EINVAL, which itself says nothing.
-    func explain(_ error: CephError) -> Problem {
+    /// Why an object map would be too large; nil where it is not, or where there is none. What the features and the objects' size are
+    /// where the request leaves them out is Ceph's to say: taken for what it ships with.
+    var objectionToSize: Problem? {
         let objectSize = properties.objectSize?.bytes ?? Self.defaultObjectSize
         let mayHaveMap = properties.features.map { $0.contains("object-map") } ?? true
         let size = properties.size ?? ByteCount(0)
         let objects = size.bytes / objectSize
-        if mayHaveMap, objects > Self.maximumMappedObjects {
-            return Problem(
-                .invalidSize,
-                detail: "size: \(size) in objects of \(ByteCount(objectSize)) are \(objects) objects; "
-                    + "an image with object-map has at most \(Self.maximumMappedObjects)",
-                field: "size",
-                errno: error.errno,
-                hint: "choose a larger objectSize, or features without object-map and fast-diff"
-            )
+        guard mayHaveMap, objects > Self.maximumMappedObjects else { return nil }
+        return Problem(
+            .invalidSize,
+            detail: "size: \(size) in objects of \(ByteCount(objectSize)) are \(objects) objects; "
+                + "an image with object-map has at most \(Self.maximumMappedObjects)",
+            field: "size",
+            hint: "choose a larger objectSize, or features without object-map and fast-diff"
+        )
+    }
+
+    /// The likely reason for librbd's EINVAL, which itself says nothing.
+    func explain(_ error: CephError) -> Problem {
+        if var objection = objectionToSize {
+            objection.errno = error.errno
+            return objection
         }
+        let size = properties.size ?? ByteCount(0)
         if properties.stripeUnit != nil {
             return Problem(
                 .invalidStriping,

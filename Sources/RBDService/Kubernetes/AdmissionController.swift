@@ -17,6 +17,7 @@ struct AdmissionController: Sendable {
     let service: VolumeService
     /// What the service gives any request.
     let timeout: Duration
+    let metrics: ReviewMetrics
 
     var routes: [Route] {
         [.post(Self.path, review)]
@@ -35,15 +36,23 @@ struct AdmissionController: Sendable {
         }
         guard let admission = review.request else { throw Self.malformed("request", "it is missing") }
         guard !admission.uid.isEmpty else { throw Self.malformed("request.uid", "it is empty") }
-        guard admission.isNewVolume else { return .json(AdmissionAnswer.allowed(admission.uid)) }
+        guard admission.isNewVolume else {
+            metrics.allowed(.skipped, isDryRun: admission.dryRun ?? false)
+            return .json(AdmissionAnswer.allowed(admission.uid))
+        }
+        // What is put on record is waited for, too.
+        AuditNotes.current?.set(deadline: deadline)
         do {
             let outcome = try await Deadline.$current.withValue(deadline) { try await ensure(admission) }
-            return .json(AdmissionAnswer.allowed(admission.uid, warnings: outcome.warnings))
+            metrics.allowed(outcome.outcome, isDryRun: outcome.dryRun)
+            return .json(AdmissionAnswer.allowed(admission.uid, warnings: outcome.warnings.map(AdmissionWarning.text)))
         } catch {
             let problem = Problem(thrown: error, logger: context.logger)
             RequestNotes.current?.set(problem)
             if problem.status == 403 { AuditNotes.current?.refuse() }
-            return .json(AdmissionAnswer.denied(admission.uid, problem, requestID: context.requestID))
+            metrics.denied(problem, isDryRun: admission.dryRun ?? false)
+            let volume = try? admission.object.get()?.metadata.name
+            return .json(AdmissionAnswer.denied(admission.uid, problem, volume: volume, requestID: context.requestID))
         }
     }
 
@@ -53,6 +62,7 @@ struct AdmissionController: Sendable {
         guard let object else { throw Self.malformed("request.object", "it is null, and there is nothing to review") }
         let isDryRun = admission.dryRun ?? false
         AuditNotes.current?.set(["volume": object.name, "user": admission.userInfo?.username ?? ""])
+        RequestNotes.current?.set(volume: object.name)
         return try await service.ensure(object, isDryRun: isDryRun) { demand in
             AuditNotes.current?.set(object: demand.place.spec(demand.image))
             if !isDryRun { try await AuditNotes.current?.begin(.create) }
@@ -68,6 +78,8 @@ struct AdmissionController: Sendable {
 enum AdmissionTimeout {
     /// What it is where nothing is said (`timeoutSeconds`).
     static let standard = Duration.seconds(10)
+    /// The least that `timeoutSeconds` can be.
+    static let shortest = Duration.seconds(1)
     /// What is left of it to the way there and back, and to a machine that is busy.
     static let largestMargin = Duration.seconds(1)
 
@@ -75,8 +87,9 @@ enum AdmissionTimeout {
     /// - Throws: `Problem` with `invalid-parameter`.
     static func budget(of request: Request) throws(Problem) -> Duration {
         guard let text = Query.value(of: "timeout", in: request) else { return budget(standard) }
-        guard let timeout = duration(text), timeout > .zero else {
-            throw Query.invalid("timeout", "it must be a duration as Go writes it, such as 10s")
+        // Whoever gives Ceph no time to answer could make it look as if it did not (`Breakers`).
+        guard let timeout = duration(text), timeout >= shortest else {
+            throw Query.invalid("timeout", "it must be a duration as Go writes it, and 1s at least, such as 10s")
         }
         return budget(timeout)
     }

@@ -77,6 +77,22 @@ struct AdmissionAnswer: Encodable {
         var code: Int
         var reason: String
         var message: String
+        var details: Details?
+
+        struct Details: Encodable {
+            var name: String?
+            var kind = "PersistentVolume"
+            /// What of the volume is at fault.
+            var causes: [Cause]?
+            /// After how long clients repeat what they have asked for by themselves.
+            var retryAfterSeconds: Int?
+        }
+
+        struct Cause: Encodable {
+            var reason = "FieldValueInvalid"
+            var message: String
+            var field: String
+        }
     }
 
     static func allowed(_ uid: String, warnings: [String] = []) -> AdmissionAnswer {
@@ -85,29 +101,46 @@ struct AdmissionAnswer: Encodable {
         )
     }
 
-    /// - Parameter requestID: to look it up in the service's log, where the fault may be ours.
-    static func denied(_ uid: String, _ problem: Problem, requestID: String) -> AdmissionAnswer {
+    /// - Parameters:
+    ///   - volume: its name; nil where it has none.
+    ///   - requestID: to look it up in the service's log, where the fault may be ours.
+    static func denied(_ uid: String, _ problem: Problem, volume: String?, requestID: String) -> AdmissionAnswer {
         var message = problem.detail
         if let hint = problem.hint { message += "; \(hint)" }
         if problem.status >= 500 { message += " (request id \(requestID))" }
         return AdmissionAnswer(
-            response: Response(uid: uid, allowed: false, status: Status(problem, message: message))
+            response: Response(uid: uid, allowed: false, status: Status(problem, volume: volume, message: message))
         )
     }
 }
 
 extension AdmissionAnswer.Status {
-    /// Clients act on some reasons: AlreadyExists, NotFound and Conflict are said of the volume, and never of its image.
-    fileprivate init(_ problem: Problem, message: String) {
+    /// Clients act on some reasons: AlreadyExists, NotFound and Conflict are said of the volume, and never of its image. Of what is
+    /// Invalid, kubectl shows only its own words and none of ours; so what its author has to mend is Forbidden, as with most webhooks.
+    fileprivate init(_ problem: Problem, volume: String?, message: String) {
         let (code, reason) =
             switch problem.status {
             case ..<500 where problem.retryable: (503, "ServiceUnavailable")
-            case 403: (403, "Forbidden")
             case 504: (504, "Timeout")
             case 503: (503, "ServiceUnavailable")
             case 500...: (500, "InternalError")
-            default: (422, "Invalid")
+            default: (403, "Forbidden")
             }
+        let cause = problem.field.map { Cause(message: problem.detail, field: $0) }
+        let pause = ProblemCode(rawValue: problem.code).flatMap(Self.retryAfterSeconds)
         self.init(code: code, reason: reason, message: message)
+        if cause != nil || pause != nil {
+            details = Details(name: volume, causes: cause.map { [$0] }, retryAfterSeconds: pause)
+        }
+    }
+
+    /// Clients wait in silence: so only for what is over in a moment, and not for a cluster that may be away for long.
+    private static func retryAfterSeconds(_ code: ProblemCode) -> Int? {
+        switch code {
+        case .overloaded: 1
+        // Somebody else is making it, or died in the making.
+        case .imageIncomplete: 5
+        default: nil
+        }
     }
 }

@@ -15,6 +15,8 @@ struct VolumeRules: Hashable, Sendable {
     var isOptIn = false
 
     static let annotation = "rbd-rest-api.io/ensure"
+    /// Whoever has provisioned a volume dynamically puts his name there.
+    static let provisioner = "pv.kubernetes.io/provisioned-by"
 }
 
 /// The image that a PersistentVolume needs.
@@ -33,6 +35,8 @@ struct VolumeDemand: Hashable, Sendable {
         var pool: String
         var image: String
         var features: String
+        /// What the namespace goes with.
+        var cluster: String
         static let size = "spec.capacity.storage"
     }
 
@@ -48,6 +52,11 @@ extension VolumeRules {
     func demand(of volume: PersistentVolume, fsid: () throws -> String) throws -> VolumeDemand? {
         let (csi, rbd) = (ours(volume.spec.csi), volume.spec.rbd)
         guard csi != nil || rbd != nil, try isWanted(volume) else { return nil }
+        // A provisioner of the old plugin has made the image before it writes the volume.
+        let annotations = volume.metadata.annotations ?? [:]
+        guard csi != nil || annotations[Self.provisioner] == nil || annotations[Self.annotation] == "true" else {
+            return nil
+        }
         let size = try Self.size(of: volume)
         var demand: VolumeDemand
         if let csi {
@@ -64,8 +73,7 @@ extension VolumeRules {
         guard pools?.contains(demand.place.pool) ?? true else { throw notAllowed(demand) }
         if csi != nil, volume.spec.persistentVolumeReclaimPolicy == "Delete" {
             demand.warnings.append(
-                "spec.persistentVolumeReclaimPolicy is Delete, but the CSI driver can't delete the image of a static volume: "
-                    + "the volume would get stuck; write Retain"
+                "spec.persistentVolumeReclaimPolicy is Delete, which the CSI driver can't do for a static volume; write Retain"
             )
         }
         return demand
@@ -128,7 +136,9 @@ extension VolumeRules {
                     "spec.csi.volumeAttributes.clusterID: \"\(cluster.prefix(64))\" is another cluster than the one of this "
                     + "service, which is \(known.keys.sorted().joined(separator: " or "))",
                 field: "spec.csi.volumeAttributes.clusterID",
-                hint: "correct it, or name it in the service's setting kubernetes-cluster-ids"
+                hint:
+                    "correct it, or name it in the service's setting kubernetes-cluster-ids, together with what else this cluster "
+                    + "is called"
             )
         }
         guard !csi.volumeHandle.isEmpty else { throw Self.invalid("spec.csi.volumeHandle", "it names no image") }
@@ -140,7 +150,8 @@ extension VolumeRules {
             fields: .init(
                 pool: "spec.csi.volumeAttributes.pool",
                 image: "spec.csi.volumeHandle",
-                features: "spec.csi.volumeAttributes.imageFeatures"
+                features: "spec.csi.volumeAttributes.imageFeatures",
+                cluster: "spec.csi.volumeAttributes.clusterID"
             )
         )
     }
@@ -153,12 +164,20 @@ extension VolumeRules {
             image: rbd.image,
             sizeBytes: size,
             features: nil,
-            fields: .init(pool: "spec.rbd.pool", image: "spec.rbd.image", features: "spec.rbd")
+            fields: .init(
+                pool: "spec.rbd.pool",
+                image: "spec.rbd.image",
+                features: "spec.rbd",
+                cluster: "spec.rbd"
+            )
         )
     }
 
     private static func names(_ list: String) -> [String] {
-        list.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }.filter { !$0.isEmpty }
+        let names = list.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }.filter { !$0.isEmpty }
+        return names.reduce(into: []) { unique, name in
+            if !unique.contains(name) { unique.append(name) }
+        }
     }
 
     private func notAllowed(_ demand: VolumeDemand) -> Problem {

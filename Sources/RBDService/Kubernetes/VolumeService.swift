@@ -125,23 +125,3 @@ struct VolumeService: Sendable {
         ]
     }
 }
-
-extension Problem {
-    /// The same in terms of the volume: whoever wrote it does not know the fields of our own requests.
-    fileprivate func speaking(of demand: VolumeDemand) -> Problem {
-        guard let own = field else { return self }
-        let theirs =
-            switch own {
-            case "pool", "namespace": demand.fields.pool
-            case "image", "name": demand.fields.image
-            case "features": demand.fields.features
-            case "size": VolumeDemand.Fields.size
-            default: own
-            }
-        guard theirs != own else { return self }
-        var problem = self
-        problem.field = theirs
-        if detail.hasPrefix("\(own): ") { problem.detail = theirs + detail.dropFirst(own.count) }
-        return problem
-    }
-}

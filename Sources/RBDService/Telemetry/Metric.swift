@@ -45,6 +45,12 @@ extension Metric {
         labels: ["code"],
         "Requests refused before they reached a route: malformed, too large, too slow."
     )
+    static let admissionReviews = Metric(
+        "rbd_rest_api_admission_reviews_total",
+        .counter,
+        labels: ["verdict", "code", "dry_run"],
+        "Kubernetes' admission reviews: created, adopted, skipped (none of ours) or denied, and then by which problem."
+    )
     static let cephCallDuration = Metric(
         "rbd_rest_api_ceph_call_duration_seconds",
         .histogram,
@@ -129,7 +135,8 @@ extension Metric {
 
     /// All of them, in the order of the README.
     static let all: [Metric] = [
-        httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, cephCallDuration, callThreads,
+        httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, admissionReviews, cephCallDuration,
+        callThreads,
         callThreadsRunning,
         callThreadsStuck, callQueueLength, breakerOpen, breakerOpenings, operationsRunning,
         operationsFinished, auditLines, auditLinesPending, connectionGeneration, clusterConnected,

@@ -26,7 +26,7 @@ final class RequestLine: Sendable {
     }
 
     deinit {
-        let level = Self.level(method, route: route, status: status)
+        let level = Self.level(method, route: route, status: notes.problemStatus ?? status)
         guard notes.logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = [
             LogKeys.method: "\(method)",

@@ -18,10 +18,12 @@ final class RequestNotes: Sendable {
         var identity: Identity?
         var isOutOfScope = false
         var problemCode: String?
+        var problemStatus: Int?
         var errno: CInt?
         var failure: CephError?
         var operation: CephError.Operation?
         var resource: CephError.Resource?
+        var volume: String?
     }
 
     private let state = Mutex(State())
@@ -34,6 +36,7 @@ final class RequestNotes: Sendable {
     func set(_ problem: Problem) {
         state.withLock { state in
             state.problemCode = problem.code
+            state.problemStatus = problem.status
             state.errno = problem.errno
         }
     }
@@ -42,6 +45,14 @@ final class RequestNotes: Sendable {
     func set(_ identity: Identity) {
         state.withLock { $0.identity = identity }
     }
+
+    /// The PersistentVolume that it is about.
+    func set(volume: String) {
+        state.withLock { $0.volume = volume }
+    }
+
+    /// That of the problem, which an answer may carry under another status.
+    var problemStatus: Int? { state.withLock { $0.problemStatus } }
 
     /// It speaks of what is out of the scope of who asks.
     func refuse() {
@@ -77,6 +88,7 @@ final class RequestNotes: Sendable {
         let resource = state.isOutOfScope ? nil : state.failure?.resource ?? state.resource
         var metadata = resource?.metadata ?? [:]
         metadata[LogKeys.identity] = state.identity.map { "\($0.name)" }
+        metadata[LogKeys.volume] = state.volume.map { "\($0)" }
         metadata[LogKeys.problem] = state.problemCode.map { "\($0)" }
         metadata[LogKeys.errno] = state.errno.map { .stringConvertible($0) }
         metadata[LogKeys.operation] = (state.failure?.operation ?? state.operation).map { "\($0.label)" }
