@@ -1,0 +1,505 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+"""The checks of dev/manifests that look into manifests: one command each, silent where all is well.
+
+same FILE FILE          two renderings are the same objects
+schema VERSION,… FILE…  the objects are right for these versions of Kubernetes
+settings FILE…          the daemon's environment is made of settings that there are
+wiring FILE…            ports, paths, labels, volumes and times agree with each other and with the code
+pods FILE…              pods are as restricted as Pod Security's `restricted` asks, and their secrets are for them alone
+conditions FILE…        the webhook's matchConditions choose the volumes that the daemon does, and never fail
+"""
+
+import base64
+import itertools
+import json
+import pathlib
+import re
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "Sources/RBDService"
+NAME = "rbd-rest-api"
+# Kinds of others, of which there is no schema here.
+FOREIGN = {"cert-manager.io/v1", "monitoring.coreos.com/v1"}
+# What is made by somebody else than the manifests: cert-manager or webhook-certificate, and whoever makes a token.
+MADE_ELSEWHERE = {f"{NAME}-webhook-tls", f"{NAME}-metrics-token", f"{NAME}-prehook-token"}
+
+
+class Wrong(Exception):
+    pass
+
+
+def expect(condition, sentence):
+    if not condition:
+        raise Wrong(sentence)
+
+
+def objects(path):
+    """Those of a file, those that ConfigMaps have inside included."""
+    found = [item for item in yaml.safe_load_all(pathlib.Path(path).read_text()) if item]
+    for item in list(found):
+        if item["kind"] == "ConfigMap":
+            for name, text in item["data"].items():
+                if name.endswith(".yaml"):
+                    found += [inner for inner in yaml.safe_load_all(text) if inner]
+    return found
+
+
+def known(items, kind):
+    return [item for item in items if item["kind"] == kind]
+
+
+def label(item):
+    return f"{item['kind']} {item['metadata']['name']}"
+
+
+# Renderings
+
+
+def settled(item):
+    """Without what does not matter: how base64 is folded, and in which order the environment is set."""
+    item = json.loads(json.dumps(item))
+    if item["kind"] == "Secret":
+        item["data"] = {name: base64.b64decode(text).hex() for name, text in item.get("data", {}).items()}
+    for pod in pod_specs([item]):
+        for container in containers(pod):
+            variables = container.get("env", [])
+            names = [variable["name"] for variable in variables]
+            expect(len(set(names)) == len(names), f"{label(item)} sets a variable twice")
+            # Where one is made of another, their order matters.
+            expect(
+                not any("$(" in variable.get("value", "") for variable in variables),
+                f"{label(item)} has variables of variables",
+            )
+            container["env"] = sorted(variables, key=lambda variable: variable["name"])
+    return item
+
+
+def same(first, second):
+    renderings = []
+    for path in (first, second):
+        items = [settled(item) for item in objects(path)]
+        keys = [
+            (item["apiVersion"], item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"])
+            for item in items
+        ]
+        expect(len(set(keys)) == len(keys), f"{path} has an object twice")
+        renderings.append(dict(zip(keys, items)))
+    old, new = renderings
+    expect(old, "it is empty")
+    expect(old.keys() == new.keys(), f"only one of them has {sorted(map(str, old.keys() ^ new.keys()))}")
+    for key in old:
+        expect(old[key] == new[key], f"{key[1]} {key[3]} differs")
+
+
+# Schemas
+
+
+def schema_folder(version):
+    import kubernetes_validate
+
+    here = pathlib.Path(kubernetes_validate.__file__).parent
+    # dev/manifests sets an older version of the package apart.
+    folders = [here, *pathlib.Path(sys.prefix).glob("old-*/kubernetes_validate")]
+    for folder in folders:
+        path = folder / f"kubernetes-json-schema/v{version}.0-local-strict"
+        if path.is_dir():
+            return path
+    raise Wrong(f"there are no schemas of Kubernetes {version}")
+
+
+def schema(versions, *paths):
+    import jsonschema
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT202012
+
+    for version in versions.split(","):
+        folder = schema_folder(version)
+
+        def retrieve(uri):
+            content = json.loads((folder / uri.rsplit("/", 1)[-1]).read_text())
+            return Resource.from_contents(content, default_specification=DRAFT202012)
+
+        registry = Registry(retrieve=retrieve)
+        for path in paths:
+            for item in objects(path):
+                if item["apiVersion"] in FOREIGN:
+                    continue
+                group, _, revision = item["apiVersion"].rpartition("/")
+                group = group.split(".")[0]
+                name = "-".join(filter(None, [item["kind"].lower(), group, revision])) + ".json"
+                expect(
+                    (folder / name).exists(), f"Kubernetes {version} does not know {item['apiVersion']} {item['kind']}"
+                )
+                validator = jsonschema.Draft202012Validator({"$ref": f"file:///{name}"}, registry=registry)
+                for error in validator.iter_errors(item):
+                    where = ".".join(str(part) for part in error.absolute_path)
+                    raise Wrong(f"Kubernetes {version}: {label(item)}: {where}: {error.message[:300]}")
+
+
+# Settings
+
+
+def settings_of_the_code():
+    """Names of settings, and their defaults."""
+    text = (SOURCES / "Configuration/Setting.swift").read_text()
+    found = {}
+    for match in re.finditer(r'Setting\(\s*"([a-z-]+)",\s*"[A-Z]+",\s*(?:default: "([^"]*)")?', text):
+        found["RBD_REST_API_" + match[1].upper().replace("-", "_")] = match[2]
+    expect(len(found) > 30, "Setting.swift can't be read any more as it was")
+    return found
+
+
+def environment(items):
+    (deployment,) = [item for item in known(items, "Deployment") if item["metadata"]["name"] == NAME]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {variable["name"]: variable["value"] for variable in container["env"]}
+
+
+def settings(*paths):
+    code = settings_of_the_code()
+    readme = set(
+        re.findall(r"^\| `--[a-z-]+` \| `(RBD_REST_API_[A-Z_]+)`", (ROOT / "README.md").read_text(), re.MULTILINE)
+    )
+    expect(set(code) == readme, f"the README's table and Setting.swift differ in {sorted(set(code) ^ readme)}")
+    for path in paths:
+        for name in environment(objects(path)):
+            expect(name in code, f"there is no setting {name}")
+    # Those that the example only mentions, too.
+    for path in (ROOT / "deploy/kubernetes").rglob("*.yaml"):
+        for name in re.findall(r"\bRBD_REST_API_[A-Z][A-Z_]*[A-Z]\b", path.read_text()):
+            expect(name in code, f"{path.relative_to(ROOT)}: there is no setting {name}")
+
+
+# Wiring
+
+
+def constant(file, pattern):
+    match = re.search(pattern, (SOURCES / file).read_text())
+    expect(match, f"{file} can't be read any more as it was")
+    return match[1]
+
+
+def wiring(*paths):
+    for path in paths:
+        wire(objects(path))
+
+
+def wire(items):
+    code = settings_of_the_code()
+    (deployment,) = known(items, "Deployment")
+    template = deployment["spec"]["template"]
+    pod, labels = template["spec"], template["metadata"]["labels"]
+    (container,) = pod["containers"]
+    variables = {variable["name"]: variable["value"] for variable in container["env"]}
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+
+    def value(setting):
+        return variables.get(f"RBD_REST_API_{setting}", code[f"RBD_REST_API_{setting}"])
+
+    expect(
+        ports == {"http": int(value("PORT")), "webhook": int(value("WEBHOOK_PORT"))},
+        f"ports {ports} are not the settings'",
+    )
+    for name in ("PORT", "WEBHOOK_PORT"):
+        expect(value(name) == code[f"RBD_REST_API_{name}"], f"{name} is not the daemon's default")
+    for name in ("HOST", "WEBHOOK_HOST"):
+        expect(value(name) in ("0.0.0.0", "::"), f"{name} is an address that no other pod can reach")
+
+    routes = set(re.findall(r'"GET (/[a-z]+)"', (SOURCES / "Access/AccessTable.swift").read_text()))
+    for probe, path in {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}.items():
+        get = container[probe]["httpGet"]
+        expect(get["path"] == path and path in routes, f"{probe} asks for {get['path']}")
+        expect(get["port"] == "http", f"{probe} asks at another port")
+
+    # The shutdown, then Cluster.finishClosing.
+    closing = constant("../rbd-rest-api/Daemon.swift", r"finishClosing\(within: \.seconds\((\d+)\)\)")
+    needed = int(value("SHUTDOWN_DELAY")) + int(value("SHUTDOWN_TIMEOUT")) + int(closing)
+    expect(
+        pod["terminationGracePeriodSeconds"] > needed,
+        f"the pod is killed before the {needed} s that it may take to end",
+    )
+    update = deployment["spec"]["strategy"]["rollingUpdate"]
+    expect(
+        deployment["spec"]["replicas"] == 2 and update["maxUnavailable"] == 0, "an update leaves less than two replicas"
+    )
+    expect(
+        not pod["automountServiceAccountToken"] and not pod["enableServiceLinks"], "the pod has what it does not need"
+    )
+    (account,) = known(items, "ServiceAccount")
+    expect(account["metadata"]["name"] == pod["serviceAccountName"], "the pod has another service account")
+    expect(not account["automountServiceAccountToken"], "the service account has a token")
+    expect(re.fullmatch(r".+:\d+\.\d+\.\d+", container["image"]), f"{container['image']} has no version")
+    version = constant("Application.swift", r'static let version = "([^"]+)"')
+    expect(container["image"].endswith(f":{version}"), f"{container['image']} is not of version {version}")
+
+    # Whoever chooses the pods by labels.
+    selectors = {"Deployment": deployment["spec"]["selector"]["matchLabels"]}
+    (service,) = known(items, "Service")
+    selectors["Service"] = service["spec"]["selector"]
+    (budget,) = known(items, "PodDisruptionBudget")
+    selectors["PodDisruptionBudget"] = budget["spec"]["selector"]["matchLabels"]
+    for policy in known(items, "NetworkPolicy"):
+        selectors[label(policy)] = policy["spec"]["podSelector"]["matchLabels"]
+        for rule in policy["spec"].get("ingress", []):
+            for port in rule["ports"]:
+                expect(
+                    port["port"] in ports.values(),
+                    f"{label(policy)} is about port {port['port']}, which the pod does not have",
+                )
+    selectors["spread"] = pod["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"]
+    for who, selector in selectors.items():
+        expect(selector.items() <= labels.items(), f"{who} chooses other pods")
+    expect(budget["spec"]["minAvailable"] < deployment["spec"]["replicas"], "no pod may ever be evicted")
+    doors = {port["port"]: port["targetPort"] for port in service["spec"]["ports"]}
+    expect(doors == {8080: "http", 443: "webhook"}, f"the Service has {doors}")
+
+    # Files that settings name are mounted, from what there is.
+    made = {
+        item["metadata"]["name"]: item.get("data", {})
+        for kind in ("ConfigMap", "Secret")
+        for item in known(items, kind)
+    }
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
+    expect(len(mounts) == len(volumes), "a volume is not mounted, or mounted twice")
+    # A base without its overlay has none of them.
+    is_whole = any(made)
+    for name, text in variables.items():
+        if not text.startswith("/"):
+            continue
+        folder, _, file = text.rpartition("/")
+        expect(folder in mounts, f"{name} names {text}, where nothing is mounted")
+        volume = mounts[folder]
+        source = volume["configMap"]["name"] if "configMap" in volume else volume["secret"]["secretName"]
+        if source in MADE_ELSEWHERE:
+            expect(file in ("tls.crt", "tls.key"), f"{name} names {text}, which no Secret of a certificate has")
+        elif is_whole:
+            expect(file in made.get(source, {}), f"{name} names {text}, which {source} does not have")
+
+    (configuration,) = known(items, "ValidatingWebhookConfiguration")
+    (webhook,) = configuration["webhooks"]
+    client = webhook["clientConfig"]["service"]
+    expect(
+        client["path"] == constant("Kubernetes/AdmissionController.swift", r'static let path = "([^"]+)"'),
+        "the path is another",
+    )
+    expect(
+        (client["name"], client["namespace"]) == (service["metadata"]["name"], service["metadata"]["namespace"]),
+        "the webhook calls another Service",
+    )
+    expect(doors.get(client["port"]) == "webhook", f"the webhook calls port {client['port']}")
+    review = constant("Kubernetes/AdmissionReview.swift", r'static let apiVersion = "admission\.k8s\.io/([^"]+)"')
+    expect(webhook["admissionReviewVersions"] == [review], "the daemon speaks another version of AdmissionReview")
+    rule = {
+        "operations": ["CREATE"],
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "resources": ["persistentvolumes"],
+        "scope": "Cluster",
+    }
+    expect(webhook["rules"] == [rule], "the rules are others")
+    expect(
+        webhook["sideEffects"] == "NoneOnDryRun" and webhook["failurePolicy"] == "Fail",
+        "sideEffects or failurePolicy is another",
+    )
+    # Five seconds leave four to the daemon; a minute is what an API server gives to a request in all.
+    expect(5 <= webhook["timeoutSeconds"] <= 30, f"timeoutSeconds is {webhook['timeoutSeconds']}")
+
+    for item in items:
+        namespace = item["metadata"].get("namespace")
+        if item["kind"] in ("Namespace", "ValidatingWebhookConfiguration", "PersistentVolume"):
+            expect(namespace is None, f"{label(item)} belongs to no namespace")
+        else:
+            expect(namespace == NAME, f"{label(item)} is in namespace {namespace}")
+
+    for certificate in known(items, "Certificate"):
+        if certificate["spec"].get("isCA"):
+            continue
+        expect(certificate["spec"]["secretName"] in MADE_ELSEWHERE, "the certificate goes into another Secret")
+        expect(
+            f"{client['name']}.{client['namespace']}.svc" in certificate["spec"]["dnsNames"],
+            "API servers call it by another name",
+        )
+        inject = configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
+        expect(inject == f"{NAME}/{certificate['metadata']['name']}", f"the caBundle comes from {inject}")
+    for monitor in known(items, "ServiceMonitor"):
+        expect(
+            monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items(),
+            "it finds no Service",
+        )
+        (endpoint,) = monitor["spec"]["endpoints"]
+        expect(endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}, "the Service has no such port")
+        expect('"GET /metrics"' in (SOURCES / "Access/AccessTable.swift").read_text(), "there is no such path")
+        expect(endpoint["authorization"]["credentials"]["name"] in MADE_ELSEWHERE, "the token's Secret is another")
+
+
+# Pods
+
+
+def pod_specs(items):
+    for item in items:
+        if item["kind"] == "Pod":
+            yield item["spec"]
+        elif item["kind"] in ("Deployment", "Job"):
+            yield item["spec"]["template"]["spec"]
+
+
+def containers(pod):
+    return pod.get("initContainers", []) + pod["containers"]
+
+
+def pods(*paths):
+    for path in paths:
+        for pod in pod_specs(objects(path)):
+            context = pod["securityContext"]
+            expect(context.get("runAsNonRoot") is True and context.get("runAsUser", 0) > 0, "it may be root")
+            expect(context["seccompProfile"] == {"type": "RuntimeDefault"}, "it has no seccomp profile")
+            for name in ("hostNetwork", "hostPID", "hostIPC"):
+                expect(not pod.get(name), f"it has {name}")
+            allowed = {"configMap", "secret", "persistentVolumeClaim", "emptyDir", "projected"}
+            for volume in pod["volumes"]:
+                expect(set(volume) - {"name"} <= allowed, f"volume {volume['name']} is of a kind that is not allowed")
+                if "secret" in volume:
+                    expect(
+                        volume["secret"].get("defaultMode") == 0o400,
+                        f"Secret {volume['name']} can be read by more than need be",
+                    )
+                    expect(context.get("fsGroup"), f"Secret {volume['name']} can be read by root alone")
+            for container in containers(pod):
+                name, own = container["name"], container["securityContext"]
+                expect(own.get("allowPrivilegeEscalation") is False, f"{name} may gain privileges")
+                expect(own.get("capabilities") == {"drop": ["ALL"]}, f"{name} has capabilities")
+                expect(own.get("readOnlyRootFilesystem") is True, f"{name} can write to its image")
+                expect(not own.get("privileged"), f"{name} is privileged")
+                expect(
+                    "requests" in container["resources"] and "memory" in container["resources"]["limits"],
+                    f"{name} has no limits",
+                )
+                expect(re.search(r":[0-9.]+$", container["image"]), f"{name} has an image without a version")
+                for mount in container.get("volumeMounts", []):
+                    expect(
+                        "subPath" not in mount,
+                        f"{name} mounts {mount['mountPath']} by a subPath, which is never brought up to date",
+                    )
+
+
+# Conditions
+
+
+def truths():
+    text = constant("Kubernetes/VolumeDemand.swift", r"truths: Set<String> = \[([^\]]+)\]")
+    return re.findall(r'"([^"]+)"', text)
+
+
+def is_ours(volume, drivers):
+    """As the daemon has it (VolumeRules.demand)."""
+    spec, annotations = volume.get("spec") or {}, (volume.get("metadata") or {}).get("annotations") or {}
+    if annotations.get("rbd-rest-api.io/ensure") == "false":
+        return False
+    csi = spec.get("csi")
+    if csi and csi.get("driver") in drivers and (csi.get("volumeAttributes") or {}).get("staticVolume") in truths():
+        return True
+    provisioner = constant("Kubernetes/VolumeDemand.swift", r'static let provisioner = "([^"]+)"')
+    return "rbd" in spec and (provisioner not in annotations or annotations.get("rbd-rest-api.io/ensure") == "true")
+
+
+def made_up_volumes():
+    """Each field there, not there, empty, or something else, in every combination."""
+    absent = object()
+
+    def build(**members):
+        return {name: member for name, member in members.items() if member is not absent}
+
+    words = truths() + ["false", "0", "f", "False", "yes", "on", "tRUE", " true", "true ", ""]
+    attributes = [absent, {}, {"pool": "rbd"}] + [{"pool": "rbd", "staticVolume": word} for word in words]
+    sources = [absent, {}] + [
+        build(driver=driver, volumeHandle="a", volumeAttributes=attribute)
+        for driver in (absent, "", "rbd.csi.ceph.com", "RBD.csi.ceph.com", "cephfs.csi.ceph.com", "a.rbd.csi.ceph.com")
+        for attribute in attributes
+    ]
+    provisioned = {"pv.kubernetes.io/provisioned-by": "kubernetes.io/rbd"}
+    ensure = [{"rbd-rest-api.io/ensure": word} for word in ("true", "false", "", "maybe")]
+    annotations = [absent, {}, {"a": "b"}, provisioned, *ensure, *({**provisioned, **word} for word in ensure)]
+    in_tree = [{}, {"image": "a"}, {"image": "a", "monitors": ["192.0.2.1"]}]
+    # A volume has one source, or the API server refuses it before it asks anybody.
+    specs = [{}, {"nfs": {"server": "192.0.2.1", "path": "/"}}]
+    specs += [{"rbd": source} for source in in_tree] + [build(csi=source) for source in sources]
+    for spec, notes in itertools.product(specs, annotations):
+        metadata = build(name="a", annotations=notes)
+        yield {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}
+    yield {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "a"}}
+    yield {"apiVersion": "v1", "kind": "PersistentVolume"}
+
+
+def conditions(*paths):
+    from cel_expr_python import cel
+
+    for path in paths:
+        items = objects(path)
+        drivers = environment(items)["RBD_REST_API_KUBERNETES_DRIVERS"].split(",")
+        default = settings_of_the_code()["RBD_REST_API_KUBERNETES_DRIVERS"].split(",")
+        expect(drivers == default, f"the drivers are {drivers}, the daemon's default are {default}")
+        (configuration,) = known(items, "ValidatingWebhookConfiguration")
+        (webhook,) = configuration["webhooks"]
+        # Google's own CEL, as strict as the API server's: to read below a field that is not there is an error, even in
+        # has().
+        environment_of_cel = cel.NewEnv(variables={"object": cel.Type.DYN})
+        programs = {
+            entry["name"]: environment_of_cel.compile(entry["expression"]) for entry in webhook["matchConditions"]
+        }
+        expression = webhook["matchConditions"][0]["expression"]
+        lists = [re.findall(r"'([^']*)'", text) for text in re.findall(r" in \[([^\]]*)\]", expression)]
+        expect(lists == [drivers, truths()], f"the conditions list {lists}, the daemon {[drivers, truths()]}")
+
+        def matches(volume):
+            verdicts = []
+            for name, program in programs.items():
+                result = program.eval(data={"object": volume})
+                expect(
+                    result.type() == cel.Type.BOOL,
+                    f"condition {name} comes to {result.value()} for {json.dumps(volume)}",
+                )
+                verdicts.append(result.value())
+            return all(verdicts)
+
+        count = 0
+        for volume in made_up_volumes():
+            expect(
+                matches(volume) == is_ours(volume, drivers), f"conditions and daemon differ over {json.dumps(volume)}"
+            )
+            count += 1
+        expect(count > 1000, "too few volumes were made up")
+
+        reviews = {
+            file.name: json.loads(file.read_text())["request"]
+            for file in (ROOT / "Tests/Fixtures/admission").glob("*.json")
+        }
+        created = {name: request["object"] for name, request in reviews.items() if request["operation"] == "CREATE"}
+        expect(len(created) > 5, "there are too few recorded reviews")
+        for name, volume in created.items():
+            wanted = "dynamic" not in name
+            expect(matches(volume) == wanted, f"{name} is {'not ' if wanted else ''}let through")
+        # And what people are told to copy.
+        for file in (ROOT / "deploy/kubernetes/examples").glob("*.yaml"):
+            for volume in known(objects(file), "PersistentVolume"):
+                expect(matches(volume), f"{file.name}: {label(volume)} would not get an image")
+
+
+COMMANDS = {
+    "same": same,
+    "schema": schema,
+    "settings": settings,
+    "wiring": wiring,
+    "pods": pods,
+    "conditions": conditions,
+}
+
+if __name__ == "__main__":
+    try:
+        COMMANDS[sys.argv[1]](*sys.argv[2:])
+    except Wrong as wrong:
+        sys.exit(f"{wrong}")
