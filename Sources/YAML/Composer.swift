@@ -13,11 +13,14 @@ struct Composer {
     }
 
     private let events: EventReader
+    /// Whether everything is refused that hides a mistake; else see ``YAMLNode/parseAll(_:)``.
+    private let isStrict: Bool
     private var anchors: [String: Piece] = [:]
     private var aliasedNodes = 0
 
-    init(_ text: String) throws(YAMLError) {
-        events = try EventReader(text)
+    init(_ text: String, at origin: EventReader.Origin = .init(), isStrict: Bool = true) throws(YAMLError) {
+        events = try EventReader(text, at: origin)
+        self.isStrict = isStrict
     }
 
     mutating func document() throws(YAMLError) -> YAMLNode {
@@ -52,12 +55,13 @@ struct Composer {
         if case .alias(let name) = event.kind {
             return try aliased(name, event: event, depth: depth)
         }
-        let isText = try Self.isText(tag: event.tag, event: event)
+        let tag = Tag(event)
+        if isStrict, let objection = tag.objection { throw Self.error(event, objection) }
         var result: Piece
         switch event.kind {
         case .scalar(let text, let isPlain):
             let node = YAMLNode(
-                .scalar(text, isPlain: isPlain && !isText),
+                .scalar(text, isPlain: isPlain && tag != .text),
                 line: event.line,
                 column: event.column
             )
@@ -66,6 +70,7 @@ struct Composer {
         case .mappingStart: result = try mapping(from: event, depth: depth)
         default: throw Self.error(event, "a value is missing here")
         }
+        result.node.objection = tag.objection
         // Only now: an alias inside its own anchor would be a tree without end.
         if let anchor = event.anchor { anchors[anchor] = result }
         return result
@@ -112,6 +117,7 @@ struct Composer {
     ) throws(YAMLError) -> Piece {
         var entries: [YAMLNode.Entry] = []
         var lines: [String: Int] = [:]
+        var merge: (value: YAMLNode, start: Int)?
         var count = 1
         var height = 1
         while true {
@@ -122,22 +128,54 @@ struct Composer {
             if let first = lines.updateValue(event.line, forKey: name) {
                 throw Self.error(event, "the key \"\(name)\" comes twice, first on line \(first)")
             }
-            let value = try piece(from: events.next(), depth: depth + 1)
-            entries.append(YAMLNode.Entry(key: name, line: event.line, value: value.node))
+            var value = try piece(from: events.next(), depth: depth + 1)
+            // What is merged is counted as it stands, which is as much as it comes to, or more.
             count += value.count + 1
             height = max(height, value.height + 1)
+            if !isStrict, Self.isMerge(event) {
+                merge = (value.node, entries.count)
+                continue
+            }
+            value.node.objection = value.node.objection ?? key.objection
+            entries.append(YAMLNode.Entry(key: name, line: event.line, value: value.node))
         }
+        if let merge { try Self.merge(merge.value, into: &entries, after: merge.start) }
         let node = YAMLNode(.mapping(entries), line: start.line, column: start.column)
         return Piece(node: node, count: count, height: height)
     }
 
-    /// Whether the tag says that a scalar is a text whatever it looks like.
-    private static func isText(tag: String?, event: EventReader.Event) throws(YAMLError) -> Bool {
-        guard let tag else { return false }
-        let standard = "tag:yaml.org,2002:"
-        if case .scalar = event.kind, tag == "!" || tag == standard + "str" { return true }
-        let shown = tag.hasPrefix(standard) ? "!!" + tag.dropFirst(standard.count) : tag
-        throw error(event, "the tag \(shown) is not supported")
+    /// A key that takes in the entries of other mappings: `<<`, neither quoted nor a text by its tag.
+    private static func isMerge(_ event: EventReader.Event) -> Bool {
+        guard case .scalar("<<", isPlain: true) = event.kind else { return false }
+        return event.tag == nil || event.tag == Tag.standard + "merge"
+    }
+
+    /// Adds the entries of one or several mappings to those that a mapping has itself.
+    /// - Parameter start: how many of them are written above the `<<`.
+    private static func merge(
+        _ value: YAMLNode,
+        into entries: inout [YAMLNode.Entry],
+        after start: Int
+    ) throws(YAMLError) {
+        var places: [String: Int] = [:]
+        for (place, entry) in entries.enumerated() { places[entry.key] = place }
+        for source in value.items ?? [value] {
+            guard let others = source.entries else {
+                let reason = "<< takes a mapping, or several in a sequence"
+                throw YAMLError(line: value.line, column: value.column, reason: reason)
+            }
+            for other in others {
+                guard let place = places[other.key] else {
+                    places[other.key] = entries.count
+                    entries.append(other)
+                    continue
+                }
+                guard place < start else { continue }
+                entries[place].value.objection =
+                    "the key \"\(other.key)\" comes again with the << below it, and not every program takes the same one; "
+                    + "write << first"
+            }
+        }
     }
 
     private static func tooDeep(_ event: EventReader.Event) -> YAMLError {
@@ -146,5 +184,33 @@ struct Composer {
 
     private static func error(_ event: EventReader.Event, _ reason: String) -> YAMLError {
         YAMLError(line: event.line, column: event.column, reason: reason)
+    }
+}
+
+/// What the tag of a node says.
+private enum Tag: Equatable {
+    static let standard = "tag:yaml.org,2002:"
+
+    case none
+    /// A scalar is a text, whatever it looks like.
+    case text
+    /// As people write it.
+    case unknown(String)
+
+    init(_ event: EventReader.Event) {
+        guard let tag = event.tag else {
+            self = .none
+            return
+        }
+        if case .scalar = event.kind, tag == "!" || tag == Self.standard + "str" {
+            self = .text
+        } else {
+            self = .unknown(tag.hasPrefix(Self.standard) ? "!!" + tag.dropFirst(Self.standard.count) : tag)
+        }
+    }
+
+    var objection: String? {
+        guard case .unknown(let tag) = self else { return nil }
+        return "the tag \(tag) is not supported"
     }
 }

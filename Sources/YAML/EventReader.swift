@@ -22,13 +22,28 @@ final class EventReader {
         var column: Int
     }
 
+    private let origin: Origin
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let input: UnsafeMutableBufferPointer<UInt8>
 
-    init(_ text: String) throws(YAMLError) {
+    /// Where a text begins in a larger one: how much is above it, and before it in its first line.
+    struct Origin {
+        var lines = 0
+        var columns = 0
+
+        func place(_ mark: yaml_mark_t) -> (line: Int, column: Int) {
+            (Int(mark.line) + lines + 1, Int(mark.column) + (mark.line == 0 ? columns : 0) + 1)
+        }
+    }
+
+    init(_ text: String, at origin: Origin = Origin()) throws(YAMLError) {
+        self.origin = origin
         parser = .allocate(capacity: 1)
-        input = .allocate(capacity: text.utf8.count)
-        _ = input.initialize(from: text.utf8)
+        // libyaml looks for a byte order mark only where the encoding is not set, and else takes it for the line's first character:
+        // then `---` is none behind it, and no second line is as far to the left as the first.
+        let bytes = text.utf8.dropFirst(text.utf8.starts(with: Self.byteOrderMark) ? Self.byteOrderMark.count : 0)
+        input = .allocate(capacity: bytes.count)
+        _ = input.initialize(from: bytes)
         // It clears the struct before anything can fail, so that deinit may always delete it.
         guard yaml_parser_initialize(parser) == 1 else { throw Self.outOfMemory }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
@@ -45,11 +60,8 @@ final class EventReader {
         var event = yaml_event_t()
         guard yaml_parser_parse(parser, &event) == 1 else { throw failure() }
         defer { yaml_event_delete(&event) }
-        var result = Event(
-            kind: .streamEnd,
-            line: Int(event.start_mark.line) + 1,
-            column: Int(event.start_mark.column) + 1
-        )
+        let place = origin.place(event.start_mark)
+        var result = Event(kind: .streamEnd, line: place.line, column: place.column)
         switch event.type {
         case YAML_STREAM_START_EVENT: result.kind = .streamStart
         case YAML_DOCUMENT_START_EVENT: result.kind = .documentStart
@@ -91,28 +103,28 @@ final class EventReader {
             }
             let before = String(decoding: input.prefix(Int(state.problem_offset)), as: UTF8.self).unicodeScalars
             let lineStart = before.lastIndex(of: "\n").map(before.index(after:)) ?? before.startIndex
+            let lines = before.count { $0 == "\n" }
             return YAMLError(
-                line: before.count { $0 == "\n" } + 1,
-                column: before[lineStart...].count + 1,
+                line: lines + origin.lines + 1,
+                column: before[lineStart...].count + (lines == 0 ? origin.columns : 0) + 1,
                 reason: reason
             )
         }
         if let context = state.context {
             reason += " \(String(cString: context))"
             if state.context_mark.line != state.problem_mark.line {
-                reason += " that starts on line \(state.context_mark.line + 1)"
+                reason += " that starts on line \(origin.place(state.context_mark).line)"
             }
         }
-        return YAMLError(
-            line: Int(state.problem_mark.line) + 1,
-            column: Int(state.problem_mark.column) + 1,
-            reason: reason
-        )
+        let place = origin.place(state.problem_mark)
+        return YAMLError(line: place.line, column: place.column, reason: reason)
     }
 
     private static func string(_ text: UnsafeMutablePointer<yaml_char_t>?) -> String? {
         text.map { String(cString: $0) }
     }
+
+    static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
     private static var outOfMemory: YAMLError { YAMLError(line: 0, column: 0, reason: "out of memory") }
 }

@@ -5,7 +5,7 @@
 /// where a value is wrong.
 ///
 /// Scalars stay texts: what `10`, `on` or `null` mean is for the reader to decide, who knows what is expected there.
-/// JSON is read as the YAML that it is, except that `\ud83d\ude00`, a character escaped in two halves, is refused.
+/// ``parse(_:)`` reads JSON as the YAML that it is, except that `\ud83d\ude00`, a character escaped in two halves, is refused.
 public struct YAMLNode: Hashable, Sendable {
     public enum Content: Hashable, Sendable {
         /// `isPlain` tells `10` and `null` from `"10"` and `"null"`, which are always texts.
@@ -33,6 +33,8 @@ public struct YAMLNode: Hashable, Sendable {
     public var line: Int
     /// 1-based, in characters.
     public var column: Int
+    /// Why ``parse(_:)`` would have refused the node, where ``parseAll(_:)`` leaves that to whoever needs it.
+    public var objection: String?
 
     public init(_ content: Content, line: Int, column: Int) {
         self.content = content
@@ -50,10 +52,30 @@ public struct YAMLNode: Hashable, Sendable {
         return try composer.document()
     }
 
-    /// Reads all documents of a text, with the rules of ``parse(_:)`` for each. Empty ones are null; there is none in an empty text.
+    /// Reads all documents of a text that holds more than what we look for, such as Kubernetes' manifests, as kubectl does. Empty ones
+    /// are null; there is none in an empty text.
+    ///
+    /// With the rules of ``parse(_:)`` for each document, except that
+    /// - JSON objects may follow each other with nothing in between, and may hold characters that are escaped in two halves;
+    /// - `<<` takes in the entries of a mapping, or of several in a sequence, of which the first that has a key decides. A key that is
+    ///   written below it decides before them; one that is written above it gets an ``objection``, for there kubectl goes by what comes
+    ///   last, and others by what is written;
+    /// - tags other than `!!str` are an ``objection`` and no more.
     public static func parseAll(_ text: String) throws(YAMLError) -> [YAMLNode] {
-        var composer = try Composer(text)
+        let objects = JSONStream.objects(in: text) ?? []
+        do {
+            // One object alone may also be YAML that only looks like JSON, and is told as that where it is wrong.
+            if !objects.isEmpty { return try objects.map(parse) }
+        } catch {
+            if objects.count > 1 { throw error }
+        }
+        var composer = try Composer(text, isStrict: false)
         return try composer.documents()
+    }
+
+    private static func parse(_ object: JSONStream.Object) throws(YAMLError) -> YAMLNode {
+        var composer = try Composer(object.text, at: object.origin, isStrict: false)
+        return try composer.document()
     }
 
     public static let maximumDepth = 100

@@ -14,6 +14,8 @@ struct Failure: Error, Hashable, Sendable {
     var hint: String?
     /// The service's code, where the service answered.
     var code: ProblemCode?
+    /// Whether there was no connection to be had: nor is there one for the next request then.
+    var isUnreachable = false
 
     init(_ status: ExitStatus, _ detail: String, hint: String? = nil) {
         self.status = status

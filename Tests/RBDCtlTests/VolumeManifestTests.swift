@@ -20,6 +20,7 @@ import Testing
           labels: {app: a}
           annotations:
             rbd-rest-api.io/ensure: "true"
+            pv.kubernetes.io/provisioned-by: rbd.csi.ceph.com
             kubectl.kubernetes.io/last-applied-configuration: "{}"
         spec:
           capacity:
@@ -36,8 +37,8 @@ import Testing
         #expect(
             try volume.json == """
                 {"apiVersion":"v1","kind":"PersistentVolume","metadata":{"name":"pv-1","annotations":\
-                {"rbd-rest-api.io/ensure":"true"}},"spec":{"capacity":{"storage":"1Gi"},"csi":{"driver":"rbd.csi.ceph.com",\
-                "volumeAttributes":{"staticVolume":"true"}}}}
+                {"rbd-rest-api.io/ensure":"true","pv.kubernetes.io/provisioned-by":"rbd.csi.ceph.com"}},\
+                "spec":{"capacity":{"storage":"1Gi"},"csi":{"driver":"rbd.csi.ceph.com","volumeAttributes":{"staticVolume":"true"}}}}
                 """
         )
     }
@@ -67,7 +68,7 @@ import Testing
             """
         let volumes = try read(text)
         #expect(volumes.map(\.name) == ["pv-1", "pv-2", "pv-3-"])
-        #expect(volumes.map(\.source) == ["pv.yaml:3", "pv.yaml:25", "pv.yaml:30"])
+        #expect(volumes.map(\.source) == ["pv.yaml:3", "pv.yaml:26", "pv.yaml:31"])
     }
 
     @Test func jsonIsRead() throws {
@@ -96,8 +97,16 @@ import Testing
         arguments: [
             ("a: [", "node content"), ("kind: A\n---\nkind: B\nkind: C\n", "line 4"), ("just words", "no kind"),
             ("- a\n", "no kind"),
-            ("kind: PersistentVolume\n", "apiVersion"), ("kind: List\nitems: 5\n", "items"), ("kind: [a]\n", "no kind"),
-            ("name: {{ .Values.name }}\n", "line 1"),
+            ("kind: PersistentVolume\n", "apiVersion"), ("apiVersion: v1\nkind: List\nitems: 5\n", "items"),
+            ("kind: [a]\n", "no kind"),
+            ("name: {{ .Values.name }}\n", "line 1"), ("kind: ~\n", "no kind"), ("kind: ''\n", "no kind"),
+            ("kind: List\nitems: []\n", "apiVersion"), ("kind: PersistentVolumeList\nitems: []\n", "apiVersion"),
+            ("apiVersion: v1\nkind: List\nitems: [{metadata: {name: a}}]\n", "no kind"),
+            ("apiVersion: v1\nkind: List\nitems: [{kind: PersistentVolume}]\n", "apiVersion"),
+            ("apiVersion: v1\nkind: PodList\nitems: [a]\n", "no kind"),
+            ("apiVersion: v1\nkind: !!binary UGVyc2lzdGVudFZvbHVtZQ==\n", "!!binary"),
+            ("apiVersion: v1\nkind: PersistentVolume\nspec: {capacity: !own {}}\n", "!own"),
+            ("x: &x {spec: {}}\napiVersion: v1\nkind: PersistentVolume\nspec: {csi: {}}\n<<: *x\n", "write << first"),
         ]
     )
     func whatCannotBeReadNamesThePlace(text: String, word: String) {
@@ -105,6 +114,71 @@ import Testing
         #expect(failure?.detail.contains(word) == true)
         #expect(failure?.detail.hasPrefix("pv.yaml, line ") == true)
         #expect(failure?.status == .refused)
+    }
+
+    /// As `kubectl get --raw /api/v1/persistentvolumes` has them.
+    @Test func theItemsOfAListNeedNotSayWhatTheyAre() throws {
+        let text = """
+            {"kind":"PersistentVolumeList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[
+            {"metadata":{"name":"a"},"spec":{}},{"metadata":{"name":"b"}}]}
+            """
+        #expect(try read(text).map(\.name) == ["a", "b"])
+        #expect(try read("apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}]").isEmpty)
+        #expect(try read("apiVersion: v1\nkind: PersistentVolumeList\nitems: ~").isEmpty)
+    }
+
+    @Test func otherKindsPassWhateverIsInThem() throws {
+        let text = """
+            apiVersion: example.com/v1
+            kind: IPList
+            items: [10.0.0.1, 10.0.0.2]
+            ---
+            apiVersion: example.com/v1
+            kind: AddressList
+            items: many
+            ---
+            apiVersion: v1
+            kind: ConfigMap
+            binaryData: {a: !!binary eA==}
+            data: !own {<<: {a: 1}, b: !!int "2"}
+            ---
+            \(Self.volume)
+            """
+        #expect(try read(text).map(\.name) == ["pv-1"])
+    }
+
+    @Test func whatIsMergedIsPartOfTheVolume() throws {
+        let text = """
+            apiVersion: v1
+            kind: List
+            common:
+              attributes: &attributes {clusterID: c, pool: rbd, staticVolume: "true"}
+              csi: &csi {driver: rbd.csi.ceph.com}
+            items:
+            - apiVersion: v1
+              kind: PersistentVolume
+              metadata: {name: a}
+              spec:
+                csi:
+                  <<: *csi
+                  volumeAttributes: {<<: *attributes, pool: fast}
+            """
+        let volume = try #require(try read(text).first)
+        #expect(
+            try volume.json.hasSuffix(
+                #""spec":{"csi":{"volumeAttributes":{"pool":"fast","clusterID":"c","staticVolume":"true"},"#
+                    + #""driver":"rbd.csi.ceph.com"}}}"#
+            )
+        )
+    }
+
+    @Test func jsonObjectsFollowEachOther() throws {
+        func volume(_ name: String) -> String {
+            #"{"apiVersion":"v1","kind":"PersistentVolume","metadata":{"name":"\#(name)"}}"#
+        }
+        let volumes = try read(volume("a") + volume("b") + "\n" + volume(#"\ud83d\ude00"#) + "\n")
+        #expect(volumes.map(\.name) == ["a", "b", "😀"])
+        #expect(volumes.map(\.source) == ["pv.yaml:1", "pv.yaml:1", "pv.yaml:2"])
     }
 
     @Test func anEmptyTextHasNone() throws {
@@ -129,5 +203,45 @@ import Testing
         #expect(try VolumeManifest.read(folder.path + "/", isRecursive: true).map(\.name) == ["a", "b", "d"])
         let failure = #expect(throws: Failure.self) { try VolumeManifest.read(folder.path + "/x", isRecursive: false) }
         #expect(failure?.status == .usage)
+    }
+
+    private func write(_ name: String, _ file: URL) throws {
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(),
+            withIntermediateDirectories: true
+        )
+        try Data("{apiVersion: v1, kind: PersistentVolume, metadata: {name: \(name)}}".utf8).write(to: file)
+    }
+
+    /// As the kubelet makes it.
+    @Test func aMountedConfigMapIsReadOnce() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let hidden = "..2024_10_16_17_06_44.1234567890"
+        for name in ["a", "b"] { try write(name, folder.appendingPathComponent("\(hidden)/\(name).yaml")) }
+        try write("c", folder.appendingPathComponent("real/c.yaml"))
+        for (link, target) in [
+            ("..data", hidden), ("a.yaml", "..data/a.yaml"), ("b.yaml", "..data/b.yaml"), ("linked", "real"),
+            ("linked.yaml", "real"), ("loop", "."),
+        ] {
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.appendingPathComponent(link).path,
+                withDestinationPath: target
+            )
+        }
+        #expect(try VolumeManifest.read(folder.path, isRecursive: false).map(\.name) == ["a", "b"])
+        #expect(try VolumeManifest.read(folder.path, isRecursive: true).map(\.name) == ["a", "b", "c"])
+        // What is named is read, link or not.
+        #expect(try VolumeManifest.read(folder.path + "/linked", isRecursive: false).map(\.name) == ["c"])
+        #expect(try VolumeManifest.read(folder.path + "/..data", isRecursive: false).map(\.name) == ["a", "b"])
+    }
+
+    @Test func whatIsNotUTF8IsRefused() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data("a: \u{FF}".unicodeScalars.map { UInt8($0.value) }).write(to: file)
+        let failure = #expect(throws: Failure.self) { try VolumeManifest.read(file.path, isRecursive: false) }
+        #expect(failure?.status == .refused)
+        #expect(failure?.detail == "\(file.path) is not UTF-8")
     }
 }

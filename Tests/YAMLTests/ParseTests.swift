@@ -5,13 +5,15 @@ import Testing
 import YAML
 
 /// The tree without its places, for comparison.
-indirect enum Tree: Equatable, ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral {
+indirect enum Tree: Equatable, Sendable, ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
+    ExpressibleByDictionaryLiteral
+{
     case plain(String)
     case quoted(String)
     case list([Tree])
     case map([Pair])
 
-    struct Pair: Equatable {
+    struct Pair: Equatable, Sendable {
         var key: String
         var value: Tree
     }
@@ -69,6 +71,11 @@ indirect enum Tree: Equatable, ExpressibleByStringLiteral, ExpressibleByArrayLit
         #expect(try Tree(YAMLNode.parse(text)) == expected)
     }
 
+    /// The service's own files are read by it: there `<<` is a key like any other, and so an unknown one.
+    @Test func aMergeKeyIsNoneByItself() throws {
+        #expect(try Tree(YAMLNode.parse("a: {<<: {b: 1}}")) == ["a": ["<<": ["b": "1"]]])
+    }
+
     @Test func placesAreOneBased() throws {
         let root = try YAMLNode.parse("a: 1\nb:\n  - x\n  - é: y\n")
         #expect(root.line == 1 && root.column == 1)
@@ -90,6 +97,9 @@ indirect enum Tree: Equatable, ExpressibleByStringLiteral, ExpressibleByArrayLit
 
     @Test func aByteOrderMarkIsSkipped() throws {
         #expect(try Tree(YAMLNode.parse("\u{FEFF}a: 1")) == ["a": "1"])
+        #expect(try Tree(YAMLNode.parse("\u{FEFF}a: 1\r\nb: 2\r\n")) == ["a": "1", "b": "2"])
+        #expect(try YAMLNode.parseAll("\u{FEFF}---\na: 1\n---\nb: 2\n").map(Tree.init) == [["a": "1"], ["b": "2"]])
+        #expect(try YAMLNode.parse("\u{FEFF}").isNull)
     }
 
     @Test func zeroBytesAreKept() throws {

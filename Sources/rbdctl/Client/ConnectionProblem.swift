@@ -68,7 +68,12 @@ enum ConnectionProblem: Error {
         let unknown = "; whether the change was made is not known"
         switch self {
         case .notConnected(let reason):
-            return Failure(.unavailable, "can't connect to \(server): \(reason); is the address right (--server)?")
+            var failure = Failure(
+                .unavailable,
+                "can't connect to \(server): \(reason); is the address right (--server)?"
+            )
+            failure.isUnreachable = true
+            return failure
         case .broken(let reason):
             return mayHaveChanged
                 ? Failure(.outcomeUnknown, "\(server): \(reason)\(unknown)")

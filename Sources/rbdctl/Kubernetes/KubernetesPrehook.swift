@@ -41,20 +41,39 @@ struct KubernetesPrehook: AsyncParsableCommand {
         if manifests.isEmpty {
             Console.errors.report("rbdctl: no PersistentVolume in \(files.joined(separator: ", "))\n")
         }
-        let (results, failures) = try await connection.withClient { client in
-            var results: [VolumeResult] = []
-            let failures = try await ForEach(manifests).run { manifest in
-                do {
-                    results.append(VolumeResult(manifest, try await client.ensureVolume(manifest, dryRun)))
-                } catch let failure as Failure {
-                    results.append(VolumeResult(manifest, failure, isDryRun: dryRun.dryRun))
-                    throw failure
-                }
-            }
-            return (results, failures)
+        let interruption = Interruption()
+        let (run, ending) = await interruption.cancelling { await ensure(manifests) }
+        // What was made is told however it ended; that it can't be told does not hide how.
+        let writing = Result {
+            if run.results.isEmpty, format.output == .table || !ending.isSuccess { return }
+            try Console.output.write(format.output.render(run.results))
         }
-        if !results.isEmpty || format.output != .table { try Console.output.write(format.output.render(results)) }
-        if let failures { throw failures }
+        if let signal = interruption.signal, run.isInterrupted {
+            Console.errors.report(
+                "rbdctl: interrupted; \(manifests.count - run.results.count) of \(manifests.count) volumes were not tried\n"
+            )
+            Console.leave(bySignal: signal)
+        }
+        if let failures = try ending.get() { throw failures }
+        try writing.get()
+    }
+
+    private func ensure(_ manifests: [VolumeManifest]) async -> (VolumeRun, Result<ReportedFailures?, any Error>) {
+        var run = VolumeRun(isDryRun: dryRun.dryRun)
+        do {
+            let failures = try await connection.withClient { client in
+                try await run.ensure(manifests) { try await client.ensureVolume($0, dryRun) }
+            }
+            return (run, .success(failures))
+        } catch {
+            return (run, .failure(error))
+        }
+    }
+}
+
+extension Result {
+    fileprivate var isSuccess: Bool {
+        if case .success = self { true } else { false }
     }
 }
 
@@ -66,53 +85,5 @@ extension APIClient {
             query: [dryRun.query],
             json: manifest.json
         ).decoded()
-    }
-}
-
-/// What became of one manifest.
-struct VolumeResult: Encodable, Sendable {
-    /// Where the manifest was found.
-    var source: String
-    var volume: String
-    /// As the service tells it, or "failed".
-    var outcome: String
-    var dryRun: Bool
-    var image: String?
-    var sizeBytes: UInt64?
-    var features: [String]?
-    var warnings: [String]
-    /// Why there is no image.
-    var problem: String?
-
-    init(_ manifest: VolumeManifest, _ outcome: VolumeOutcome) {
-        (source, volume) = (manifest.source, manifest.name)
-        (self.outcome, dryRun) = (outcome.outcome.rawValue, outcome.dryRun)
-        (image, sizeBytes, features) = (outcome.image, outcome.sizeBytes, outcome.features)
-        warnings = outcome.warnings
-    }
-
-    init(_ manifest: VolumeManifest, _ failure: Failure, isDryRun: Bool) {
-        (source, volume, outcome, dryRun) = (manifest.source, manifest.name, "failed", isDryRun)
-        (warnings, problem) = ([], failure.detail)
-    }
-}
-
-extension VolumeResult: Presentable {
-    /// Of a volume that has none, nothing can be done with a name.
-    var bareName: String { image ?? "-" }
-
-    static func table(of items: [VolumeResult], detailed: Bool) -> [Table] {
-        [
-            Table(
-                header: ["VOLUME", "IMAGE", "SIZE", "OUTCOME", "NOTE"],
-                rows: items.map { item in
-                    [
-                        item.volume, item.image ?? "", item.sizeBytes.map { "\(ByteCount($0))" } ?? "",
-                        item.dryRun && item.image != nil ? "would be \(item.outcome)" : item.outcome,
-                        item.problem ?? item.warnings.joined(separator: "; "),
-                    ]
-                }
-            )
-        ]
     }
 }

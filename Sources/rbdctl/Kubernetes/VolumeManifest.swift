@@ -18,49 +18,15 @@ struct VolumeManifest: Sendable, CustomStringConvertible {
 
     var description: String { "\(name) (\(source))" }
 
-    private static let extensions: Set<String> = ["yaml", "yml", "json"]
-    /// Of whose annotations the service looks at.
-    private static let annotations = "rbd-rest-api.io/"
+    /// Of which annotations the service looks at: its own, and that of a provisioner, who has made the image as well.
+    private static func isTold(_ annotation: String) -> Bool {
+        annotation.hasPrefix("rbd-rest-api.io/") || annotation == "pv.kubernetes.io/provisioned-by"
+    }
 
     /// All volumes of a file, of the files of a directory, or of standard input (`-`).
     /// - Throws: ``Failure``, which names the file and the line.
     static func read(_ path: String, isRecursive: Bool) throws -> [VolumeManifest] {
-        if path == "-" {
-            var text = ""
-            while let line = readLine(strippingNewline: false) { text += line }
-            return try volumes(in: text, source: "standard input")
-        }
-        var isDirectory = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw Failure(.usage, "there is no file \"\(path)\"", hint: "-f takes a file, a directory or -")
-        }
-        guard isDirectory else { return try volumes(inFile: path) }
-        return try files(in: path, isRecursive: isRecursive).flatMap(volumes(inFile:))
-    }
-
-    /// In the order of their names.
-    private static func files(in directory: String, isRecursive: Bool) throws -> [String] {
-        let names: [String]
-        do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
-            throw Failure(.usage, "\"\(directory)\" can't be read")
-        }
-        return try names.sorted().flatMap { name -> [String] in
-            let path = directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
-            var isDirectory = false
-            _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-            if isDirectory { return isRecursive ? try files(in: path, isRecursive: true) : [] }
-            return extensions.contains { name.hasSuffix(".\($0)") } ? [path] : []
-        }
-    }
-
-    private static func volumes(inFile path: String) throws -> [VolumeManifest] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw Failure(.usage, "\"\(path)\" can't be read")
-        }
-        guard let text = String(data: data, encoding: .utf8) else {
-            throw Failure(.refused, "\"\(path)\" is not UTF-8")
-        }
-        return try volumes(in: text, source: path)
+        try ManifestFile.read(path, isRecursive: isRecursive).flatMap { try volumes(in: $0.text, source: $0.name) }
     }
 
     static func volumes(in text: String, source: String) throws -> [VolumeManifest] {
@@ -71,50 +37,92 @@ struct VolumeManifest: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Those of a list too, whatever kind of list it is. What else there is passes.
-    private static func volumes(in node: YAMLNode, _ source: String) throws -> [VolumeManifest] {
+    /// Those of a list too. What else there is passes, also what is strange about it.
+    /// - Parameter list: what the items of a list are where they don't say so.
+    private static func volumes(
+        in node: YAMLNode,
+        _ source: String,
+        of list: ItemType? = nil
+    ) throws -> [VolumeManifest] {
         if node.isNull { return [] }
         let place = "\(source), line \(node.line)"
-        guard node.entries != nil, let kind = node["kind"]?.text else {
+        var kind = try word("kind", of: node)
+        var version = try word("apiVersion", of: node)
+        if kind == nil, version == nil, let list { (kind, version) = (list.kind, list.version) }
+        guard node.entries != nil, let kind else {
             throw Failure(.refused, "\(place): it has no kind, and is no manifest of Kubernetes'")
         }
-        if kind.hasSuffix("List"), let items = node["items"], !items.isNull {
-            guard let items = items.items else { throw Failure(.refused, "\(place): items is no list") }
-            return try items.flatMap { try volumes(in: $0, source) }
-        }
-        guard kind == "PersistentVolume" else { return [] }
-        guard let version = node["apiVersion"]?.text else {
+        guard let version else {
+            guard ["PersistentVolume", "PersistentVolumeList", "List"].contains(kind) else { return [] }
             throw Failure(.refused, "\(place): it has no apiVersion", hint: "write apiVersion: v1")
         }
-        // The name of another group's kind.
+        // The name of another group's kind, which may end in List and be none.
         guard version == "v1" else { return [] }
-        return [VolumeManifest(node, source: "\(source):\(node.line)")]
+        if kind.hasSuffix("List"), let items = try node["items"]?.checked, !items.isNull {
+            guard let items = items.items else { throw Failure(.refused, "\(place): items is no list") }
+            // As `kubectl get --raw` gives them.
+            let type = ItemType(kind: String(kind.dropLast("List".count)).nonEmpty, version: version)
+            return try items.flatMap { try volumes(in: $0, source, of: type) }
+        }
+        guard kind == "PersistentVolume" else { return [] }
+        return [try VolumeManifest(node, source: "\(source):\(node.line)")]
     }
 
-    private init(_ node: YAMLNode, source: String) {
-        let metadata = node["metadata"]
+    private struct ItemType {
+        var kind: String?
+        var version: String
+    }
+
+    /// - Returns: nil where there is nothing, or no word.
+    private static func word(_ key: String, of node: YAMLNode) throws(YAMLError) -> String? {
+        guard let value = node[key], !value.isNull else { return nil }
+        return try value.checked.text?.nonEmpty
+    }
+
+    private init(_ node: YAMLNode, source: String) throws(YAMLError) {
+        let metadata = try node["metadata"]?.checked
         name = metadata?["name"]?.text ?? metadata?["generateName"]?.text ?? ""
         self.source = source
         var told: [OrderedValue.Member] = []
-        if let name = metadata?["name"] { told.append(.init("name", OrderedValue(name))) }
-        if let annotations = metadata?["annotations"]?.entries {
-            let ours = annotations.filter { $0.key.hasPrefix(Self.annotations) }
-            told.append(.init("annotations", .object(ours.map { .init($0.key, OrderedValue($0.value)) })))
+        if let name = metadata?["name"] { told.append(.init("name", try OrderedValue(name))) }
+        if let annotations = try metadata?["annotations"]?.checked.entries {
+            var members: [OrderedValue.Member] = []
+            for entry in annotations where Self.isTold(entry.key) {
+                members.append(.init(entry.key, try OrderedValue(entry.value)))
+            }
+            told.append(.init("annotations", .object(members)))
         }
+        var spec = OrderedValue.null
+        if let node = node["spec"] { spec = try OrderedValue(node) }
         content = .object([
             .init("apiVersion", .string("v1")), .init("kind", .string("PersistentVolume")),
-            .init("metadata", .object(told)),
-            .init("spec", node["spec"].map { OrderedValue($0) } ?? .null),
+            .init("metadata", .object(told)), .init("spec", spec),
         ])
+    }
+}
+
+extension YAMLNode {
+    /// The node, where it is certain what it says.
+    fileprivate var checked: YAMLNode {
+        get throws(YAMLError) {
+            guard let objection else { return self }
+            throw YAMLError(line: line, column: column, reason: objection)
+        }
     }
 }
 
 extension OrderedValue {
     /// A node as kubectl turns it into JSON: plain scalars by the rules of YAML 1.1.
-    fileprivate init(_ node: YAMLNode) {
-        switch node.content {
-        case .mapping(let entries): self = .object(entries.map { Member($0.key, OrderedValue($0.value)) })
-        case .sequence(let items): self = .array(items.map { OrderedValue($0) })
+    fileprivate init(_ node: YAMLNode) throws(YAMLError) {
+        switch try node.checked.content {
+        case .mapping(let entries):
+            var members: [Member] = []
+            for entry in entries { members.append(Member(entry.key, try OrderedValue(entry.value))) }
+            self = .object(members)
+        case .sequence(let items):
+            var values: [OrderedValue] = []
+            for item in items { values.append(try OrderedValue(item)) }
+            self = .array(values)
         case .scalar(let text, isPlain: false): self = .string(text)
         case .scalar(let text, isPlain: true):
             if node.isNull {

@@ -12,7 +12,7 @@ internal import Darwin
 /// Under a name that ``Console/write(_:)`` does not hide.
 private let systemWrite: @Sendable (CInt, UnsafeRawPointer?, Int) -> Int = { write($0, $1, $2) }
 
-/// The only door to stdout, stderr and the terminal.
+/// The only door to stdin, stdout, stderr and the terminal.
 struct Console: Sendable {
     static let output = Console(descriptor: STDOUT_FILENO)
     static let errors = Console(descriptor: STDERR_FILENO)
@@ -36,15 +36,38 @@ struct Console: Sendable {
                 }
                 switch errno {
                 case EINTR: continue
-                case EAGAIN:
-                    // Someone who shares the terminal or the pipe made it non-blocking.
-                    var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                    _ = poll(&ready, 1, -1)
+                case EAGAIN: Self.wait(for: POLLOUT, on: descriptor)
                 case EPIPE: throw ReaderGone()
                 default: throw Failure(.other, "can't write the output: \(String(cString: strerror(errno)))")
                 }
             }
         }
+    }
+
+    /// All of stdin, byte by byte as it comes.
+    /// - Throws: ``Failure``
+    static func input() throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(STDIN_FILENO, &buffer, buffer.count)
+            if count == 0 { return bytes }
+            if count > 0 {
+                bytes += buffer[..<count]
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: wait(for: POLLIN, on: STDIN_FILENO)
+            default: throw Failure(.usage, "can't read the standard input: \(String(cString: strerror(errno)))")
+            }
+        }
+    }
+
+    /// Someone who shares the terminal or the pipe made it non-blocking.
+    private static func wait(for event: some BinaryInteger, on descriptor: CInt) {
+        var ready = pollfd(fd: descriptor, events: Int16(event), revents: 0)
+        _ = poll(&ready, 1, -1)
     }
 
     /// For messages: where they can't be written either, there is nobody left to tell.
@@ -82,6 +105,18 @@ struct Console: Sendable {
 
     static func leave(_ status: CInt) -> Never {
         exit(status)
+    }
+
+    /// Ends as a program does that does not mind a signal, so that a script's own shell stops at Ctrl-C, too.
+    static func leave(bySignal number: CInt) -> Never {
+        signal(number, SIG_DFL)
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, number)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+        raise(number)
+        // The first process of a container does not end by a signal.
+        exit(128 + number)
     }
 
     static func environment(_ name: String) -> String? {

@@ -1,0 +1,99 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// JSON objects one after another, as jq writes them and kubectl reads them: `{…}{…}`.
+///
+/// JSON is YAML, but for that, for characters escaped in two halves, and for some that end a line in YAML. All three are put right
+/// here; libyaml reads what comes of it.
+enum JSONStream {
+    /// One of the objects, as YAML.
+    struct Object {
+        var text: String
+        /// Its place in the whole text.
+        var origin: EventReader.Origin
+    }
+
+    /// - Returns: nil where the text is anything else than objects, each with its end.
+    static func objects(in text: String) -> [Object]? {
+        let scalars = Array(text.unicodeScalars)
+        var objects: [Object] = []
+        var (place, line, column) = (0, 0, 0)
+        while true {
+            while place < scalars.count, isSpace(scalars[place], isFirst: place == 0) {
+                (line, column) = scalars[place] == "\n" ? (line + 1, 0) : (line, column + 1)
+                place += 1
+            }
+            if place == scalars.count { return objects.isEmpty ? nil : objects }
+            guard scalars[place] == "{", let end = endOfObject(in: scalars, from: place) else { return nil }
+            let object = scalars[place..<end]
+            objects.append(Object(text: rewritten(object), origin: .init(lines: line, columns: column)))
+            line += object.count { $0 == "\n" }
+            column = object.lastIndex(of: "\n").map { end - $0 - 1 } ?? column + object.count
+            place = end
+        }
+    }
+
+    /// A byte order mark is no character of the text.
+    private static func isSpace(_ scalar: Unicode.Scalar, isFirst: Bool) -> Bool {
+        [" ", "\t", "\n", "\r"].contains(scalar) || isFirst && scalar == "\u{FEFF}"
+    }
+
+    private static func endOfObject(in scalars: [Unicode.Scalar], from start: Int) -> Int? {
+        var (depth, isText, place) = (0, false, start)
+        while place < scalars.count {
+            switch scalars[place] {
+            case "\\" where isText: place += 1
+            case "\"": isText.toggle()
+            case "{" where !isText, "[" where !isText: depth += 1
+            case "}" where !isText, "]" where !isText: depth -= 1
+            default: break
+            }
+            place += 1
+            if depth == 0 { return place }
+        }
+        return nil
+    }
+
+    /// Between quotation marks and everywhere else: what is rewritten can stand nowhere else.
+    private static func rewritten(_ object: ArraySlice<Unicode.Scalar>) -> String {
+        var text = String.UnicodeScalarView()
+        var rest = object
+        while let scalar = rest.popFirst() {
+            switch scalar {
+            case "\\":
+                if let (character, count) = halves(rest) {
+                    text += character.unicodeScalars
+                    rest = rest.dropFirst(count)
+                } else {
+                    text.append(scalar)
+                    if let next = rest.popFirst() { text.append(next) }
+                }
+            case "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}": text += escape(scalar.value).unicodeScalars
+            default: text.append(scalar)
+            }
+        }
+        return String(text)
+    }
+
+    /// `ud83dude00` behind a backslash, with another one within: one character of YAML's. A half alone stands for nothing, and is read as
+    /// kubectl reads it.
+    private static func halves(_ rest: ArraySlice<Unicode.Scalar>) -> (escape: String, count: Int)? {
+        guard let first = unit(rest), 0xD800..<0xE000 ~= first else { return nil }
+        let others = rest.dropFirst(5)
+        guard first < 0xDC00, others.first == "\\", let second = unit(others.dropFirst()), 0xDC00..<0xE000 ~= second
+        else { return (escape(0xFFFD), 5) }
+        return (escape(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)), 11)
+    }
+
+    /// The value of `u` and four digits.
+    private static func unit(_ text: ArraySlice<Unicode.Scalar>) -> UInt32? {
+        let digits = text.dropFirst().prefix(4)
+        guard text.first == "u", digits.count == 4, digits.allSatisfy(\.properties.isASCIIHexDigit) else { return nil }
+        return UInt32(String(String.UnicodeScalarView(digits)), radix: 16)
+    }
+
+    private static func escape(_ value: UInt32) -> String {
+        let digits = String(value, radix: 16)
+        return "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
+    }
+}
