@@ -162,6 +162,12 @@ let package = Package(
             ] + testing,
             swiftSettings: strict
         ),
+        // Run by dev/kubernetes, which starts an API server for them.
+        .testTarget(
+            name: "KubernetesTests",
+            dependencies: ["Ceph", "RBDService", "rbd-rest-api"] + testing,
+            swiftSettings: strict
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

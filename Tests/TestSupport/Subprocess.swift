@@ -54,8 +54,10 @@ public final class RunningProcess: Sendable {
         process.standardInput = pipe ?? FileHandle.nullDevice
         output = try OutputFile()
         error = try OutputFile()
-        process.standardOutput = try output.handleForWriting()
-        process.standardError = try error.handleForWriting()
+        let handles = [try output.handleForWriting(), try error.handleForWriting()]
+        (process.standardOutput, process.standardError) = (handles[0], handles[1])
+        // They are the program's from now on. Foundation would keep them, and does not start programs any more where there are many.
+        defer { for handle in handles { try? handle.close() } }
         // Not waitUntilExit, which would block one of Swift's few threads in a run loop.
         let (ends, continuation) = AsyncStream.makeStream(of: Int32.self)
         process.terminationHandler = { process in

@@ -1,0 +1,88 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+/// The real API server that `dev/kubernetes` has started, with the webhook's configuration of `deploy/kubernetes` in it.
+enum APIServer {
+    private static let environment = ProcessInfo.processInfo.environment
+
+    /// Set by `dev/kubernetes`: without it a run of `swift test` must not touch whatever cluster kubectl happens to know.
+    static let isAvailable =
+        environment["RBD_REST_API_TEST_KUBECTL"] != nil && environment["KUBECONFIG"] != nil && TestCluster.isAvailable
+
+    static var kubectlPath: String {
+        get throws { try #require(environment["RBD_REST_API_TEST_KUBECTL"]) }
+    }
+
+    /// Runs kubectl to its end, whatever that is.
+    static func kubectl(_ arguments: String...) async throws -> Subprocess {
+        try await kubectl(arguments)
+    }
+
+    static func kubectl(_ arguments: [String]) async throws -> Subprocess {
+        try await Subprocess.run(try kubectlPath, arguments)
+    }
+
+    /// `kubectl apply` of a text with manifests.
+    static func apply(_ manifests: String, _ options: [String] = []) async throws -> Subprocess {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try Data(manifests.utf8).write(to: URL(fileURLWithPath: file))
+        return try await kubectl(["apply", "-f", file] + options)
+    }
+
+    static func apply(_ volumes: [TestVolume], _ options: String...) async throws -> Subprocess {
+        try await apply(volumes.map(\.json).joined(separator: "\n"), options)
+    }
+
+    /// Starts `kubectl apply` and does not wait for it.
+    static func begin(applying volume: TestVolume) async throws -> RunningProcess {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).json").path
+        try Data(volume.json.utf8).write(to: URL(fileURLWithPath: file))
+        return try RunningProcess(try kubectlPath, ["apply", "-f", file])
+    }
+
+    /// A value of an object by a path such as `{.status.phase}`; empty where there is none.
+    static func value(_ path: String, of object: String) async throws -> String {
+        try await kubectl("get", object, "-o", "jsonpath=\(path)").standardOutput
+    }
+
+    /// Waits for such a value to be as it must.
+    static func wait(for expected: String, at path: String, of object: String, within seconds: Double = 60) async throws
+    {
+        let end = ContinuousClock.now + .seconds(seconds)
+        var found = ""
+        while ContinuousClock.now < end {
+            found = try await value(path, of: object)
+            if found == expected { return }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        throw TestCluster.Failure(description: "\(path) of \(object) is \"\(found)\", not \"\(expected)\"")
+    }
+
+    /// The names of all volumes with a label.
+    static func volumes(labelled label: String) async throws -> [String] {
+        let result = try await kubectl("get", "pv", "-l", label, "-o", "name")
+        try #require(result.status == 0, "\(result.standardError)")
+        return result.standardOutput.split(separator: "\n").map { String($0.trimmingPrefix("persistentvolume/")) }
+    }
+
+    /// How long the API server has waited for the webhook's answers, as it counts that itself: how many took how long at most.
+    static func webhookLatency() async throws -> [Double: Int] {
+        let metrics = try await kubectl("get", "--raw", "/metrics").standardOutput
+        var counts: [Double: Int] = [:]
+        for line in metrics.split(separator: "\n")
+        where line.hasPrefix("apiserver_admission_webhook_admission_duration_seconds_bucket{")
+            && line.contains(#"operation="CREATE""#) && line.contains("rbd-rest-api")
+        {
+            guard let bound = line.firstMatch(of: /le="([^"]+)"/)?.1, let count = line.split(separator: " ").last,
+                let limit = bound == "+Inf" ? .infinity : Double(bound), let number = Double(count)
+            else { continue }
+            counts[limit, default: 0] += Int(number)
+        }
+        return counts
+    }
+}

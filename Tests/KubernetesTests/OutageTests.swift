@@ -1,0 +1,169 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+/// The daemons of the Ceph cluster that `dev/cluster` has started.
+private struct CephDaemons {
+    let processes: [Int32]
+
+    /// - Parameter names: as their pid files are called.
+    init(_ names: [String]) throws {
+        let folder = URL(fileURLWithPath: TestCluster.configFile).deletingLastPathComponent().appendingPathComponent(
+            "run"
+        )
+        processes = try names.map { name in
+            let text = try String(contentsOf: folder.appendingPathComponent("\(name).pid"), encoding: .utf8)
+            return try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        }
+    }
+
+    /// Runs the body while they stand still.
+    func frozen(_ body: () async throws -> Void) async throws {
+        for process in processes { kill(process, SIGSTOP) }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        for process in processes { kill(process, SIGCONT) }
+        try result.get()
+    }
+}
+
+extension KubernetesTests {
+    /// Ceph that stands still, and daemons that die.
+    @Suite struct OutageTests {
+        /// Each review is answered by us, and not given up by the API server; the same apply succeeds afterwards.
+        @Test(arguments: [["osd.0"], ["mon"], ["osd.0", "mon", "mgr"]])
+        func aFrozenClusterIsToldInTime(daemons: [String]) async throws {
+            let ceph = try CephDaemons(daemons)
+            try await Replicas.serving { replicas, pool, fsid in
+                let label = TestCluster.uniqueName("frozen")
+                let volumes = (0..<6).map { number in
+                    var volume = TestVolume(pool: pool, fsid: fsid, image: "\(label)-\(number)")
+                    volume.labels = ["test": label]
+                    return volume
+                }
+                try await ceph.frozen {
+                    // The first ones find out, the later ones are told at once; two of a daemon that has never seen the cluster.
+                    for pair in stride(from: 0, to: 6, by: 2) {
+                        if pair == 4 {
+                            for number in 0..<Replicas.count {
+                                await replicas.stop(number, by: SIGKILL)
+                                try await replicas.start(number, waitsForCluster: false)
+                            }
+                        }
+                        try await withThrowingTaskGroup(of: Void.self) { group in
+                            for volume in volumes[pair..<pair + 2] {
+                                group.addTask {
+                                    let result = try await APIServer.apply([volume])
+                                    // Without the monitors alone, what is known can still be had.
+                                    if result.status == 0, !daemons.contains("osd.0") { return }
+                                    #expect(result.status != 0)
+                                    #expect(
+                                        result.standardError.contains("denied the request: "),
+                                        "\(result.standardError)"
+                                    )
+                                    #expect(!result.standardError.contains("deadline exceeded"))
+                                }
+                            }
+                            try await group.waitForAll()
+                        }
+                    }
+                }
+                try await applyUntilAllowed(volumes)
+                for volume in volumes { try await expectExact(volume) }
+                try await expectNoStrays(in: pool, images: volumes.count)
+                try await WebhookTests.deleteVolumes(labelled: label)
+            }
+        }
+
+        /// A daemon that dies with a review unanswered leaves nothing that the next try would not put right.
+        @Test func aKilledDaemonsReviewIsMadeGoodByTheNextTry() async throws {
+            let ceph = try CephDaemons(["osd.0"])
+            try await Replicas.serving { replicas, pool, fsid in
+                var volume = TestVolume(pool: pool, fsid: fsid, image: TestCluster.uniqueName("killed"))
+                volume.labels = ["test": volume.image]
+                try await ceph.frozen {
+                    let client = try await APIServer.begin(applying: volume)
+                    while try await replicas.requestsInFlight() == 0 { try await Task.sleep(for: .milliseconds(20)) }
+                    for number in 0..<Replicas.count { await replicas.stop(number, by: SIGKILL) }
+                    let result = await client.finish()
+                    #expect(result.status != 0)
+                    #expect(result.standardError.contains("failed calling webhook"), "\(result.standardError)")
+                }
+                for number in 0..<Replicas.count { try await replicas.start(number) }
+                try await applyUntilAllowed([volume])
+                try await expectExact(volume)
+                try await expectNoStrays(in: pool, images: 1)
+                try await WebhookTests.deleteVolumes(labelled: volume.image)
+            }
+        }
+
+        /// Daemons are killed at moments that nobody chose, again and again, while volumes are made.
+        @Test func daemonsThatDieAgainAndAgainLeaveExactImages() async throws {
+            try await Replicas.serving { replicas, pool, fsid in
+                let label = TestCluster.uniqueName("chaos")
+                let volumes = (0..<40).map { number in
+                    var volume = TestVolume(pool: pool, fsid: fsid, image: "\(label)-\(number)")
+                    volume.labels = ["test": label]
+                    // librbd adds the last one to the others by itself.
+                    volume.features = "layering,exclusive-lock,object-map,fast-diff"
+                    return volume
+                }
+                let killer = Task {
+                    var number = 0
+                    while !Task.isCancelled {
+                        try await Task.sleep(for: .milliseconds(.random(in: 100...600)))
+                        await replicas.stop(number, by: SIGKILL)
+                        try await replicas.start(number)
+                        number = (number + 1) % Replicas.count
+                    }
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for worker in 0..<4 {
+                        group.addTask {
+                            for volume in volumes[(worker * 10)..<(worker * 10 + 10)] {
+                                try await self.applyUntilAllowed([volume])
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                killer.cancel()
+                _ = await killer.result
+                for volume in volumes {
+                    try await expectExact(volume, ["layering", "exclusive-lock", "object-map", "fast-diff"])
+                }
+                try await expectNoStrays(in: pool, images: volumes.count)
+                try await WebhookTests.deleteVolumes(labelled: label)
+            }
+        }
+
+        /// As somebody does it who knows that it was not his fault.
+        private func applyUntilAllowed(_ volumes: [TestVolume], within seconds: Double = 90) async throws {
+            let end = ContinuousClock.now + .seconds(seconds)
+            while true {
+                let result = try await APIServer.apply(volumes)
+                if result.status == 0 { return }
+                try #require(ContinuousClock.now < end, "\(result.standardError)")
+                try await Task.sleep(for: .milliseconds(500))
+            }
+        }
+
+        private func expectExact(_ volume: TestVolume, _ features: [String] = ["layering"]) async throws {
+            let image = try await RBDInfo.read("\(volume.pool)/\(volume.image)")
+            #expect(image.size == 1 << 30)
+            #expect(image.features == features)
+            #expect(image.flags == [])
+        }
+
+        /// As many headers as there are names: nothing half-made is left, and nothing is there twice.
+        private func expectNoStrays(in pool: String, images: Int) async throws {
+            let objects = try await TestCluster.run("rados", ["-p", pool, "ls"]).split(separator: "\n")
+            #expect(objects.filter { $0.hasPrefix("rbd_id.") }.count == images)
+            #expect(objects.filter { $0.hasPrefix("rbd_header.") }.count == images)
+            #expect(try await TestCluster.run("rbd", ["ls", pool]).split(separator: "\n").count == images)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+/// The two replicas of the service behind its Service: `dev/kubernetes` has put a balancer at that address, which asks them in turn.
+final class Replicas: Sendable {
+    static let count = 2
+
+    private let options: [String]
+    private let daemons: Mutex<[RunningDaemon?]>
+
+    private init(options: [String]) {
+        self.options = options
+        daemons = Mutex(Array(repeating: nil, count: Self.count))
+    }
+
+    /// Runs the body while both serve, and a pool of its own, that volumes may have images in, is there.
+    static func serving(
+        _ options: [String] = [],
+        _ body: (_ replicas: Replicas, _ pool: String, _ fsid: String) async throws -> Void
+    ) async throws {
+        try await TestCluster.withPool { pool, cluster in
+            // The pool "rbd" is there for the examples, and "absent" is not there at all.
+            let replicas = Replicas(options: ["--kubernetes-pools", "\(pool),rbd,absent"] + options)
+            let result: Result<Void, any Error>
+            do {
+                try await mountCertificate()
+                for number in 0..<count { try await replicas.start(number) }
+                result = .success(try await body(replicas, pool, cluster.fsid))
+            } catch {
+                result = .failure(error)
+            }
+            for number in 0..<count { await replicas.stop(number, by: SIGTERM) }
+            try result.get()
+        }
+    }
+
+    private static var certificate: String {
+        get throws { try #require(ProcessInfo.processInfo.environment["RBD_REST_API_TEST_WEBHOOK_CERTIFICATE"]) }
+    }
+
+    /// What the kubelet does with the Secret: each of its files is replaced at once.
+    static func mountCertificate() async throws {
+        let text = try await APIServer.kubectl(
+            "get",
+            "secret",
+            "rbd-rest-api-webhook-tls",
+            "--namespace",
+            "rbd-rest-api",
+            "--output",
+            "json"
+        ).standardOutput
+        struct Secret: Decodable {
+            var data: [String: Data]
+        }
+        for (name, data) in try JSONDecoder().decode(Secret.self, from: Data(text.utf8)).data {
+            let file = URL(fileURLWithPath: try certificate).appendingPathComponent(name)
+            try data.write(to: file, options: .atomic)
+            try FileManager.default.setAttributes([.posixPermissions: 0o400], ofItemAtPath: file.path)
+        }
+    }
+
+    func start(_ number: Int, waitsForCluster: Bool = true) async throws {
+        let environment = ProcessInfo.processInfo.environment
+        let ports = try #require(environment["RBD_REST_API_TEST_WEBHOOK_PORTS"]).split(separator: ",")
+        let certificate = try Self.certificate
+        let daemon = try await RunningDaemon.start(
+            [
+                "--webhook-port", String(ports[number]), "--webhook-tls-certificate", "\(certificate)/tls.crt",
+                "--webhook-tls-key", "\(certificate)/tls.key", "--audit-log", "off",
+            ] + options,
+            path: environment["RBD_REST_API_TEST_DAEMON"] ?? RunningDaemon.path,
+            waitsForCluster: waitsForCluster
+        )
+        daemons.withLock { $0[number] = daemon }
+    }
+
+    func stop(_ number: Int, by signal: Int32) async {
+        guard let daemon = daemons.withLock({ daemons in daemons[number].take() }) else { return }
+        daemon.process.signal(signal)
+        let end = await daemon.process.finish()
+        if signal == SIGTERM { #expect(end.status == 0, "\(end.standardError)") }
+    }
+
+    private static let route = "/kubernetes/v1/admission/persistentvolumes"
+
+    /// The sum of a metric of the webhook over both replicas, or of any request where that is not told apart.
+    private func values(_ metric: String, _ labels: [String: String]) async throws -> [Double] {
+        var values: [Double] = []
+        for case let daemon? in daemons.withLock({ $0 }) {
+            let exposition = try Exposition(try await daemon.server.get("/metrics").text)
+            values.append(exposition.values(metric, labels).reduce(0, +))
+        }
+        return values
+    }
+
+    /// How many reviews each has answered.
+    func reviews() async throws -> [Int] {
+        try await values("rbd_rest_api_http_requests_total", ["route": Self.route]).map { Int($0) }
+    }
+
+    /// How many requests they are at work on, without the one that asks.
+    func requestsInFlight() async throws -> Int {
+        try await values("rbd_rest_api_http_requests_in_flight", [:]).reduce(0) { $0 + Int($1) - 1 }
+    }
+}

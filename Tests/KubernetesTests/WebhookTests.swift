@@ -1,0 +1,170 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+/// All of these share the API server, the two replicas' ports and the Ceph cluster, and some of them stop what others need.
+@Suite(.serialized, .tags(.cluster), .enabled(if: APIServer.isAvailable), .timeLimit(.minutes(10)))
+enum KubernetesTests {}
+
+extension KubernetesTests {
+    /// What `kubectl` sees of the webhook.
+    @Suite struct WebhookTests {
+        private static let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("deploy/kubernetes")
+
+        /// `kubectl apply` of the example is all: nobody makes an image.
+        @Test func theStaticExampleIsBound() async throws {
+            try await Replicas.serving { _, _, fsid in
+                let file = Self.deploy.appendingPathComponent("examples/static-volume.yaml")
+                let text = try String(contentsOf: file, encoding: .utf8)
+                let placeholder = try #require(text.firstMatch(of: /clusterID: (\S+)/)?.1)
+                let example = text.replacing(placeholder, with: fsid)
+                let applied = try await APIServer.apply(example)
+                #expect(applied.status == 0, "\(applied.standardError)")
+                #expect(
+                    applied.standardError.contains("image rbd/data was created: 10737418240 bytes, features layering"),
+                    "\(applied.standardError)"
+                )
+                try await APIServer.wait(for: "Bound", at: "{.status.phase}", of: "pv/data")
+                try await APIServer.wait(for: "Bound", at: "{.status.phase}", of: "pvc/data")
+                let image = try await RBDInfo.read("rbd/data")
+                #expect(image.size == 10 << 30)
+                #expect(image.features == ["layering"])
+
+                // A change and the deletion pass, and leave the image alone.
+                let labelled = try await APIServer.kubectl("label", "pv/data", "seen=yes")
+                #expect(labelled.status == 0, "\(labelled.standardError)")
+                let again = try await APIServer.apply(example)
+                #expect(again.status == 0, "\(again.standardError)")
+                for object in ["pod/data", "pvc/data", "pv/data"] {
+                    let deleted = try await APIServer.kubectl("delete", object, "--ignore-not-found", "--now")
+                    #expect(deleted.status == 0, "\(deleted.standardError)")
+                }
+                #expect(try await RBDInfo.read("rbd/data") == image)
+                try await TestCluster.run("rbd", ["rm", "--no-progress", "rbd/data"])
+            }
+        }
+
+        /// Everything that can be decided, first as a dry run, then in earnest: the verdicts are the same.
+        @Test func aDryRunHasTheSameVerdictsAndMakesNothing() async throws {
+            try await Replicas.serving { _, pool, fsid in
+                let label = TestCluster.uniqueName("dry")
+                func volume(_ image: String, _ change: (inout TestVolume) -> Void = { _ in }) -> TestVolume {
+                    var volume = TestVolume(pool: pool, fsid: fsid, image: "\(label)-\(image)")
+                    volume.labels = ["test": label]
+                    change(&volume)
+                    return volume
+                }
+                try await TestCluster.run("rbd", ["create", "--size", "2G", "\(pool)/\(label)-large"])
+                try await TestCluster.run("rbd", ["create", "--size", "1M", "\(pool)/\(label)-small"])
+                let before = try await TestCluster.run("rados", ["-p", pool, "ls"]).split(separator: "\n").sorted()
+
+                let cases: [(volume: TestVolume, verdict: String?, words: [String])] = [
+                    (volume("missing"), nil, ["created: 1073741824 bytes, features layering"]),
+                    (volume("in-tree") { $0.isInTree = true }, nil, ["created: 1073741824 bytes, features layering"]),
+                    (
+                        volume("features") {
+                            $0.features = "layering,exclusive-lock"; $0.storage = "1500M"
+                        }, nil,
+                        ["created: 1500000000 bytes, features layering,exclusive-lock"]
+                    ),
+                    (volume("large"), nil, ["used as it is: 2147483648 bytes, more than the 1073741824 of the volume"]),
+                    (volume("small"), "Forbidden", ["has 1MiB where the volume needs 1GiB", "rbdctl image resize"]),
+                    (volume("absent") { $0.pool = "absent" }, "Forbidden", ["\"absent\"", "rbdctl pool create"]),
+                    (volume("foreign") { $0.pool = "other" }, "Forbidden", ["\"other\"", "kubernetes-pools"]),
+                    (volume("cluster") { $0.fsid = "another" }, "Forbidden", ["\"another\"", fsid]),
+                    (volume("nonsense") { $0.features = "fast-diff" }, "Forbidden", ["imageFeatures"]),
+                    (volume("unknown") { $0.features = "teleport" }, "Forbidden", ["imageFeatures", "teleport"]),
+                    (volume("opted-out") { $0.annotations = ["rbd-rest-api.io/ensure": "false"] }, nil, []),
+                ]
+                for isDryRun in [true, false] {
+                    for (volume, verdict, words) in cases {
+                        let result =
+                            isDryRun
+                            ? try await APIServer.apply([volume], "--dry-run=server")
+                            : try await APIServer.apply([volume])
+                        #expect((result.status == 0) == (verdict == nil), "\(volume.image): \(result.standardError)")
+                        if verdict != nil { #expect(result.standardError.contains("denied the request: ")) }
+                        if words.isEmpty { #expect(!result.standardError.contains("image")) }
+                        for word in words {
+                            #expect(result.standardError.contains(word), "\(volume.image): \(result.standardError)")
+                        }
+                    }
+                    guard isDryRun else { continue }
+                    let after = try await TestCluster.run("rados", ["-p", pool, "ls"]).split(separator: "\n").sorted()
+                    #expect(after == before)
+                    #expect(try await APIServer.volumes(labelled: "test=\(label)").isEmpty)
+                }
+                let allowed = cases.filter { $0.verdict == nil }.map(\.volume.name).sorted()
+                #expect(try await APIServer.volumes(labelled: "test=\(label)").sorted() == allowed)
+                #expect(
+                    try await TestCluster.run("rbd", ["ls", pool]).split(separator: "\n").map(String.init).sorted()
+                        == ["features", "in-tree", "large", "missing", "small"].map { "\(label)-\($0)" }
+                )
+                let image = try await RBDInfo.read("\(pool)/\(label)-features")
+                #expect(image.size == 1_500_000_000)
+                #expect(image.features == ["layering", "exclusive-lock"])
+                try await Self.deleteVolumes(labelled: label)
+            }
+        }
+
+        /// The script is run again while volumes are made.
+        @Test func aNewCertificateFailsNoReview() async throws {
+            try await Replicas.serving { _, pool, fsid in
+                let label = TestCluster.uniqueName("renewed")
+                let applying = Task {
+                    var number = 0
+                    while !Task.isCancelled {
+                        number += 1
+                        var volume = TestVolume(pool: pool, fsid: fsid, image: "\(label)-\(number)")
+                        volume.labels = ["test": label]
+                        let made = try await APIServer.apply([volume])
+                        #expect(made.status == 0, "\(made.standardError)")
+                    }
+                    return number
+                }
+                let script = Self.deploy.appendingPathComponent("webhook-certificate").path
+                for _ in 0..<2 {
+                    let renewed = try await Subprocess.run(script, ["--apply", "--kubectl", APIServer.kubectlPath])
+                    #expect(renewed.status == 0, "\(renewed.standardError)")
+                    // API servers learn of it by watching, and daemons by looking once a second.
+                    try await Task.sleep(for: .seconds(2))
+                    try await Replicas.mountCertificate()
+                    try await Task.sleep(for: .seconds(3))
+                }
+                applying.cancel()
+                #expect(try await applying.value > 3)
+                try await Self.deleteVolumes(labelled: label)
+            }
+        }
+
+        /// What is none of ours is not held up, whatever becomes of us.
+        @Test func otherVolumesNeedNobody() async throws {
+            try await Replicas.serving { replicas, pool, fsid in
+                let label = TestCluster.uniqueName("kept")
+                var ours = TestVolume(pool: pool, fsid: fsid, image: label)
+                ours.labels = ["test": label]
+                let made = try await APIServer.apply([ours])
+                try #require(made.status == 0, "\(made.standardError)")
+                for number in 0..<Replicas.count { await replicas.stop(number, by: SIGKILL) }
+
+                let refused = try await APIServer.apply([TestVolume(pool: pool, fsid: fsid, image: "\(label)-2")])
+                #expect(refused.status != 0)
+                #expect(refused.standardError.contains("failed calling webhook"), "\(refused.standardError)")
+                // Whoever takes finalizers away, or deletes, must not need us.
+                let changed = try await APIServer.kubectl("label", "pv/\(ours.name)", "seen=yes")
+                #expect(changed.status == 0, "\(changed.standardError)")
+                try await Self.deleteVolumes(labelled: label)
+            }
+        }
+
+        static func deleteVolumes(labelled label: String) async throws {
+            let deleted = try await APIServer.kubectl("delete", "pv", "-l", "test=\(label)", "--timeout=120s")
+            #expect(deleted.status == 0, "\(deleted.standardError)")
+        }
+    }
+}
