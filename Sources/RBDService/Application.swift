@@ -130,6 +130,7 @@ public struct RBDService: Sendable {
             connections: max(connections - reserved, 1)
         )
         (api.tls, api.refused) = (tls, telemetry.refused)
+        api.isEnding = { [farewell] in farewell.hasBegun }
         services.append(api.service(buildRouter(), logger: logger) { onListening(.api, $0) })
         if let webhook = configuration.webhook {
             var reviews = Listener(
@@ -141,7 +142,7 @@ public struct RBDService: Sendable {
             // An API server keeps connections for 90 seconds. Who closes first must be it: what it sends in the very moment of our
             // closing is lost, and it asks for a review only once.
             reviews.limits.idleTimeout = max(reviews.limits.idleTimeout, .seconds(120))
-            (reviews.tls, reviews.refused) = (webhookTLS, telemetry.refused)
+            (reviews.tls, reviews.refused, reviews.isEnding) = (webhookTLS, telemetry.refused, api.isEnding)
             services.append(reviews.service(buildWebhookRouter(), logger: logger) { onListening(.webhook, $0) })
         }
         services.append(farewell)

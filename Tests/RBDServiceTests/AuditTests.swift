@@ -7,6 +7,7 @@ import Hummingbird
 import HummingbirdTesting
 import Logging
 import RBDAPI
+import Synchronization
 import TestSupport
 import Testing
 
@@ -166,6 +167,39 @@ struct AuditTests {
         // What is kept is bounded.
         for number in 0..<500 { await optional.record(line("\(number)"), isAdmitted: false) }
         #expect(optional.pending == 100)
+    }
+
+    /// A disk that hangs: whoever has a deadline is let go by then, however patient the log is.
+    @Test func aHungDiskKeepsNobodyBeyondHisDeadline() async throws {
+        let path = Self.temporaryPath()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let log = try AuditLog(
+            .file(path),
+            isRequired: true,
+            limits: AuditLog.Limits(patience: .seconds(60)),
+            registry: PrometheusRegistry(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        #expect(try await log.admit())
+        let running = Task { try await log.run() }
+        let (isHung, mayGoOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        Thread.detachNewThread {
+            log.sink.withLock { _ in
+                isHung.signal()
+                mayGoOn.wait()
+            }
+        }
+        await Task.detached { isHung.wait() }.value
+        let begin = ContinuousClock.now
+        await log.record(line("a"), isAdmitted: true, by: .now + .milliseconds(200))
+        // What room there was is used up.
+        log.state.withLock { $0.room = 0 }
+        await #expect(throws: Problem.self) { try await log.admit(by: .now + .milliseconds(200)) }
+        #expect(ContinuousClock.now - begin < .seconds(30))
+        mayGoOn.signal()
+        running.cancel()
+        try await running.value
+        #expect(try AuditRecord.read(path).compactMap(\.requestId) == ["a"])
     }
 
     /// A disk that is really full: a change that has begun can still be told of, and no other begins until there is room.

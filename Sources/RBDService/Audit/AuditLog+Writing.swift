@@ -46,12 +46,14 @@ extension AuditLog {
     /// - Returns: whether there may be more to do.
     private func step() -> Bool {
         let step = state.withLock { state -> Step? in
+            // Each of them may hang: files are on disks, and disks behind networks.
+            state.writingSince = .now
             if state.isToOpen { return .open }
-            if let entry = state.entries.first {
-                state.writingSince = .now
-                return .write(entry)
+            if let entry = state.entries.first { return .write(entry) }
+            guard state.isToReserve || !state.checks.isEmpty || state.trouble != nil else {
+                state.writingSince = nil
+                return nil
             }
-            guard state.isToReserve || !state.checks.isEmpty || state.trouble != nil else { return nil }
             state.isToReserve = false
             // Others come while it is done.
             let lines = 2 * (state.inFlight + state.checks.count) + 64
@@ -59,9 +61,12 @@ extension AuditLog {
         }
         switch step {
         case nil: return false
-        case .open: return open()
+        case .open:
+            defer { state.withLock { $0.writingSince = nil } }
+            return open()
         case .write(let entry): return write(entry)
         case .reserve(let bytes):
+            defer { state.withLock { $0.writingSince = nil } }
             do throws(AuditTrouble) {
                 let room = try sink.withLock { sink throws(AuditTrouble) in try sink.reserve(bytes) }
                 succeeded { $0.room = room }

@@ -52,6 +52,8 @@ final class AuditLog: Service {
         var isToReserve = false
         var isStuckTold = false
         var threadRuns = false
+        /// Nobody looks after those who wait any more.
+        var isOver = false
         var lost = 0
         /// Who began the operations that are under way here.
         var owners: [String: String] = [:]
@@ -117,7 +119,7 @@ final class AuditLog: Service {
         for _ in 0..<50 {
             await check(by: deadline)
             if take() { return true }
-            if state.withLock({ $0.trouble != nil || isStuck($0) }) { break }
+            if state.withLock({ $0.trouble != nil || isStuck($0) }) || deadline.map({ .now >= $0 }) == true { break }
         }
         guard isRequired else { return false }
         let reason = state.withLock { state in
@@ -158,7 +160,7 @@ final class AuditLog: Service {
         let deadline = patience(by: deadline)
         await withCheckedContinuation { waiter in
             let isWorthwhile = state.withLock { state in
-                if isStuck(state) { return false }
+                if isStuck(state) || state.isOver { return false }
                 if state.trouble != nil, let last = state.lastTry, .now - last < limits.pause { return false }
                 state.checks.append(Check(waiter: waiter, deadline: deadline))
                 return true
@@ -183,7 +185,7 @@ final class AuditLog: Service {
                     return (false, false)
                 }
                 // There is room for a change's own line, even where there is none for others.
-                let waits = (isAdmitted || state.trouble == nil) && !isStuck(state)
+                let waits = (isAdmitted || state.trouble == nil) && !isStuck(state) && !state.isOver
                 state.entries.append(Entry(bytes: bytes, waiter: waits ? waiter : nil, deadline: deadline))
                 return (true, waits)
             }
@@ -243,7 +245,12 @@ final class AuditLog: Service {
                 }
             }
         }
-        // The other services have ended before this one: nothing is added any more.
+        // The other services have ended before this one: nothing is added any more. Where they were given up, some may still wait.
+        let waiters = state.withLock { state in
+            state.isOver = true
+            return Self.takeWaiters(&state) { _ in true }
+        }
+        for waiter in waiters { waiter.resume() }
         let end = ContinuousClock.now + limits.patience
         while pending > 0, .now < end {
             wake()

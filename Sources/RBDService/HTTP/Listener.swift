@@ -24,6 +24,8 @@ struct Listener {
     /// Nil where HTTP is spoken as it is.
     var tls: TLSCredentials?
     var refused: @Sendable (Problem) -> Void = { _ in }
+    /// Whether each answer is to be the last one of its connection.
+    var isEnding: @Sendable () -> Bool = { false }
 
     /// - Parameter onListening: told once, the URL.
     func service(
@@ -31,12 +33,13 @@ struct Listener {
         logger: Logger,
         onListening: @escaping @Sendable (_ url: String) -> Void
     ) -> some Service {
-        let (tls, limits, refused, address) = (tls, limits, refused, address)
+        let (tls, limits, address) = (tls, limits, address)
+        let (refused, isEnding) = (refused, isEnding)
         let mask = SocketMask()
         let application = Application(
             router: router,
             server: HTTPServerBuilder { responder in
-                DoorChannel(responder: responder, limits: limits, tls: tls, refused: refused)
+                DoorChannel(responder: responder, limits: limits, tls: tls, refused: refused, isEnding: isEnding)
             },
             configuration: ApplicationConfiguration(
                 address: address.bindAddress,

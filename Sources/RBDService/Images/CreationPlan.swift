@@ -52,12 +52,9 @@ extension ImageService {
             try await pool.requireCloneable(source)
         }
         let image = place.resource(name)
-        if let objection = rules.objectionToSize { throw objection }
-        let refusal = ErasureCodedPools(pool, dataPool: dataPool)
-        if let problem = await refusal.problem(CephError(.invalidImageOption, .createImage, on: image), image) {
-            throw problem
-        }
-        try await PoolFullness(pool, dataPool: dataPool).requireRoom(for: .createImage, on: image)
+        // Where the features are Ceph's to choose, only it knows whether there is an object map.
+        if rules.properties.features != nil, let objection = rules.objectionToSize { throw objection }
+        try await requireUsablePools(pool, dataPool, image)
         if let remnant = try await pool.remnant(ofImage: name),
             !remnants.isStale(remnant, of: pool.resource(ofImage: name))
         {
@@ -66,5 +63,19 @@ extension ImageService {
         let spec = place.spec(name).description
         if let source { return Plan.Step("clone-image", spec, detail: "from \(source.spec)") }
         return Plan.Step("create-image", spec, detail: "of \(rules.properties.size ?? ByteCount(0))")
+    }
+
+    /// What the monitors know of the pools. While they are away it is left to the making, which needs no monitor.
+    private func requireUsablePools(
+        _ pool: Ceph.Pool,
+        _ dataPool: String?,
+        _ image: CephError.Resource
+    ) async throws {
+        let brief = ContinuousClock.now + .seconds(2)
+        try await Deadline.$current.withValue(min(Deadline.current ?? brief, brief)) {
+            let bare = CephError(.invalidImageOption, .createImage, on: image)
+            if let problem = await ErasureCodedPools(pool, dataPool: dataPool).problem(bare, image) { throw problem }
+            try await PoolFullness(pool, dataPool: dataPool).requireRoom(for: .createImage, on: image)
+        }
     }
 }

@@ -12,7 +12,9 @@ extension Problem {
             problem.field = theirs
             if detail.hasPrefix("\(own): ") { problem.detail = theirs + detail.dropFirst(own.count) }
         }
-        problem.hint = ProblemCode(rawValue: code).flatMap { Self.hint(for: $0, demand) } ?? hint
+        problem.hint =
+            ProblemCode(rawValue: code).flatMap { Self.hint(for: $0, demand) }
+            ?? hint?.replacing("repeat the request", with: "apply the volume again")
         return problem
     }
 
@@ -25,8 +27,7 @@ extension Problem {
         case .namespaceNotFound: "make the namespace: rbdctl namespace create \(place.pool)/\(place.namespace)"
         case .deadlineExceeded: "apply the volume again: if \(image) was made meanwhile, it is found then"
         case .poolUnavailable: "apply the volume again later; ceph health detail says what is wrong with the pool"
-        case .imageIncomplete:
-            "apply the volume again; what stays half-made is cleared away after twice the service's ceph-osd-timeout"
+        case .invalidSize: "write a smaller capacity, or imageFeatures without object-map and fast-diff"
         default: nil
         }
     }

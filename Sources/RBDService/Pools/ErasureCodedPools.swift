@@ -4,8 +4,8 @@
 import Ceph
 import RBDAPI
 
-/// Says whether an image could not be created because a pool is erasure-coded. Only asked after librbd has refused with a
-/// bare EINVAL: it takes the monitors two answers.
+/// Says whether an image could not be created because a pool is erasure-coded. Not asked before each create, only by dry runs and
+/// after librbd has refused with a bare EINVAL: it takes the monitors two answers.
 struct ErasureCodedPools {
     private let cluster: Cluster
     private let pool: String

@@ -24,6 +24,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
     /// Nil where HTTP is spoken as it is.
     let tls: TLSCredentials?
     let refused: @Sendable (Problem) -> Void
+    var isEnding: @Sendable () -> Bool = { false }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -31,7 +32,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             decoderLimits.maxHeaderFieldSize = limits.headerBytes
             decoderLimits.maxHeaderListSize = limits.headerBytes
             decoderLimits.maxHeaderFieldCount = limits.headerCount
-            let guardian = RequestGuard(limits: limits, refused: refused)
+            let guardian = RequestGuard(limits: limits, refused: refused, isEnding: isEnding)
             let pipeline = channel.pipeline.syncOperations
             let peer = tls?.asksClients == true ? Peer() : nil
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context())) }

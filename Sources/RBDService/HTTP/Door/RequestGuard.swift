@@ -17,6 +17,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let limits: DoorLimits
     private let refused: (Problem) -> Void
+    /// Whether the service is about to end: clients are to go elsewhere while nothing of theirs is on its way here.
+    private let isEnding: () -> Bool
     /// Requests by the order of their arrival: how many heads were passed on, how many were read to their end, how many
     /// answers were sent.
     private var begun = 0
@@ -36,9 +38,14 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private(set) lazy var clock = ConnectionClock(limits: limits) { [unowned self] in tooSlow() }
 
     /// - Parameter refused: told of each refusal, for the metrics and the log.
-    init(limits: DoorLimits, refused: @escaping (Problem) -> Void = { _ in }) {
+    init(
+        limits: DoorLimits,
+        refused: @escaping (Problem) -> Void = { _ in },
+        isEnding: @escaping () -> Bool = { false }
+    ) {
         self.limits = limits
         self.refused = refused
+        self.isEnding = isEnding
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -62,7 +69,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
             begun += 1
             bodyBytes = 0
             clock.enter(.body)
-            if wantsClose(head) {
+            if wantsClose(head) || isEnding() {
                 last = begun
                 // Hummingbird compares the whole header, letter by letter.
                 head.headers.replaceOrAdd(name: "Connection", value: "close")
