@@ -44,6 +44,8 @@ enum JSONStream {
             switch scalars[place] {
             case "\\" where isText: place += 1
             case "\"": isText.toggle()
+            // A quotation mark of YAML's, and no JSON.
+            case "'" where !isText: return nil
             case "{" where !isText, "[" where !isText: depth += 1
             case "}" where !isText, "]" where !isText: depth -= 1
             default: break
@@ -54,7 +56,7 @@ enum JSONStream {
         return nil
     }
 
-    /// Between quotation marks and everywhere else: what is rewritten can stand nowhere else.
+    /// What is rewritten can stand nowhere but between quotation marks.
     private static func rewritten(_ object: ArraySlice<Unicode.Scalar>) -> String {
         var text = String.UnicodeScalarView()
         var rest = object
