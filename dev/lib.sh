@@ -75,6 +75,32 @@ within() {
     done
 }
 
+# end_strays DIR: ends whatever was started with DIR in its environment and is still there. What Foundation starts is in a process
+# group of its own, which end_group does not know.
+end_strays() {
+    local process
+    for process in /proc/[0-9]*; do
+        if grep -qzF -- "$1/" "$process/environ" 2>/dev/null; then kill -KILL "${process##*/}" 2>/dev/null || true; fi
+    done
+}
+
+# count_tests REPORT: reads an xunit report. Prints passed, failed, skipped, and passed against the cluster; names the skipped
+# on stderr.
+count_tests() {
+    awk '
+        /<testcase / { finish(); open = 1; match($0, /classname="[^"]*"/); class = substr($0, RSTART + 11, RLENGTH - 12)
+                       match($0, / name="[^"]*"/); name = substr($0, RSTART + 7, RLENGTH - 8); state = "passed" }
+        /<failure/ || /<error/ { state = "failed" }
+        /<skipped/ { state = "skipped"; print "skipped: " class " " name >"/dev/stderr" }
+        END { finish(); print n["passed"] + 0, n["failed"] + 0, n["skipped"] + 0, cluster + 0 }
+        function finish() {
+            if (!open) return
+            n[state]++
+            if (state == "passed" && class ~ /^IntegrationTests(\.|$)/) cluster++
+            open = 0
+        }' "$1"
+}
+
 # needed PACKAGE…: those of the packages that are not installed.
 needed() {
     local package

@@ -86,7 +86,11 @@ extension KubernetesTests {
                 volume.labels = ["test": volume.image]
                 try await ceph.frozen {
                     let client = try await APIServer.begin(applying: volume)
-                    while try await replicas.requestsInFlight() == 0 { try await Task.sleep(for: .milliseconds(20)) }
+                    let end = ContinuousClock.now + .seconds(8)
+                    while try await replicas.requestsInFlight() == 0 {
+                        try #require(ContinuousClock.now < end, "no review came")
+                        try await Task.sleep(for: .milliseconds(20))
+                    }
                     for number in 0..<Replicas.count { await replicas.stop(number, by: SIGKILL) }
                     let result = await client.finish()
                     #expect(result.status != 0)
@@ -111,16 +115,14 @@ extension KubernetesTests {
                     volume.features = "layering,exclusive-lock,object-map,fast-diff"
                     return volume
                 }
-                let killer = Task {
-                    var number = 0
-                    while !Task.isCancelled {
-                        try await Task.sleep(for: .milliseconds(.random(in: 100...600)))
-                        await replicas.stop(number, by: SIGKILL)
-                        try await replicas.start(number)
-                        number = (number + 1) % Replicas.count
-                    }
-                }
                 try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        for turn in 0..<12 {
+                            try await Task.sleep(for: .milliseconds(.random(in: 100...600)))
+                            await replicas.stop(turn % Replicas.count, by: SIGKILL)
+                            try await replicas.start(turn % Replicas.count)
+                        }
+                    }
                     for worker in 0..<4 {
                         group.addTask {
                             for volume in volumes[(worker * 10)..<(worker * 10 + 10)] {
@@ -130,8 +132,6 @@ extension KubernetesTests {
                     }
                     try await group.waitForAll()
                 }
-                killer.cancel()
-                _ = await killer.result
                 for volume in volumes {
                     try await expectExact(volume, ["layering", "exclusive-lock", "object-map", "fast-diff"])
                 }

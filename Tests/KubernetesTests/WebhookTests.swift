@@ -132,7 +132,7 @@ extension KubernetesTests {
                     let renewed = try await Subprocess.run(script, ["--apply", "--kubectl", APIServer.kubectlPath])
                     #expect(renewed.status == 0, "\(renewed.standardError)")
                     // API servers learn of it by watching, and daemons by looking once a second.
-                    try await Task.sleep(for: .seconds(2))
+                    try await Task.sleep(for: .seconds(5))
                     try await Replicas.mountCertificate()
                     try await Task.sleep(for: .seconds(3))
                 }
@@ -162,8 +162,10 @@ extension KubernetesTests {
             }
         }
 
+        /// In one request, where kubectl would send five in a second.
         static func deleteVolumes(labelled label: String) async throws {
-            let deleted = try await APIServer.kubectl("delete", "pv", "-l", "test=\(label)", "--timeout=120s")
+            let selector = "/api/v1/persistentvolumes?labelSelector=test%3D\(label)"
+            let deleted = try await APIServer.kubectl("delete", "--raw", selector)
             #expect(deleted.status == 0, "\(deleted.standardError)")
         }
     }

@@ -28,11 +28,18 @@ public struct RunningDaemon: Sendable {
     ) async throws -> RunningDaemon {
         let user = isUser ? try await TestCluster.userOptions : []
         let process = try RunningProcess(path, ["--port", "0"] + user + arguments, environment: environment)
-        let line = try await process.waitForOutput(containing: "rbd-rest-api listening on ")
-        let server = TestServer(url: String(try #require(line.split(separator: " ").last)))
-        while waitsForCluster, try await server.get("/readyz").status != 200 {
-            try await Task.sleep(for: .milliseconds(50))
+        do {
+            let line = try await process.waitForOutput(containing: "rbd-rest-api listening on ")
+            let server = TestServer(url: String(try #require(line.split(separator: " ").last)))
+            while waitsForCluster, try await server.get("/readyz").status != 200 {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            return RunningDaemon(process: process, server: server)
+        } catch {
+            // Nobody else knows of it.
+            process.signal(SIGKILL)
+            _ = await process.finish()
+            throw error
         }
-        return RunningDaemon(process: process, server: server)
     }
 }
