@@ -136,6 +136,24 @@ struct VolumeTests {
         }
     }
 
+    /// The old plugin's first volumes had images of the first format, which librbd still reads.
+    @Test func anImageOfTheOldFormatIsAdopted() async throws {
+        try await withVolumeSetting { setting in
+            try await TestCluster.putFormat1Image(named: "old", sizeBytes: 1 << 30, into: setting.pool)
+            var volume = setting.volume("old")
+            volume.isInTree = true
+            for isDryRun in [true, false] {
+                let verdict = try await setting.review(volume.review(dryRun: isDryRun))
+                #expect(verdict.allowed, "\(verdict.status?.message ?? "")")
+                #expect(verdict.warnings?.first?.hasSuffix("used as it is: 1073741824 bytes") == true)
+            }
+            volume.storage = "2Gi"
+            let small = try await setting.review(volume.review())
+            #expect(!small.allowed)
+            #expect(try await setting.images() == ["old"])
+        }
+    }
+
     /// Another name of the cluster may stand for a namespace of RBD.
     @Test func aNamespaceGoesWithAClusterID() async throws {
         try await withVolumeSetting(["kubernetes-cluster-ids": "plain,tenant/team-a"]) { setting in
@@ -216,6 +234,33 @@ struct VolumeTests {
                 let images = try await TestCluster.run("rbd", ["ls", pool])
                 #expect(images == "pvc-1\n")
             }
+        }
+    }
+
+    /// Which pools are allowed, and what others call the cluster, is none of a tenant's business.
+    @Test func aTenantIsToldOfNothingThatIsOthers() async throws {
+        let identities = try TestIdentities(["tenant": ["read,create:test-*/pvc-*"], "operator": ["read,create:*"]])
+        let settings = ["token-file": identities.path, "kubernetes-cluster-ids": "plain,tenant-b/b"]
+        try await withVolumeSetting(settings) { setting in
+            func ask(_ who: String, pool: String, fsid: String) async throws -> Problem {
+                let volume = TestVolume(pool: pool, fsid: fsid, image: "pvc-1")
+                return try await setting.server.with(token: identities.token(of: who))
+                    .post("/kubernetes/v1/persistentvolumes", volume.json).problem
+            }
+            let cluster = try await ask("tenant", pool: setting.pool, fsid: "other")
+            #expect(cluster.code == "other-cluster")
+            #expect(!cluster.detail.contains("tenant-b"))
+            // Neither by what is allowed, nor by what is not, can he tell which pools there are.
+            for pool in ["absent", "rbd", "nowhere"] {
+                let hidden = try await ask("tenant", pool: pool, fsid: "plain")
+                #expect(hidden.code == "image-not-found")
+                #expect(!"\(hidden)".contains(setting.pool))
+            }
+            let told = try await ask("operator", pool: "rbd", fsid: "plain")
+            #expect(told.code == "pool-not-allowed")
+            #expect(told.hint?.contains("choose one of absent, \(setting.pool)") == true)
+            #expect(try await ask("operator", pool: "rbd", fsid: "other").detail.contains("tenant-b"))
+            #expect(try await setting.images().isEmpty)
         }
     }
 }

@@ -14,7 +14,10 @@ struct VolumeDemandTests {
 
     private func demand(_ json: String, _ rules: VolumeRules? = nil) throws -> VolumeDemand? {
         let volume = try JSONDecoder().decode(PersistentVolume.self, from: Data(json.utf8))
-        return try (rules ?? self.rules).demand(of: volume) { Self.fsid }
+        let rules = rules ?? self.rules
+        let demand = try rules.demand(of: volume) { Self.fsid }
+        if let demand { try rules.requireAllowed(demand) }
+        return demand
     }
 
     private func volume(

@@ -63,10 +63,14 @@ struct AdmissionController: Sendable {
         let isDryRun = admission.dryRun ?? false
         AuditNotes.current?.set(["volume": object.name, "user": admission.userInfo?.username ?? ""])
         RequestNotes.current?.set(volume: object.name)
-        return try await service.ensure(object, isDryRun: isDryRun) { demand in
-            AuditNotes.current?.set(object: demand.place.spec(demand.image))
-            if !isDryRun { try await AuditNotes.current?.begin(.create) }
-        }
+        return try await service.ensure(
+            object,
+            isDryRun: isDryRun,
+            admit: { demand in
+                AuditNotes.current?.set(object: demand.place.spec(demand.image))
+                if !isDryRun { try await AuditNotes.current?.begin(.create) }
+            }
+        )
     }
 
     private static func malformed(_ field: String, _ reason: String, hint: String? = nil) -> Problem {

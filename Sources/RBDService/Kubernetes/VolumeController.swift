@@ -18,10 +18,11 @@ struct VolumeController: Sendable {
         let volume = try await request.foreignJSON(PersistentVolume.self, limit: maximumBodyBytes)
         try volume.requireKind()
         AuditNotes.current?.set(["volume": volume.name])
-        let outcome = try await service.ensure(volume, isDryRun: isDryRun) { demand in
+        let authorize: (VolumeDemand) throws -> Void = { demand in
             AuditNotes.current?.set(object: demand.place.spec(demand.image))
             try Access.current.requireCreation(of: demand.image, in: demand.place)
         }
+        let outcome = try await service.ensure(volume, isDryRun: isDryRun, authorize: authorize)
         return .json(outcome, status: outcome.outcome == .created && !isDryRun ? .created : .ok)
     }
 }

@@ -48,7 +48,7 @@ extension VolumeRules {
     /// What the volume needs.
     /// - Parameter fsid: the cluster's; asked for only where `clusters` leaves it to that.
     /// - Returns: nil where the volume is none of ours, or says that it wants nothing.
-    /// - Throws: `Problem` with `invalid-persistent-volume`, `pool-not-allowed` or `other-cluster`.
+    /// - Throws: `Problem` with `invalid-persistent-volume` or `other-cluster`.
     func demand(of volume: PersistentVolume, fsid: () throws -> String) throws -> VolumeDemand? {
         let (csi, rbd) = (ours(volume.spec.csi), volume.spec.rbd)
         guard csi != nil || rbd != nil, try isWanted(volume) else { return nil }
@@ -70,7 +70,6 @@ extension VolumeRules {
         for (field, name) in [(demand.fields.pool, demand.place.pool), (demand.fields.image, demand.image)] {
             if name.unicodeScalars.contains("\0") { throw Self.invalid(field, "it contains a zero byte") }
         }
-        guard pools?.contains(demand.place.pool) ?? true else { throw notAllowed(demand) }
         if csi != nil, volume.spec.persistentVolumeReclaimPolicy == "Delete" {
             demand.warnings.append(
                 "spec.persistentVolumeReclaimPolicy is Delete, which the CSI driver can't do for a static volume; write Retain"
@@ -130,11 +129,14 @@ extension VolumeRules {
         let cluster = try attribute("clusterID", "the driver needs it: ceph fsid prints the usual one")
         let known = try clusters ?? [fsid(): ""]
         guard let namespace = known[cluster] else {
+            // Others' names for it are told to nobody who may not see the cluster.
+            let isTold = Access.current.may(.read, .cluster)
+            let names = isTold ? ", which is \(known.keys.sorted().joined(separator: " or "))" : ""
             throw Problem(
                 .otherCluster,
                 detail:
                     "spec.csi.volumeAttributes.clusterID: \"\(cluster.prefix(64))\" is another cluster than the one of this "
-                    + "service, which is \(known.keys.sorted().joined(separator: " or "))",
+                    + "service" + names,
                 field: "spec.csi.volumeAttributes.clusterID",
                 hint:
                     "correct it, or name it in the service's setting kubernetes-cluster-ids, together with what else this cluster "
@@ -180,14 +182,18 @@ extension VolumeRules {
         }
     }
 
-    private func notAllowed(_ demand: VolumeDemand) -> Problem {
-        Problem(
+    /// - Throws: `Problem` with `pool-not-allowed`.
+    func requireAllowed(_ demand: VolumeDemand) throws(Problem) {
+        guard let pools, !pools.contains(demand.place.pool) else { return }
+        // Whoever asks is told of no pool that he must not know.
+        let known = pools.filter { Access.current.sees(.pool($0)) }.sorted()
+        let choice = known.isEmpty ? "choose another" : "choose one of \(known.joined(separator: ", "))"
+        throw Problem(
             .poolNotAllowed,
             detail:
                 "\(demand.fields.pool): pool \"\(demand.place.pool)\" is not among those that volumes may have images in",
             field: demand.fields.pool,
-            hint: "choose one of \((pools ?? []).sorted().joined(separator: ", ")), or add it to the service's setting "
-                + "kubernetes-pools"
+            hint: "\(choice), or add it to the service's setting kubernetes-pools"
         )
     }
 

@@ -13,15 +13,19 @@ struct VolumeService: Sendable {
     /// Makes the image where it is missing. One that is there is never changed.
     /// - Parameters:
     ///   - isDryRun: whether to say only what would be done.
-    ///   - admit: asked before anything is looked for: throws where whoever asks may not have the image made.
+    ///   - authorize: asked as soon as it is known which image is meant: throws where whoever asks may not have it made.
+    ///   - admit: asked before anything is looked for in the cluster.
     /// - Throws: `Problem`, in terms of the volume's fields, where there is no such image in the end.
     func ensure(
         _ volume: PersistentVolume,
         isDryRun: Bool,
-        admit: (VolumeDemand) async throws -> Void
+        authorize: (VolumeDemand) throws -> Void = { _ in },
+        admit: (VolumeDemand) async throws -> Void = { _ in }
     ) async throws -> VolumeOutcome {
         let demand = try rules.demand(of: volume) { try images.images.connection.cluster().fsid }
         guard let demand else { return VolumeOutcome(volume: volume.name, outcome: .skipped, dryRun: isDryRun) }
+        try authorize(demand)
+        try rules.requireAllowed(demand)
         try await admit(demand)
         do {
             var outcome = try await ensure(demand, isDryRun: isDryRun)
