@@ -38,11 +38,14 @@ enum APIServer {
         try await apply(volumes.map(\.json).joined(separator: "\n"), options)
     }
 
-    /// Starts `kubectl apply` and does not wait for it.
-    static func begin(applying volume: TestVolume) async throws -> RunningProcess {
+    /// Runs the body while `kubectl apply` waits for its answer.
+    static func applying(_ volume: TestVolume, meanwhile body: () async throws -> Void) async throws -> Subprocess {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).json").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
         try Data(volume.json.utf8).write(to: URL(fileURLWithPath: file))
-        return try RunningProcess(try kubectlPath, ["apply", "-f", file])
+        let client = try RunningProcess(kubectlPath, ["apply", "-f", file])
+        try await body()
+        return await client.finish()
     }
 
     /// A value of an object by a path such as `{.status.phase}`; empty where there is none.

@@ -85,14 +85,14 @@ extension KubernetesTests {
                 var volume = TestVolume(pool: pool, fsid: fsid, image: TestCluster.uniqueName("killed"))
                 volume.labels = ["test": volume.image]
                 try await ceph.frozen {
-                    let client = try await APIServer.begin(applying: volume)
-                    let end = ContinuousClock.now + .seconds(8)
-                    while try await replicas.requestsInFlight() == 0 {
-                        try #require(ContinuousClock.now < end, "no review came")
-                        try await Task.sleep(for: .milliseconds(20))
+                    let result = try await APIServer.applying(volume) {
+                        let end = ContinuousClock.now + .seconds(8)
+                        while try await replicas.requestsInFlight() == 0 {
+                            try #require(ContinuousClock.now < end, "no review came")
+                            try await Task.sleep(for: .milliseconds(20))
+                        }
+                        for number in 0..<Replicas.count { await replicas.stop(number, by: SIGKILL) }
                     }
-                    for number in 0..<Replicas.count { await replicas.stop(number, by: SIGKILL) }
-                    let result = await client.finish()
                     #expect(result.status != 0)
                     #expect(result.standardError.contains("failed calling webhook"), "\(result.standardError)")
                 }
