@@ -152,6 +152,23 @@ struct ReadmeTests {
         }
     }
 
+    /// What systemd's unit is set up with: each setting with its default, or with an example where there is none.
+    @Test func theEnvironmentFileIsComplete() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("deploy/systemd/rbd-rest-api.env")
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        let values = lines.compactMap { $0.wholeMatch(of: /#(RBD_REST_API_[A-Z_]+)=(.+)/)?.output }
+        #expect(values.map { String($0.1) }.sorted() == Setting.all.map(\.environmentName).sorted())
+        let found = Dictionary(values.map { (String($0.1), String($0.2)) }) { first, _ in first }
+        // The unit itself sets another place for this one.
+        for setting in Setting.all where setting.name != Setting.auditLog.name {
+            guard let value = setting.defaultValue else { continue }
+            #expect(found[setting.environmentName] == value, "\(setting.name)")
+        }
+        // As systemd reads it: whatever is no comment would be a setting.
+        #expect(lines.allSatisfy { $0.hasPrefix("#") })
+    }
+
     @Test func theTableOfMetricsIsWhatIsShown() throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("README.md")
