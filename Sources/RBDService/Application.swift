@@ -218,8 +218,9 @@ public struct RBDService: Sendable {
 
     /// Who asks is known by the certificate, if at all: TLS sees to that.
     func buildWebhookRouter() -> Router<ServiceRequestContext> {
-        let router = router(webhookRoutes, origins: [])
-        for route in webhookRoutes { router.on(RouterPath(route.path), method: route.method, use: route.handler) }
+        let routes = webhookRoutes
+        let router = router(routes, origins: [])
+        for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.handler) }
         return router
     }
 

@@ -144,11 +144,15 @@ struct DaemonTests {
     /// Until balancers know, it goes on.
     @Test func itServesForAWhileAfterSigterm() async throws {
         let daemon = try await RunningDaemon.start(["--shutdown-delay", "3"])
+        #expect(try await daemon.server.get("/v1/pools").headers["connection"] != "close")
         let begin = ContinuousClock.now
         daemon.process.signal(SIGTERM)
         while try await daemon.server.get("/readyz").status == 200 { try await Task.sleep(for: .milliseconds(20)) }
         #expect(try await daemon.server.get("/readyz").problem.detail == "the service is shutting down")
-        #expect(try await daemon.server.get("/v1/pools").status == 200)
+        let answer = try await daemon.server.get("/v1/pools")
+        #expect(answer.status == 200)
+        // What its client asks next is asked of another replica.
+        #expect(answer.headers["connection"] == "close")
         #expect(await daemon.process.finish().status == 0)
         #expect(ContinuousClock.now - begin >= .seconds(3))
     }
