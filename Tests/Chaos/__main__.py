@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
+import random
 import signal
 import sys
 import time
@@ -15,8 +17,11 @@ from pathlib import Path
 
 import abuse
 import endings
+import history_run
+import kept
 import outages
 from cluster import Cluster
+from faults import CALM_RATES
 from rehearsal import SHORT, Rehearsal, Scale
 from report import Report, explain, markdown, table
 
@@ -49,8 +54,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--build", default="")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--markdown", action="store_true")
-    parser.add_argument("--seed", type=int, default=20160801)
+    parser.add_argument("--seed", type=int)
     parser.add_argument("--scenario", action="append", choices=SCENARIOS)
+    parser.add_argument("--histories", action="store_true")
+    parser.add_argument("--check-histories", action="store_true")
+    parser.add_argument("--calm", action="store_true")
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--replicas", type=int)
+    parser.add_argument("--clients", type=int)
     return parser.parse_args()
 
 
@@ -84,8 +95,31 @@ def describe(options: argparse.Namespace, scale: Scale) -> list[str]:
     ]
 
 
+def rehearse_histories(options: argparse.Namespace, cluster: Cluster) -> int:
+    """Whether all answers of several replicas can be true, and whether the checker of that can be relied on."""
+    changes = {key: getattr(options, key) for key in ("seconds", "replicas", "clients") if getattr(options, key) is not None}
+    form = dataclasses.replace(history_run.SHORT if options.short else history_run.Form(), **changes)
+    if options.calm:
+        form = dataclasses.replace(form, rates=CALM_RATES)
+    seed = options.seed if options.seed is not None else random.randrange(1 << 32)
+    passed, failed = kept.check_all()
+    say(f"histories: seed {seed}, {form.seconds:.0f} s of load by {form.clients} clients on {form.replicas} replicas …")
+    try:
+        good, bad = history_run.rehearse(cluster, options.binary, options.logs, form, seed)
+    except Exception as error:
+        print(f"the rehearsal, with seed {seed}, did not come to its end: {type(error).__name__}: {error}")
+        say(traceback.format_exc())
+        good, bad = 0, 1
+    print(f"histories: {passed + good} passed, {failed + bad} failed")
+    return 1 if failed + bad else 0
+
+
 def main() -> int:
     options = arguments()
+    if options.check_histories:
+        passed, failed = kept.check_all()
+        print(f"histories: {passed} passed, {failed} failed")
+        return 1 if failed else 0
     if options.list:
         print("\n".join(f"{name:24}{(function.__doc__ or '').strip().splitlines()[0]}" for name, function in SCENARIOS.items()))
         return 0
@@ -94,6 +128,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scale = SHORT if options.short else Scale()
     cluster = Cluster(options.cluster, options.user, options.keyring)
+    if options.histories:
+        return rehearse_histories(options, cluster)
+    # The same malformed requests every time.
+    options.seed = 20160801 if options.seed is None else options.seed
     rehearsal = Rehearsal(cluster, options.binary, options.logs, scale, options.seed)
     reports = []
     for name in options.scenario or SCENARIOS:
