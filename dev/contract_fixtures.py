@@ -56,6 +56,11 @@ def trashed():
     return call("DELETE", f"/v1/pools/{POOL}/images/{image()}").get("id", "none")
 
 
+def image_id():
+    """The id of an image."""
+    return call("GET", f"/v1/pools/{POOL}/images/{image()}").get("id", "none")
+
+
 def operation():
     """The id of an operation that has ended."""
     purge = call("DELETE", f"/v1/pools/{POOL}/images/{image()}?purge=true")
@@ -120,6 +125,9 @@ def prepare(name, case):
     if name in ("getTrashEntry", "purgeImage", "restoreImage"):
         in_default_namespace(path, query)
         path["id"] = trashed()
+    if name in ("getImageByID", "renameImageByID", "deleteImageByID"):
+        in_default_namespace(path, query)
+        path["id"] = image_id()
     if name == "purgeImage" and query is not None:
         query["force"] = "true"
     if name in ("getOperation", "watchOperation"):

@@ -11,7 +11,7 @@ public enum CallScope: Hashable, Sendable {
         switch operation {
         // A pool is opened by asking the monitors only where the client does not know it yet.
         case .configure, .connect, .readStatus, .listPools, .openPool, .createPool, .initializePool, .changePool,
-            .deletePool, .evictClient:
+            .deletePool, .evictClient, .shutOutClient:
             self = .monitors
         default:
             self = resource.pool.map(CallScope.pool) ?? .monitors

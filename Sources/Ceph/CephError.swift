@@ -37,6 +37,7 @@ public struct CephError: Error, Hashable, Sendable {
         case poolExists, imageExists
         case trashDeferred, imageHasNoParent
         case imageBusy, imageHasSnapshots, imageInGroup, imageReadOnly
+        case imageIncomplete, imageUnreadable, imageChanged, parentNotFound
         case lockNotFound, watcherNotFound, ownClient
         case groupNotFound, groupExists, groupHasSnapshots, imageNotInGroup
         case groupSnapshotNotFound, groupSnapshotExists, groupSnapshotIncomplete
@@ -62,7 +63,7 @@ public struct CephError: Error, Hashable, Sendable {
         case cloneImage, flattenImage, copyImage, sparsifyImage, rebuildObjectMap
         case listTrash, moveToTrash, restoreImage, purgeImage
         case readGroup, changeGroup, changeGroupImages, changeGroupSnapshots
-        case breakLock, evictClient
+        case breakLock, evictClient, shutOutClient
         case readRecord, changeRecord
     }
 
@@ -88,7 +89,7 @@ extension CephError.Operation {
             .changeImage, .removeImage, .repairImage, .createSnapshot, .changeSnapshot, .removeSnapshot,
             .rollBackImage, .cloneImage, .flattenImage, .copyImage, .sparsifyImage, .rebuildObjectMap, .moveToTrash,
             .restoreImage, .purgeImage, .changeGroup, .changeGroupImages, .changeGroupSnapshots, .breakLock,
-            .evictClient, .changeRecord:
+            .evictClient, .shutOutClient, .changeRecord:
             true
         }
     }
@@ -98,9 +99,19 @@ extension CephError.Code {
     /// Whether the same call may succeed later without anyone mending anything.
     public var isRetriable: Bool {
         switch self {
-        case .imageBusy, .poolBusy, .clusterUnreachable, .poolUnavailable, .timedOut, .notStarted, .overloaded,
-            .shutDown,
-            .clientBlocklisted:
+        case .imageBusy, .imageIncomplete, .imageChanged, .poolBusy, .clusterUnreachable, .poolUnavailable, .timedOut,
+            .notStarted, .overloaded, .shutDown, .clientBlocklisted:
+            true
+        default: false
+        }
+    }
+
+    /// Whether it says something of the pool, of the connection or of us, whichever image it met.
+    public var isOfTheWholePool: Bool {
+        switch self {
+        case .poolNotFound, .namespaceNotFound, .credentialsRefused, .clientBlocklisted, .clusterUnreachable,
+            .poolUnavailable,
+            .timedOut, .notStarted, .overloaded, .shutDown:
             true
         default: false
         }
@@ -156,6 +167,11 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .imageNotInGroup: "\(resource) does not belong to the group"
         case .groupSnapshotIncomplete: "\(resource) is incomplete: its making was interrupted, or still goes on"
         case .imageReadOnly: "\(resource) can only be read"
+        case .imageIncomplete:
+            "the name of \(resource) is taken, but there is no image behind it: it is being made, or its making was interrupted"
+        case .imageUnreadable: "\(resource) is there, but can't be read"
+        case .imageChanged: "somebody else has changed \(resource) in this moment"
+        case .parentNotFound: "\(resource) is a clone whose parent is gone: what they share can't be read any more"
         case .lockNotFound: "\(resource) has no such lock"
         case .watcherNotFound: "no such client has \(resource) open"
         case .ownClient: "the client that holds on to \(resource) is the service itself"

@@ -35,7 +35,7 @@ extension Cluster {
                 try check(rados_stat(context.pointer, "rbd_directory", nil, nil), .readImage, on: .pool(name))
                 if case .image(let image, _, _) = image {
                     var reader = ImageReader(context)
-                    _ = try reader.image(named: image)
+                    _ = try reader.image(named: RawName(image))
                 }
             }
         }

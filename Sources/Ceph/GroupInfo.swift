@@ -17,7 +17,7 @@ public struct GroupImage: Hashable, Sendable {
     /// `#` and the id where nothing has a name for it.
     public var name: String
     public var id: String
-    var poolID: Int64
+    public var poolID: Int64
 
     public var resource: CephError.Resource { .image(name, namespace: namespace, pool: pool) }
 }

@@ -50,7 +50,8 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
                 let entries = try walk.next(count, in: reader)
                 // The directory is read on while the images are read.
                 let page = next > 0 ? walk.prefetch(next, in: reader) : nil
-                var batch = Batch(images: try reader.images(entries), end: entries.last?.position, isLast: false)
+                let images = try reader.images(entries, tellsIncomplete: true)
+                var batch = Batch(images: images, end: entries.last?.position, isLast: false)
                 if let page { try walk.take(page, in: reader) }
                 batch.isLast = walk.isOver
                 return (batch: batch, walk: walk, hadSnapshots: reader.hadSnapshots)

@@ -23,14 +23,17 @@ public struct ImageDetails: Hashable, Sendable {
 
 extension Pool {
     /// Opens an image read-only, which stands in nobody's way, and looks at what is asked for.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_open_read_only, rbd_diff_iterate2, rbd_watchers_list, rbd_list_children3, rados_read_op_operate
+    /// - Parameters:
+    ///   - name: for messages, where there is an id.
+    ///   - id: empty for images of the old format 1.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`, `.poolNotFound`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_open_by_id_read_only, rbd_open_read_only, rbd_diff_iterate2, rbd_watchers_list, rbd_list_children3, rados_read_op_operate
     ///   (`children_list` of `rbd_header.<id>`)
-    public func details(_ fields: ImageDetails.Fields, ofImage name: String) async throws -> ImageDetails {
+    public func details(_ fields: ImageDetails.Fields, ofImage name: String, id: String) async throws -> ImageDetails {
         let deadline = Deadline.current
         return try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
-            let image = try OpenImage(named: name, in: context)
+            let image = try id.isEmpty ? OpenImage(format1: name, in: context) : OpenImage(id: id, in: context)
             var details = ImageDetails()
             if fields.contains(.usage) { details.usage = try image.usage(until: deadline) }
             if fields.contains(.watchers) { details.watchers = try image.watchers() }

@@ -34,6 +34,11 @@ public struct ImageInfo: Hashable, Sendable {
     public var isBeingRemoved = false
     /// Nil in lists, which do not read it.
     public var metadata: [String: String]?
+    /// Why no more than name and id can be told of it, in lists; nil where all is true that is told.
+    public var trouble: CephError?
+
+    /// The name as RBD keeps it.
+    public var fullName: RawName { RawName(bytes: rawName ?? Array(name.utf8)) }
 
     /// Where it is in the order of the pool's images.
     public var position: ImagePosition { ImagePosition(name: rawName ?? Array(name.utf8), id: id) }
@@ -62,6 +67,23 @@ public struct ImageInfo: Hashable, Sendable {
 }
 
 extension ImageInfo {
+    /// An image of which no more can be told.
+    init(_ entry: ImageReader.Entry, trouble: CephError) {
+        self.init(
+            name: entry.name,
+            rawName: entry.rawName,
+            id: entry.id,
+            sizeBytes: 0,
+            objectSizeBytes: 0,
+            stripeUnitBytes: 0,
+            stripeCount: 0,
+            features: [],
+            snapshotCount: 0,
+            isBeingRemoved: entry.isBeingRemoved,
+            trouble: trouble
+        )
+    }
+
     /// The group that an image is in.
     public struct Group: Hashable, Sendable {
         public var pool: String

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import FoundationEssentials
+internal import Glibc
 
 /// Who and what holds on to an image, so that it must not be removed.
 public struct ImageUse: Hashable, Sendable {
@@ -40,6 +41,9 @@ public struct ImageUse: Hashable, Sendable {
     public var watchers: [Watcher] = []
     public var locks: [Lock] = []
     public var snapshots: [Snapshot] = []
+    /// Snapshots that were removed and are still there, though no clone needs them: their removal, or that of the last clone, was
+    /// interrupted. They hold on to nothing.
+    public var abandonedSnapshotCount = 0
     public var group: Group?
     public var isMigrating = false
 }
@@ -47,13 +51,37 @@ public struct ImageUse: Hashable, Sendable {
 extension Pool {
     /// Looks who and what uses an image. librbd itself would hang on some of it, and move the image into the trash from
     /// under others.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_open_read_only, rbd_watchers_list, rbd_list_lockers, rbd_snap_list, rbd_get_group,
-    ///   rbd_get_features
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate, rados_aio_read_op_operate, rados_notify2; where something uses it: rbd_open_by_id_read_only,
+    ///   rbd_watchers_list, rbd_list_lockers, rbd_snap_list, rbd_get_group, rbd_get_features
     public func use(ofImage name: String) async throws -> ImageUse {
-        try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
-            try OpenImage(named: name, in: context).use(in: context)
+        let resource = resource(ofImage: name)
+        return try await withContext(.readImage, on: resource) { context throws(CephError) in
+            guard case .image(let id) = try DirectoryRead.image(named: RawName(name), in: context, on: resource) else {
+                return try OpenImage(format1: name, in: context).use(in: context)
+            }
+            let trash = TrashRead(id: id, in: context)
+            do throws(CephError) {
+                let use = try context.use(ofImageID: id, on: resource)
+                if let entry = try trash.entry(.readImage, on: resource), entry.source != .removing {
+                    throw CephError(.imageNotFound, .readImage, on: resource, detail: "it is in the trash")
+                }
+                return use
+            } catch  where error.code == .imageNotFound && error.errno == ENOENT {
+                throw CephError(.imageIncomplete, .readImage, on: resource, errno: ENOENT)
+            }
+        }
+    }
+
+    /// Who and what uses an image, by its id: also of one in the trash.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: as of ``use(ofImage:)``: rados_notify2
+    public func use(ofImageID id: String) async throws -> ImageUse {
+        let resource = resource(ofImage: "#\(id)")
+        return try await withContext(.readImage, on: resource) { context throws(CephError) in
+            try context.use(ofImageID: id, on: resource)
         }
     }
 }

@@ -13,7 +13,7 @@ extension Pool {
     /// - C function: rbd_open_read_only, rbd_list_lockers
     public func locks(ofImage name: String) async throws -> [ImageUse.Lock] {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
-            try OpenImage(named: name, in: context).allLocks()
+            try OpenImage.named(name, in: context).allLocks()
         }
     }
 
@@ -23,7 +23,7 @@ extension Pool {
     /// - C function: rbd_open_read_only, rbd_watchers_list
     public func watchers(ofImage name: String) async throws -> [ImageUse.Watcher] {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
-            try OpenImage(named: name, in: context).watchers()
+            try OpenImage.named(name, in: context).watchers()
         }
     }
 
@@ -34,7 +34,7 @@ extension Pool {
     public func breakLock(ofImage name: String, heldBy client: String, cookie: String) async throws {
         let resource = resource(ofImage: name)
         try await withContext(.breakLock, on: resource) { context throws(CephError) in
-            let image = try OpenImage(named: name, in: context)
+            let image = try OpenImage.named(name, in: context)
             // Measured on 16.2.15: with a cookie that the client does not have, librbd shuts it out and then finds no lock.
             guard let lock = try image.allLocks().first(where: { $0.client == client && $0.cookie == cookie }) else {
                 throw CephError(.lockNotFound, .breakLock, on: resource)
@@ -72,6 +72,10 @@ extension Cluster {
     /// Ceph's name of this connection, such as `client.4123`.
     /// - C function: rados_get_instance_id
     public var client: String { rados.client }
+
+    /// What the ids of all images begin with that are made through this connection, by librbd or by ourselves.
+    /// - C function: rados_get_instance_id
+    public var imageIDPrefix: String { String(rados.instanceID, radix: 16) }
 
     /// Whether a watcher, or the holder of a lock, is this very connection: to shut it out would cut off ourselves.
     /// - C function: rados_get_instance_id, rados_getaddrs

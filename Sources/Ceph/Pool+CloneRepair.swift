@@ -7,8 +7,8 @@ internal import Glibc
 /// A clone that knows its parent, but that the parent does not know: its making was interrupted, or still goes on. The snapshot
 /// that it lives on could be removed from under it.
 public struct UnattachedClone: Hashable, Sendable {
-    /// To be told from others by; a clone in the making looks the same.
-    public var remnant: ImageRemnant
+    public var name: String
+    public var imageID: String { clone.imageID }
     var parent: ImageHeader.ParentReference
     var clone: CloneReference
 }
@@ -33,7 +33,8 @@ extension Pool {
                 namespace: context.namespace,
                 imageID: image.id
             )
-            let place = try IOContext(poolID: parent.poolID, namespace: parent.namespace, rados: context.rados)
+            // Where the parent is gone with its pool, nothing can be mended.
+            guard let place = try context.place(of: parent) else { return nil }
             let known = try place.clones(ofSnapshot: parent.snapshotID, ofImage: parent.imageID, on: resource)
             guard !known.contains(clone) else { return nil }
             // Clones of format 1 are in no such list; their snapshot is protected, and they lack this feature.
@@ -45,11 +46,7 @@ extension Pool {
                 try check(result, .readImage, on: resource)
                 guard var reader = status.output(answer), reader.integer(UInt8.self) == 0 else { return nil }
             }
-            return UnattachedClone(
-                remnant: ImageRemnant(name: image.name, id: image.id),
-                parent: parent,
-                clone: clone
-            )
+            return UnattachedClone(name: image.name, parent: parent, clone: clone)
         }
     }
 
@@ -59,7 +56,7 @@ extension Pool {
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`op_features_set`, `child_attach` of `rbd_header.<id>`)
     public func attach(_ clone: UnattachedClone) async throws {
-        let resource = resource(ofImage: clone.remnant.name)
+        let resource = resource(ofImage: clone.name)
         try await withContext(.repairImage, on: resource) { context throws(CephError) in
             let cloneChild: UInt64 = 1 << 1  // RBD_OPERATION_FEATURE_CLONE_CHILD
             let mark = CompoundWrite()
@@ -80,6 +77,17 @@ extension Pool {
             if result == -EEXIST { return }
             if result == -ENOENT { throw CephError(.sourceNotFound, .repairImage, on: resource, errno: ENOENT) }
             try check(result, .repairImage, on: resource)
+        }
+    }
+}
+
+extension IOContext {
+    /// - Returns: nil where the parent's pool is gone.
+    fileprivate func place(of parent: ImageHeader.ParentReference) throws(CephError) -> IOContext? {
+        do throws(CephError) {
+            return try IOContext(poolID: parent.poolID, namespace: parent.namespace, rados: rados)
+        } catch  where error.code == .poolNotFound {
+            return nil
         }
     }
 }

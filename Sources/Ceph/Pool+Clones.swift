@@ -44,16 +44,8 @@ extension Pool {
             }
             try check(result, .cloneImage, on: resource)
             var reader = ImageReader(context)
-            do throws(CephError) {
-                return try reader.image(named: name)
-            } catch {
-                throw CephError(
-                    error.code == .imageNotFound ? .other : error.code,
-                    .cloneImage,
-                    on: resource,
-                    errno: error.errno,
-                    detail: "it was cloned, but could not be read back"
-                )
+            return try Self.readBack(.cloneImage, on: resource) { () throws(CephError) in
+                try reader.image(named: RawName(name))
             }
         }
         do {
@@ -93,7 +85,7 @@ extension Pool {
     public func clones(ofImage name: String, snapshot: String? = nil) async throws -> [ImageClone] {
         let missing = snapshot.map { resource(ofSnapshot: $0, image: name) }
         return try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
-            let image = try OpenImage(named: name, in: context)
+            let image = try OpenImage.named(name, in: context)
             return try image.clones(in: context) { snapshots throws(CephError) in
                 guard let snapshot, let missing else { return snapshots }
                 let named = snapshots.filter { $0.name == snapshot }
@@ -111,7 +103,7 @@ extension Pool {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
             let rados = context.rados
             var reader = ImageReader(context)
-            var next = try reader.image(named: name).parent
+            var next = try reader.image(named: RawName(name)).parent
             var ancestors: [ImageInfo.Parent] = []
             while let parent = next, ancestors.count < Self.maximumDepth {
                 ancestors.append(parent)
@@ -139,7 +131,7 @@ extension Pool {
     ) throws(CephError) -> ImageLayout {
         do throws(CephError) {
             let rados = context.rados
-            let image = try OpenImage(named: source.image, in: context)
+            let image = try OpenImage.named(source.image, in: context)
             _ = try image.userSnapshot(named: source.snapshot, .cloneImage, on: source.resource, rados: rados)
             guard try image.features().contains(.layering) else {
                 throw CephError(

@@ -12,12 +12,13 @@ extension Pool {
     /// - Throws: `CephError`, where nothing was tried: `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock),
     ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. In the outcome
     ///   also `.invalidMetadata`, `.invalidFeatures`, `.imageExists`, `.imageReadOnly`, `.poolFull`.
-    /// - C function: rbd_open_by_id, rbd_metadata_set, rbd_metadata_remove, rbd_update_features, rbd_rename, rbd_resize2
+    /// - C function: rbd_open_by_id, rbd_metadata_set, rbd_metadata_remove, rbd_update_features, rbd_resize2; as of
+    ///   ``renameImage(_:id:to:on:)``: rados_write_op_operate
     public func changeImage(named name: String, id: String, _ changes: [ImageChange]) async throws -> ImageChangeOutcome
     {
         let resource = resource(ofImage: name)
         return try await withContext(.changeImage, on: resource) { context throws(CephError) in
-            var changed = ChangedImage(name: name, resource: resource)
+            var changed = ChangedImage(name: name, id: id, resource: resource)
             let image: OpenImage
             do throws(CephError) {
                 image = try OpenImage(id: id, in: context, to: .write)
@@ -53,6 +54,7 @@ extension Pool {
 /// An image that is being changed, under the name that it has at the moment.
 private struct ChangedImage {
     var name: String
+    let id: String
     let resource: CephError.Resource
 
     /// What takes a change back.
@@ -86,9 +88,7 @@ private struct ChangedImage {
             }
             try check(result, .changeImage, on: resource)
         case .rename(let newName):
-            let target = CephError.Resource.image(newName, namespace: context.namespace, pool: context.pool)
-            let result = rbd_rename(context.pointer, name, newName)
-            try check(result, .changeImage, on: result == -EEXIST ? target : resource)
+            try context.rename(RawName(name), id: id, to: RawName(newName))
             name = newName
         case .grow(let bytes):
             // Another client may have made it larger since.

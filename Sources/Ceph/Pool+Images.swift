@@ -13,13 +13,50 @@ public struct ImagePage: Hashable, Sendable {
 
 extension Pool {
     /// One image.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, and nothing is behind it),
+    ///   `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
     public func image(named name: String) async throws -> ImageInfo {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
             var reader = ImageReader(context)
-            return try reader.image(named: name, asksTrash: true)
+            return try reader.image(named: RawName(name))
+        }
+    }
+
+    /// One image, by its id.
+    /// - Throws: `CephError` with `.imageNotFound`, also where it is in the trash; `.imageIncomplete`, `.imageUnreadable`,
+    ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_aio_read_op_operate (`dir_get_name` of `rbd_directory`, class `rbd`)
+    public func image(id: String) async throws -> ImageInfo {
+        let resource = resource(ofImage: "#\(id)")
+        return try await withContext(.readImage, on: resource) { context throws(CephError) in
+            guard let name = try TraceRead(id, in: context).answer(on: resource).directoryName else {
+                try context.requireNamespace()
+                throw CephError(.imageNotFound, .readImage, on: resource)
+            }
+            var reader = ImageReader(context)
+            let image = try reader.image(named: name)
+            guard image.id == id else { throw CephError(.imageNotFound, .readImage, on: resource) }
+            return image
+        }
+    }
+
+    /// The id of the image that has a name, as the pool's directory has it; empty for an image of the old format 1.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_stat
+    public func imageID(named name: String) async throws -> String {
+        let resource = resource(ofImage: name)
+        return try await withContext(.readImage, on: resource) { context throws(CephError) in
+            let reader = ImageReader(context)
+            switch try DirectoryRead.image(named: RawName(name), in: reader.context, on: resource) {
+            case .image(let id): return id
+            case .perhapsFormat1:
+                if try reader.format1Image(named: name) != nil { return "" }
+            case .nobody: break
+            }
+            try reader.context.requireNamespace()
+            throw CephError(.imageNotFound, .readImage, on: resource)
         }
     }
 
@@ -41,7 +78,10 @@ extension Pool {
             var reader = ImageReader(context, until: deadline, cache: cache)
             var walk = DirectoryWalk(prefix: prefix, after: position)
             let entries = try walk.next(limit, in: reader)
-            return ImagePage(images: try reader.images(entries), next: walk.isOver ? nil : entries.last?.position)
+            return ImagePage(
+                images: try reader.images(entries, tellsIncomplete: true),
+                next: walk.isOver ? nil : entries.last?.position
+            )
         }
     }
 
@@ -69,30 +109,49 @@ extension Pool {
                 if result == -ENOENT { try reader.context.requireNamespace() }
                 try check(result, .createImage, on: resource)
             }
-            do throws(CephError) {
-                return try reader.image(named: name, id: id, isNew: true)
-            } catch {
-                // The create must not look as if nothing had happened.
-                throw CephError(
-                    error.code == .imageNotFound ? .other : error.code,
-                    .createImage,
-                    on: resource,
-                    errno: error.errno,
-                    detail: "it was created, but could not be read back"
-                )
+            return try Self.readBack(.createImage, on: resource) { () throws(CephError) in
+                if let id { return try reader.newImage(named: RawName(name), id: id) }
+                return try reader.image(named: RawName(name))
             }
         }
     }
 
-    /// Removes an image and its data. It takes as long as the image has data to remove.
+    /// Reads what was just made. It must not look as if nothing had happened where that fails.
+    static func readBack<Value>(
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource,
+        _ read: () throws(CephError) -> Value
+    ) throws(CephError) -> Value {
+        do throws(CephError) {
+            return try read()
+        } catch {
+            let isGone = [.imageNotFound, .imageIncomplete, .snapshotNotFound].contains(error.code)
+            throw CephError(
+                isGone ? .other : error.code,
+                operation,
+                on: resource,
+                errno: error.errno,
+                detail: "it was created, but could not be read back"
+            )
+        }
+    }
+
+    /// Removes an image of the old format 1 and its data, for ever: it can't be in the trash. It takes as long as the image has data to
+    /// remove.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.imageBusy` (a client has it open),
     ///   `.imageHasSnapshots`, `.imageInGroup`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_remove
-    public func removeImage(named name: String) async throws {
+    public func removeFormat1Image(named name: String) async throws {
         let resource = resource(ofImage: name)
         try await withContext(.removeImage, on: resource) { context throws(CephError) in
-            let result = rbd_remove(context.pointer, name)
-            if result == -ENOENT { try context.requireNamespace() }
+            // Given a name, librbd removes whatever has it.
+            let reader = ImageReader(context)
+            guard try reader.format1Image(named: name) != nil else {
+                try reader.context.requireNamespace()
+                throw CephError(.imageNotFound, .removeImage, on: resource)
+            }
+            let result = rbd_remove(reader.context.pointer, name)
+            if result == -ENOENT { try reader.context.requireNamespace() }
             try check(result, .removeImage, on: resource)
         }
     }

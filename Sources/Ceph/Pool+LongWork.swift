@@ -39,18 +39,41 @@ extension Pool {
         }
     }
 
-    /// Finds out anew which of the image's objects exist.
+    /// Finds out anew which of the image's objects exist, and which of those of its snapshots that have no map.
     /// - Throws: `CephError` with `.imageNotFound`, `.invalidImageOption` (it has no object map), `.stopped`,
     ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_rebuild_object_map
+    /// - C function: rbd_rebuild_object_map, rbd_snap_set_by_id
     public func rebuildObjectMap(
         ofImage name: String,
         id: String,
         call: LongCall,
         on threads: BlockingPool
     ) async throws {
-        try await withOpenImage(name, id, .rebuildObjectMap, call, threads) { image in
-            rbd_rebuild_object_map(image, LongCall.callback, call.context)
+        let resource = resource(ofImage: name)
+        try await withContext(.rebuildObjectMap, on: resource, through: threads) { context throws(CephError) in
+            try call.begin(.rebuildObjectMap, on: resource)
+            let image = try OpenImage(id: id, in: context, to: .write)
+            func rebuild() throws(CephError) {
+                let result = rbd_rebuild_object_map(image.pointer, LongCall.callback, call.context)
+                try check(result, .rebuildObjectMap, on: resource)
+            }
+            try rebuild()
+            for snapshot in try image.snapshotsWithoutMaps(in: context) {
+                let set = rbd_snap_set_by_id(image.pointer, snapshot)
+                if set == -ENOENT { continue }
+                try check(set, .rebuildObjectMap, on: resource)
+                try rebuild()
+            }
+        }
+    }
+
+    /// Whether a snapshot has no object map, although the image has one: taking it was interrupted.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_open_by_id_read_only, rbd_snap_list, rados_stat
+    public func lacksSnapshotMaps(ofImageID id: String) async throws -> Bool {
+        try await withContext(.readImage, on: resource(ofImage: "#\(id)")) { context throws(CephError) in
+            try !OpenImage(id: id, in: context).snapshotsWithoutMaps(in: context).isEmpty
         }
     }
 
@@ -140,7 +163,7 @@ extension Pool {
                     .copyImage,
                     on: resource
                 )
-                let clone = try OpenImage(named: targetName, in: destination, to: .write)
+                let clone = try OpenImage.named(targetName, in: destination, to: .write)
                 result = rbd_flatten_with_progress(clone.pointer, LongCall.callback, call.context)
             } else if snapshot != nil {
                 result = rbd_copy_with_progress4(
@@ -165,17 +188,6 @@ extension Pool {
                 )
             }
             try check(result, .copyImage, on: resource)
-        }
-    }
-
-    /// Gives an image another name in the same pool and namespace.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageExists`, `.poolNotFound`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_rename
-    public func renameCopy(named name: String, to newName: String, on threads: BlockingPool) async throws {
-        let resource = resource(ofImage: newName)
-        try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
-            _ = try check(rbd_rename(context.pointer, name, newName), .copyImage, on: resource)
         }
     }
 
@@ -218,30 +230,22 @@ extension Pool {
         }
     }
 
-    /// Moves what a stopped copy has left to the trash, without the snapshots that it had come to: all that takes no time.
-    /// - Returns: its id, for the purge; nil where there is nothing.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
-    /// - C function: rbd_snap_remove2, rbd_trash_move
-    public func discardCopy(named name: String, on threads: BlockingPool) async throws -> String? {
-        let resource = resource(ofImage: name)
-        return try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
-            guard let id = try context.text("get_id", of: "rbd_id.\(name)", on: resource) else { return nil }
+    /// Removes the snapshots that a stopped copy had come to, so that the copy can be discarded.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_snap_remove2
+    public func removeSnapshots(ofCopy id: String, on threads: BlockingPool) async throws {
+        let resource = resource(ofImage: "#\(id)")
+        try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
             do throws(CephError) {
                 let image = try OpenImage(id: id, in: context, to: .write)
-                for snapshot in try image.snapshots() {
+                for snapshot in try image.listSnapshots() {
                     let flags = UInt32(RBD_SNAP_REMOVE_UNPROTECT)
                     let result = rbd_snap_remove2(image.pointer, snapshot.name, flags, LongCall.ignore, nil)
                     try check(result, .copyImage, on: resource)
                 }
             } catch  where error.code == .imageNotFound {
-                // Made so far that it has a name, but not so far that it can be opened.
+                // It had not come as far as the header.
             }
-            // It asks no watcher: the copier may be dead and still count as one.
-            let result = rbd_trash_move(context.pointer, name, 0)
-            if result == -ENOENT { return nil }
-            try check(result, .copyImage, on: resource)
-            return id
         }
     }
 

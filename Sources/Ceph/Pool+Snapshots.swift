@@ -18,7 +18,7 @@ extension Pool {
     /// - C function: rbd_open_read_only, rbd_snap_list, rbd_snap_get_namespace_type, rbd_snap_is_protected
     public func snapshots(ofImage image: String) async throws -> [SnapshotInfo] {
         try await withContext(.readImage, on: resource(ofImage: image)) { context throws(CephError) in
-            let image = try OpenImage(named: image, in: context)
+            let image = try OpenImage.named(image, in: context)
             return try image.snapshotInfos(rados: context.rados)
         }
     }
@@ -32,7 +32,7 @@ extension Pool {
     public func usage(ofSnapshotsOf image: String, only: UInt64? = nil) async throws -> [UInt64: SnapshotUsage] {
         let deadline = Deadline.current
         return try await withContext(.readImage, on: resource(ofImage: image)) { context throws(CephError) in
-            let image = try OpenImage(named: image, in: context)
+            let image = try OpenImage.named(image, in: context)
             var usage: [UInt64: SnapshotUsage] = [:]
             var earlier: SnapshotInfo?
             // librbd finds no others by their names, and those are what it compares by.
@@ -53,7 +53,7 @@ extension Pool {
     /// - C function: rbd_snap_get_limit, rbd_snap_list
     public func snapshotLimit(ofImage image: String) async throws -> (limit: UInt64?, count: Int) {
         try await withContext(.readImage, on: resource(ofImage: image)) { context throws(CephError) in
-            let image = try OpenImage(named: image, in: context)
+            let image = try OpenImage.named(image, in: context)
             return (try image.snapshotLimit(), try image.snapshotCount())
         }
     }
@@ -82,18 +82,8 @@ extension Pool {
                 )
             }
             try check(result, .createSnapshot, on: resource)
-            let snapshot: SnapshotInfo
-            do throws(CephError) {
-                snapshot = try image.userSnapshot(named: name, .createSnapshot, on: resource, rados: context.rados)
-            } catch {
-                // The create must not look as if nothing had happened.
-                throw CephError(
-                    error.code == .snapshotNotFound ? .other : error.code,
-                    .createSnapshot,
-                    on: resource,
-                    errno: error.errno,
-                    detail: "it was created, but could not be read back"
-                )
+            let snapshot = try Self.readBack(.createSnapshot, on: resource) { () throws(CephError) in
+                try image.userSnapshot(named: name, .createSnapshot, on: resource, rados: context.rados)
             }
             if try image.lacksObjectMap(ofSnapshot: snapshot.id, in: context) {
                 // Taking it back needs no room.
@@ -164,6 +154,27 @@ extension Pool {
         }
     }
 
+    /// Ends removals of snapshots that were interrupted: those that have lost their names, and that no clone needs. Nobody can have them
+    /// back, and nobody can clone them; while they are there the image can't be removed.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.imageBusy` (an advisory lock), `.poolNotFound`,
+    ///   `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_snap_remove_by_id
+    public func removeAbandonedSnapshots(ofImageID id: String) async throws {
+        let resource = resource(ofImage: "#\(id)")
+        try await withContext(.removeSnapshot, on: resource) { context throws(CephError) in
+            // Asked for first read-only: most images have none.
+            guard try !OpenImage(id: id, in: context).abandonedSnapshots(in: context).isEmpty else { return }
+            let image = try OpenImage(id: id, in: context, to: .write)
+            try image.requireNoAdvisoryLock(.removeSnapshot)
+            for snapshot in try image.abandonedSnapshots(in: context) {
+                let result = rbd_snap_remove_by_id(image.pointer, snapshot)
+                // A clone was quicker, or whoever else ends it.
+                if result == -ENOENT || result == -EBUSY { continue }
+                try check(result, .removeSnapshot, on: resource)
+            }
+        }
+    }
+
     /// Sets how many snapshots an image may have.
     /// - Parameter limit: nil for as many as one likes.
     /// - Throws: `CephError` with `.invalidSnapshotLimit` (it has more), `.imageNotFound`, `.imageBusy` (an advisory lock),
@@ -195,7 +206,7 @@ extension Pool {
         _ body: @escaping @Sendable (borrowing OpenImage, borrowing IOContext) throws(CephError) -> Value
     ) async throws -> Value {
         try await withContext(operation, on: resource) { context throws(CephError) in
-            let image = try OpenImage(named: image, in: context, to: .write)
+            let image = try OpenImage.named(image, in: context, to: .write)
             try image.requireNoAdvisoryLock(operation)
             return try body(image, context)
         }

@@ -1,28 +1,19 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Small records that last, kept by all the processes that serve one pool: the keys and values of one RADOS object, and
-/// locks on it that run out by themselves (leases). Whoever loses its lease can't write what the lease guards.
+/// Small records that last, kept by all the processes that serve one pool: the keys and values of one RADOS object. Several are changed
+/// together, under conditions that the OSD checks in the same moment.
 public struct Records: Sendable {
     public let pool: Pool
     /// The object's name.
     public let object: String
+    /// Where the calls are made; nil for the connection's own threads.
+    public let threads: BlockingPool?
 
-    public init(pool: Pool, object: String) {
+    public init(pool: Pool, object: String, threads: BlockingPool? = nil) {
         self.pool = pool
         self.object = object
-    }
-
-    /// The right to write something, which one process has at a time.
-    public struct Lease: Hashable, Sendable {
-        public var name: String
-        /// Different for each process.
-        public var owner: String
-
-        public init(name: String, owner: String) {
-            self.name = name
-            self.owner = owner
-        }
+        self.threads = threads
     }
 
     /// Several changes that are made together, or not at all.
@@ -30,7 +21,8 @@ public struct Records: Sendable {
         var values: [String: [UInt8]] = [:]
         var removals: Set<String> = []
         var absent: Set<String> = []
-        var lease: Lease?
+        var expected: [String: [UInt8]] = [:]
+        var asksTime = false
 
         public init() {}
 
@@ -47,9 +39,14 @@ public struct Records: Sendable {
             absent.insert(key)
         }
 
-        /// Nothing is changed where the lease has run out or is another's.
-        public mutating func require(_ lease: Lease) {
-            self.lease = lease
+        /// Nothing is changed where the key does not have this value.
+        public mutating func require(_ key: String, equals value: [UInt8]) {
+            expected[key] = value
+        }
+
+        /// Notes when the change is made, by the clock of the OSD that makes it: ``Records/timeOfChange()`` tells it.
+        public mutating func noteTime() {
+            asksTime = true
         }
     }
 
@@ -67,7 +64,7 @@ public struct Records: Sendable {
         limit: Int = .max
     ) async throws -> [(key: String, value: [UInt8])] {
         let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.readRecord, on: resource) { context throws(CephError) in
+        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
             var found: [(key: String, value: [UInt8])] = []
             var last = after
             while found.count < limit {
@@ -94,8 +91,8 @@ public struct Records: Sendable {
     /// - C function: rados_read_op_omap_get_vals_by_keys2
     public func value(_ key: String) async throws -> [UInt8]? {
         let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.readRecord, on: resource) { context throws(CephError) in
-            try RecordRead.value(key, of: object, in: context, resource)
+        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
+            try RecordRead.values([key], of: object, in: context, resource)[key]
         }
     }
 
@@ -104,35 +101,45 @@ public struct Records: Sendable {
     /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_write_op_operate, rados_write_op_create, rados_write_op_omap_cmp2, rados_write_op_omap_set2,
-    ///   rados_write_op_omap_rm_keys2, rados_write_op_exec (`assert_locked` of the class `lock`)
+    ///   rados_write_op_omap_rm_keys2, rados_write_op_exec (`set_modify_timestamp` of the class `rbd`)
     public func apply(_ change: Change) async throws -> Bool {
         let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.changeRecord, on: resource) { context throws(CephError) in
+        return try await pool.withContext(.changeRecord, on: resource, through: threads) { context throws(CephError) in
             try RecordWrite.apply(change, to: object, in: context, resource)
         }
     }
 
-    /// Takes a lease, or lengthens the one that the owner has.
-    /// - Returns: whether the owner has it now.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
+    /// The values of some keys; those that are not there are left out.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
-    /// - C function: rados_lock_exclusive
-    public func take(_ lease: Lease, for duration: Duration) async throws -> Bool {
+    /// - C function: rados_read_op_omap_get_vals_by_keys2
+    public func values(of keys: [String]) async throws -> [String: [UInt8]] {
         let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.changeRecord, on: resource) { context throws(CephError) in
-            try RecordWrite.take(lease, for: duration, of: object, in: context, resource)
+        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
+            try RecordRead.values(keys, of: object, in: context, resource)
         }
     }
 
-    /// Gives a lease back before it runs out.
+    /// When the last change was made that noted its time.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
-    /// - C function: rados_unlock
-    public func release(_ lease: Lease) async throws {
+    /// - C function: rados_read_op_omap_get_vals_by_keys2
+    public func timeOfChange() async throws -> ClusterTime {
         let (object, resource) = (object, pool.resource)
-        try await pool.withContext(.changeRecord, on: resource) { context throws(CephError) in
-            try RecordWrite.release(lease, of: object, in: context, resource)
+        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
+            try RecordRead.time(of: object, in: context, resource)
         }
+    }
+
+    /// What time it is, by the clock of the OSD that keeps the records.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_write_op_operate (`set_modify_timestamp`), rados_read_op_omap_get_vals_by_keys2
+    public func now() async throws -> ClusterTime {
+        var change = Change()
+        change.noteTime()
+        _ = try await apply(change)
+        return try await timeOfChange()
     }
 }
 

@@ -1,9 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-public import FoundationEssentials
-
-/// An image in its pool's trash.
+/// An image in its pool's trash (`cls::rbd::TrashImageSpec`).
 public struct TrashEntry: Hashable, Sendable {
     /// Who or what moved it there (`rbd_trash_image_source_t`).
     public enum Source: Hashable, Sendable {
@@ -12,18 +10,52 @@ public struct TrashEntry: Hashable, Sendable {
         case other(UInt8)
     }
 
+    /// How far it has come (`cls::rbd::TrashImageState`).
+    public enum State: UInt8, Hashable, Sendable {
+        /// The image is in the trash, and nowhere else.
+        case normal = 0
+        /// A move to the trash has begun: the image may still have its name.
+        case moving = 1
+        case removing = 2
+        /// A restore has begun: the image may have a name already.
+        case restoring = 3
+    }
+
     /// The image's id: it is how an image in the trash is reached, since many may have had one name.
     public var id: String
     /// The name that it had.
-    public var name: String
+    public var rawName: RawName
     public var source: Source
-    public var deletedAt: Date
+    public var deletedAt: ClusterTime
     /// Until then it is kept from being removed.
-    public var deferredUntil: Date
+    public var deferredUntil: ClusterTime
+    /// Nil where this release does not know it.
+    public var state: State?
+
+    public init(
+        id: String,
+        name: RawName,
+        source: Source = .user,
+        deletedAt: ClusterTime,
+        deferredUntil: ClusterTime,
+        state: State? = .normal
+    ) {
+        self.id = id
+        rawName = name
+        self.source = source
+        self.deletedAt = deletedAt
+        self.deferredUntil = deferredUntil
+        self.state = state
+    }
+
+    /// The name that it had, as far as it is a text.
+    public var name: String { rawName.text }
+
     /// Its removal has begun: it can't be restored any more.
-    public var isBeingRemoved: Bool
+    public var isBeingRemoved: Bool { source == .removing || state == .removing }
+
     /// Tells one stay of an image in the trash from another.
-    public var stay: String
+    public var stay: String { deletedAt.text }
 }
 
 extension TrashEntry.Source {
@@ -50,45 +82,43 @@ extension TrashEntry.Source {
             default: .other(rawValue)
             }
     }
+
+    fileprivate var rawValue: UInt8 {
+        switch self {
+        case .user: 0
+        case .mirroring: 1
+        case .migration: 2
+        case .removing: 3
+        case .userParent: 4
+        case .other(let number): number
+        }
+    }
 }
 
 extension TrashEntry {
-    /// `TRASH_IMAGE_STATE_REMOVING`
-    private static let removing: UInt8 = 2
-
-    /// - Parameter reader: stands before the entry's frame (`cls::rbd::TrashImageSpec`): source, name, time of the move,
-    ///   end of the deferment, state.
+    /// - Parameter reader: stands before the entry's frame: source, name, time of the move, end of the deferment, state.
     /// - Returns: nil where it can't be read.
     init?(id: String, _ reader: WireReader) {
         var reader = reader
-        guard reader.enterFrame() != nil, let source = reader.integer(UInt8.self), let name = reader.string(),
-            let deleted = reader.time(), let deferred = reader.time()
+        guard reader.enterFrame() != nil, let source = reader.integer(UInt8.self), let name = reader.text(),
+            let deletedAt = reader.time(), let deferredUntil = reader.time()
         else { return nil }
         // Releases before Luminous wrote no state.
-        let state = reader.integer(UInt8.self) ?? 0
+        let state = reader.integer(UInt8.self) ?? State.normal.rawValue
         self.init(
             id: id,
-            name: name,
+            name: RawName(bytes: name),
             source: Source(rawValue: source),
-            deletedAt: deleted.date,
-            deferredUntil: deferred.date,
-            isBeingRemoved: source == 3 || state == Self.removing,
-            stay: "\(deleted.seconds).\(deleted.nanoseconds)"
+            deletedAt: deletedAt,
+            deferredUntil: deferredUntil,
+            state: State(rawValue: state)
         )
     }
-}
 
-extension WireReader {
-    fileprivate struct Time {
-        var seconds: UInt32
-        var nanoseconds: UInt32
-
-        var date: Date { Date(timeIntervalSince1970: Double(seconds) + Double(nanoseconds) / 1e9) }
-    }
-
-    /// `utime_t`
-    fileprivate mutating func time() -> Time? {
-        guard let seconds = integer(UInt32.self), let nanoseconds = integer(UInt32.self) else { return nil }
-        return Time(seconds: seconds, nanoseconds: nanoseconds)
+    var wire: [UInt8] {
+        WireWriter.frame(
+            WireWriter.integer(source.rawValue) + rawName.wire + deletedAt.wire + deferredUntil.wire
+                + WireWriter.integer((state ?? .normal).rawValue)
+        )
     }
 }

@@ -11,16 +11,17 @@ public struct Image: Codable, Hashable, Sendable {
     public var name: String
     /// The image's id, which stays the same when it is renamed.
     public var id: String
-    /// `ready`, or `removing` where its removal has begun, and was interrupted or still goes on.
+    /// `ready`; `removing` where its removal has begun, and was interrupted or still goes on; and in lists `incomplete` where the name is
+    /// taken and nothing is behind it, and `unreadable` where it can't be read: `problem` says why, and the sizes and counts are null.
     public var state: String
-    public var sizeBytes: UInt64
-    public var objectSizeBytes: UInt64
+    public var sizeBytes: UInt64?
+    public var objectSizeBytes: UInt64?
     /// Equal to `objectSizeBytes` unless striping was asked for.
-    public var stripeUnitBytes: UInt64
-    public var stripeCount: UInt64
+    public var stripeUnitBytes: UInt64?
+    public var stripeCount: UInt64?
     /// Ceph's names, in the order of their bits.
     public var features: [String]
-    public var snapshotCount: Int
+    public var snapshotCount: Int?
     /// What is wrong with the object map, as `rbd info` says it: `object map invalid`, `fast diff invalid`.
     public var flags: [String]
     /// Ceph's names of what older clients must not do with the image: `clone-parent`, `clone-child`, `group`, `snap-trash`.
@@ -47,6 +48,20 @@ public struct Image: Codable, Hashable, Sendable {
     public var watchers: [ImageWatcher]?
     /// The clones that need its snapshots; null unless they were asked for.
     public var children: [ImageChild]?
+    /// Why it can't be read; null where it can.
+    public var problem: Problem?
+
+    /// An image that can't be read.
+    public init(spec: ImageSpec, id: String, state: String, problem: Problem) {
+        self.spec = spec.description
+        self.pool = spec.pool
+        self.namespace = spec.namespace
+        self.name = spec.image
+        self.id = id
+        self.state = state
+        (features, flags, operationFeatures) = ([], [], [])
+        self.problem = problem
+    }
 
     public init(
         spec: ImageSpec,
@@ -117,6 +132,7 @@ public struct Image: Codable, Hashable, Sendable {
         try container.encode(usage, forKey: .usage)
         try container.encode(watchers, forKey: .watchers)
         try container.encode(children, forKey: .children)
+        try container.encode(problem, forKey: .problem)
     }
 }
 

@@ -56,6 +56,10 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case imageMigrating = "image-migrating"
     case imageReadOnly = "image-read-only"
     case imageIncomplete = "image-incomplete"
+    case imageUnreadable = "image-unreadable"
+    case imageChanged = "image-changed"
+    case parentNotFound = "parent-not-found"
+    case changeInProgress = "change-in-progress"
     case lockNotFound = "lock-not-found"
     case watcherNotFound = "watcher-not-found"
     case ownClient = "own-client"
@@ -108,7 +112,9 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists, .imageDiffers, .imageInUse,
-            .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
+            .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageUnreadable,
+            .imageChanged, .parentNotFound,
+            .changeInProgress, .imageHasNoParent,
             .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
             .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .operationNotCancellable,
             .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete,
@@ -184,6 +190,10 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .imageMigrating: "The image is being migrated"
         case .imageReadOnly: "The image can't be changed"
         case .imageIncomplete: "The image is being made or removed, or that was interrupted"
+        case .imageUnreadable: "The image is there, but can't be read"
+        case .imageChanged: "Somebody else has changed the image in this moment"
+        case .parentNotFound: "The parent of the clone is gone"
+        case .changeInProgress: "Another change is not finished"
         case .lockNotFound: "The lock does not exist"
         case .watcherNotFound: "The client does not have the image open"
         case .ownClient: "The client is the service itself"
@@ -225,7 +235,8 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     /// Whether the same request may succeed later without anyone mending anything.
     public var isRetryable: Bool {
         switch self {
-        case .requestTimeout, .imageInUse, .poolBusy, .imageIncomplete, .operationInProgress, .clusterUnavailable,
+        case .requestTimeout, .imageInUse, .poolBusy, .imageIncomplete, .imageChanged, .changeInProgress,
+            .operationInProgress, .clusterUnavailable,
             .poolUnavailable, .overloaded, .auditUnavailable,
             .deadlineExceeded:
             true

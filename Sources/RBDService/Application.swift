@@ -18,8 +18,8 @@ public struct RBDService: Sendable {
     private let gate: AccessGate
     private let tls: TLSCredentials?
     private let webhookTLS: TLSCredentials?
-    private let locks = KeyedLocks()
-    private let remnants: Remnants
+    private let claims: Claims
+    private let repair: ImageRepair
     private let operations: OperationService
     private let creations: PoolCreations
     private let keeper: TrashKeeper
@@ -66,7 +66,7 @@ public struct RBDService: Sendable {
             logger: logger,
             observer: telemetry.calls
         )
-        remnants = Remnants(patience: configuration.remnantPatience)
+        let remnants = Remnants(patience: configuration.remnantPatience)
         let operationTelemetry = OperationTelemetry(registry: metrics, logger: logger, audit: audit)
         let limits = OperationLimits(perPool: configuration.operationConcurrency, lease: configuration.operationLease)
         let retention = configuration.operationRetention
@@ -79,18 +79,31 @@ public struct RBDService: Sendable {
         )
         let store = OperationStore(connection: connection, retention: retention, creations: creations)
         let keeper = TrashKeeper(operations: store)
+        claims = Claims(
+            connection: connection,
+            lease: configuration.operationLease,
+            logger: logger,
+            isReady: { [creations] pool in
+                guard let id = try? await pool.id() else { return false }
+                return (try? await creations.isMakingReady(pool, id)) == false
+            },
+            settle: ImageSettlement(store: store).settle
+        )
         let runner = OperationRunner(
             store: store,
+            claims: claims,
             limits: limits,
             telemetry: operationTelemetry,
             logger: logger,
             caretaker: keeper.care
         )
         operations = OperationService(store: store, runner: runner)
+        repair = ImageRepair(remnants: remnants, search: RemainsSearch(), operations: operations)
         self.keeper = keeper
         telemetry.sample { [operationTelemetry.sample] }
         telemetry.watch(calls)
         telemetry.watch(connection)
+        telemetry.sample { [claims] in [MetricSample(.takeovers, Double(claims.takeovers))] }
         telemetry.sample { [audit] in [MetricSample(.auditLinesPending, Double(audit.pending))] }
     }
 
@@ -121,7 +134,7 @@ public struct RBDService: Sendable {
             )
         }
         // What is first ends last.
-        var services: [any Service] = [audit, connection, creations, operations.runner]
+        var services: [any Service] = [audit, connection, claims, creations, operations.runner]
         // Neither way in takes all connections from the other.
         let reserved = configuration.webhook == nil ? 0 : max(connections / 4, 1)
         var api = Listener(
@@ -156,8 +169,8 @@ public struct RBDService: Sendable {
     }
 
     private var images: ImageService {
-        let access = ImageAccess(connection: connection, locks: locks)
-        return ImageService(images: access, remnants: remnants, operations: operations, keeper: keeper)
+        let access = ImageAccess(connection: connection, claims: claims, store: operations.store)
+        return ImageService(images: access, repair: repair, operations: operations, keeper: keeper)
     }
 
     private var volumes: VolumeService { VolumeService(rules: configuration.volumes, images: images) }
@@ -165,7 +178,7 @@ public struct RBDService: Sendable {
     var routes: [Route] {
         let images = images
         let access = images.images
-        let trash = TrashService(images: access, operations: operations, keeper: keeper)
+        let trash = TrashService(images: access, operations: operations, keeper: keeper, repair: repair)
         let work = ImageWorkService(images: access, operations: operations)
         let groups = GroupController(
             groups: GroupService(images: access, operations: operations.store),

@@ -6,9 +6,7 @@ import Synchronization
 
 /// One lock for each name, held by one task at a time, in the order of asking.
 ///
-/// Eight removes of one image at once would all fail in librbd, because each is a watcher in the others' way; one after
-/// another, the first removes it and the others find it gone. Other processes are not held back: between them librbd's
-/// own atomicity decides.
+/// Requests of one process that want the same wait for each other here. Between processes ``Claims`` decide.
 final class KeyedLocks: Sendable {
     private struct Waiter {
         var id: UInt64
@@ -37,18 +35,23 @@ final class KeyedLocks: Sendable {
         try await acquire(key, on: resource, operation)
         // Not released when the body ends, but when the last call that it made has ended: at its deadline a request is
         // answered, while the thread is still in librbd and changes the image.
-        // A lock taken while another is held keeps that one, too.
-        let outer = Hold.current
-        let token = Token { withExtendedLifetime(outer) { self.release(key) } }
+        let token = Token(keeping: Hold.current) { self.release(key) }
         return try await Hold.$current.withValue(token) { try await body() }
     }
 
     /// Releases a lock with its last reference.
-    private final class Token: Sendable {
+    private final class Token: CallHold {
         private let release: @Sendable () -> Void
+        /// A lock taken while another is held keeps that one, too.
+        private let outer: (any CallHold)?
 
-        init(_ release: @escaping @Sendable () -> Void) {
+        init(keeping outer: (any CallHold)?, _ release: @escaping @Sendable () -> Void) {
             self.release = release
+            self.outer = outer
+        }
+
+        func callEnded(_ operation: CephError.Operation, _ error: CephError?) {
+            outer?.callEnded(operation, error)
         }
 
         deinit {

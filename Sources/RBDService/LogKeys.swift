@@ -18,6 +18,7 @@ enum LogKeys {
     static let namespace = "namespace"
     static let image = "image"
     static let group = "group"
+    static let client = "client"
     static let snapshot = "snapshot"
     static let error = "error"
     /// A PersistentVolume of Kubernetes.

@@ -52,7 +52,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
                 .notFound
             case .preconditionFailed, .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists,
                 .imageDiffers, .imageInUse,
-                .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageHasNoParent,
+                .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete,
+                .imageUnreadable, .imageChanged, .parentNotFound, .changeInProgress, .imageHasNoParent,
                 .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
                 .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .operationNotCancellable,
                 .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete,

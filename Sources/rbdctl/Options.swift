@@ -24,6 +24,15 @@ struct DryRunOptions: ParsableArguments {
     var query: (name: String, value: String?) { ("dryRun", dryRun ? "true" : nil) }
 }
 
+/// Of commands that can be given an image's id.
+struct ByIDOptions: ParsableArguments {
+    @Flag(
+        name: .customLong("by-id"),
+        help: "The image's id is given in place of its name, as in rbd/5e3f1c2a: for names that can't be typed."
+    )
+    var byID = false
+}
+
 /// The readers of arguments that the argument parser does not know.
 enum Read {
     @Sendable static func size(_ text: String) throws -> ByteCount {

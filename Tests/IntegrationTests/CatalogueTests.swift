@@ -271,7 +271,7 @@ struct CatalogueTests {
             for try await batch in pool.catalogue(firstBatch: 4, batch: 4) {
                 seen += batch.images.map(\.name)
                 if number < 20 {
-                    try await pool.removeImage(named: "steady-1\(19 - number)x")
+                    try await pool.purge(try await pool.trashImage(named: "steady-1\(19 - number)x"))
                     _ = try await pool.createImage(named: "steady-1\(number)y", sizeBytes: 1)
                     number += 1
                 }

@@ -72,7 +72,7 @@ struct FacadeTests {
                 #expect(image.dataPool == data)
                 #expect(image.features.contains(.dataPool))
                 #expect(try await rbdInfo("\(name)/vol-1").dataPool == data)
-                try await cluster.pool(name).removeImage(named: "vol-1")
+                try await cluster.pool(name).purge(try await cluster.pool(name).trashImage(named: "vol-1"))
             }
             // A data pool that is gone must not hide the pool's other images.
             var orphanedPool: Int64?
@@ -116,7 +116,7 @@ struct FacadeTests {
             try await TestCluster.run("rbd", ["trash", "mv", "\(name)/golden"])
             #expect(try await cluster.pool(name, namespace: "tenant").image(named: "clone").parent?.image == "golden")
             let error = await #expect(throws: CephError.self) {
-                try await cluster.pool(name).removeImage(named: "golden")
+                try await cluster.pool(name).imageID(named: "golden")
             }
             #expect(error?.code == .imageNotFound)
         }
@@ -129,7 +129,7 @@ struct FacadeTests {
                 { _ = try await pool.images() },
                 { _ = try await pool.image(named: "a") },
                 { _ = try await pool.createImage(named: "a", sizeBytes: 1) },
-                { try await pool.removeImage(named: "a") },
+                { try await pool.removeFormat1Image(named: "a") },
             ] as [() async throws -> Void] {
                 let error = await #expect(throws: CephError.self) { try await call() }
                 #expect(error?.code == .namespaceNotFound)
@@ -137,36 +137,42 @@ struct FacadeTests {
         }
     }
 
-    @Test func removeRefusesWhatIsInTheWay() async throws {
+    @Test func purgeRefusesWhatIsInTheWay() async throws {
         try await TestCluster.withPool { name, cluster in
             let pool = cluster.pool(name)
+            func code(_ body: () async throws -> Void) async -> CephError.Code? {
+                await #expect(throws: CephError.self) { try await body() }?.code
+            }
             _ = try await pool.createImage(named: "vol-1", sizeBytes: 1 << 20)
             try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(name)/vol-1@s"])
-            var error = await #expect(throws: CephError.self) { try await pool.removeImage(named: "vol-1") }
-            #expect(error?.code == .imageHasSnapshots)
+            let entry = try await pool.trashImage(named: "vol-1")
+            #expect(await code { try await pool.purge(entry) } == .imageHasSnapshots)
+            _ = try await pool.restoreImage(entry, as: entry.rawName)
             try await TestCluster.run("rbd", ["snap", "rm", "--no-progress", "\(name)/vol-1@s"])
 
             try await TestCluster.run("rbd", ["group", "create", "\(name)/g"])
             try await TestCluster.run("rbd", ["group", "image", "add", "\(name)/g", "\(name)/vol-1"])
-            error = await #expect(throws: CephError.self) { try await pool.removeImage(named: "vol-1") }
-            #expect(error?.code == .imageInGroup)
+            let member = try await pool.trashImage(named: "vol-1")
+            #expect(await code { try await pool.purge(member) } == .imageInGroup)
+            _ = try await pool.restoreImage(member, as: member.rawName)
             try await TestCluster.run("rbd", ["group", "rm", "\(name)/g"])
 
             let client = try await TestCluster.openClient(of: "\(name)/vol-1")
-            error = await #expect(throws: CephError.self) { try await pool.removeImage(named: "vol-1") }
-            #expect(error?.code == .imageBusy)
+            let used = try await pool.trashImage(named: "vol-1")
+            #expect(await code { try await pool.purge(used) } == .imageBusy)
             try client.endInput()
             _ = await client.finish()
             // The watch of a client that has ended goes a moment after it.
             while true {
                 do {
-                    try await pool.removeImage(named: "vol-1")
+                    try await pool.purge(used)
                     break
                 } catch let error as CephError where error.code == .imageBusy {
                     try await Task.sleep(for: .milliseconds(200))
                 }
             }
             #expect(try await pool.images().images.isEmpty)
+            #expect(try await pool.trash().isEmpty)
         }
     }
 
@@ -178,7 +184,7 @@ struct FacadeTests {
             #expect(try await Set(pool.images().images.map(\.name)) == Set(names))
             for odd in names {
                 #expect(try await pool.image(named: odd).name == odd)
-                try await pool.removeImage(named: odd)
+                try await pool.purge(try await pool.trashImage(named: odd))
             }
             #expect(try await pool.images().images.isEmpty)
         }

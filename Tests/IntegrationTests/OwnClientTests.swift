@@ -25,7 +25,7 @@ struct OwnClientTests {
         let end = DispatchSemaphore(value: 0)
         let holder = Task {
             try await pool.withContext(.readImage, on: pool.resource(ofImage: image)) { context throws(CephError) in
-                let open = try OpenImage(named: image, in: context, to: .write)
+                let open = try OpenImage.named(image, in: context, to: .write)
                 for cookie in cookies {
                     try check(rbd_lock_shared(open.pointer, cookie, "tag"), .changeImage, on: open.resource)
                 }
@@ -81,7 +81,7 @@ struct OwnClientTests {
                 #expect(error?.code == .watcherNotFound)
             }
             // Still let in.
-            try await pool.removeImage(named: "vol-1")
+            try await pool.purge(try await pool.trashImage(named: "vol-1"))
             let shutOut = try await TestCluster.run("ceph", ["osd", "blocklist", "ls"])
             #expect(!shutOut.contains(cluster.address))
         }
@@ -125,9 +125,17 @@ struct OwnClientTests {
             telemetry: OperationTelemetry(registry: PrometheusRegistry(), logger: logger),
             logger: logger
         )
+        let store = OperationStore(connection: connection, retention: .seconds(60), creations: creations)
+        let claims = Claims(
+            connection: connection,
+            lease: .seconds(6),
+            logger: logger,
+            isReady: { _ in true },
+            settle: ImageSettlement(store: store).settle
+        )
         let service = ImageClientService(
-            images: ImageAccess(connection: connection, locks: KeyedLocks()),
-            operations: OperationStore(connection: connection, retention: .seconds(60), creations: creations)
+            images: ImageAccess(connection: connection, claims: claims, store: store),
+            operations: store
         )
         let result: Result<Void, any Error>
         do {
@@ -189,7 +197,7 @@ struct OwnClientTests {
                     #expect(problem?.hint == "its locks are \"one\", \"two\"")
                 }
                 #expect(!cluster.isShutOut)
-                try await pool.removeImage(named: "vol-1")
+                try await pool.purge(try await pool.trashImage(named: "vol-1"))
             }
         }
     }

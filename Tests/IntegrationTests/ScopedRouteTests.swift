@@ -18,18 +18,20 @@ struct ScopedRouteTests {
     private struct Fixture: Sendable {
         var pool: String
         var trashed: String
+        var imageID: String
         var operation: String
 
         static let place = "namespace=team"
 
         /// - Parameters:
         ///   - pool: takes the pool's place in the path.
-        ///   - name: takes the place of the image or of the group.
+        ///   - name: takes the place of the image, of its id or of the group.
         func path(_ route: Route, pool: String? = nil, namespace: String = "team", name: String? = nil) -> String {
+            let id = route.path.contains("/image-ids/") ? name ?? imageID : trashed
             var path = route.path
             for (key, value) in [
                 "pool": pool ?? self.pool, "namespace": namespace, "image": name ?? "a-1", "group": name ?? "a-group",
-                "snapshot": route.path.contains("/groups/") ? "gs" : "s1", "id": trashed, "operation": operation,
+                "snapshot": route.path.contains("/groups/") ? "gs" : "s1", "id": id, "operation": operation,
                 "client": "client.1",
             ] {
                 path = path.replacing("{\(key)}", with: value)
@@ -57,6 +59,7 @@ struct ScopedRouteTests {
             case "PATCH {snapshot}": #"{"protected":true}"#
             case "PUT snapshot-limit": #"{"limit":10}"#
             case "POST restore": "{}"
+            case "PATCH {id}": #"{"name":"a-renamed"}"#
             case "POST persistentvolumes":
                 #"{"apiVersion":"v1","kind":"PersistentVolume","metadata":{"name":"pv"},"spec":{"capacity":{"storage":"1Mi"},"#
                     + #""csi":{"driver":"rbd.csi.ceph.com","volumeHandle":"a-1","volumeAttributes":{"staticVolume":"true","#
@@ -118,7 +121,8 @@ struct ScopedRouteTests {
         let trashed = try deleted.decoded(as: RBDAPI.TrashedImage.self)
         let sparsified = try await server.post("\(base)/images/a-2/sparsify?\(Fixture.place)&wait=60s", "{}")
         let operation = try sparsified.decoded(as: RBDAPI.Operation.self)
-        return Fixture(pool: pool, trashed: trashed.id, operation: operation.id)
+        let image = try await server.get("\(base)/images/a-1?\(Fixture.place)").decoded(as: RBDAPI.Image.self)
+        return Fixture(pool: pool, trashed: trashed.id, imageID: image.id, operation: operation.id)
     }
 
     private static func check(
@@ -186,7 +190,9 @@ struct ScopedRouteTests {
             return all(right, right, right) + others(missing, missing, missing)
         case .place:
             let name: String =
-                if route.path.contains("{id}") {
+                if route.path.contains("/image-ids/") {
+                    "image-not-found"
+                } else if route.path.contains("{id}") {
                     "trash-entry-not-found"
                 } else if route.method == .post {
                     route.path.hasSuffix("groups") ? "group-not-found" : "image-not-found"
@@ -214,6 +220,8 @@ struct ScopedRouteTests {
         case "pool-not-found":
             (fixture.path(route, pool: "\(fixture.pool)-0"), (fixture.pool, "\(fixture.pool)-0"))
         case "namespace-not-found": (fixture.path(route, namespace: "none"), ("team", "none"))
+        case "image-not-found" where route.path.contains("/image-ids/"):
+            (fixture.path(route, name: "0"), ("#\(fixture.imageID)", "#0"))
         case "image-not-found": (fixture.path(route, name: "a-0"), ("a-1", "a-0"))
         case "group-not-found": (fixture.path(route, name: "a-0"), ("a-group", "a-0"))
         default: nil

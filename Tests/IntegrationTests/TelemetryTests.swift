@@ -88,7 +88,10 @@ struct TelemetryTests {
             #expect(put["image"] as? String == "vol-1")
             #expect(put["ceph.operation"] as? String == "create-image")
             let call = try #require(
-                lines.first { $0["message"] as? String == "Ceph call" && $0["image"] as? String == "vol-1" }
+                lines.first {
+                    $0["message"] as? String == "Ceph call" && $0["image"] as? String == "vol-1"
+                        && $0["ceph.operation"] as? String == "create-image"
+                }
             )
             #expect(call["request.id"] as? String == "telemetry-1")
             #expect(call["pool"] as? String == pool)

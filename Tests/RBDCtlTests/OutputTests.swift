@@ -104,7 +104,8 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
                   "qos": null,
                   "usage": null,
                   "watchers": null,
-                  "children": null
+                  "children": null,
+                  "problem": null
                 }
 
                 """

@@ -168,7 +168,7 @@ import Testing
             try members(of: image) == #"{"accessedAt":null,"children":null,"createdAt":null,"dataPool":null,"#
                 + #""features":[],"flags":[],"group":null,"id":"1","metadata":null,"modifiedAt":null,"#
                 + #""name":"v","namespace":"","objectSizeBytes":2,"operationFeatures":[],"parent":null,"pool":"rbd","#
-                + #""qos":null,"sizeBytes":1,"snapshotCount":0,"spec":"rbd/v","state":"ready","stripeCount":1,"#
+                + #""problem":null,"qos":null,"sizeBytes":1,"snapshotCount":0,"spec":"rbd/v","state":"ready","stripeCount":1,"#
                 + #""stripeUnitBytes":2,"usage":null,"watchers":null}"#
         )
         #expect(try JSONDecoder().decode(Image.self, from: Data(members(of: image).utf8)) == image)

@@ -8,12 +8,18 @@ import Foundation
 public final class RawConnection: Sendable {
     private let descriptor: Int32
 
-    /// - Parameter url: `http://127.0.0.1:PORT`
-    public init(to url: String) throws {
+    /// - Parameters:
+    ///   - url: `http://127.0.0.1:PORT`
+    ///   - receiveBuffer: how many bytes may be on their way to a reader who does not read; nil for as many as the kernel wants.
+    public init(to url: String, receiveBuffer: Int32? = nil) throws {
         guard let port = url.split(separator: ":").last.flatMap({ UInt16($0) }) else {
             throw TestCluster.Failure(description: "no port in \(url)")
         }
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // Only before the connection is made it bounds what the other side may send ahead.
+        if var receiveBuffer {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size))
+        }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian

@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+public import Ceph
 public import Foundation
 
 /// Objects that are written byte by byte, because no tool makes what a test needs.
@@ -49,6 +50,24 @@ extension TestCluster {
             }
         }
         return values
+    }
+
+    /// Entries of a pool's directory, and nothing behind them: what creates leave that were interrupted.
+    public static func listImages(_ count: Int, named prefix: String, in pool: String, _ cluster: Cluster) async throws
+    {
+        func encoded(_ text: String) -> [UInt8] {
+            withUnsafeBytes(of: UInt32(text.utf8.count).littleEndian) { Array($0) } + Array(text.utf8)
+        }
+        let directory = Records(pool: cluster.pool(pool), object: "rbd_directory")
+        for start in stride(from: 0, to: count, by: 1000) {
+            var change = Records.Change()
+            for number in start..<min(start + 1000, count) {
+                let (name, id) = ("\(prefix)-\(10_000 + number)", "dead\(number)")
+                change.set("name_\(name)", to: encoded(id))
+                change.set("id_\(id)", to: encoded(name))
+            }
+            _ = try await directory.apply(change)
+        }
     }
 
     private static func withFile(of data: Data, _ body: (_ path: String) async throws -> Void) async throws {

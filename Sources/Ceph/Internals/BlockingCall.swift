@@ -49,10 +49,12 @@ final class Call<Value: Sendable>: BlockingCall {
 
     func perform() {
         let result: Result<Value, any Error>
-        do {
+        do throws(CephError) {
             result = .success(try body())
+            hold?.callEnded(operation, nil)
         } catch {
             result = .failure(error)
+            hold?.callEnded(operation, error)
         }
         promise.settle(with: result)
     }

@@ -160,6 +160,17 @@ final class CompoundRead {
     /// Sends the operation and comes back at once.
     /// - C function: rados_aio_create_completion2, rados_aio_read_op_operate
     func submit(to object: String, in context: borrowing IOContext) -> CInt {
+        object.withCString { submit(toObjectNamed: $0, in: context) }
+    }
+
+    /// Sends the operation and comes back at once.
+    /// - Parameter object: its name as a C string.
+    /// - C function: rados_aio_create_completion2, rados_aio_read_op_operate
+    func submit(to object: [CChar], in context: borrowing IOContext) -> CInt {
+        object.withUnsafeBufferPointer { submit(toObjectNamed: $0.baseAddress, in: context) }
+    }
+
+    private func submit(toObjectNamed object: UnsafePointer<CChar>?, in context: borrowing IOContext) -> CInt {
         var created: rados_completion_t?
         let result = rados_aio_create_completion2(nil, nil, &created)
         guard result >= 0, let created else { return result }
@@ -197,6 +208,16 @@ final class CompoundRead {
         let slot = slots[index]
         guard slot.result >= 0 else { return nil }
         return WireReader(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
+    }
+
+    /// What a method returned: 0 or more, or -errno.
+    func result(_ index: Int) -> CInt { slots[index].result }
+
+    /// A copy of what a method answered; nil where it failed.
+    func bytes(_ index: Int) -> [UInt8]? {
+        let slot = slots[index]
+        guard slot.result >= 0 else { return nil }
+        return Array(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
     }
 
     /// Hands on the values that there are, once, in the order of their keys: the index of the key and the value, which is

@@ -37,7 +37,56 @@ struct CompoundWrite: ~Copyable {
         rados_write_op_cmpext(operation, zeros, count, offset, nil)
     }
 
-    /// Whether the operation failed for ``requireZeros(count:at:)``: the number says where, from -4095 downwards.
+    /// Fails the operation, with what ``foundDifference(_:)`` tells, unless the object's data begins with these bytes; with -ENOENT
+    /// where there is no object.
+    /// - C function: rados_write_op_assert_exists, rados_write_op_cmpext
+    func requireData(_ bytes: [UInt8]) {
+        rados_write_op_assert_exists(operation)
+        bytes.withUnsafeBytes { bytes in
+            // librados copies them.
+            rados_write_op_cmpext(
+                operation,
+                bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+                bytes.count,
+                0,
+                nil
+            )
+        }
+    }
+
+    /// Fails the operation with -ECANCELED unless the key of the object's omap has this value.
+    /// - C function: rados_write_op_omap_cmp2
+    func requireValue(_ key: String, _ value: [UInt8]) {
+        value.withUnsafeBytes { value in
+            // librados copies both.
+            rados_write_op_omap_cmp2(
+                operation,
+                key,
+                UInt8(LIBRADOS_CMPXATTR_OP_EQ),
+                value.baseAddress?.assumingMemoryBound(to: CChar.self),
+                key.utf8.count,
+                value.count,
+                nil
+            )
+        }
+    }
+
+    /// Sets a key of the object's omap.
+    /// - C function: rados_write_op_omap_set2
+    func setValue(_ key: String, _ value: [UInt8]) {
+        value.withUnsafeBytes { value in
+            key.withCString { name in
+                // librados copies both.
+                var (names, lengths) = (Optional(name), key.utf8.count)
+                var values = value.baseAddress?.assumingMemoryBound(to: CChar.self)
+                var valueLengths = value.count
+                rados_write_op_omap_set2(operation, &names, &values, &lengths, &valueLengths, 1)
+            }
+        }
+    }
+
+    /// Whether the operation failed for ``requireZeros(count:at:)`` or ``requireData(_:)``: the number says where, from -4095
+    /// downwards.
     static func foundDifference(_ result: CInt) -> Bool {
         let lastErrno: CInt = 4095
         return result <= -lastErrno
@@ -68,6 +117,14 @@ struct CompoundWrite: ~Copyable {
     /// - Returns: 0, or -errno.
     /// - C function: rados_write_op_operate
     consuming func operate(on object: String, in context: borrowing IOContext) -> CInt {
+        rados_write_op_operate(operation, context.pointer, object, nil, 0)
+    }
+
+    /// Sends the operation and waits for it.
+    /// - Parameter object: its name as a C string.
+    /// - Returns: 0, or -errno.
+    /// - C function: rados_write_op_operate
+    consuming func operate(on object: [CChar], in context: borrowing IOContext) -> CInt {
         rados_write_op_operate(operation, context.pointer, object, nil, 0)
     }
 }

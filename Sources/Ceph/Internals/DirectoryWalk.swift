@@ -25,6 +25,7 @@ struct DirectoryWalk: Sendable {
     /// What is not in the directory: images of the old format, and those whose removal has taken them out of it already.
     private var others: ArraySlice<ImageReader.Entry> = []
     private var removed: Set<String> = []
+    private var trashed: Set<String> = []
     private var held: ImageReader.Entry?
 
     /// - Parameters:
@@ -71,9 +72,9 @@ struct DirectoryWalk: Sendable {
     }
 
     private mutating func start(_ count: Int, in reader: borrowing ImageReader) throws(CephError) {
-        let removals = try reader.imagesBeingRemoved()
-        removed = Set(removals.keys)
-        var others = removals.map { ImageReader.Entry(name: $0.value, id: $0.key, isBeingRemoved: true) }
+        let leaving = try reader.leavingImages()
+        (removed, trashed) = (Set(leaving.removed.keys), leaving.trashed)
+        var others = leaving.removed.map { ImageReader.Entry(name: $0.value, id: $0.key, isBeingRemoved: true) }
         if try take(ask(Self.limit(count), in: reader), in: reader) > 0 { others += try Self.format1Entries(reader) }
         others.sort { $0.precedes($1) }
         self.others = others[...]
@@ -103,6 +104,8 @@ struct DirectoryWalk: Sendable {
                 continue
             }
             if let position, entry.position <= position { continue }
+            // It is told among those in the trash.
+            if trashed.contains(entry.id) { continue }
             if let matches, !matches(entry.name) { continue }
             return entry
         }

@@ -20,14 +20,15 @@ extension ImageReader {
 
 extension ImageReader.Entry {
     /// - Parameter bytes: the name as it is.
-    init(nameBytes bytes: some Collection<UInt8>, id: String, isBeingRemoved: Bool = false) {
+    init(nameBytes bytes: some Collection<UInt8>, id: String, isNew: Bool = false) {
         if let name = String(validating: bytes, as: UTF8.self) {
-            self.init(name: name, id: id, isBeingRemoved: isBeingRemoved)
+            self.init(name: name, id: id, isNew: isNew)
         } else {
-            let name = String(decoding: bytes, as: UTF8.self)
-            self.init(name: name, rawName: Array(bytes), id: id, isBeingRemoved: isBeingRemoved)
+            self.init(name: String(decoding: bytes, as: UTF8.self), rawName: Array(bytes), id: id, isNew: isNew)
         }
     }
+
+    var fullName: RawName { RawName(bytes: rawName ?? Array(name.utf8)) }
 
     /// The order of the directory: that of the names' bytes.
     func precedes(_ other: ImageReader.Entry) -> Bool {

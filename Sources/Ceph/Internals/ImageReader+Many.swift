@@ -40,15 +40,17 @@ extension ImageReader {
         }
     }
 
-    /// Many images, in the order of the entries. Those that vanished since they were listed are left out.
+    /// Many images, in the order of the entries. Those that vanished since they were listed are left out. One that can't be read
+    /// is told by its name, its id and why; the others do not suffer from it.
     ///
     /// A window of reads is on its way at any time, each turned into an image and let go when its turn comes. It is filled, and
     /// waited for, some at a time: to wait for each alone would wake a thread for each. Where the header is known, its version
     /// is asked for, and the header only if that has changed. Snapshots are asked for where there ever was one; names of
     /// parents and groups meanwhile, each once.
+    /// - Parameter tellsIncomplete: whether a name that the directory still has, with no header behind it, is told too.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate
-    mutating func images(_ entries: [Entry]) throws(CephError) -> [ImageInfo] {
+    mutating func images(_ entries: [Entry], tellsIncomplete: Bool = false) throws(CephError) -> [ImageInfo] {
         let place = HeaderCache.Place(poolID: context.poolID, namespace: context.namespace)
         var batch = Batch(entries, known: cache?.knowledge(of: entries.lazy.map(\.id), in: place))
         try read(entries.indices, of: &batch, asksVersions: batch.known.isWorthAsking)
@@ -62,6 +64,12 @@ extension ImageReader {
             guard var image = batch.images[index] else { continue }
             try names.tell(&image, header, in: context)
             batch.images[index] = image
+        }
+        if tellsIncomplete {
+            for index in entries.indices where batch.images[index] == nil {
+                try requireTime()
+                batch.images[index] = try incomplete(entries[index])
+            }
         }
         if let cache {
             let headers = batch.headers.lazy.map { index, header, version in
@@ -117,6 +125,46 @@ extension ImageReader {
         return read
     }
 
+    /// Tells an image that can't be read by what is known of it.
+    /// - Throws: `CephError`, where it says something of the pool, or of us, and not of this image.
+    private func unreadable(_ entry: Entry, _ error: CephError) throws(CephError) -> ImageInfo {
+        switch error.code {
+        case let code where code.isOfTheWholePool: throw error
+        case .imageUnreadable, .parentNotFound: return ImageInfo(entry, trouble: error)
+        default:
+            let detail = error.detail
+            let trouble = CephError(
+                .imageUnreadable,
+                .readImage,
+                on: resource(entry.name),
+                errno: error.errno,
+                detail: detail
+            )
+            return ImageInfo(entry, trouble: trouble)
+        }
+    }
+
+    private func unreadable(_ entry: Entry, _ result: CInt) throws(CephError) -> ImageInfo {
+        try unreadable(entry, CephError(errno: -result, .readImage, on: resource(entry.name)))
+    }
+
+    /// - Returns: nil where the directory has the image no longer, or its removal has come as far as the header.
+    private func incomplete(_ entry: Entry) throws(CephError) -> ImageInfo? {
+        guard !entry.id.isEmpty, !entry.isBeingRemoved else { return nil }
+        let resource = resource(entry.name)
+        let standing = try context.standing(of: entry.fullName, on: resource)
+        guard standing.image?.id == entry.id else { return nil }
+        switch standing.state {
+        case .withoutHeader: return ImageInfo(entry, trouble: CephError(.imageIncomplete, .readImage, on: resource))
+        case .whole, .withoutNameObject, .contradictory:
+            // It has got its header since, or that has nothing in it.
+            if let image = try openedOrUnreadable(entry) { return image }
+            guard try TraceRead(entry.id, in: context).answer(on: resource).hasHeader else { return nil }
+            return try unreadable(entry, -ENOENT)
+        case .free, .halfTrashed, .beingRemoved, .strayNameObject: return nil
+        }
+    }
+
     private mutating func takeIn(
         _ read: ReadWindow.Read?,
         of index: Int,
@@ -124,7 +172,11 @@ extension ImageReader {
     ) throws(CephError) {
         let entry = batch.entries[index]
         guard let (question, read) = read.map({ ($0.question, $0.read) }) else {
-            batch.images[index] = try format1Image(named: entry.name)
+            do throws(CephError) {
+                batch.images[index] = try format1Image(named: entry.name)
+            } catch {
+                batch.images[index] = try unreadable(entry, error)
+            }
             return
         }
         let result = read.wait()
@@ -135,14 +187,20 @@ extension ImageReader {
                 batch.changed.append(index)
                 return
             }
-            try check(result, .readImage, on: resource(entry.name))
+            guard result >= 0 else {
+                batch.images[index] = try unreadable(entry, result)
+                return
+            }
             batch.unchangedCount += 1
             try takeIn(known.header, of: index, in: &batch)
             return
         }
-        try check(result, .readImage, on: resource(entry.name))
+        guard result >= 0 else {
+            batch.images[index] = try unreadable(entry, result)
+            return
+        }
         guard let header = ImageHeader(read, withSnapshots: question == .headerAndSnapshots) else {
-            batch.images[index] = try openedImage(entry)
+            batch.images[index] = try openedOrUnreadable(entry)
             return
         }
         if known?.version == read.version {
@@ -185,11 +243,23 @@ extension ImageReader {
         let result = read.wait()
         // Removed in this moment: it is told as it was, without them.
         if result == -ENOENT { return }
-        try check(result, .readImage, on: resource(entry.name))
+        guard result >= 0 else {
+            batch.images[index] = try unreadable(entry, result)
+            return
+        }
         if let count = ImageHeader.snapshotCount(in: read) {
             batch.images[index]?.snapshotCount = count
-        } else if let opened = try openedImage(entry) {
+        } else if let opened = try openedOrUnreadable(entry) {
+            if opened.trouble != nil { batch.images[index] = opened }
             batch.images[index]?.snapshotCount = opened.snapshotCount
+        }
+    }
+
+    private func openedOrUnreadable(_ entry: Entry) throws(CephError) -> ImageInfo? {
+        do throws(CephError) {
+            return try openedImage(entry)
+        } catch {
+            return try unreadable(entry, error)
         }
     }
 

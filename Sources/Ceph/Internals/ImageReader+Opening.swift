@@ -19,7 +19,7 @@ extension ImageReader {
         if found == -ENOENT { return nil }
         try check(found, .readImage, on: resource(name))
         return try unlessGone(name) { () throws(CephError) in
-            try OpenImage(named: name, in: context).info(Entry(name: name, id: ""), in: context)
+            try OpenImage(format1: name, in: context).info(Entry(name: name, id: ""), in: context)
         }
     }
 

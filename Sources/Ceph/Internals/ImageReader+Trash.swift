@@ -9,13 +9,26 @@ extension ImageReader {
     /// Entries for each round trip.
     private static let trashPage: UInt64 = 1024
 
-    /// The images whose removal has begun: their names by their ids.
+    /// What the trash says of images that the directory may still have.
+    struct Leaving {
+        /// Those whose removal has begun: their names by their ids.
+        var removed: [String: String] = [:]
+        /// The ids of all others: a move that is not done yet, or was interrupted, leaves their names in the directory.
+        var trashed: Set<String> = []
+    }
+
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
-    func imagesBeingRemoved() throws(CephError) -> [String: String] {
-        var removed: [String: String] = [:]
-        for entry in try trashEntries(.listImages) where entry.source == .removing { removed[entry.id] = entry.name }
-        return removed
+    func leavingImages() throws(CephError) -> Leaving {
+        var leaving = Leaving()
+        for entry in try trashEntries(.listImages) {
+            if entry.source == .removing {
+                leaving.removed[entry.id] = entry.name
+            } else {
+                leaving.trashed.insert(entry.id)
+            }
+        }
+        return leaving
     }
 
     /// All entries, in the order of their ids.

@@ -43,45 +43,64 @@ struct ImageReader: ~Copyable {
         return try walk.next(.max, in: self)
     }
 
-    /// One image by its name.
-    /// - Parameters:
-    ///   - id: where it is known.
-    ///   - asksTrash: whether to look if it is being removed, which costs no time but is of no use after a create.
-    ///   - isNew: whether it was just made from nothing, so that there is less to ask for.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
-    /// - C function: rados_read_op_operate (`get_id` of `rbd_id.<name>`)
-    mutating func image(
-        named name: String,
-        id known: String? = nil,
-        asksTrash: Bool = false,
-        isNew: Bool = false
-    ) throws(CephError) -> ImageInfo {
-        let image: ImageInfo?
-        let found: String? = if let known { known } else { try id(ofImage: name) }
-        if let id = found {
-            // On its way while the header is read.
-            let trash = asksTrash ? TrashRead(id: id, in: context) : nil
-            let metadata = isNew ? nil : MetadataRead(id: id, in: context)
-            // One image is asked for all at once: a second round trip would take longer.
-            hadSnapshots = true
-            let header = try images([Entry(name: name, id: id, isNew: isNew)]).first
-            let isBeingRemoved = try trash?.entry(.readImage, on: resource(name))?.source == .removing
-            let pairs = try metadata?.pairs(on: resource(name), in: context) ?? [:]
-            image = header.map { header in
-                var image = header
-                image.isBeingRemoved = isBeingRemoved
-                image.metadata = pairs
-                return image
+    /// One image by its name, as the pool's directory has it.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, and nothing is behind it),
+    ///   `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_aio_read_op_operate (`trash_get` of `rbd_trash`,
+    ///   `metadata_list` of the header)
+    mutating func image(named name: RawName) throws(CephError) -> ImageInfo {
+        let resource = resource(name.text)
+        var isHollow = false
+        // It may be removed, or change its name, between the first question and the last.
+        for _ in 0..<3 {
+            let id: String
+            switch try DirectoryRead.image(named: name, in: context, on: resource) {
+            case .image(let found): id = found
+            case .perhapsFormat1:
+                if let image = try format1Image(named: name.text) { return image }
+                fallthrough
+            case .nobody:
+                // The namespace may be what is missing; asked only now, because it costs a round trip.
+                try context.requireNamespace()
+                throw CephError(.imageNotFound, .readImage, on: resource)
             }
-        } else {
-            image = try format1Image(named: name)
+            if let image = try image(Entry(nameBytes: name.bytes, id: id), resource) { return image }
+            guard let trace = try context.standing(of: name, on: resource).image, trace.id == id else { continue }
+            guard trace.hasHeader else { throw CephError(.imageIncomplete, .readImage, on: resource) }
+            // It has got its header since, or that has nothing in it.
+            isHollow = true
         }
-        guard let image else {
-            // The namespace may be what is missing; asked only now, because it costs a round trip.
-            try context.requireNamespace()
-            throw CephError(.imageNotFound, .readImage, on: resource(name))
+        throw CephError(isHollow ? .imageUnreadable : .imageIncomplete, .readImage, on: resource, errno: ENOENT)
+    }
+
+    /// - Returns: nil where it has no header.
+    private mutating func image(_ entry: Entry, _ resource: CephError.Resource) throws(CephError) -> ImageInfo? {
+        // On their way while the header is read.
+        let trash = TrashRead(id: entry.id, in: context)
+        let metadata = MetadataRead(id: entry.id, in: context)
+        // One image is asked for all at once: a second round trip would take longer.
+        hadSnapshots = true
+        let found = try images([entry]).first
+        let trashed = try trash.entry(.readImage, on: resource)
+        if let trashed, trashed.source != .removing {
+            throw CephError(.imageNotFound, .readImage, on: resource, detail: "it is in the trash")
         }
+        let pairs = try metadata.pairs(on: resource, in: context)
+        guard var image = found else { return nil }
+        if let trouble = image.trouble { throw trouble }
+        image.isBeingRemoved = trashed != nil
+        image.metadata = pairs
+        return image
+    }
+
+    /// An image that was just made from nothing: there is less to ask for.
+    /// - Throws: `CephError` with `.imageNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    mutating func newImage(named name: RawName, id: String) throws(CephError) -> ImageInfo {
+        guard var image = try images([Entry(nameBytes: name.bytes, id: id, isNew: true)]).first else {
+            throw CephError(.imageNotFound, .readImage, on: resource(name.text))
+        }
+        if let trouble = image.trouble { throw trouble }
+        image.metadata = [:]
         return image
     }
 
@@ -89,10 +108,5 @@ struct ImageReader: ~Copyable {
     func requireTime() throws(CephError) {
         guard let deadline, deadline <= .now else { return }
         throw CephError(.timedOut, .listImages, on: .pool(context.pool))
-    }
-
-    /// - Returns: nil where no image of format 2 has the name.
-    private func id(ofImage name: String) throws(CephError) -> String? {
-        try context.text("get_id", of: "rbd_id.\(name)", on: resource(name))
     }
 }

@@ -40,6 +40,23 @@ extension OpenImage {
         return infos.sorted { $0.id < $1.id }
     }
 
+    /// Snapshots that were removed while clones needed them, or whose removal was interrupted, and that no clone needs any more.
+    /// - C function: rbd_snap_list, rbd_snap_get_namespace_type, rados_read_op_operate (`children_list` of `rbd_header.<id>`)
+    func abandonedSnapshots(in context: borrowing IOContext) throws(CephError) -> Set<UInt64> {
+        var abandoned: Set<UInt64> = []
+        for snapshot in try listSnapshots() {
+            var type = RBD_SNAP_NAMESPACE_TYPE_USER
+            let result = rbd_snap_get_namespace_type(pointer, snapshot.id, &type)
+            if result == -ENOENT { continue }
+            try check(result, .readImage, on: resource)
+            guard type == RBD_SNAP_NAMESPACE_TYPE_TRASH, try !hasClones(ofSnapshot: snapshot.id, in: context) else {
+                continue
+            }
+            abandoned.insert(snapshot.id)
+        }
+        return abandoned
+    }
+
     /// One of those that callers may change.
     /// - Throws: `CephError` with `.snapshotNotFound`; `.snapshotManaged` where it belongs to Ceph itself.
     func userSnapshot(
@@ -142,6 +159,14 @@ extension OpenImage {
         if result == -ENOENT { return true }
         try check(result, .readImage, on: resource)
         return false
+    }
+
+    func snapshotsWithoutMaps(in context: borrowing IOContext) throws(CephError) -> [UInt64] {
+        var found: [UInt64] = []
+        for snapshot in try listSnapshots() where try lacksObjectMap(ofSnapshot: snapshot.id, in: context) {
+            found.append(snapshot.id)
+        }
+        return found
     }
 
     private static func kind(_ type: rbd_snap_namespace_type_t) -> SnapshotInfo.Kind {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CRBD
+internal import CRados
 internal import FoundationEssentials
 internal import Glibc
 
@@ -17,55 +18,116 @@ struct OpenImage: ~Copyable {
     let pointer: rbd_image_t
     let resource: CephError.Resource
 
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
+    /// By its name, as the pool's directory has it: librbd would go by `rbd_id.<name>`, which an interrupted rename or restore leaves
+    /// behind.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rbd_open_by_id_read_only, rbd_open_by_id
+    static func named(
+        _ name: String,
+        in context: borrowing IOContext,
+        to access: Access = .read
+    ) throws(CephError) -> OpenImage {
+        let resource = CephError.Resource.image(name, namespace: context.namespace, pool: context.pool)
+        guard case .image(let id) = try DirectoryRead.image(named: RawName(name), in: context, on: resource) else {
+            return try OpenImage(format1: name, in: context, to: access)
+        }
+        // On its way while the image is opened.
+        let trash = TrashRead(id: id, in: context)
+        do throws(CephError) {
+            let image = try OpenImage(id: id, in: context, to: access, resource: resource)
+            if let entry = try trash.entry(.readImage, on: resource), entry.source != .removing {
+                throw CephError(.imageNotFound, .readImage, on: resource, detail: "it is in the trash")
+            }
+            return image
+        } catch  where error.code == .imageNotFound && error.errno == ENOENT {
+            throw CephError(.imageIncomplete, .readImage, on: resource, errno: error.errno)
+        }
+    }
+
+    /// An image of the old format 1, which has no id.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
-    /// - C function: rbd_open_read_only, rbd_open
+    /// - C function: rados_stat, rbd_open_read_only, rbd_open
     init(
-        named name: String,
+        format1 name: String,
         in context: borrowing IOContext,
         to access: Access = .read
     ) throws(CephError) {
         let resource = CephError.Resource.image(name, namespace: context.namespace, pool: context.pool)
+        // Without it librbd would look for one of format 2.
+        let found = rados_stat(context.pointer, "\(name).rbd", nil, nil)
+        if found == -ENOENT { try context.requireNamespace() }
+        try check(found == -ENAMETOOLONG ? -ENOENT : found, .readImage, on: resource)
         var opened: rbd_image_t?
         let result =
             switch access {
             case .read: rbd_open_read_only(context.pointer, name, &opened, nil)
             case .write: rbd_open(context.pointer, name, &opened, nil)
             }
-        try self.init(opened, result, resource, context)
+        guard result >= 0, let opened else {
+            throw Self.unreadable(CephError(errno: -result, .readImage, on: resource))
+        }
+        pointer = opened
+        self.resource = resource
     }
 
     /// By its id: also an image in the trash.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Parameter resource: what errors call it; nil for its id.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only, rbd_open_by_id
     init(
         id: String,
         at snapshot: String? = nil,
         in context: borrowing IOContext,
-        to access: Access = .read
+        to access: Access = .read,
+        resource: CephError.Resource? = nil
     ) throws(CephError) {
-        let resource = CephError.Resource.image("#\(id)", namespace: context.namespace, pool: context.pool)
+        let resource = resource ?? .image("#\(id)", namespace: context.namespace, pool: context.pool)
         var opened: rbd_image_t?
         let result =
             switch access {
             case .read: rbd_open_by_id_read_only(context.pointer, id, &opened, snapshot)
             case .write: rbd_open_by_id(context.pointer, id, &opened, snapshot)
             }
-        try self.init(opened, result, resource, context)
-    }
-
-    private init(
-        _ opened: rbd_image_t?,
-        _ result: CInt,
-        _ resource: CephError.Resource,
-        _ context: borrowing IOContext
-    ) throws(CephError) {
-        if result == -ENOENT { try context.requireNamespace() }
-        try check(result, .readImage, on: resource)
-        guard let opened else { throw CephError(.other, .readImage, on: resource) }
+        guard result >= 0, let opened else {
+            throw try Self.refusal(result, of: id, resource, in: context)
+        }
         pointer = opened
         self.resource = resource
+    }
+
+    /// Why librbd does not open an image: to say that it is not there, where only its parent is gone, or its header is damaged,
+    /// would be an invitation to take its name.
+    /// - C function: rados_read_op_operate
+    private static func refusal(
+        _ result: CInt,
+        of id: String,
+        _ resource: CephError.Resource,
+        in context: borrowing IOContext
+    ) throws(CephError) -> CephError {
+        let error = CephError(errno: result < 0 ? -result : EIO, .readImage, on: resource)
+        guard error.code == .imageNotFound else { return unreadable(error) }
+        let read = ImageHeader.read(withSnapshots: false)
+        let found = read.operate(on: ImageHeader.object(id: id), in: context)
+        if found == -ENOENT {
+            try context.requireNamespace()
+            return error
+        }
+        try check(found, .readImage, on: resource)
+        guard let header = ImageHeader(read, withSnapshots: false), header.parent != nil else {
+            return unreadable(error)
+        }
+        return CephError(.parentNotFound, .readImage, on: resource, errno: error.errno)
+    }
+
+    private static func unreadable(_ error: CephError) -> CephError {
+        switch error.code {
+        case .other, .unsupported, .imageNotFound:
+            CephError(.imageUnreadable, error.operation, on: error.resource, errno: error.errno, detail: error.detail)
+        default: error
+        }
     }
 
     deinit {
@@ -77,7 +139,10 @@ struct OpenImage: ~Copyable {
         var use = ImageUse()
         use.watchers = try watchers()
         use.locks = try locks()
-        use.snapshots = try snapshots()
+        let abandoned = try abandonedSnapshots(in: context)
+        use.snapshots = try listSnapshots().filter { !abandoned.contains($0.id) }
+            .map { ImageUse.Snapshot(name: $0.name, createdAt: snapshotDate(id: $0.id)) }
+        use.abandonedSnapshotCount = abandoned.count
         use.group = try group(rados: context.rados, ownPool: context.pool)
         use.isMigrating = try features().contains(.migrating)
         return use
@@ -175,11 +240,6 @@ struct OpenImage: ~Copyable {
     private static func texts(in buffer: [CChar], count: Int) -> [String] {
         let parts = buffer.map { UInt8(bitPattern: $0) }.split(separator: 0, omittingEmptySubsequences: false)
         return (0..<count).map { String(decoding: parts[$0], as: UTF8.self) }
-    }
-
-    /// - C function: rbd_snap_list, rbd_snap_get_timestamp
-    func snapshots() throws(CephError) -> [ImageUse.Snapshot] {
-        try listSnapshots().map { ImageUse.Snapshot(name: $0.name, createdAt: snapshotDate(id: $0.id)) }
     }
 
     /// - C function: rbd_snap_list, rbd_snap_list_end

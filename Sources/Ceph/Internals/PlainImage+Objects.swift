@@ -12,12 +12,7 @@ extension PlainImage {
     /// - C function: rados_aio_read_op_operate, rados_read_op_operate, rados_write_op_operate
     func make(in context: borrowing IOContext) throws(CephError) -> String? {
         let resource = CephError.Resource.image(name, namespace: context.namespace, pool: context.pool)
-        // On its way while the name is looked for.
-        let pool = try RBDInfoRead(of: context)
-        guard try context.text("get_id", of: idObject, on: resource, .createImage) == nil else {
-            throw CephError(.imageExists, .createImage, on: resource, errno: EEXIST)
-        }
-        guard try pool.isPlain(resource) else { return nil }
+        guard try RBDInfoRead(of: context).isPlain(resource) else { return nil }
         // Another image may have drawn the same id, once in many millions.
         for _ in 0..<3 {
             let id = Self.drawID(for: context.rados)
@@ -29,8 +24,6 @@ extension PlainImage {
         }
         throw CephError(.other, .createImage, on: resource, errno: EEXIST, detail: "no id was free for it")
     }
-
-    private var idObject: String { "rbd_id.\(name)" }
 
     /// As librbd does: the number that the cluster gave this client, and digits at random, in no more than
     /// `RBD_MAX_IMAGE_ID_LENGTH`. All of these are used, so that the same are drawn less often.
@@ -60,21 +53,25 @@ extension PlainImage {
 
     /// Makes the objects of an image whose name is taken, one after another. Where one fails, none of them stays, nor the name.
     /// - Returns: whether it was done; not where there is an image of this id.
-    /// - C function: rados_write_op_operate (`set_id`, `create`, `object_map_resize`)
+    /// - C function: rados_write_op_operate (`set_id`, `create`, `object_map_resize`), rados_get_last_version
     private func writeObjects(
         _ id: String,
         _ resource: CephError.Resource,
         in context: borrowing IOContext
     ) throws(CephError) -> Bool {
         let steps = steps(id)
-        for (number, step) in steps.enumerated() {
+        var done: [(step: Step, version: UInt64)] = []
+        for step in steps {
             let write = CompoundWrite()
             if step.isExclusive { write.create() }
             write.call(step.method, input: step.input)
             let result = write.operate(on: step.object, in: context)
-            if result >= 0 { continue }
+            if result >= 0 {
+                done.append((step, rados_get_last_version(context.pointer)))
+                continue
+            }
             // What timed out may yet be done: the name stays taken, so that it is found and mended.
-            if result != -ETIMEDOUT { undo(steps[..<number], id, in: context) }
+            if result != -ETIMEDOUT { undo(done, id, in: context) }
             if result == -EEXIST, step.method == "create" { return false }
             try check(result, .createImage, on: resource)
         }
@@ -82,7 +79,7 @@ extension PlainImage {
     }
 
     private struct Step {
-        var object: String
+        var object: [CChar]
         var method: String
         var input: [UInt8]
         var isExclusive = true
@@ -91,9 +88,9 @@ extension PlainImage {
     private func steps(_ id: String) -> [Step] {
         let noDataPool: Int64 = -1
         var steps = [
-            Step(object: idObject, method: "set_id", input: WireWriter.string(id)),
+            Step(object: RawName(name).idObject, method: "set_id", input: WireWriter.string(id)),
             Step(
-                object: ImageHeader.object(id: id),
+                object: Array(ImageHeader.object(id: id).utf8CString),
                 method: "create",
                 input: WireWriter.integer(sizeBytes) + WireWriter.integer(order)
                     + WireWriter.integer(features.rawValue) + WireWriter.string("rbd_data.\(id)")
@@ -104,7 +101,7 @@ extension PlainImage {
             // Somebody may have found the image without its map by now, and made it.
             steps.append(
                 Step(
-                    object: ObjectMap.object(id: id),
+                    object: Array(ObjectMap.object(id: id).utf8CString),
                     method: "object_map_resize",
                     input: ObjectMap.allNonexistent(count: objectCount),
                     isExclusive: false
@@ -114,15 +111,16 @@ extension PlainImage {
         return steps
     }
 
-    /// As far as it goes: what is left then is found, and mended, as what an interrupted create has left.
-    private func undo(_ steps: some BidirectionalCollection<Step>, _ id: String, in context: borrowing IOContext) {
-        for step in steps.reversed() {
+    /// As far as it goes: what is left then is found, and mended, as what an interrupted create has left. What somebody has found, and
+    /// written to, in this moment stays.
+    private func undo(_ done: [(step: Step, version: UInt64)], _ id: String, in context: borrowing IOContext) {
+        for (step, version) in done.reversed() {
             let write = CompoundWrite()
+            write.assertVersion(version)
             write.remove()
-            guard write.operate(on: step.object, in: context) >= 0 else { return }
+            let result = write.operate(on: step.object, in: context)
+            guard result >= 0 || result == -ENOENT else { return }
         }
-        let write = CompoundWrite()
-        write.call("dir_remove_image", input: WireWriter.string(name) + WireWriter.string(id))
-        _ = write.operate(on: "rbd_directory", in: context)
+        _ = context.removeFromDirectory(RawName(name), id)
     }
 }

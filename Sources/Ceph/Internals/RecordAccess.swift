@@ -37,25 +37,42 @@ enum RecordRead {
         return Page(values: collect(iterator), hasMore: hasMore != 0)
     }
 
-    static func value(
-        _ key: String,
+    /// What `set_modify_timestamp` of the class `rbd` writes.
+    private static let timeKey = "modify_timestamp"
+
+    static func time(
         of object: String,
         in context: borrowing IOContext,
         _ resource: CephError.Resource
-    ) throws(CephError) -> [UInt8]? {
+    ) throws(CephError) -> ClusterTime {
+        let bytes = try values([timeKey], of: object, in: context, resource)[timeKey] ?? []
+        let time = bytes.withUnsafeBytes { bytes in
+            var reader = WireReader(bytes)
+            return reader.time()
+        }
+        guard let time else { throw CephError(.other, .readRecord, on: resource, detail: "the time can't be read") }
+        return time
+    }
+
+    static func values(
+        _ keys: [String],
+        of object: String,
+        in context: borrowing IOContext,
+        _ resource: CephError.Resource
+    ) throws(CephError) -> [String: [UInt8]] {
         let operation = rados_create_read_op()
         defer { rados_release_read_op(operation) }
         var iterator: rados_omap_iter_t?
         var status: CInt = 0
-        withArrays([(key, [])]) { keys, _, lengths, _ in
-            rados_read_op_omap_get_vals_by_keys2(operation, keys, 1, lengths, &iterator, &status)
+        withArrays(keys.map { ($0, []) }) { names, _, lengths, _ in
+            rados_read_op_omap_get_vals_by_keys2(operation, names, keys.count, lengths, &iterator, &status)
         }
         let result = rados_read_op_operate(operation, context.pointer, object, 0)
         defer { if let iterator { rados_omap_get_end(iterator) } }
-        if result == -ENOENT { return nil }
+        if result == -ENOENT { return [:] }
         try check(result, .readRecord, on: resource)
         try check(status, .readRecord, on: resource)
-        return collect(iterator).first?.value
+        return Dictionary(collect(iterator).map { ($0.key, $0.value) }) { first, _ in first }
     }
 
     private static func collect(_ iterator: rados_omap_iter_t?) -> [(key: String, value: [UInt8])] {
@@ -76,10 +93,8 @@ enum RecordRead {
     }
 }
 
-/// Writes keys and values of an object, and takes locks on it.
+/// Writes keys and values of an object.
 enum RecordWrite {
-    private static let exclusive: UInt8 = 1
-
     static func apply(
         _ change: Records.Change,
         to object: String,
@@ -90,17 +105,17 @@ enum RecordWrite {
         defer { rados_release_write_op(operation) }
         // Where there is no object yet, nothing can be compared.
         rados_write_op_create(operation, CInt(LIBRADOS_CREATE_IDEMPOTENT), nil)
-        if let lease = change.lease { assert(lease, operation) }
-        for key in change.absent {
-            // An absent key compares as an empty value; ours are never empty.
-            withArrays([(key, [])]) { keys, values, lengths, _ in
+        // An absent key compares as an empty value; ours are never empty.
+        let conditions = change.absent.map { (key: $0, value: [UInt8]()) } + change.expected.map { ($0.key, $0.value) }
+        for condition in conditions {
+            withArrays([condition]) { keys, values, keyLengths, valueLengths in
                 rados_write_op_omap_cmp2(
                     operation,
                     keys[0],
                     UInt8(LIBRADOS_CMPXATTR_OP_EQ),
                     values[0],
-                    lengths[0],
-                    0,
+                    keyLengths[0],
+                    valueLengths[0],
                     nil
                 )
             }
@@ -115,67 +130,12 @@ enum RecordWrite {
                 rados_write_op_omap_rm_keys2(operation, keys, lengths, change.removals.count)
             }
         }
+        if change.asksTime { rados_write_op_exec(operation, "rbd", "set_modify_timestamp", nil, 0, nil) }
         let result = rados_write_op_operate(operation, context.pointer, object, nil, 0)
-        switch result {
-        // The comparison failed; the lock is not ours.
-        case -ECANCELED, -EBUSY: return false
-        // The lock, or the object with it, is gone.
-        case -ENOENT where change.lease != nil: return false
-        default:
-            try check(result, .changeRecord, on: resource)
-            return true
-        }
-    }
-
-    /// `cls_lock_assert_op`: the lock's name, its type, the cookie, the tag.
-    private static func assert(_ lease: Records.Lease, _ operation: rados_write_op_t?) {
-        let body =
-            WireWriter.string(lease.name) + [exclusive] + WireWriter.string(lease.owner) + WireWriter.string("")
-        let input: [UInt8] = [1, 1] + WireWriter.integer(UInt32(body.count)) + body
-        input.withUnsafeBytes { bytes in
-            rados_write_op_exec(
-                operation,
-                "lock",
-                "assert_locked",
-                bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
-                bytes.count,
-                nil
-            )
-        }
-    }
-
-    static func take(
-        _ lease: Records.Lease,
-        for duration: Duration,
-        of object: String,
-        in context: borrowing IOContext,
-        _ resource: CephError.Resource
-    ) throws(CephError) -> Bool {
-        let (seconds, attoseconds) = duration.components
-        let result = crados_lock_exclusive(
-            context.pointer,
-            object,
-            lease.name,
-            lease.owner,
-            "rbd-rest-api",
-            Int(seconds),
-            Int(attoseconds / 1_000_000_000_000),
-            UInt8(LIBRADOS_LOCK_FLAG_MAY_RENEW)
-        )
-        if result == -EBUSY || result == -EEXIST { return false }
+        // A condition does not hold.
+        if result == -ECANCELED { return false }
         try check(result, .changeRecord, on: resource)
         return true
-    }
-
-    static func release(
-        _ lease: Records.Lease,
-        of object: String,
-        in context: borrowing IOContext,
-        _ resource: CephError.Resource
-    ) throws(CephError) {
-        let result = rados_unlock(context.pointer, object, lease.name, lease.owner)
-        // It has run out.
-        if result != -ENOENT { try check(result, .changeRecord, on: resource) }
     }
 }
 

@@ -38,6 +38,10 @@ extension Route {
         "PATCH /v1/pools/{pool}/images/{image}": .image(.modify),
         "DELETE /v1/pools/{pool}/images/{image}": .image(.delete),
 
+        "GET /v1/pools/{pool}/image-ids/{id}": .place(.read),
+        "PATCH /v1/pools/{pool}/image-ids/{id}": .place(.modify),
+        "DELETE /v1/pools/{pool}/image-ids/{id}": .place(.delete),
+
         "POST /v1/pools/{pool}/images/{image}/flatten": .image(.modify),
         "POST /v1/pools/{pool}/images/{image}/copy": .copiedImage,
         "POST /v1/pools/{pool}/images/{image}/sparsify": .image(.modify),

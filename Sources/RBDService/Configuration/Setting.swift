@@ -251,7 +251,7 @@ extension Setting {
         "operation-lease",
         "DURATION",
         default: "15s",
-        "By when another replica takes over the operations of one that died."
+        "By when another replica takes over from one that died: its changes, and its operations."
     )
     public static let operationRetention = Setting(
         "operation-retention",

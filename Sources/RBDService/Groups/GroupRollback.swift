@@ -24,7 +24,9 @@ extension GroupSnapshotService {
             )
         }
         let pool = try images.pool(group.place)
-        return try await images.alone(with: group, .changeGroupSnapshots) {
+        // The one that is at work has the group.
+        if let begun = try await begun(snapshot, of: group) { return dryRun ? .planned(Plan(steps: [])) : .done(begun) }
+        return try await images.changing(group, .changeGroupSnapshots, isDryRun: dryRun) {
             let info = try await find(snapshot, of: group)
             try Access.current.require(.modify, onAll: info.images.map(\.spec))
             guard !info.isIncomplete else {
@@ -34,14 +36,10 @@ extension GroupSnapshotService {
                     on: pool.resource(ofSnapshot: snapshot, ofGroup: group.name)
                 )
             }
-            // The one that is at work would be found as a client that has the images open.
-            if let other = try await operations.store.unfinished(onGroup: group) {
-                guard other.kind == .rollBackGroup, other.parameters.snapshot == snapshot else {
-                    throw OperationStore.inProgress(other, "group \"\(group.spec)\"", field: "group")
-                }
-                return dryRun ? .planned(Plan(steps: [])) : .done(other.operation)
+            if let begun = try await begun(snapshot, of: group) {
+                return dryRun ? .planned(Plan(steps: [])) : .done(begun)
             }
-            return try await images.alone(withAll: info.images, .changeGroupSnapshots) {
+            return try await images.changing(all: info.images, isDryRun: dryRun) {
                 try await Self.refuseHolders(of: info.images, in: pool, countsWatchers: true)
                 guard !dryRun else {
                     return .planned(
@@ -52,13 +50,38 @@ extension GroupSnapshotService {
                         )
                     )
                 }
-                let parameters = OperationRecord.Parameters(
-                    snapshot: snapshot,
-                    imageIDs: info.images.filter { $0.pool == group.place.pool }.map(\.id)
+                return .done(
+                    try await operations.start(
+                        .rollBackGroup,
+                        on: group,
+                        parameters: parameters(snapshot, of: group, info)
+                    )
                 )
-                return .done(try await operations.start(.rollBackGroup, on: group, parameters: parameters))
             }
         }
+    }
+
+    /// - Returns: the operation that is at the very same work.
+    /// - Throws: `Problem` with `operation-in-progress` where other work on the group is not finished.
+    private func begun(_ snapshot: String, of group: GroupPlace) async throws -> RBDAPI.Operation? {
+        guard let other = try await operations.store.unfinished(onGroup: group) else { return nil }
+        guard other.kind == .rollBackGroup, other.parameters.snapshot == snapshot else {
+            throw OperationStore.inProgress(other, "group \"\(group.spec)\"", field: "group")
+        }
+        return other.operation
+    }
+
+    private func parameters(
+        _ snapshot: String,
+        of group: GroupPlace,
+        _ info: GroupSnapshotInfo
+    ) -> OperationRecord.Parameters {
+        let ids = Dictionary(grouping: info.images, by: \.pool).mapValues { $0.map(\.id) }
+        return OperationRecord.Parameters(
+            snapshot: snapshot,
+            imageIDs: ids[group.place.pool] ?? [],
+            imageIDsElsewhere: ids.filter { $0.key != group.place.pool }
+        )
     }
 }
 

@@ -36,7 +36,7 @@ struct GroupService: Sendable {
             try await requireFree(group, in: pool)
             return Attempt(Plan.Step("create-group", group.spec))
         }
-        return try await images.alone(with: group, .changeGroup) {
+        return try await images.changing(group, .changeGroup, isDryRun: false) {
             try await pool.createGroup(named: name)
             return .done(
                 RBDAPI.Group(pool: place.pool, namespace: place.namespace, name: name, images: [], snapshots: [])
@@ -49,7 +49,7 @@ struct GroupService: Sendable {
         if name != group.name { try Access.current.requireCreation(of: name, in: group.place, .group) }
         let renamed = GroupPlace(place: group.place, name: name)
         let pool = try images.pool(group.place)
-        return try await images.changing(group, .changeGroup, operations) {
+        return try await images.changingQuiet(group, and: name, .changeGroup, isDryRun: dryRun) {
             // A repeated request finds it done.
             let info = try await pool.group(named: group.name)
             if dryRun {
@@ -65,7 +65,7 @@ struct GroupService: Sendable {
     /// Deletes a group. Its images stay; its snapshots stand in the way.
     func delete(_ group: GroupPlace, dryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
-        return try await images.changing(group, .changeGroup, operations) {
+        return try await images.changingQuiet(group, .changeGroup, isDryRun: dryRun) {
             let info = try await pool.group(named: group.name)
             let problem = Self.hasSnapshots(info, group)
             if dryRun {
@@ -105,17 +105,19 @@ struct GroupService: Sendable {
         let place = ImagePlace(pool: imagePool, namespace: group.place.namespace)
         let member = RBDAPI.GroupImage(spec: place.spec(image), state: "attached")
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
-        return try await images.changing(group, .changeGroupImages, operations) {
-            try await images.alone(image, in: place, .changeGroupImages) {
-                if dryRun {
-                    let isMember = try await pool.group(named: group.name).members
-                        .contains { $0.image.resource == place.resource(image) && !$0.isIncomplete }
-                    if isMember { return .planned(Plan(steps: [])) }
-                    if let other = try await own.use(ofImage: image).group {
-                        throw Self.inGroup(place.spec(image), other)
-                    }
-                    return Attempt(Plan.Step("add-image-to-group", member.spec, detail: "to \(group.spec)"))
+        return try await images.changingQuiet(group, .changeGroupImages, isDryRun: dryRun) {
+            if dryRun {
+                let isMember = try await pool.group(named: group.name).members
+                    .contains { $0.image.resource == place.resource(image) && !$0.isIncomplete }
+                if isMember { return .planned(Plan(steps: [])) }
+                if let other = try await own.use(ofImage: image).group {
+                    throw Self.inGroup(place.spec(image), other)
                 }
+                return Attempt(Plan.Step("add-image-to-group", member.spec, detail: "to \(group.spec)"))
+            }
+            // A missing group is told before a missing image.
+            _ = try await pool.group(named: group.name)
+            return try await images.changing(image, in: place, .changeGroupImages) { _ in
                 do {
                     let isNew = try await pool.addImage(named: image, ofPool: own, toGroup: group.name)
                     return .done((member, isNew))
@@ -135,17 +137,17 @@ struct GroupService: Sendable {
     ) async throws -> Attempt<Void> {
         let place = ImagePlace(pool: imagePool, namespace: group.place.namespace)
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
-        return try await images.changing(group, .changeGroupImages, operations) {
-            try await images.alone(image, in: place, .changeGroupImages) {
-                if dryRun {
-                    let members = try await pool.group(named: group.name).members
-                    guard members.contains(where: { $0.image.resource == place.resource(image) }) else {
-                        throw CephError(.imageNotInGroup, .changeGroupImages, on: place.resource(image))
-                    }
-                    return Attempt(
-                        Plan.Step("remove-image-from-group", place.spec(image).description, detail: "the image stays")
-                    )
-                }
+        return try await images.changingQuiet(group, .changeGroupImages, isDryRun: dryRun) {
+            let members = try await pool.group(named: group.name).members
+            guard let member = members.first(where: { $0.image.resource == place.resource(image) }) else {
+                throw CephError(.imageNotInGroup, .changeGroupImages, on: place.resource(image))
+            }
+            if dryRun {
+                return Attempt(
+                    Plan.Step("remove-image-from-group", place.spec(image).description, detail: "the image stays")
+                )
+            }
+            return try await images.changing(all: [member.image], isDryRun: false) {
                 try await pool.removeImage(named: image, ofPool: own, fromGroup: group.name)
                 return .done(())
             }

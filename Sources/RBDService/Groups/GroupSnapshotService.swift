@@ -26,7 +26,7 @@ struct GroupSnapshotService: Sendable {
     ) async throws -> Attempt<RBDAPI.GroupSnapshot> {
         try ImageRules.checkName(snapshot, field: "name", what: "snapshot")
         let pool = try images.pool(group.place)
-        return try await images.changing(group, .changeGroupSnapshots, operations.store) {
+        return try await images.changingQuiet(group, .changeGroupSnapshots, isDryRun: dryRun) {
             let info = try await info(group)
             guard !info.snapshots.contains(where: { $0.name == snapshot }) else {
                 throw CephError(
@@ -37,7 +37,7 @@ struct GroupSnapshotService: Sendable {
             }
             let members = info.members.map(\.image)
             try Access.current.require(.modify, onAll: members.map(\.spec))
-            return try await images.alone(withAll: members, .changeGroupSnapshots) {
+            return try await images.changing(all: members, isDryRun: dryRun) {
                 try await Self.refuseHolders(of: members, in: pool, countsWatchers: false)
                 guard !dryRun else {
                     return .planned(
@@ -55,10 +55,10 @@ struct GroupSnapshotService: Sendable {
 
     func delete(_ snapshot: String, of group: GroupPlace, dryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
-        return try await images.changing(group, .changeGroupSnapshots, operations.store) {
+        return try await images.changingQuiet(group, .changeGroupSnapshots, isDryRun: dryRun) {
             let images = try await find(snapshot, of: group).images
             try Access.current.require(.delete, onAll: images.map(\.spec))
-            return try await self.images.alone(withAll: images, .changeGroupSnapshots) {
+            return try await self.images.changing(all: images, isDryRun: dryRun) {
                 try await Self.refuseHolders(of: images, in: pool, countsWatchers: false)
                 guard !dryRun else {
                     return .planned(

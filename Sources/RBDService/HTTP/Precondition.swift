@@ -117,10 +117,11 @@ struct Precondition: Sendable {
         return list
     }
 
-    /// Checked under the image's lock, right before the change.
+    /// Checked while the image is claimed, right before the change.
     /// - Parameter image: nil where there is none.
     /// - Throws: `Problem` with `precondition-failed`.
     func check(_ image: RBDAPI.Image?) throws(Problem) {
+        if isEmpty { return }
         let tag = image.map(EntityTag.init)
         if let match, !match.has(tag, weakly: false) {
             let state = image.map { "image \"\($0.spec)\" has changed since" } ?? "there is no such image"

@@ -32,6 +32,10 @@ extension ProblemCode {
             case .imageHasSnapshots: .imageHasSnapshots
             case .imageInGroup: .imageInGroup
             case .imageReadOnly: .imageReadOnly
+            case .imageIncomplete: .imageIncomplete
+            case .imageUnreadable: .imageUnreadable
+            case .imageChanged: .imageChanged
+            case .parentNotFound: .parentNotFound
             case .lockNotFound: .lockNotFound
             case .watcherNotFound: .watcherNotFound
             case .ownClient: .ownClient
@@ -91,7 +95,9 @@ extension CephError {
         switch code {
         case .poolNotFound: "pool"
         case .namespaceNotFound: "namespace"
-        case .imageNotFound, .imageHasNoParent, .imageNotInGroup: "image"
+        case .imageNotFound, .imageHasNoParent, .imageNotInGroup, .imageIncomplete, .imageUnreadable, .imageChanged,
+            .parentNotFound:
+            "image"
         case .lockNotFound, .watcherNotFound, .ownClient: "client"
         case .trashEntryNotFound: "id"
         case .trashDeferred: "force"
@@ -130,6 +136,12 @@ extension CephError {
         case .trashEntryNotFound: "GET /v1/pools/\(resource.pool ?? "")/trash lists what is there"
         case .trashDeferred: "add ?force=true to purge it before its time, or restore it"
         case .imageBusy: "rbdctl image watcher list \(resource.commandLineName) shows who has it open"
+        case .imageIncomplete:
+            "repeat the request; what stays half-made is mended by the next PUT or DELETE, after twice the service's ceph-osd-timeout"
+        case .imageUnreadable: "rbd info \(resource.commandLineName) says what Ceph makes of it; its data is untouched"
+        case .imageChanged: "repeat the request"
+        case .parentNotFound:
+            "what the clone has of its own is untouched, and DELETE moves it to the trash; restore the parent, or its pool, first to read more"
         case .lockNotFound: "rbdctl image lock list \(resource.commandLineName) shows the locks"
         case .watcherNotFound: "rbdctl image watcher list \(resource.commandLineName) shows who has it open"
         case .ownClient: "its work on the image ends by itself; GET /v1/operations shows what takes long"

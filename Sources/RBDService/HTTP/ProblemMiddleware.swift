@@ -75,6 +75,7 @@ struct ProblemMiddleware: RouterMiddleware {
         case .auditUnavailable: "10"
         // A create may take its time elsewhere, and a dead client's watch lasts for half a minute.
         case .imageIncomplete: "5"
+        case .changeInProgress, .imageChanged: "1"
         default: nil
         }
     }

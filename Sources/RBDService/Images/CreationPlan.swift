@@ -10,7 +10,7 @@ extension ImageService {
         try ImageRules.checkName(name, field: "name", what: "image")
         let rules = ImageRules(properties)
         let step = try await planned(name, rules, in: place)
-        guard try await existing(name, in: images.pool(place)) == nil else {
+        guard try await existingOrMendable(name, in: images.pool(place)) == nil else {
             throw CephError(.imageExists, .createImage, on: place.resource(name))
         }
         return Plan(steps: [step])
@@ -27,11 +27,27 @@ extension ImageService {
         let rules = ImageRules(properties)
         _ = try rules.options()
         // Before the source is looked at: it may be gone, and the clone still be there.
-        if let image = try await existing(name, in: images.pool(place)), !image.isBeingRemoved {
+        if let image = try await existingOrMendable(name, in: images.pool(place)) {
             try await requireSame(image, rules, in: place)
             return Plan(steps: [])
         }
         return Plan(steps: [try await planned(name, rules, in: place)])
+    }
+
+    /// - Returns: nil where the name is free, and where it would be freed because what has it is half-made.
+    /// - Throws: `Problem` with `image-incomplete` where somebody may be in the middle of it.
+    private func existingOrMendable(_ name: String, in pool: Ceph.Pool) async throws -> ImageInfo? {
+        do {
+            if let image = try await existing(name, in: pool), !image.isBeingRemoved { return image }
+        } catch let error as CephError where error.code == .imageIncomplete {
+            // Looked at below.
+        }
+        let resource = pool.resource(ofImage: name)
+        let standing = try await pool.standing(of: RawName(name))
+        guard standing.state == .free || repair.remnants.isStale(.name(standing), of: resource) else {
+            throw ImageRepair.incomplete(resource)
+        }
+        return nil
     }
 
     /// Checks what librbd would find out in the making.
@@ -55,11 +71,6 @@ extension ImageService {
         // Where the features are Ceph's to choose, only it knows whether there is an object map.
         if rules.properties.features != nil, let objection = rules.objectionToSize { throw objection }
         try await requireUsablePools(pool, dataPool, image)
-        if let remnant = try await pool.remnant(ofImage: name),
-            !remnants.isStale(remnant, of: pool.resource(ofImage: name))
-        {
-            throw ImageRepair.incomplete(image)
-        }
         let spec = place.spec(name).description
         if let source { return Plan.Step("clone-image", spec, detail: "from \(source.spec)") }
         return Plan.Step("create-image", spec, detail: "of \(rules.properties.size ?? ByteCount(0))")

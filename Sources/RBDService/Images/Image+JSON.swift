@@ -32,21 +32,22 @@ extension JSONWriter {
             json.member("modifiedAt", image.modifiedAt)
             json.member("name", image.name)
             json.member("namespace", image.namespace)
-            json.member("objectSizeBytes", image.objectSizeBytes)
+            json.member("objectSizeBytes", image.objectSizeBytes) { $0.number($1) }
             json.member("operationFeatures", image.operationFeatures) { $0.strings($1) }
             json.member("parent", image.parent) { $0.parent($1) }
             json.member("pool", image.pool)
+            json.member("problem", image.problem) { $0.problem($1) }
             json.member("qos", image.qos) { json, qos in
                 json.dictionary(Dictionary(uniqueKeysWithValues: qos.values.map { ($0.key.rawValue, $0.value) })) {
                     $0.number($1)
                 }
             }
-            json.member("sizeBytes", image.sizeBytes)
-            json.member("snapshotCount", image.snapshotCount)
+            json.member("sizeBytes", image.sizeBytes) { $0.number($1) }
+            json.member("snapshotCount", image.snapshotCount) { $0.number($1) }
             json.member("spec", image.spec)
             json.member("state", image.state)
-            json.member("stripeCount", image.stripeCount)
-            json.member("stripeUnitBytes", image.stripeUnitBytes)
+            json.member("stripeCount", image.stripeCount) { $0.number($1) }
+            json.member("stripeUnitBytes", image.stripeUnitBytes) { $0.number($1) }
             json.member("usage", image.usage) { $0.usage($1) }
             json.member("watchers", image.watchers) { $0.watchers($1) }
         }
@@ -114,6 +115,22 @@ extension JSONWriter {
                     json.flag(watcher.own)
                 }
             }
+        }
+    }
+
+    /// Those of images have no more members.
+    private mutating func problem(_ problem: Problem) {
+        object { json in
+            json.member("code", problem.code)
+            json.member("detail", problem.detail)
+            if let errno = problem.errno { json.member("errno", errno) }
+            if let field = problem.field { json.member("field", field) }
+            if let hint = problem.hint { json.member("hint", hint) }
+            json.key("retryable")
+            json.flag(problem.retryable)
+            json.member("status", problem.status)
+            json.member("title", problem.title)
+            json.member("type", problem.type)
         }
     }
 

@@ -19,31 +19,292 @@ struct ImagePlace: Hashable {
     }
 }
 
-/// How the services of images, snapshots and the like come to an image.
+/// How the services of images, snapshots and the like come to an image, and how they change one: alone, whichever replica others came to.
+///
+/// What is changed is claimed first (``Claims``). Those of this process queue up before, in the order of asking.
 struct ImageAccess: Sendable {
     let connection: ClusterConnection
-    let locks: KeyedLocks
+    let claims: Claims
+    let store: OperationStore
 
     /// - Throws: `CephError` with `.clusterUnreachable` while there is no connection.
     func pool(_ place: ImagePlace) throws -> Ceph.Pool {
-        try connection.cluster().pool(place.pool, namespace: place.namespace)
+        try cluster().pool(place.pool, namespace: place.namespace)
     }
 
-    /// Changes an image while nobody else of this process does. A full pool, whatever part of the change met it, is told
-    /// with its numbers.
-    /// - Parameter dataPool: may be the full one, too.
-    func alone<Value: Sendable>(
-        _ name: String,
+    /// What is done under a claim goes through the connection that the claim was made with: it is that one which others shut out.
+    private func cluster() throws -> Cluster {
+        if let session = HeldClaim.session { return session.cluster }
+        return try connection.cluster()
+    }
+
+    private func session() throws -> ClaimSession {
+        if let session = HeldClaim.session { return session }
+        return try claims.session()
+    }
+
+    // MARK: Changes
+
+    /// Makes an image, under a name that is claimed.
+    /// - Parameters:
+    ///   - names: the image's own comes first.
+    ///   - dataPool: may be full, too.
+    func making<Value: Sendable>(
+        _ names: [String],
         in place: ImagePlace,
-        _ operation: CephError.Operation,
+        for purpose: ClaimPurpose = .createImage,
         dataPool: String? = nil,
         _ body: () async throws -> Value
     ) async throws -> Value {
+        try await queued(names, in: place, .createImage, dataPool: dataPool) { session in
+            try await claimed(
+                [],
+                names.map { RawName($0) },
+                in: place,
+                for: purpose,
+                .image(place.spec(names[0])),
+                session,
+                body
+            )
+        }
+    }
+
+    /// Changes an image that is there, claimed by its id and by its name.
+    /// - Parameters:
+    ///   - others: further names that it is to have.
+    ///   - isQuiet: whether the image must have no operation that is not finished.
+    ///   - body: is given the image as it is.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`; `Problem` with `change-in-progress`, `operation-in-progress`; what
+    ///   the body throws.
+    func changing<Value: Sendable>(
+        _ name: String,
+        and others: [String] = [],
+        in place: ImagePlace,
+        for purpose: ClaimPurpose = .changeImage,
+        _ operation: CephError.Operation = .changeImage,
+        isQuiet: Bool = false,
+        _ body: (ImageInfo) async throws -> Value
+    ) async throws -> Value {
+        try await queued([name] + others, in: place, operation) { session in
+            let pool = session.cluster.pool(place.pool, namespace: place.namespace)
+            // It may get another name, and another image this one, before it is claimed.
+            for _ in 0..<3 {
+                let id = try await pool.imageID(named: name)
+                let outcome = try await claimed(
+                    id.isEmpty ? [] : [id],
+                    ([name] + others).map { RawName($0) },
+                    in: place,
+                    for: purpose,
+                    .image(place.spec(name)),
+                    session,
+                    isQuiet: isQuiet
+                ) { () async throws -> Value? in
+                    let image = try await pool.image(named: name)
+                    return image.id == id ? try await body(image) : nil
+                }
+                if let outcome { return outcome }
+            }
+            throw CephError(.imageChanged, operation, on: place.resource(name))
+        }
+    }
+
+    /// Changes an image that is named by its id, claimed by that and by the names that it has or is to have.
+    func changing<Value: Sendable>(
+        imageID id: String,
+        and names: [RawName] = [],
+        in place: ImagePlace,
+        for purpose: ClaimPurpose,
+        _ operation: CephError.Operation,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        try await queued(names.map(\.text), in: place, operation) { session in
+            try await claimed([id], names, in: place, for: purpose, .imageID(id, place), session, isQuiet: true, body)
+        }
+    }
+
+    /// Holds a name, whatever has it, to delete or to mend it.
+    func holding<Value: Sendable>(
+        _ name: String,
+        in place: ImagePlace,
+        for purpose: ClaimPurpose,
+        _ operation: CephError.Operation,
+        _ body: (ImageStanding) async throws -> Value
+    ) async throws -> Value {
+        try await queued([name], in: place, operation) { session in
+            let pool = session.cluster.pool(place.pool, namespace: place.namespace)
+            for _ in 0..<3 {
+                let before = try await pool.standing(of: RawName(name))
+                let ids = Set([before.image?.id, before.nameObject?.id].compactMap(\.self))
+                let outcome = try await claimed(
+                    ids.sorted(),
+                    [RawName(name)],
+                    in: place,
+                    for: purpose,
+                    .image(place.spec(name)),
+                    session
+                ) { () async throws -> Value? in
+                    let standing = try await pool.standing(of: RawName(name))
+                    let now = Set([standing.image?.id, standing.nameObject?.id].compactMap(\.self))
+                    return now.isSubset(of: ids) ? try await body(standing) : nil
+                }
+                if let outcome { return outcome }
+            }
+            throw CephError(.imageChanged, operation, on: place.resource(name))
+        }
+    }
+
+    /// Changes a group, claimed by its name.
+    /// - Parameters:
+    ///   - newName: one that it is to have.
+    ///   - isDryRun: nothing is changed, and nothing claimed.
+    func changing<Value: Sendable>(
+        _ group: GroupPlace,
+        and newName: String? = nil,
+        _ operation: CephError.Operation,
+        isDryRun: Bool,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        guard !isDryRun else { return try await body() }
+        let (place, name) = (group.place, group.name)
+        return try await PoolFullness.telling(try pool(place)) {
+            let session = try session()
+            let key = [place.pool, place.namespace, name, "group"].joined(separator: "\0")
+            return try await session.locks.withLock(key, on: group.resource, operation) {
+                try await held(
+                    Set([name, newName ?? name]).sorted().map { .group($0, namespace: place.namespace) },
+                    in: place.pool,
+                    for: .changeGroup,
+                    .group(group),
+                    session,
+                    body
+                )
+            }
+        }
+    }
+
+    /// Changes images, claimed by their ids.
+    func changing<Value: Sendable>(
+        all images: [Ceph.GroupImage],
+        isDryRun: Bool,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        guard !isDryRun else { return try await body() }
+        // Pool by pool, in an order that all agree on; those of one pool are claimed at once.
+        let pools = Dictionary(grouping: Set(images), by: \.poolID).sorted { $0.key < $1.key }.map(\.value)
+        return try await changing(rest: pools[...], try session(), body)
+    }
+
+    private func changing<Value: Sendable>(
+        rest: ArraySlice<[Ceph.GroupImage]>,
+        _ session: ClaimSession,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        guard let images = rest.first, let first = images.first else { return try await body() }
+        return try await held(
+            images.map { .image(id: $0.id, namespace: $0.namespace) }.sorted { $0.key < $1.key },
+            in: first.pool,
+            for: .changeGroup,
+            .images(images),
+            session
+        ) { try await changing(rest: rest.dropFirst(), session, body) }
+    }
+
+    // MARK: Parts
+
+    /// What errors speak of.
+    private enum Subject {
+        case image(ImageSpec), imageID(String, ImagePlace), group(GroupPlace), images([Ceph.GroupImage])
+    }
+
+    /// Waits for those of this process that have one of the names. A full pool, whatever part of the change met it, is told with its
+    /// numbers.
+    private func queued<Value: Sendable>(
+        _ names: [String],
+        in place: ImagePlace,
+        _ operation: CephError.Operation,
+        dataPool: String? = nil,
+        _ body: (ClaimSession) async throws -> Value
+    ) async throws -> Value {
+        try await PoolFullness.telling(try pool(place), dataPool: dataPool) {
+            let session = try session()
+            return try await locked(Set(names).sorted()[...], in: place, operation, session) { try await body(session) }
+        }
+    }
+
+    /// In an order that two who exchange names agree on.
+    private func locked<Value: Sendable>(
+        _ names: ArraySlice<String>,
+        in place: ImagePlace,
+        _ operation: CephError.Operation,
+        _ session: ClaimSession,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        guard let name = names.first else { return try await body() }
         // No part can hold a zero byte: requests with one are refused.
         let key = [place.pool, place.namespace, name].joined(separator: "\0")
-        return try await PoolFullness.telling(try pool(place), dataPool: dataPool) {
-            try await locks.withLock(key, on: place.resource(name), operation, body)
+        return try await session.locks.withLock(key, on: place.resource(name), operation) {
+            try await locked(names.dropFirst(), in: place, operation, session, body)
         }
+    }
+
+    private func claimed<Value: Sendable>(
+        _ ids: [String],
+        _ names: [RawName],
+        in place: ImagePlace,
+        for purpose: ClaimPurpose,
+        _ subject: Subject,
+        _ session: ClaimSession,
+        isQuiet: Bool = false,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        let subjects =
+            ids.map { ClaimSubject.image(id: $0, namespace: place.namespace) }
+            + Set(names).map { .name($0, namespace: place.namespace) }.sorted { $0.key < $1.key }
+        let absent = isQuiet ? ids.map { OperationRecord.claim(onImage: $0, namespace: place.namespace) } : []
+        return try await held(subjects, in: place.pool, for: purpose, subject, session, unless: absent, body)
+    }
+
+    private func held<Value: Sendable>(
+        _ subjects: [ClaimSubject],
+        in pool: String,
+        for purpose: ClaimPurpose,
+        _ subject: Subject,
+        _ session: ClaimSession,
+        unless absent: [String] = [],
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        let claim: HeldClaim
+        do {
+            claim = try await claims.take(subjects, for: purpose, in: pool, session, unless: absent)
+        } catch let conflict as Claims.Conflict {
+            throw try await problem(conflict, subject)
+        }
+        return try await HeldClaim.$session.withValue(session) {
+            try await Hold.$current.withValue(claim) { try await body() }
+        }
+    }
+
+    /// Says who is at it, and how that ends.
+    private func problem(_ conflict: Claims.Conflict, _ subject: Subject) async throws -> Problem {
+        let (what, field): (String, String) =
+            switch subject {
+            case .image(let spec): ("image \"\(spec)\"", "image")
+            case .imageID(let id, let place): ("image \"\(place.spec("#\(id)"))\"", "id")
+            case .group(let group): ("group \"\(group.spec)\"", "group")
+            case .images: ("an image of the group", "group")
+            }
+        // It may be in another pool.
+        if let id = conflict.operation, let operation = try await store.any(id) {
+            return OperationStore.inProgress(operation, what, field: field)
+        }
+        let doing = conflict.holder?.purpose.text ?? "being changed"
+        let seconds = max(1, conflict.patience.components.seconds)
+        return Problem(
+            .changeInProgress,
+            detail: "\(what) is \(doing) by another request, which may have come to another replica",
+            field: field,
+            hint: "repeat the request; where that replica has died, another one takes over in about \(seconds) s"
+        )
     }
 
     /// Makes a change. Who it is that holds on to the image is told, where the change met somebody.

@@ -21,6 +21,9 @@ struct ImageController: Sendable {
             .put("/v1/pools/{pool}/images/{image}", put),
             .patch("/v1/pools/{pool}/images/{image}", update),
             .delete("/v1/pools/{pool}/images/{image}", delete),
+            .get("/v1/pools/{pool}/image-ids/{id}", getByID),
+            .patch("/v1/pools/{pool}/image-ids/{id}", renameByID),
+            .delete("/v1/pools/{pool}/image-ids/{id}", deleteByID),
         ]
     }
 
@@ -101,29 +104,91 @@ struct ImageController: Sendable {
     }
 
     @Sendable private func delete(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "delay", "purge", "wait", "dryRun"])
-        let place = try context.imagePlace(query)
+        let deletion = try Deletion(request, context, trashDelay: trashDelay)
+        let place = deletion.place
         let name = try context.pathParameter("image")
-        let (purge, wait) = (try query.flag("purge"), try query.duration("wait"))
-        let delay = try query.duration("delay")
-        guard !purge || delay == nil else {
-            throw Query.invalid("delay", "what is purged at once is not kept", hint: "leave out purge or delay")
-        }
-        let kept = purge ? nil : delay ?? trashDelay
-        // What is kept for a shorter time than the service would keep it is as good as purged.
-        if kept.map({ $0 < trashDelay }) ?? true {
-            try Access.current.require(.purge, .name(name, place: place))
-        }
-        let precondition = try Precondition(request)
-        if try query.flag("dryRun") {
+        if deletion.isAsGoodAsPurge { try Access.current.require(.purge, .name(name, place: place)) }
+        let (kept, precondition) = (deletion.kept, deletion.precondition)
+        if deletion.isDryRun {
             return .json(try await service.planToDelete(name, in: place, keptFor: kept, if: precondition))
         }
-        switch try await service.delete(name, in: place, keptFor: kept, if: precondition) {
-        case .gone: return .noContent
-        case .trashed(let image): return .json(image)
-        case .purging(let operation):
-            return try await service.operations.answer(operation, wait: wait) { _ in .noContent }
+        return try await answer(
+            try await service.delete(name, in: place, keptFor: kept, if: precondition),
+            wait: deletion.wait
+        )
+    }
+
+    /// What the requests that delete an image say.
+    private struct Deletion {
+        let place: ImagePlace
+        /// For how long the image can be restored; nil to purge it at once.
+        let kept: Duration?
+        /// What is kept for a shorter time than the service would keep it is as good as purged.
+        let isAsGoodAsPurge: Bool
+        let wait: Duration?
+        let isDryRun: Bool
+        let precondition: Precondition
+
+        init(_ request: Request, _ context: ServiceRequestContext, trashDelay: Duration) throws {
+            let query = try Query(request, known: ["namespace", "delay", "purge", "wait", "dryRun"])
+            place = try context.imagePlace(query)
+            let (purge, delay) = (try query.flag("purge"), try query.duration("delay"))
+            guard !purge || delay == nil else {
+                throw Query.invalid("delay", "what is purged at once is not kept", hint: "leave out purge or delay")
+            }
+            kept = purge ? nil : delay ?? trashDelay
+            isAsGoodAsPurge = kept.map { $0 < trashDelay } ?? true
+            (wait, isDryRun) = (try query.duration("wait"), try query.flag("dryRun"))
+            precondition = try Precondition(request)
         }
+    }
+
+    private func answer(_ outcome: ImageDeletion.Outcome, wait: Duration?) async throws -> Response {
+        switch outcome {
+        case .gone: .noContent
+        case .trashed(let image): .json(image)
+        case .purging(let operation):
+            try await service.operations.answer(operation, wait: wait) { _ in .noContent }
+        }
+    }
+
+    // MARK: By id
+
+    private var byID: ImageByID { ImageByID(service: service) }
+
+    @Sendable private func getByID(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let place = try context.imagePlace(try Query(request, known: ["namespace"]))
+        let precondition = try Precondition(request)
+        let image = try await byID.get(try context.pathParameter("id"), in: place)
+        let tag = EntityTag(image)
+        if precondition.isUnchanged(tag) { return Response(status: .notModified, headers: [.eTag: tag.text]) }
+        return .image(image)
+    }
+
+    @Sendable private func renameByID(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let query = try Query(request, known: ["namespace", "dryRun"])
+        let (place, isDryRun) = (try context.imagePlace(query), try query.flag("dryRun"))
+        let id = try context.pathParameter("id")
+        let name = try await request.json(RenameImageRequest.self, limit: maximumBodyBytes).name
+        try Access.current.requireCreation(of: name, in: place)
+        let precondition = try Precondition(request)
+        if isDryRun { return .json(try await byID.planToRename(id, to: name, in: place, if: precondition)) }
+        return .image(try await byID.rename(id, to: name, in: place, if: precondition))
+    }
+
+    @Sendable private func deleteByID(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let deletion = try Deletion(request, context, trashDelay: trashDelay)
+        let place = deletion.place
+        let id = try context.pathParameter("id")
+        if deletion.isAsGoodAsPurge { try await byID.requirePurge(id, in: place) }
+        let (kept, precondition) = (deletion.kept, deletion.precondition)
+        if deletion.isDryRun {
+            return .json(try await byID.planToDelete(id, in: place, keptFor: kept, if: precondition))
+        }
+        return try await answer(
+            try await byID.delete(id, in: place, keptFor: kept, if: precondition),
+            wait: deletion.wait
+        )
     }
 
     private func created(_ image: RBDAPI.Image) -> Response {

@@ -16,39 +16,75 @@ struct ImageDeletion: Sendable {
         case trashed(RBDAPI.TrashedImage)
         /// It is in the trash, and its data is being removed.
         case purging(RBDAPI.Operation)
-        /// There was nothing but what an interrupted create or delete had left, or an image that can't be in the trash.
+        /// There was nothing but a name, or an image that can't be in the trash and was to be purged.
         case gone
     }
 
-    /// Deletes an image, unless somebody or something holds on to it. The image's lock is held.
+    /// Deletes an image, unless somebody or something holds on to it.
     /// - Parameter delay: for how long it can be restored; nil to purge it at once.
-    func delete(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> Outcome {
+    func delete(
+        _ name: String,
+        in place: ImagePlace,
+        keptFor delay: Duration?,
+        if precondition: Precondition
+    ) async throws -> Outcome {
+        // What looked half-made may have been made whole in the meantime.
+        for _ in 0..<3 {
+            do {
+                return try await images.changing(name, in: place, for: .deleteImage, .moveToTrash, isQuiet: true) {
+                    image in
+                    try precondition.check(RBDAPI.Image(image, in: place))
+                    return try await delete(image, in: place, keptFor: delay)
+                }
+            } catch let error as CephError where error.code == .imageNotFound || error.code == .imageIncomplete {
+                try precondition.check(nil)
+                if let outcome = try await clear(name, in: place, keptFor: delay, error) { return outcome }
+            }
+        }
+        throw CephError(.imageChanged, .moveToTrash, on: place.resource(name))
+    }
+
+    /// Deletes an image that is claimed.
+    func delete(_ image: ImageInfo, in place: ImagePlace, keptFor delay: Duration?) async throws -> Outcome {
         let pool = try images.pool(place)
-        guard let image = try await deletable(name, in: place) else { return .gone }
-        AuditNotes.current?.before(AuditImage(image))
-        guard !image.id.isEmpty else {
-            // The trash goes by id, and images of the old format have none.
-            try await pool.removeImage(named: name)
-            return .gone
+        if image.isBeingRemoved {
+            guard let entry = try await pool.trace(ofImageID: image.id).trash else {
+                throw CephError(.imageChanged, .moveToTrash, on: place.resource(image.name))
+            }
+            return .purging(try await repair.resumeRemoval(of: entry, in: pool))
         }
         let records = OperationStore.records(pool)
+        async let asked = records.timeOfChange()
+        try await requireFree(image, in: place)
+        // Else the snapshot that it lives on could be removed while it is in the trash.
+        if image.parent != nil { try await repair.completeClone(image, in: pool) }
+        AuditNotes.current?.before(AuditImage(image))
+        guard !image.id.isEmpty else {
+            guard delay == nil else { throw Self.cannotBeTrashed(place.spec(image.name)) }
+            try await pool.removeFormat1Image(named: image.name)
+            return .gone
+        }
+        let now = try await asked
+        let entry = TrashEntry(
+            id: image.id,
+            name: image.fullName,
+            deletedAt: now,
+            deferredUntil: now + (delay ?? .zero)
+        )
         // What is purged at once is begun right here; the mark is for the case that this process dies before.
-        let mark = try await keeper.announce(image.id, in: place, delay: delay ?? TrashKeeper.grace, records)
-        let entry: TrashEntry
+        let mark = try await keeper.announce(entry, in: place, until: now + (delay ?? TrashKeeper.grace), records)
+        let moved: TrashEntry
         do {
-            entry = try await pool.moveToTrash(imageNamed: name, id: image.id, delay: delay ?? .zero)
+            moved = try await pool.moveToTrash(entry)
         } catch let error as CephError {
             if error.code != .timedOut { try? await keeper.withdraw(mark, records) }
-            throw try await explain(error, name, in: place)
+            throw error
         }
-        try await giveBack(entry, in: place, ifInUse: mark)
-        guard delay == nil else {
-            try await keeper.confirm(mark, entry, records)
-            return .trashed(RBDAPI.TrashedImage(entry, image: image, in: place))
-        }
+        try await giveBack(moved, in: place, ifInUse: mark)
+        if delay != nil { return .trashed(RBDAPI.TrashedImage(moved, image: image, in: place)) }
         let operation = try await operations.start(
             .purgeImage,
-            on: place.spec(name),
+            on: place.spec(image.name),
             imageID: image.id,
             parameters: .init(force: true)
         )
@@ -56,30 +92,32 @@ struct ImageDeletion: Sendable {
         return .purging(operation)
     }
 
-    /// Looks whether an image may be deleted.
-    /// - Returns: nil where there was something half-made only, and it is cleared away now.
-    private func deletable(_ name: String, in place: ImagePlace) async throws -> ImageInfo? {
+    /// - Throws: `Problem`, where somebody or something holds on to the image.
+    private func requireFree(_ image: ImageInfo, in place: ImagePlace) async throws {
         let pool = try images.pool(place)
-        do {
-            let image = try await pool.image(named: name)
-            let use = try await pool.use(ofImage: name)
-            // Clones of format 1 may be in pools that do not answer: it is refused without naming them then.
-            let clones = use.snapshots.isEmpty ? [] : (try? await pool.clones(ofImage: name)) ?? []
-            guard let problem = Problem(use, clones: clones, of: place.spec(name)) else { return image }
-            // The client may be one of us, at work on the image.
-            if !use.watchers.isEmpty {
-                try await operations.store.requireNoOperation(onImage: image.id, spec: place.spec(name))
-            }
-            throw problem
-        } catch let error as CephError where error.code == .imageNotFound {
-            if try await repair.clearRemnant(of: name, in: pool) { return nil }
-            // An interrupted delete leaves a name that can't be opened, too; librbd takes it up again.
-            try await repair.resumeRemoval(of: name, in: pool)
-            return nil
-        }
+        let use = try await use(of: image, in: pool)
+        // Clones of format 1 may be in pools that do not answer: it is refused without naming them then.
+        let clones = use.snapshots.isEmpty ? [] : (try? await pool.clones(ofImage: image.name)) ?? []
+        if let problem = Problem(use, clones: clones, of: place.spec(image.name)) { throw problem }
+        if use.abandonedSnapshotCount > 0 { try await pool.removeAbandonedSnapshots(ofImageID: image.id) }
     }
 
-    /// librbd moves an image from under clients that have it open. One that opened it after we had looked gets it back.
+    private func use(of image: ImageInfo, in pool: Ceph.Pool) async throws -> ImageUse {
+        try await image.id.isEmpty ? pool.use(ofImage: image.name) : pool.use(ofImageID: image.id)
+    }
+
+    private static func cannotBeTrashed(_ spec: ImageSpec) -> Problem {
+        Problem(
+            .confirmationRequired,
+            detail:
+                "image \"\(spec)\" is of the old format 1, which the trash can't hold: deleting it destroys its data for ever",
+            field: "purge",
+            hint:
+                "add ?purge=true to say that it is meant; rbd migration prepare and execute turn it into one of format 2"
+        )
+    }
+
+    /// Nothing asks the clients when an image goes to the trash. One that opened it after we had looked gets it back.
     private func giveBack(_ entry: TrashEntry, in place: ImagePlace, ifInUse mark: TrashKeeper.Mark) async throws {
         let pool = try images.pool(place)
         let use = try await pool.use(ofImageID: entry.id)
@@ -87,7 +125,7 @@ struct ImageDeletion: Sendable {
             return
         }
         do {
-            _ = try await pool.restoreImage(id: entry.id, as: entry.name)
+            _ = try await pool.restoreImage(entry, as: entry.rawName)
             try await keeper.withdraw(mark, OperationStore.records(pool))
         } catch {
             problem.detail += "; it was in the trash by then, and could not be taken out again"
@@ -96,36 +134,79 @@ struct ImageDeletion: Sendable {
         throw problem
     }
 
-    private func explain(_ error: CephError, _ name: String, in place: ImagePlace) async throws -> any Error {
+    // MARK: What is half-made
+
+    /// Deletes what is left under a name that leads to no whole image. Nothing that could be brought back is destroyed.
+    /// - Parameter missing: why there is no whole image.
+    /// - Returns: nil where the image is there.
+    private func clear(
+        _ name: String,
+        in place: ImagePlace,
+        keptFor delay: Duration?,
+        _ missing: CephError
+    ) async throws -> Outcome? {
         let pool = try images.pool(place)
-        switch error.code {
-        case .imageNotFound:
-            // It was there. librbd says so, too, where a full pool has no room for the trash's record.
-            return await PoolFullness(pool).problem(error) ?? error
-        case .imageBusy: return try await repair.explain(error, place.spec(name), in: pool)
-        default: return error
+        return try await images.holding(name, in: place, for: .deleteImage, .moveToTrash) { standing in
+            guard standing.state != .strayNameObject else {
+                // Nobody has the name, whether or not what is left of it may be removed yet.
+                _ = try? await repair.mend(standing, in: pool)
+                throw missing
+            }
+            switch try await repair.mend(standing, in: pool, isDeletion: true) {
+            case .whole, .completed:
+                guard standing.state == .free else { return nil }
+                guard let entry = try await pool.interruptedRemovals(ofImage: name).first else { throw missing }
+                return .purging(try await repair.resumeRemoval(of: entry, in: pool))
+            case .freed: return .gone
+            case .removing(let operation): return .purging(operation)
+            case .trashed(let entry, _): return .trashed(try await kept(entry, in: place, for: delay ?? .zero))
+            }
         }
     }
 
+    /// An image whose move to the trash was interrupted is kept for as long as that one said, or this one, whichever is later.
+    private func kept(
+        _ entry: TrashEntry,
+        in place: ImagePlace,
+        for delay: Duration
+    ) async throws -> RBDAPI.TrashedImage {
+        let pool = try images.pool(place)
+        let records = OperationStore.records(pool)
+        let until = try await records.timeOfChange() + delay
+        let kept = entry.deferredUntil < until ? try await pool.deferRemoval(of: entry, until: until) : entry
+        _ = try await keeper.announce(kept, in: place, until: kept.deferredUntil, records)
+        let image = try await pool.trashedImage(id: entry.id).image
+        return RBDAPI.TrashedImage(kept, image: image, in: place)
+    }
+
+    // MARK: Plans
+
     /// What deleting it would do, and where it would be refused, what is to be done first.
     func plan(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> Plan {
-        let pool = try images.pool(place)
-        let spec = "\(place.spec(name))"
-        let use: ImageUse
         do {
-            use = try await pool.use(ofImage: name)
-        } catch let error as CephError where error.code == .imageNotFound {
-            let isRemnant = try await pool.remnant(ofImage: name) != nil
-            let isInterrupted = try await pool.hasInterruptedRemoval(ofImage: name)
-            guard isRemnant || isInterrupted else { throw error }
-            return Plan(steps: [Plan.Step("clear-remnant", spec, detail: "an interrupted create or delete left it")])
+            return try await plan(try await images.pool(place).image(named: name), in: place, keptFor: delay)
+        } catch let error as CephError where error.code == .imageNotFound || error.code == .imageIncomplete {
+            return try await planToClear(name, in: place, error)
         }
-        let snapshots = use.snapshots.isEmpty ? [] : try await pool.snapshots(ofImage: name)
-        let clones = snapshots.isEmpty ? [] : try await pool.clones(ofImage: name)
+    }
+
+    func plan(_ image: ImageInfo, in place: ImagePlace, keptFor delay: Duration?) async throws -> Plan {
+        let (pool, name) = (try images.pool(place), image.name)
+        let use = try await use(of: image, in: pool)
+        // What can't be opened, since its parent is gone, goes to the trash all the same.
+        let snapshots = use.snapshots.isEmpty ? [] : (try? await pool.snapshots(ofImage: name)) ?? []
+        let clones = snapshots.isEmpty ? [] : (try? await pool.clones(ofImage: name)) ?? []
         let blockers = Problem(use, clones: clones, of: place.spec(name))?.blockers ?? []
+        if image.parent != nil, blockers.isEmpty { try await repair.requireAttachable(image, in: pool) }
+        guard !image.id.isEmpty || delay == nil else { throw Self.cannotBeTrashed(place.spec(name)) }
         let cloned = await CloneSnapshots(of: clones, images)
         var steps = DeletionSteps(use, snapshots, clones, cloned, of: place.spec(name)).steps
-        if let delay {
+        let spec = "\(place.spec(name))"
+        if image.isBeingRemoved {
+            steps.append(
+                Plan.Step("purge-image", spec, detail: "its removal has begun: the rest of its data is removed")
+            )
+        } else if let delay {
             let detail = "it can be restored for \(DurationText.text(of: delay))"
             steps.append(Plan.Step("move-to-trash", spec, detail: detail))
         } else {
@@ -133,85 +214,28 @@ struct ImageDeletion: Sendable {
         }
         return Plan(allowed: blockers.isEmpty, steps: steps, blockers: blockers)
     }
-}
 
-/// What is to be done before an image can be deleted, in an order that works.
-struct DeletionSteps {
-    let steps: [Plan.Step]
-
-    /// - Parameter cloned: the snapshots of the clones.
-    init(
-        _ use: ImageUse,
-        _ snapshots: [SnapshotInfo],
-        _ clones: [ImageClone],
-        _ cloned: CloneSnapshots,
-        of spec: ImageSpec
-    ) {
-        var steps: [Plan.Step] = []
-        for watcher in use.watchers {
-            let detail =
-                "at \(watcher.address); unmap the image there, or rbdctl image watcher evict \(spec) \(watcher.client)"
-            steps.append(Plan.Step("end-client", watcher.client, detail: detail))
-        }
-        for lock in use.locks {
-            let detail = "\"\(lock.cookie)\" of \(lock.client): rbdctl image lock break \(spec) \(lock.client)"
-            steps.append(Plan.Step("remove-lock", "\(spec)", detail: detail))
-        }
-        if use.isMigrating {
-            steps.append(Plan.Step("end-migration", "\(spec)", detail: "commit it or abort it"))
-        }
-        for snapshot in snapshots {
-            let own = clones.filter { $0.snapshot == snapshot.name }
-            steps += own.flatMap(cloned.steps) + Self.steps(for: snapshot, of: spec)
-        }
-        if let group = use.group {
-            let name = Problem.spec(of: group, with: spec)
-            let isSeen = Access.current.may(
-                .read,
-                ImageSpec(pool: group.pool, namespace: spec.namespace, image: group.name)
-            )
-            let detail = isSeen ? "rbdctl group image remove \(name) \(spec)" : "the group is out of scope"
-            steps.append(Plan.Step("remove-from-group", "\(spec)", detail: detail))
-        }
-        self.steps = steps
-    }
-
-    /// How an image is freed from the snapshot that it was cloned from.
-    static func step(freeing clone: ImageChild) -> Plan.Step {
-        let place = ImagePlace(pool: clone.pool, namespace: clone.namespace)
-        if clone.inTrash {
-            return Plan.Step(
-                "purge-image",
-                clone.spec,
-                detail: "rbdctl trash purge \(place.spec(clone.imageID)) --force; it is in the trash"
-            )
-        }
-        return Plan.Step(
-            "flatten-clone",
-            clone.spec,
-            detail: clone.image.isEmpty
-                ? "its name can't be read: the pool is gone, or not the service's to read"
-                : "rbdctl image flatten \(clone.spec)"
-        )
-    }
-
-    /// What is done to a snapshot once it has no clones.
-    static func steps(for snapshot: SnapshotInfo, of spec: ImageSpec) -> [Plan.Step] {
-        let name = SnapshotSpec(image: spec, snapshot: snapshot.name).description
-        switch snapshot.kind {
-        case .user:
-            let unprotect = Plan.Step("unprotect-snapshot", name, detail: "rbdctl snapshot unprotect \(name)")
-            let delete = Plan.Step("delete-snapshot", name, detail: "rbdctl snapshot delete \(name)")
-            return snapshot.isProtected ? [unprotect, delete] : [delete]
-        case .group:
-            let origin = snapshot.origin ?? name
-            return [Plan.Step("delete-group-snapshot", origin, detail: "rbdctl group snapshot delete \(origin)")]
-        // It goes with the last of its clones.
-        case .trash: return []
-        case .mirror, .unknown:
-            return [
-                Plan.Step("delete-snapshot", name, detail: "mirroring made it, or something newer: delete it there")
-            ]
+    private func planToClear(_ name: String, in place: ImagePlace, _ missing: CephError) async throws -> Plan {
+        let pool = try images.pool(place)
+        let standing = try await pool.standing(of: RawName(name))
+        let spec = "\(place.spec(name))"
+        switch standing.state {
+        case .withoutHeader:
+            try await repair.requireRemnant(standing, in: pool)
+            return Plan(steps: [Plan.Step("clear-remnant", spec, detail: "an interrupted create left the name")])
+        case .halfTrashed:
+            try await repair.requireRemnant(standing, in: pool)
+            let detail = "it is in the trash already, and loses its name"
+            return Plan(steps: [Plan.Step("move-to-trash", spec, detail: detail)])
+        case .beingRemoved:
+            try await repair.requireRemnant(standing, in: pool)
+            let detail = "its removal has begun: the rest of its data is removed"
+            return Plan(steps: [Plan.Step("purge-image", spec, detail: detail)])
+        case .free:
+            guard try await !pool.interruptedRemovals(ofImage: name).isEmpty else { throw missing }
+            let detail = "its removal has begun: the rest of its data is removed"
+            return Plan(steps: [Plan.Step("purge-image", spec, detail: detail)])
+        case .strayNameObject, .contradictory, .whole, .withoutNameObject: throw missing
         }
     }
 }

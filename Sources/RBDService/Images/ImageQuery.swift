@@ -94,7 +94,9 @@ struct ImageQuery: Sendable {
 
     /// What is asked of an image beside its name.
     func matches(_ image: ImageInfo) -> Bool {
-        image.features.isSuperset(of: features)
+        // Of one that can't be read nothing is known, so that it is among all, and not among those with some property.
+        if image.trouble != nil { return !asksHeaders }
+        return image.features.isSuperset(of: features)
             && minimumSize.map { image.sizeBytes >= $0 } ?? true
             && maximumSize.map { image.sizeBytes <= $0 } ?? true
     }

@@ -4,69 +4,123 @@
 import Ceph
 import RBDAPI
 
-/// Clears up what an interrupted create or delete has left, when somebody asks for the image the next time.
+/// Mends what was left half-made under a name, when somebody asks for the name the next time. What is mended is claimed, so that no
+/// replica is at it; a program that knows no claims is given time first. `docs/decisions.md` has a table of all that there is.
 struct ImageRepair: Sendable {
     let remnants: Remnants
+    let search: RemainsSearch
+    let operations: OperationService
 
-    /// Finds out what stands behind a name that librbd says is taken.
-    /// - Returns: the image, whole; nil where the name is free now.
-    /// - Throws: `Problem` with `image-incomplete` where it may still be in the making.
-    func settle(_ name: String, in pool: Ceph.Pool) async throws -> ImageInfo? {
-        // Another process may be in the middle of it, which takes milliseconds.
-        var attemptsLeft = 10
-        var isBeingRemoved = false
-        while true {
-            do {
-                let image = try await pool.image(named: name)
-                isBeingRemoved = image.isBeingRemoved
-                if !isBeingRemoved {
-                    remnants.forget(pool.resource(ofImage: name))
-                    try await pool.completeObjectMap(of: image)
-                    return image
-                }
-            } catch let error as CephError where error.code == .imageNotFound {
-                isBeingRemoved = false
-            }
-            attemptsLeft -= 1
-            guard attemptsLeft > 0 else { break }
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        if try await clearRemnant(of: name, in: pool) { return nil }
-        // librbd removes by name: without a sign of a removal it might hit an image that was made in this moment.
-        if !isBeingRemoved { isBeingRemoved = try await pool.hasInterruptedRemoval(ofImage: name) }
-        guard isBeingRemoved else { return nil }
-        do {
-            try await resumeRemoval(of: name, in: pool)
-        } catch let error as CephError where error.code == .imageNotFound {
-            // It went away by itself.
-        }
-        return nil
+    /// What came of it.
+    enum Outcome {
+        /// There was nothing to be mended.
+        case whole
+        /// The image is there, under its name.
+        case completed
+        /// The name is free now: nothing was behind it.
+        case freed
+        /// The name is free now, and the image is in the trash.
+        case trashed(TrashEntry, id: String)
+        /// The name is free now, and the rest of the image is being removed.
+        case removing(RBDAPI.Operation)
     }
 
-    /// Frees a name that an interrupted create has taken.
-    /// - Returns: whether there was one to be freed.
-    /// - Throws: `Problem` with `image-incomplete` where the create may still be on its way.
-    func clearRemnant(of name: String, in pool: Ceph.Pool) async throws -> Bool {
-        let resource = pool.resource(ofImage: name)
-        guard let remnant = try await pool.remnant(ofImage: name) else {
+    /// Mends a name. The name is claimed, and the images that it leads to.
+    /// - Parameter isDeletion: whether an image that is half in the trash is to be in there, however far it was on its way out.
+    /// - Throws: `Problem` with `image-incomplete` where somebody may be in the middle of it, with `image-unreadable` where the image has
+    ///   lost its header.
+    func mend(_ standing: ImageStanding, in pool: Ceph.Pool, isDeletion: Bool = false) async throws -> Outcome {
+        let resource = pool.resource(ofImage: standing.name.text)
+        switch standing.state {
+        case .free, .whole, .contradictory:
             remnants.forget(resource)
-            return false
+            return .whole
+        case .withoutNameObject:
+            // Takes nothing from anybody.
+            try await pool.makeNameObject(standing)
+            return .completed
+        case .withoutHeader, .halfTrashed, .beingRemoved, .strayNameObject: break
         }
-        guard remnants.isStale(remnant, of: resource) else { throw Self.incomplete(resource) }
-        try await pool.clear(remnant)
+        try await requireRemnant(standing, in: pool)
+        let outcome = try await mendStale(standing, in: pool, isDeletion)
         remnants.forget(resource)
-        return true
+        return outcome
+    }
+
+    private func mendStale(_ standing: ImageStanding, in pool: Ceph.Pool, _ isDeletion: Bool) async throws -> Outcome {
+        switch standing.state {
+        case .withoutHeader:
+            try await pool.freeName(standing)
+            return .freed
+        case .strayNameObject:
+            try await pool.removeStrayNameObject(standing)
+            return .freed
+        case .halfTrashed:
+            if standing.image?.trash?.state == .restoring, !isDeletion {
+                try await pool.finishRestore(standing)
+                return .completed
+            }
+            guard let entry = try await pool.finishMove(standing) else { return .freed }
+            return .trashed(entry, id: entry.id)
+        case .beingRemoved:
+            guard let entry = try await pool.finishMove(standing) else { return .freed }
+            return .removing(try await resumeRemoval(of: entry, in: pool))
+        case .free, .whole, .contradictory, .withoutNameObject: return .whole
+        }
+    }
+
+    /// Whether what is half-made may be mended: nobody has gone on with it for a while, and an image without a header has no data. One that
+    /// has lost its header has its data still, and its name leads whoever is to rescue it there.
+    /// - Throws: `Problem` with `image-incomplete` or `image-unreadable`.
+    func requireRemnant(_ standing: ImageStanding, in pool: Ceph.Pool) async throws {
+        let resource = pool.resource(ofImage: standing.name.text)
+        let id = standing.state == .withoutHeader ? standing.image?.id : nil
+        guard remnants.isStale(.name(standing), of: resource) else {
+            if let id { search.begin(ofImageID: id, in: pool) }
+            throw Self.incomplete(resource)
+        }
+        guard let id else { return }
+        guard let objects = await search.remains(ofImageID: id, in: pool) else { throw Self.incomplete(resource) }
+        guard !objects.isEmpty else { return }
+        throw Self.lostHeader(resource, id: id, objects)
+    }
+
+    static func lostHeader(_ image: CephError.Resource, id: String, _ objects: [String]) -> Problem {
+        Problem(
+            .imageUnreadable,
+            detail: "\(image) has lost its header rbd_header.\(id), but has data: \(objects.joined(separator: ", "))",
+            field: "image",
+            hint: "its name is kept, so that it can be rescued; rados -p \(image.pool ?? "POOL") ls shows its objects"
+        )
+    }
+
+    /// Goes on with a removal that was interrupted.
+    func resumeRemoval(of entry: TrashEntry, in pool: Ceph.Pool) async throws -> RBDAPI.Operation {
+        let spec = ImageSpec(pool: pool.name, namespace: pool.namespace, image: entry.name)
+        return try await operations.start(.purgeImage, on: spec, imageID: entry.id, parameters: .init(force: true))
     }
 
     /// Makes a clone known to its parent where its making was interrupted before that: the next who removes the snapshot would
-    /// else take the clone's data away.
+    /// else take the clone's data away. The clone is claimed.
     /// - Throws: `Problem` with `image-incomplete` where it may still be in the making.
     func completeClone(_ image: ImageInfo, in pool: Ceph.Pool) async throws {
+        if let clone = try await requireAttachable(image, in: pool) { try await pool.attach(clone) }
+        remnants.forget(Self.key(ofClone: image, in: pool))
+    }
+
+    /// A key of its own: under the image's, the sighting is forgotten as soon as the image itself is found whole.
+    private static func key(ofClone image: ImageInfo, in pool: Ceph.Pool) -> CephError.Resource {
+        pool.resource(ofSnapshot: "", image: image.name)
+    }
+
+    /// - Returns: what is to be attached; nil where its parent knows it.
+    /// - Throws: `Problem` with `image-incomplete` where it may still be in the making.
+    @discardableResult
+    func requireAttachable(_ image: ImageInfo, in pool: Ceph.Pool) async throws -> UnattachedClone? {
         let resource = pool.resource(ofImage: image.name)
-        // A key of its own: under the image's, the sighting is forgotten as soon as the image itself is found whole.
-        let key = pool.resource(ofSnapshot: "", image: image.name)
-        guard let clone = try await pool.unattachedClone(image) else { return remnants.forget(key) }
-        guard remnants.isStale(clone.remnant, of: key) else {
+        let key = Self.key(ofClone: image, in: pool)
+        guard let clone = try await pool.unattachedClone(image) else { return nil }
+        guard remnants.isStale(.clone(clone), of: key) else {
             throw Problem(
                 .imageIncomplete,
                 detail: "\(resource) is being cloned, or that was interrupted: its parent does not know it yet",
@@ -74,19 +128,7 @@ struct ImageRepair: Sendable {
                 hint: "repeat the request; what stays half-made is completed after twice the service's ceph-osd-timeout"
             )
         }
-        try await pool.attach(clone)
-        remnants.forget(key)
-    }
-
-    /// Takes up a removal again that was interrupted.
-    /// - Throws: `Problem` with `image-incomplete` while the one who began it still counts as alive; `CephError` with
-    ///   `.imageNotFound` where there is nothing of this name at all.
-    func resumeRemoval(of name: String, in pool: Ceph.Pool) async throws {
-        do {
-            try await pool.removeImage(named: name)
-        } catch let error as CephError where error.code == .imageBusy {
-            throw Self.beingRemoved(pool.resource(ofImage: name), errno: error.errno)
-        }
+        return clone
     }
 
     static func beingRemoved(_ image: CephError.Resource, errno: CInt?) -> Problem {
@@ -95,27 +137,17 @@ struct ImageRepair: Sendable {
             detail: "\(image) is being removed, or its removal was interrupted",
             field: "image",
             errno: errno,
-            hint: "repeat the request; a client that died counts as alive for half a minute"
+            hint: "DELETE it to have the rest removed"
         )
-    }
-
-    /// Why librbd calls an image busy that nobody held a moment before.
-    /// - Throws: `CephError`, where librbd said so only because it could not ask: the client is shut out, for example.
-    func explain(_ busy: CephError, _ spec: ImageSpec, in pool: Ceph.Pool) async throws -> Problem {
-        do {
-            return Problem(try await pool.use(ofImage: spec.image), of: spec) ?? Problem(busy)
-        } catch let error as CephError where error.code == .imageNotFound {
-            return Self.beingRemoved(busy.resource, errno: busy.errno)
-        }
     }
 
     static func incomplete(_ image: CephError.Resource) -> Problem {
         Problem(
             .imageIncomplete,
-            detail: "the name of \(image) is taken, but there is no image behind it: "
-                + "it is being made, or its making was interrupted",
+            detail: "the name of \(image) is taken, but there is no whole image behind it: "
+                + "another program is making or removing it, or that was interrupted",
             field: "image",
-            hint: "repeat the request; what stays half-made is cleared away after twice the service's ceph-osd-timeout"
+            hint: "repeat the request; what stays half-made is mended after twice the service's ceph-osd-timeout"
         )
     }
 }

@@ -16,30 +16,37 @@ extension ImageService {
     func add(_ fields: Set<String>, to image: inout RBDAPI.Image, in place: ImagePlace) async throws {
         guard !fields.isEmpty else { return }
         let pool = try images.pool(place)
-        image.add(try await pool.details(Ceph.ImageDetails.Fields(fields), ofImage: image.name), pool.cluster)
+        image.add(
+            try await pool.details(Ceph.ImageDetails.Fields(fields), ofImage: image.name, id: image.id),
+            pool.cluster
+        )
     }
 
-    /// Adds to many images what was asked for. One that is going away is left without.
+    /// Adds to many images what was asked for. One that is going away is left without; one that can't be opened
+    /// is told with why.
     func add(_ fields: Set<String>, to items: inout [RBDAPI.Image], in place: ImagePlace) async throws {
         guard !fields.isEmpty else { return }
         let pool = try images.pool(place)
         let wanted = Ceph.ImageDetails.Fields(fields)
-        let names = items.enumerated().filter { $0.element.state == "ready" }.map { ($0.offset, $0.element.name) }
-        try await withThrowingTaskGroup(of: (Int, Ceph.ImageDetails?).self) { group in
-            for (number, (index, name)) in names.enumerated() {
-                if number >= Self.window, let (index, details) = try await group.next(), let details {
+        let whole = items.enumerated().filter { $0.element.state == "ready" }.map { ($0.offset, $0.element) }
+        try await withThrowingTaskGroup(of: (Int, Result<Ceph.ImageDetails, CephError>).self) { group in
+            for (number, (index, image)) in whole.enumerated() {
+                if number >= Self.window, let (index, details) = try await group.next() {
                     items[index].add(details, pool.cluster)
                 }
                 group.addTask {
                     do {
-                        return (index, try await pool.details(wanted, ofImage: name))
-                    } catch let error as CephError where error.code == .imageNotFound {
-                        return (index, nil)
+                        return (index, .success(try await pool.details(wanted, ofImage: image.name, id: image.id)))
+                    } catch let error as CephError
+                        where !error.code.isOfTheWholePool || error.code == .credentialsRefused
+                    {
+                        // Also where its parent is in a pool that is not the service's to read.
+                        return (index, .failure(error))
                     }
                 }
             }
             for try await (index, details) in group {
-                if let details { items[index].add(details, pool.cluster) }
+                items[index].add(details, pool.cluster)
             }
         }
     }
@@ -55,6 +62,13 @@ extension Ceph.ImageDetails.Fields {
 }
 
 extension RBDAPI.Image {
+    fileprivate mutating func add(_ details: Result<Ceph.ImageDetails, CephError>, _ cluster: Cluster) {
+        switch details {
+        case .success(let details): add(details, cluster)
+        case .failure(let error): if error.code != .imageNotFound { problem = Problem(error) }
+        }
+    }
+
     fileprivate mutating func add(_ details: Ceph.ImageDetails, _ cluster: Cluster) {
         usage = details.usage.map(RBDAPI.ImageUsage.init)
         watchers = details.watchers?.map { ImageWatcher($0, in: cluster) }

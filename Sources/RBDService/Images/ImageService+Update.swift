@@ -19,7 +19,9 @@ extension ImageService {
         in place: ImagePlace,
         if precondition: Precondition
     ) async throws -> UpdateOutcome {
-        try await alone(name, renamedTo: request.name, in: place) {
+        // The same shrink that was asked for before goes on: it has the image.
+        if let begun = try await shrinking(name, request, in: place, if: precondition) { return .shrinking(begun) }
+        return try await images.changing(name, and: newNames(request), in: place) { _ in
             let (image, update, begun) = try await prepared(name, request, in: place, if: precondition)
             if let begun { return .shrinking(begun) }
             let pool = try images.pool(place)
@@ -127,19 +129,20 @@ extension ImageService {
         try await PoolFullness(try images.pool(place)).requireRoom(for: .changeImage, on: place.resource(name))
     }
 
-    /// Holds both names of a renamed image, in an order that two who exchange names agree on.
-    private func alone<Value: Sendable>(
+    /// The names that the image is to have, as far as they can be names.
+    private func newNames(_ request: UpdateImageRequest) -> [String] {
+        request.name.map { Names.objection(to: $0) == nil ? [$0] : [] } ?? []
+    }
+
+    /// - Returns: the operation that is at the very same work.
+    private func shrinking(
         _ name: String,
-        renamedTo newName: String?,
+        _ request: UpdateImageRequest,
         in place: ImagePlace,
-        _ body: () async throws -> Value
-    ) async throws -> Value {
-        guard let newName, newName != name, Names.objection(to: newName) == nil else {
-            return try await images.alone(name, in: place, .changeImage, body)
-        }
-        return try await images.alone(min(name, newName), in: place, .changeImage) {
-            try await images.alone(max(name, newName), in: place, .changeImage, body)
-        }
+        if precondition: Precondition
+    ) async throws -> RBDAPI.Operation? {
+        guard request.size != nil, request.allowShrink == true else { return nil }
+        return try await prepared(name, request, in: place, if: precondition).2
     }
 
     /// What failed, and what of the rest was done.

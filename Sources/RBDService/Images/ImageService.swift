@@ -8,7 +8,7 @@ import RBDAPI
 /// The rules of images: what is checked, what may run side by side, what a repeated request means.
 struct ImageService: Sendable {
     let images: ImageAccess
-    let remnants: Remnants
+    let repair: ImageRepair
     let operations: OperationService
     let keeper: TrashKeeper
 
@@ -21,16 +21,17 @@ struct ImageService: Sendable {
         RBDAPI.Image(try await images.pool(place).image(named: name), in: place)
     }
 
-    /// Creates an image that does not exist yet. librbd decides who was first.
+    /// Creates an image that does not exist yet.
     func create(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> RBDAPI.Image {
         try ImageRules.checkName(name, field: "name", what: "image")
         let rules = ImageRules(properties)
-        return try await images.alone(name, in: place, .createImage, dataPool: properties.dataPool) {
-            switch try await ensure(name, rules, in: place) {
-            case .created(let image): return RBDAPI.Image(image, in: place)
-            case .existed: throw CephError(.imageExists, .createImage, on: place.resource(name))
+        for _ in 0..<Self.attempts {
+            if let image = try await make(name, rules, in: place) { return RBDAPI.Image(image, in: place) }
+            if try await whole(name, in: place, isTaken: true) != nil {
+                throw CephError(.imageExists, .createImage, on: place.resource(name))
             }
         }
+        throw ImageRepair.incomplete(place.resource(name))
     }
 
     /// Sees to it that the image exists as described. It never changes one that does.
@@ -42,16 +43,19 @@ struct ImageService: Sendable {
     ) async throws -> PutOutcome {
         try ImageRules.checkName(name, field: "image", what: "image")
         let rules = ImageRules(properties)
-        return try await images.alone(name, in: place, .createImage, dataPool: properties.dataPool) {
-            try await require(precondition, of: name, in: place)
-            switch try await ensure(name, rules, in: place) {
-            case .created(let image):
-                return .created(RBDAPI.Image(image, in: place))
-            case .existed(let image):
-                try await requireSame(image, rules, in: place)
-                if rules.properties.source != nil { try await repair.completeClone(image, in: images.pool(place)) }
-                return .existed(RBDAPI.Image(image, in: place))
-            }
+        // What can't be made at all is said even where the image is there.
+        _ = try rules.options()
+        switch try await ensure(
+            name,
+            rules,
+            in: place,
+            check: { image in try precondition.check(image.map { RBDAPI.Image($0, in: place) }) }
+        ) {
+        case .created(let image):
+            return .created(RBDAPI.Image(image, in: place))
+        case .existed(let image):
+            try await requireSame(image, rules, in: place)
+            return .existed(RBDAPI.Image(image, in: place))
         }
     }
 
@@ -63,10 +67,7 @@ struct ImageService: Sendable {
         keptFor delay: Duration?,
         if precondition: Precondition = .none
     ) async throws -> ImageDeletion.Outcome {
-        try await images.alone(name, in: place, .moveToTrash) {
-            try await require(precondition, of: name, in: place)
-            return try await deletion.delete(name, in: place, keptFor: delay)
-        }
+        try await deletion.delete(name, in: place, keptFor: delay, if: precondition)
     }
 
     func planToDelete(
@@ -85,7 +86,7 @@ struct ImageService: Sendable {
         try precondition.check(try await existing(name, in: images.pool(place)).map { RBDAPI.Image($0, in: place) })
     }
 
-    private var deletion: ImageDeletion {
+    var deletion: ImageDeletion {
         ImageDeletion(images: images, repair: repair, operations: operations, keeper: keeper)
     }
 
@@ -97,55 +98,139 @@ struct ImageService: Sendable {
     /// Finds the image that has the name, whatever it is like, or creates it. It is looked for first: a pool that is full, or a name
     /// that could not be made, is no reason to refuse what is there.
     func findOrCreate(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> Ensured {
-        try await images.alone(name, in: place, .createImage, dataPool: properties.dataPool) {
-            let pool = try images.pool(place)
-            if let image = try await existing(name, in: pool), !image.isBeingRemoved {
-                // Whoever made it may have been interrupted.
-                try await pool.completeObjectMap(of: image)
-                return .existed(image)
-            }
-            try ImageRules.checkName(name, field: "image", what: "image")
-            return try await ensure(name, ImageRules(properties), in: place)
-        }
+        if let image = try await whole(name, in: place) { return .existed(image) }
+        try ImageRules.checkName(name, field: "image", what: "image")
+        return try await ensure(name, ImageRules(properties), in: place)
     }
 
-    /// Creates the image, or finds the one that has its name. What was left half-made by others is cleared up first.
-    private func ensure(_ name: String, _ rules: ImageRules, in place: ImagePlace) async throws -> Ensured {
-        let options = try rules.options()
-        let source = try rules.source(in: place)
-        let pool = try images.pool(place)
-        if let source, let size = rules.properties.size { try await requireSize(size, of: source, for: name, in: pool) }
-        // Each round begins with a cleared name. Somebody who takes it each time anew is no case of ours.
-        for _ in 0..<3 {
-            do {
-                if let source {
-                    return .created(try await pool.cloneImage(named: name, from: source, options: options))
-                }
-                let size = rules.properties.size?.bytes ?? 0
-                return .created(try await pool.createImage(named: name, sizeBytes: size, options: options))
-            } catch let error as CephError {
-                switch error.code {
-                case .imageExists: break
-                case .sourceNotFound:
-                    // A clone stays when what it was made from goes to the trash: the request may be a repetition.
-                    guard let image = try await existing(name, in: pool) else { throw error }
-                    return .existed(image)
-                case .invalidImageOption:
-                    let refusal = ErasureCodedPools(pool, dataPool: rules.properties.dataPool)
-                    throw await refusal.problem(error, place.resource(name)) ?? rules.explain(error)
-                default: throw error
-                }
+    /// Somebody who takes a name each time anew is no case of ours.
+    private static let attempts = 3
+
+    /// Finds the image that has the name, or creates it. What is there is only looked at, and not claimed.
+    /// - Parameter check: is given the image, or nil where there is none: throws where the request expects something else.
+    private func ensure(
+        _ name: String,
+        _ rules: ImageRules,
+        in place: ImagePlace,
+        check: (ImageInfo?) throws -> Void = { _ in }
+    ) async throws -> Ensured {
+        for attempt in 0..<Self.attempts {
+            if let image = try await whole(name, in: place, isTaken: attempt > 0) {
+                try check(image)
+                return .existed(image)
             }
-            if let image = try await repair.settle(name, in: pool) { return .existed(image) }
+            try check(nil)
+            if let image = try await make(name, rules, in: place) { return .created(image) }
         }
         throw ImageRepair.incomplete(place.resource(name))
     }
 
-    private var repair: ImageRepair { ImageRepair(remnants: remnants) }
+    /// The image that has the name. What was left half-made by others is mended before, or cleared away.
+    /// - Parameter isTaken: whether somebody has found that the name can't be had: then something has it that is no image.
+    /// - Returns: nil where nobody has the name.
+    private func whole(_ name: String, in place: ImagePlace, isTaken: Bool = false) async throws -> ImageInfo? {
+        let pool = try images.pool(place)
+        do {
+            let image = try await pool.image(named: name)
+            guard image.isBeingRemoved else { return try await completed(image, in: place) }
+        } catch let error as CephError where error.code == .imageNotFound || error.code == .imageIncomplete {
+            if error.code == .imageNotFound, !isTaken { return nil }
+        }
+        return try await images.holding(name, in: place, for: .createImage, .createImage) { standing in
+            switch try await repair.mend(standing, in: pool) {
+            case .whole where standing.state == .free: nil
+            case .whole, .completed: try await pool.image(named: name)
+            case .freed, .trashed, .removing: nil
+            }
+        }
+    }
+
+    /// Does what whoever made the image did not come to. It is only claimed where there is something to be done.
+    private func completed(_ image: ImageInfo, in place: ImagePlace) async throws -> ImageInfo {
+        let pool = try images.pool(place)
+        async let missing = pool.missingParts(of: image)
+        let unattached = image.parent == nil ? nil : try await pool.unattachedClone(image)
+        let isComplete = try await missing.isEmpty && unattached == nil
+        if isComplete { return image }
+        return try await images.changing(image.name, in: place, for: .createImage, .repairImage) { image in
+            try await pool.makeNameObject(try await pool.standing(of: image.fullName))
+            try await pool.completeObjectMap(of: image)
+            try await repair.completeClone(image, in: pool)
+            return image
+        }
+    }
+
+    /// Makes the image.
+    /// - Returns: nil where the name is taken.
+    private func make(_ name: String, _ rules: ImageRules, in place: ImagePlace) async throws -> ImageInfo? {
+        let options = try rules.options()
+        let source = try rules.source(in: place)
+        do {
+            if let source {
+                if let size = rules.properties.size {
+                    try await requireSize(size, of: source, for: name, in: images.pool(place))
+                }
+                return try await clone(source, to: name, options, in: place, dataPool: rules.properties.dataPool)
+            }
+            let size = rules.properties.size?.bytes ?? 0
+            return try await images.making([name], in: place, dataPool: rules.properties.dataPool) {
+                try await images.pool(place).createImage(named: name, sizeBytes: size, options: options)
+            }
+        } catch let error as CephError {
+            switch error.code {
+            case .imageExists: return nil
+            case .invalidImageOption:
+                let refusal = ErasureCodedPools(try images.pool(place), dataPool: rules.properties.dataPool)
+                throw await refusal.problem(error, place.resource(name)) ?? rules.explain(error)
+            default: throw error
+            }
+        }
+    }
+
+    /// Clones under a name for the time being, and gives the clone its own once it is whole.
+    private func clone(
+        _ source: SnapshotLocation,
+        to name: String,
+        _ options: ImageOptions,
+        in place: ImagePlace,
+        dataPool: String?
+    ) async throws -> ImageInfo {
+        let temporary = TemporaryClone.newName()
+        return try await images.making([name, temporary], in: place, for: .cloneImage, dataPool: dataPool) {
+            let pool = try images.pool(place)
+            guard try await pool.standing(of: RawName(name)).state == .free else {
+                throw CephError(.imageExists, .cloneImage, on: place.resource(name))
+            }
+            let clone: ImageInfo
+            do {
+                clone = try await pool.cloneImage(named: temporary, from: source, options: options)
+            } catch var error as CephError {
+                // Nobody has heard of the other name.
+                if error.resource == place.resource(temporary) { error.resource = place.resource(name) }
+                throw error
+            }
+            do {
+                try await pool.renameImage(RawName(temporary), id: clone.id, to: RawName(name))
+            } catch let error as CephError {
+                // What is not known to have failed is cleared up once it is known.
+                if !error.code.leavesDoubt {
+                    try await TemporaryClone.discard(RawName(temporary), id: clone.id, in: pool, operations.store)
+                }
+                throw error
+            }
+            return try await pool.image(named: name)
+        }
+    }
+
 }
 
 extension RBDAPI.Image {
     init(_ info: ImageInfo, in place: ImagePlace) {
+        if let trouble = info.trouble {
+            let state = trouble.code == .imageIncomplete ? "incomplete" : "unreadable"
+            self.init(spec: place.spec(info.name), id: info.id, state: state, problem: Problem(trouble))
+            return
+        }
         self.init(
             spec: place.spec(info.name),
             id: info.id,

@@ -42,7 +42,23 @@ struct ImageWorkService: Sendable {
         )
     }
 
+    /// Begins the work, or finds that it has begun.
     func begin(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {
+        let (spec, id) = (subject.spec, subject.info.id)
+        // One that is at work has the image.
+        if let begun = try await operations.begun(work.kind, on: spec, imageID: id, parameters: work.parameters) {
+            return begun
+        }
+        return try await images.changing(subject.info.name, in: subject.place) { image in
+            guard image.id == id else {
+                throw CephError(.imageChanged, .changeImage, on: subject.place.resource(spec.image))
+            }
+            return try await beginClaimed(work, on: subject)
+        }
+    }
+
+    /// Begins work on an image that is claimed.
+    func beginClaimed(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {
         // A copy does not change what it is made from.
         if work.kind != .copyImage { AuditNotes.current?.before(AuditImage(subject.info)) }
         return try await operations.start(

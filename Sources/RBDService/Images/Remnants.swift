@@ -4,14 +4,20 @@
 import Ceph
 import Synchronization
 
-/// Since when each remnant of an interrupted create has been seen.
+/// Since when each half-made thing has been seen that no replica has claimed.
 ///
-/// A create that another process is in the middle of looks the same, and freeing its name would take the volume away from
-/// under it. So a remnant is cleared only after it was seen unchanged for longer than any step of a create may take, by
-/// our own clock: those of the machines that made it may be wrong.
+/// Another program may be in the middle of it, and to take it away would take the volume away from under that one. So it
+/// is touched only after it was seen unchanged for longer than any step may take, by our own clock: those of the machines that
+/// made it may be wrong.
 final class Remnants: Sendable {
+    /// What was seen.
+    enum Remnant: Hashable {
+        case name(ImageStanding)
+        case clone(UnattachedClone)
+    }
+
     private struct Sighting {
-        var remnant: ImageRemnant
+        var remnant: Remnant
         var since: ContinuousClock.Instant
     }
 
@@ -26,8 +32,8 @@ final class Remnants: Sendable {
     }
 
     /// Notes a remnant.
-    /// - Returns: whether it has been there for long enough to be cleared.
-    func isStale(_ remnant: ImageRemnant, of image: CephError.Resource, now: ContinuousClock.Instant = .now) -> Bool {
+    /// - Returns: whether it has been there for long enough to be touched.
+    func isStale(_ remnant: Remnant, of image: CephError.Resource, now: ContinuousClock.Instant = .now) -> Bool {
         sightings.withLock { sightings in
             if let sighting = sightings[image], sighting.remnant == remnant { return now - sighting.since >= patience }
             if sightings.count >= Self.capacity, let oldest = sightings.min(by: { $0.value.since < $1.value.since }) {

@@ -148,7 +148,7 @@ extension VolumeRules {
             place: ImagePlace(pool: try attribute("pool", "name the pool of the image"), namespace: namespace),
             image: csi.volumeHandle,
             sizeBytes: size,
-            features: csi.volumeAttributes?["imageFeatures"].map(Self.names),
+            features: csi.volumeAttributes?["imageFeatures"].flatMap(Self.features),
             fields: .init(
                 pool: "spec.csi.volumeAttributes.pool",
                 image: "spec.csi.volumeHandle",
@@ -175,8 +175,10 @@ extension VolumeRules {
         )
     }
 
-    private static func names(_ list: String) -> [String] {
+    /// - Returns: nil where the list names none: then nothing is said.
+    private static func features(_ list: String) -> [String]? {
         let names = list.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }.filter { !$0.isEmpty }
+        guard !names.isEmpty else { return nil }
         return names.reduce(into: []) { unique, name in
             if !unique.contains(name) { unique.append(name) }
         }

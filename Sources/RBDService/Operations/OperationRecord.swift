@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
 import FoundationEssentials
 import RBDAPI
 
@@ -59,6 +60,8 @@ struct OperationRecord: Codable, Sendable {
         var sizeBytes: UInt64?
         /// The images of a group that are worked on, as far as they are in the group's pool.
         var imageIDs: [String]?
+        /// Those in other pools, by the pools' names.
+        var imageIDsElsewhere: [String: [String]]?
     }
 
     struct Target: Codable, Sendable, Equatable {
@@ -91,6 +94,42 @@ struct OperationRecord: Codable, Sendable {
         }
         return [Self.claim(onGroup: group, namespace: namespace)]
             + (parameters.imageIDs ?? []).map { Self.claim(onImage: $0, namespace: namespace) }
+    }
+
+    /// What is claimed in the operation's pool for as long as somebody works on it. The image that is copied is not: it may be changed
+    /// meanwhile, as the copy is made from a snapshot.
+    /// - Parameter pool: the name of the pool now.
+    func subjects(in pool: String) -> [ClaimSubject] {
+        let namespace = operation.namespace
+        switch kind {
+        case .copyImage: return target(in: pool)
+        case .rollBackGroup:
+            return [.group(operation.group ?? "", namespace: namespace)]
+                + (parameters.imageIDs ?? []).sorted().map { .image(id: $0, namespace: namespace) }
+        case .createPool, nil: return []
+        default: return [.image(id: operation.imageID, namespace: namespace)]
+        }
+    }
+
+    /// The name that a copy gets, and the one that it has before, where they are in the pool.
+    private func target(in pool: String) -> [ClaimSubject] {
+        guard let target = parameters.target, target.pool == pool else { return [] }
+        return [target.name, OperationWork.temporaryName(self)].sorted()
+            .map { .name(RawName($0), namespace: target.namespace) }
+    }
+
+    /// What is claimed in other pools.
+    var subjectsElsewhere: [(pool: String, subjects: [ClaimSubject])] {
+        switch kind {
+        case .copyImage:
+            guard let target = parameters.target, target.pool != operation.pool else { return [] }
+            return [(target.pool, self.target(in: target.pool))]
+        case .rollBackGroup:
+            return (parameters.imageIDsElsewhere ?? [:]).sorted { $0.key < $1.key }.map { pool, ids in
+                (pool, ids.sorted().map { .image(id: $0, namespace: operation.namespace) })
+            }
+        default: return []
+        }
     }
 
     static func claim(onImage id: String, namespace: String) -> String { "claim.image.\(namespace)/\(id)" }

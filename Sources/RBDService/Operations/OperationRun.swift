@@ -6,15 +6,14 @@ import Logging
 import RBDAPI
 import Synchronization
 
-/// One operation in the hands of this process, from taking the lease to giving it back.
+/// One operation in the hands of this process, from the claim on it to its release.
 struct OperationRun: Sendable {
     let id: String
-    let records: Records
+    let pool: Ceph.Pool
     let store: OperationStore
     let work: OperationWork
-    let lease: Records.Lease
-    /// For how long the lease is taken each time.
-    let duration: Duration
+    let claims: Claims
+    let session: ClaimSession
     let call: LongCall
     /// Whether this process is to end.
     let isEnding: @Sendable () -> Bool
@@ -35,37 +34,64 @@ struct OperationRun: Sendable {
     /// How it ended, as far as this process is concerned.
     enum End: Sendable {
         case finished(OperationRecord)
-        /// Another process has the lease, or is to have it.
+        /// Another process has it, or is to have it.
         case left
     }
 
+    private var records: Records { OperationStore.records(pool) }
+
     /// - Throws: `CephError`, where the record can't be read or written.
     func run() async throws -> End {
-        guard try await records.take(lease, for: duration) else { return .left }
-        call.allow(until: .now + duration)
-        guard var record = try await OperationStore.record(id, in: records), !record.operation.state.isFinished,
-            let kind = record.kind
-        else {
-            try await records.release(lease)
+        guard let record = try await OperationStore.record(id, in: records), !record.operation.state.isFinished,
+            record.kind != nil
+        else { return .left }
+        do {
+            // All of the pool at once: the operation, and what it works on.
+            let subjects = [.operation(id)] + record.subjects(in: pool.name)
+            let claim = try await claims.take(subjects, for: .operation, in: pool.name, session, operation: id)
+            var all = [claim]
+            for other in record.subjectsElsewhere {
+                all.append(
+                    try await claims.take(other.subjects, for: .operation, in: other.pool, session, operation: id)
+                )
+            }
+            return try await HeldClaim.$session.withValue(session) {
+                try await Hold.$current.withValue(HeldClaims(all)) { try await run(under: claim) }
+            }
+        } catch is Claims.Conflict {
+            // Another one is at work on it, or on the image: it is tried again at the next look.
             return .left
         }
+    }
+
+    private func run(under claim: HeldClaim) async throws -> End {
+        // Somebody may have brought it to its end before it was claimed.
+        guard var record = try await OperationStore.record(id, in: records), !record.operation.state.isFinished,
+            let kind = record.kind
+        else { return .left }
+        allowCall()
         record.operation.state = .running
         record.operation.attempts += 1
         record.operation.startedAt = record.operation.startedAt ?? Timestamp.now
         record.operation.note = nil
-        guard try await OperationStore.update(record, lease, in: records) else { return .left }
+        guard try await OperationStore.update(record, claim, in: records) else { return .left }
         let state = Shared(State(record: record, isRepeated: record.operation.attempts > 1))
         // The heart has stopped before the end is written: it would write over it.
         let outcome = await withTaskGroup(of: Void.self) { group in
             // What was cancelled before it began is not begun.
             await look(state)
-            group.addTask { await beat(state) }
-            let outcome = await perform(kind, state)
-            let conclusion = await conclude(outcome, kind, state)
+            group.addTask { await beat(state, claim) }
+            let outcome = await perform(kind, state, claim)
+            let conclusion = await conclude(outcome, kind, state, claim)
             group.cancelAll()
             return conclusion
         }
-        return try await finish(state.read, outcome)
+        return try await finish(state.read, outcome, claim)
+    }
+
+    /// librbd goes on for as long as nobody takes this process for dead.
+    private func allowCall() {
+        if let confirmed = session.confirmed(in: pool.name) { call.allow(until: confirmed + claims.lease) }
     }
 
     // MARK: The work
@@ -76,21 +102,21 @@ struct OperationRun: Sendable {
         case stopped
     }
 
-    private func perform(_ kind: OperationKind, _ state: Shared) async -> Outcome {
+    private func perform(_ kind: OperationKind, _ state: Shared, _ claim: HeldClaim) async -> Outcome {
         // Cancelled before anybody had begun.
         if state.read.isCancelled { return .stopped }
         let start = ContinuousClock.now
         var pause = Duration.milliseconds(500)
         while true {
             do {
-                try await work.perform(kind, job(state))
+                try await work.perform(kind, job(state, claim))
                 return .succeeded
             } catch let error as CephError where error.code == .stopped {
                 return .stopped
             } catch let error as CephError {
                 let isBusy = error.code == .imageBusy
                 guard error.code.isRetriable, !isBusy || .now - start < Self.busyPatience else {
-                    return .failed(await work.problem(error, kind, job(state)))
+                    return .failed(await work.problem(error, kind, job(state, claim)))
                 }
                 state.update { state in
                     state.record.operation.note = error.description
@@ -109,17 +135,17 @@ struct OperationRun: Sendable {
         }
     }
 
-    private func job(_ state: Shared) -> OperationWork.Job {
+    private func job(_ state: Shared, _ claim: HeldClaim) -> OperationWork.Job {
         let now = state.read
         return OperationWork.Job(
             record: now.record,
-            cluster: records.pool.cluster,
+            cluster: session.cluster,
             call: call,
             isRepeated: now.isRepeated
         ) { parameters in
             state.update { $0.record.parameters = parameters }
-            guard try await OperationStore.update(state.read.record, lease, in: records) else {
-                throw CephError(.stopped, .changeRecord, on: .pool(records.pool.name))
+            guard try await OperationStore.update(state.read.record, claim, in: records) else {
+                throw CephError(.stopped, .changeRecord, on: .pool(pool.name))
             }
         }
     }
@@ -133,23 +159,28 @@ struct OperationRun: Sendable {
         case lost
     }
 
-    private func conclude(_ outcome: Outcome, _ kind: OperationKind, _ state: Shared) async -> Conclusion {
+    private func conclude(
+        _ outcome: Outcome,
+        _ kind: OperationKind,
+        _ state: Shared,
+        _ claim: HeldClaim
+    ) async -> Conclusion {
         if state.read.isLost { return .lost }
         switch outcome {
         case .succeeded: return .end(.succeeded, nil)
         case .failed(let problem):
-            _ = await cleanUp(kind, state)
+            _ = await cleanUp(kind, state, claim)
             return .end(.failed, problem)
         case .stopped:
             guard state.read.isCancelled else { return .handOver }
-            return .end(.cancelled, await cleanUp(kind, state))
+            return .end(.cancelled, await cleanUp(kind, state, claim))
         }
     }
 
     /// A stopped call stays stopped: what is left to be done gets one of its own.
     /// - Returns: why it could not be done.
-    private func cleanUp(_ kind: OperationKind, _ state: Shared) async -> Problem? {
-        var job = job(state)
+    private func cleanUp(_ kind: OperationKind, _ state: Shared, _ claim: HeldClaim) async -> Problem? {
+        var job = job(state, claim)
         job.call = LongCall()
         do {
             try await work.cleanUp(kind, job)
@@ -159,42 +190,33 @@ struct OperationRun: Sendable {
         }
     }
 
-    private func finish(_ last: State, _ conclusion: Conclusion) async throws -> End {
+    private func finish(_ last: State, _ conclusion: Conclusion, _ claim: HeldClaim) async throws -> End {
         switch conclusion {
-        case .lost: return .left
-        case .handOver:
-            // Whoever is first takes it over.
-            try? await records.release(lease)
-            return .left
+        // Whoever is first takes it over.
+        case .lost, .handOver: return .left
         case .end(let operationState, let problem):
             var record = last.record
             record.operation.percent = max(record.operation.percent, call.percent)
             record.operation.cancelRequested = last.isCancelled
-            let finished = try await store.finish(record, operationState, problem, lease, in: records)
-            try? await records.release(lease)
+            let finished = try await store.finish(record, operationState, problem, claim, in: records)
             return finished.map(End.finished) ?? .left
         }
     }
 
     // MARK: The heartbeat
 
-    /// Keeps the lease, tells how far the work is, and looks whether it is to end.
-    private func beat(_ state: Shared) async {
-        var renewed = ContinuousClock.now
+    /// Tells how far the work is, and looks whether it is to end.
+    private func beat(_ state: Shared, _ claim: HeldClaim) async {
         var told = -1.0
         while !Task.isCancelled {
             await look(state)
             if isEnding() { call.stop() }
-            let start = ContinuousClock.now
-            if start - renewed >= duration / 3, let isOurs = try? await records.take(lease, for: duration) {
-                guard isOurs else {
-                    state.update { $0.isLost = true }
-                    call.stop()
-                    return
-                }
-                renewed = start
-                call.allow(until: start + duration)
+            if session.isLost {
+                state.update { $0.isLost = true }
+                call.stop()
+                return
             }
+            allowCall()
             let percent = call.percent
             let current = state.read
             if percent != told || current.hasChanged {
@@ -204,7 +226,7 @@ struct OperationRun: Sendable {
                 state.update { $0.record.operation.percent = max($0.record.operation.percent, percent) }
                 var record = state.read.record
                 record.operation.cancelRequested = current.isCancelled
-                if (try? await OperationStore.update(record, lease, in: records)) == true {
+                if (try? await OperationStore.update(record, claim, in: records)) == true {
                     told = percent
                     state.update { $0.hasChanged = false }
                 }
@@ -230,6 +252,17 @@ struct OperationRun: Sendable {
         var read: State { state.withLock { $0 } }
 
         func update(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }
+    }
+}
+
+/// Claims that are held together.
+private final class HeldClaims: CallHold {
+    private let claims: [HeldClaim]
+
+    init(_ claims: [HeldClaim]) { self.claims = claims }
+
+    func callEnded(_ operation: CephError.Operation, _ error: CephError?) {
+        for claim in claims { claim.callEnded(operation, error) }
     }
 }
 

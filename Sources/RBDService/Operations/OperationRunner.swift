@@ -9,7 +9,7 @@ import ServiceLifecycle
 import Synchronization
 
 /// Works on operations: those that this process was asked for, and those that others left. Which replica does an operation
-/// is decided by who gets its lease.
+/// is decided by who claims it first.
 actor OperationRunner: Service {
     /// Looks after a pool in which there may be something to do.
     typealias Caretaker = @Sendable (Ceph.Pool, OperationRunner) async -> Void
@@ -26,8 +26,7 @@ actor OperationRunner: Service {
     private let caretaker: Caretaker
     private let work: OperationWork
     private let threads: BlockingPool
-    /// Who we are among the replicas.
-    private let instance = String(UInt64.random(in: .min ... .max), radix: 16)
+    private let claims: Claims
     private let starts = AsyncStream.makeStream(of: Start.self)
     private let ending = Flag()
     private var waiting: [String: [String]] = [:]
@@ -36,12 +35,14 @@ actor OperationRunner: Service {
 
     init(
         store: OperationStore,
+        claims: Claims,
         limits: OperationLimits,
         telemetry: OperationTelemetry,
         logger: Logger,
         caretaker: @escaping Caretaker
     ) {
         self.store = store
+        self.claims = claims
         self.limits = limits
         self.telemetry = telemetry
         self.logger = logger
@@ -49,7 +50,7 @@ actor OperationRunner: Service {
         // A pool has at most three quarters of the threads, so that two pools never stand in each other's way.
         let count = max(4, 2 * limits.perPool)
         threads = BlockingPool(limits: .init(threads: count, queue: 4096, replacements: count))
-        work = OperationWork(threads: threads) { spec, id in
+        work = OperationWork(threads: threads, claims: claims) { spec, id in
             // Somebody takes it up at the next look.
             _ = try await store.create(.purgeImage, on: spec, imageID: id, parameters: .init(force: true))
         }
@@ -112,14 +113,14 @@ actor OperationRunner: Service {
         }
         guard let call = running[start.id]?.call else { return }
         do {
-            let cluster = try store.connection.cluster()
+            let session = try claims.session()
             let run = OperationRun(
                 id: start.id,
-                records: OperationStore.records(cluster.pool(start.pool)),
+                pool: session.cluster.pool(start.pool),
                 store: store,
                 work: work,
-                lease: Records.Lease(name: "operation.\(start.id)", owner: instance),
-                duration: limits.lease,
+                claims: claims,
+                session: session,
                 call: call,
                 isEnding: { [ending] in ending.isRaised }
             )
@@ -169,7 +170,9 @@ actor OperationRunner: Service {
         // A pool that can't be read may be read at the next look.
         guard let open = try? await OperationStore.open(in: records) else { return }
         store.creations.settle(id)
-        for id in open { enqueue(id, in: pool.name) }
+        if !open.isEmpty, let claimed = try? await OperationStore.claimed(in: records) {
+            for id in open where !claimed.contains(id) { enqueue(id, in: pool.name) }
+        }
         pump(pool.name)
         await caretaker(pool, self)
         try? await OperationStore.forgetFinished(in: records)
@@ -179,7 +182,7 @@ actor OperationRunner: Service {
 struct OperationLimits: Sendable {
     /// How many operations of one pool this process works on at once.
     var perPool: Int
-    /// When others may take over from a process that no longer answers.
+    /// By when others take over from a process that no longer answers. Three times in it, it is looked for work.
     var lease: Duration
 }
 

@@ -33,6 +33,21 @@ struct OperationService: Sendable {
         await submitted(try await store.create(kind, on: group, parameters: parameters))
     }
 
+    /// Finds the same operation, where it has begun and is not finished.
+    /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
+    func begun(
+        _ kind: OperationKind,
+        on spec: ImageSpec,
+        imageID: String,
+        parameters: OperationRecord.Parameters
+    ) async throws -> RBDAPI.Operation? {
+        guard let record = try await store.begun(kind, on: spec, imageID: imageID, parameters: parameters) else {
+            return nil
+        }
+        AuditNotes.current?.add(record.operation)
+        return record.operation
+    }
+
     private func submitted(_ created: OperationStore.Created) async -> RBDAPI.Operation {
         switch created {
         case .new(let record):

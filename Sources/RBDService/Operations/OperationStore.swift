@@ -11,6 +11,7 @@ import RBDAPI
 /// - `operation.<id>`: the record;
 /// - `open.<id>`: it is not finished. The only keys that are looked at all the time;
 /// - `claim.…`: which unfinished operation has the image;
+/// - `held.…`: who is at work on an image, a name, a group or an operation right now; `session.…`: that those are alive (``Claims``);
 /// - `cancel.<id>`: it is to be cancelled;
 /// - `finished.<time>.<id>`: when the record can go.
 struct OperationStore: Sendable {
@@ -39,7 +40,23 @@ struct OperationStore: Sendable {
         imageID: String,
         parameters: OperationRecord.Parameters = .init()
     ) async throws -> Created {
-        let pool = try connection.cluster().pool(spec.pool)
+        let pool = try cluster().pool(spec.pool)
+        return try await create(try await record(kind, on: spec, imageID, parameters, in: pool), in: pool)
+    }
+
+    /// What is done under a claim goes through the connection that the claim was made with.
+    private func cluster() throws -> Cluster {
+        if let session = HeldClaim.session { return session.cluster }
+        return try connection.cluster()
+    }
+
+    private func record(
+        _ kind: OperationKind,
+        on spec: ImageSpec,
+        _ imageID: String,
+        _ parameters: OperationRecord.Parameters,
+        in pool: Ceph.Pool
+    ) async throws -> OperationRecord {
         let operation = RBDAPI.Operation(
             id: try await Self.newID(in: pool),
             kind: kind.rawValue,
@@ -48,7 +65,31 @@ struct OperationStore: Sendable {
             target: parameters.target.map { "\($0.spec)" },
             createdAt: Timestamp.now
         )
-        return try await create(OperationRecord(operation: operation, parameters: parameters), in: pool)
+        return OperationRecord(operation: operation, parameters: parameters)
+    }
+
+    /// Finds the same operation, where it has begun and is not finished.
+    /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
+    func begun(
+        _ kind: OperationKind,
+        on spec: ImageSpec,
+        imageID: String,
+        parameters: OperationRecord.Parameters
+    ) async throws -> OperationRecord? {
+        let pool = try cluster().pool(spec.pool)
+        return try await begun(try await record(kind, on: spec, imageID, parameters, in: pool), in: Self.records(pool))
+    }
+
+    private func begun(_ record: OperationRecord, in records: Records) async throws -> OperationRecord? {
+        let (subject, field) = (record.operation.subject, record.operation.group == nil ? "image" : "group")
+        for claim in record.claims {
+            guard let holder = try await records.value(claim),
+                let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
+            else { continue }
+            if other.isSameWork(as: record) { return other }
+            throw Self.inProgress(other, "\(field) \"\(subject)\"", field: field)
+        }
+        return nil
     }
 
     /// Begins an operation on a group, unless the same one has begun.
@@ -59,7 +100,7 @@ struct OperationStore: Sendable {
         on group: GroupPlace,
         parameters: OperationRecord.Parameters
     ) async throws -> Created {
-        let pool = try connection.cluster().pool(group.place.pool)
+        let pool = try cluster().pool(group.place.pool)
         let operation = RBDAPI.Operation(
             id: try await Self.newID(in: pool),
             kind: kind.rawValue,
@@ -92,13 +133,7 @@ struct OperationStore: Sendable {
             change.set("operation.\(id)", to: record.bytes)
             change.set("open.\(id)", to: [])
             if try await records.apply(change) { return .new(record) }
-            for claim in record.claims {
-                guard let holder = try await records.value(claim),
-                    let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
-                else { continue }
-                if other.isSameWork(as: record) { return .existing(other) }
-                throw Self.inProgress(other, "\"\(subject)\"", field: field)
-            }
+            if let other = try await begun(record, in: records) { return .existing(other) }
         }
         throw Problem(.operationInProgress, detail: "other operations on \"\(subject)\" come and go", field: field)
     }
@@ -124,7 +159,7 @@ struct OperationStore: Sendable {
 
     /// The operation that has the image.
     func unfinished(onImage id: String, spec: ImageSpec) async throws -> OperationRecord? {
-        let records = Self.records(try connection.cluster().pool(spec.pool))
+        let records = Self.records(try cluster().pool(spec.pool))
         let claim = OperationRecord.claim(onImage: id, namespace: spec.namespace)
         guard let holder = try await records.value(claim) else { return nil }
         return try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
@@ -132,7 +167,7 @@ struct OperationStore: Sendable {
 
     /// The operation that has the group.
     func unfinished(onGroup group: GroupPlace) async throws -> OperationRecord? {
-        let records = Self.records(try connection.cluster().pool(group.place.pool))
+        let records = Self.records(try cluster().pool(group.place.pool))
         let claim = OperationRecord.claim(onGroup: group.name, namespace: group.place.namespace)
         guard let holder = try await records.value(claim) else { return nil }
         return try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
@@ -170,7 +205,8 @@ struct OperationStore: Sendable {
         return record.flatMap { Access.current.mayFollow($0.operation) ? $0 : nil }
     }
 
-    private func any(_ id: String) async throws -> OperationRecord? {
+    /// - Returns: nil where there is none. Whoever asks may not be allowed to know of it.
+    func any(_ id: String) async throws -> OperationRecord? {
         guard let poolID = Self.poolID(ofOperation: id), let records = try await records(ofOperation: id) else {
             return nil
         }
@@ -270,30 +306,31 @@ struct OperationStore: Sendable {
     }
 }
 
-// MARK: What the one who holds the lease writes
+// MARK: What the one who has claimed the operation writes
 
 extension OperationStore {
     /// Writes the present state.
-    /// - Returns: false where the lease is lost.
-    static func update(_ record: OperationRecord, _ lease: Records.Lease, in records: Records) async throws -> Bool {
+    /// - Returns: false where somebody else has it by now.
+    static func update(_ record: OperationRecord, _ claim: HeldClaim, in records: Records) async throws -> Bool {
         var change = Records.Change()
-        change.require(lease)
+        change.require(record.operation.id, heldBy: claim)
         change.set("operation.\(record.operation.id)", to: record.bytes)
         return try await records.apply(change)
     }
 
     /// Writes the end, and lets go of the image.
-    /// - Returns: the record as it was written; nil where the lease is lost.
+    /// - Returns: the record as it was written; nil where somebody else has the operation by now.
     func finish(
         _ record: OperationRecord,
         _ state: RBDAPI.Operation.State,
         _ problem: Problem?,
-        _ lease: Records.Lease,
+        _ claim: HeldClaim,
         in records: Records
     ) async throws -> OperationRecord? {
         let id = record.operation.id
         let now = Date()
-        let end = now.addingTimeInterval(Double(retention.components.seconds))
+        // The record goes when the cluster's clock says so.
+        let end = (try await records.now() + retention).date
         var record = record
         record.operation.state = state
         record.operation.problem = problem
@@ -302,7 +339,7 @@ extension OperationStore {
         record.operation.finishedAt = Timestamp.text(now)
         record.operation.expiresAt = Timestamp.text(end)
         var change = Records.Change()
-        change.require(lease)
+        change.require(id, heldBy: claim)
         change.set("operation.\(id)", to: record.bytes)
         change.set("finished.\(Self.sortable(end)).\(id)", to: [])
         change.remove("open.\(id)")
@@ -316,11 +353,13 @@ extension OperationStore {
         try await records.values(prefix: "open.").map { String($0.key.dropFirst("open.".count)) }
     }
 
-    /// Removes the records whose time is over.
-    static func forgetFinished(in records: Records, now: Date = Date()) async throws {
+    /// Removes the records whose time is over by the cluster's clock. That is only asked where this machine's says so as well.
+    static func forgetFinished(in records: Records) async throws {
         let prefix = "finished."
-        let due = try await records.values(prefix: prefix, limit: 1000).map(\.key)
-            .prefix { $0.dropFirst(prefix.count) < sortable(now) }
+        let keys = try await records.values(prefix: prefix, limit: 1000).map(\.key)
+        func due(_ now: Date) -> [String] { Array(keys.prefix { $0.dropFirst(prefix.count) < sortable(now) }) }
+        guard !due(Date()).isEmpty else { return }
+        let due = due(try await records.now().date)
         guard !due.isEmpty else { return }
         var change = Records.Change()
         for key in due {
@@ -330,9 +369,22 @@ extension OperationStore {
         _ = try await records.apply(change)
     }
 
+    /// Those that somebody is at work on.
+    static func claimed(in records: Records) async throws -> Set<String> {
+        let prefix = ClaimSubject.operation("").key
+        return Set(try await records.values(prefix: prefix).map { String($0.key.dropFirst(prefix.count)) })
+    }
+
     /// A moment as a text that sorts as the moments do.
     static func sortable(_ date: Date) -> String {
         let text = String(UInt64(max(0, date.timeIntervalSince1970)))
         return String(repeating: "0", count: max(0, 12 - text.count)) + text
+    }
+}
+
+extension Records.Change {
+    /// Nothing is changed where somebody else works on the operation by now.
+    fileprivate mutating func require(_ operation: String, heldBy claim: HeldClaim) {
+        require(ClaimSubject.operation(operation).key, equals: claim.bytes)
     }
 }

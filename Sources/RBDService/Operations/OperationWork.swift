@@ -9,6 +9,7 @@ struct OperationWork: Sendable {
     /// Where the calls are made that take as long as there is data. Short calls in between go there too: nobody waits for
     /// them, and they must not take the places of those that somebody waits for.
     let threads: BlockingPool
+    let claims: Claims
     /// Has an image purged that is in the trash.
     let purge: @Sendable (_ spec: ImageSpec, _ id: String) async throws -> Void
 
@@ -118,17 +119,31 @@ struct OperationWork: Sendable {
         try await removeSnapshot(job)
     }
 
+    /// The image must be in the trash still, for as long as it was meant to be, and by the cluster's clock.
     private func purge(_ job: Job) async throws {
-        do {
-            try await job.pool.purgeImage(
-                id: job.imageID,
-                force: job.parameters.force ?? false,
-                call: job.call,
-                on: threads
+        let trace = try await job.pool.trace(ofImageID: job.imageID)
+        guard let entry = trace.trash else {
+            guard let name = trace.directoryName, trace.hasHeader else {
+                // Gone is what was asked for.
+                return
+            }
+            throw Problem(
+                .trashEntryNotFound,
+                detail: "image \"\(job.record.operation.spec)\" was taken out of the trash before it was purged",
+                field: "id",
+                hint: "it is \(job.record.place.spec(name.text)) now; DELETE that where it is to go after all"
             )
+        }
+        if job.parameters.force != true, !entry.isBeingRemoved,
+            entry.deferredUntil > (try await OperationStore.records(job.pool).now())
+        {
+            throw CephError(.trashDeferred, .purgeImage, on: job.pool.resource(ofImage: job.image))
+        }
+        try await settle(entry, trace, job)
+        do {
+            try await job.pool.purgeImage(id: job.imageID, call: job.call, on: threads)
         } catch let error as CephError {
             switch error.code {
-            // Gone is what was asked for.
             case .trashEntryNotFound: return
             case .imageBusy, .imageHasSnapshots, .imageInGroup:
                 // Only where the blockers can be told; else the error stands.
@@ -142,6 +157,20 @@ struct OperationWork: Sendable {
             default: throw error
             }
         }
+    }
+
+    /// Ends a move to the trash that was interrupted: librbd refuses what is still on its way.
+    private func settle(_ entry: TrashEntry, _ trace: ImageStanding.Trace, _ job: Job) async throws {
+        guard let name = trace.directoryName else {
+            _ = try await job.pool.settleInTrash(entry)
+            return
+        }
+        let standing = try await job.pool.standing(of: name)
+        // Whether the others are to go to the trash or to come back, whoever asks for the name finds out.
+        guard entry.isBeingRemoved, standing.image?.id == entry.id else {
+            throw ImageRepair.incomplete(job.pool.resource(ofImage: name.text))
+        }
+        _ = try await job.pool.finishMove(standing)
     }
 
     // MARK: Copies
@@ -166,7 +195,9 @@ struct OperationWork: Sendable {
             // An earlier attempt may have left a part. It can't be gone on with: librbd copies from the beginning.
             if job.isRepeated { try await discard(job, target) }
             if let snapshot = Self.temporarySnapshot(job.record) {
-                try await job.pool.takeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads)
+                try await claimingSource(job) {
+                    try await job.pool.takeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads)
+                }
             }
             try await job.pool.copyImage(
                 named: job.image,
@@ -181,19 +212,46 @@ struct OperationWork: Sendable {
             parameters.isCopied = true
             try await job.save(parameters)
         }
-        do {
-            try await destination.renameCopy(named: temporary, to: target.name, on: threads)
-        } catch let error as CephError where error.code == .imageNotFound && job.parameters.isCopied == true {
-            // It has its name already.
+        let made = try await destination.standing(of: RawName(temporary))
+        // Where it has its name already, nothing has the other one.
+        if let copy = made.image, made.state == .whole || made.state == .withoutNameObject {
+            try await destination.renameImage(RawName(temporary), id: copy.id, to: RawName(target.name), on: threads)
         }
         try await removeSnapshot(job)
     }
 
+    /// Changes the image that is copied, while nobody else does.
+    private func claimingSource(_ job: Job, _ body: () async throws -> Void) async throws {
+        let resource = job.pool.resource(ofImage: job.image)
+        guard let session = HeldClaim.session else { throw CephError(.stopped, .copyImage, on: resource) }
+        do {
+            let subject = ClaimSubject.image(id: job.imageID, namespace: job.pool.namespace)
+            let claim = try await claims.take([subject], for: .changeImage, in: job.pool.name, session)
+            try await Hold.$current.withValue(claim) { try await body() }
+        } catch is Claims.Conflict {
+            // Whoever is at it comes to an end.
+            throw CephError(.imageBusy, .copyImage, on: resource)
+        }
+    }
+
+    /// Has what an attempt has left removed. It is ours: nobody else has such a name, and the name is claimed.
     private func discard(_ job: Job, _ target: OperationRecord.Target) async throws {
-        let name = Self.temporaryName(job.record)
+        let name = RawName(Self.temporaryName(job.record))
         let pool = job.cluster.pool(target.pool, namespace: target.namespace)
-        guard let id = try await pool.discardCopy(named: name, on: threads) else { return }
-        try await purge(ImageSpec(pool: target.pool, namespace: target.namespace, image: name), id)
+        let standing = try await pool.standing(of: name)
+        switch standing.state {
+        case .free, .contradictory: return
+        case .strayNameObject: return try await pool.removeStrayNameObject(standing)
+        case .withoutHeader: return try await pool.freeName(standing)
+        case .halfTrashed, .beingRemoved: _ = try await pool.finishMove(standing)
+        case .whole, .withoutNameObject:
+            guard let id = standing.image?.id else { return }
+            try await pool.removeSnapshots(ofCopy: id, on: threads)
+            let now = try await OperationStore.records(pool).now()
+            _ = try await pool.moveToTrash(TrashEntry(id: id, name: name, deletedAt: now, deferredUntil: now))
+        }
+        guard let id = standing.image?.id else { return }
+        try await purge(ImageSpec(pool: target.pool, namespace: target.namespace, image: name.text), id)
     }
 
     /// The snapshot that is taken for a copy of the present state, so that the copy is of one moment; nil where none is.
@@ -205,6 +263,8 @@ struct OperationWork: Sendable {
 
     private func removeSnapshot(_ job: Job) async throws {
         guard let snapshot = Self.temporarySnapshot(job.record) else { return }
-        try await job.pool.removeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads)
+        try await claimingSource(job) {
+            try await job.pool.removeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads)
+        }
     }
 }

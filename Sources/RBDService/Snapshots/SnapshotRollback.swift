@@ -24,10 +24,12 @@ extension SnapshotService {
                 hint: "add ?confirm=\(PercentEncoding.encode(name)) to say that it is meant"
             )
         }
+        // The one that is at work has the image.
+        if case .begun(let operation) = try await prepareRollBack(image, to: name) { return operation }
         return try await alone(image, .rollBackImage) { _ in
             switch try await prepareRollBack(image, to: name) {
             case .begun(let operation): operation
-            case .possible(let work, let subject): try await self.work.begin(work, on: subject)
+            case .possible(let work, let subject): try await self.work.beginClaimed(work, on: subject)
             }
         }
     }

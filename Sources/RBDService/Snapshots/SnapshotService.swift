@@ -145,15 +145,15 @@ struct SnapshotService: Sendable {
         return problem
     }
 
-    /// Changes an image while nobody else of this process does; says who it is that has it open.
+    /// Changes an image while nobody else does; says who it is that has it open.
     func alone<Value: Sendable>(
         _ image: ImageSpec,
         _ operation: CephError.Operation,
         _ body: (Ceph.Pool) async throws -> Value
     ) async throws -> Value {
-        let pool = try pool(of: image)
-        return try await images.alone(image.image, in: ImagePlace(image), operation) {
-            try await images.telling(usersOf: image.image, in: ImagePlace(image)) { try await body(pool) }
+        try await images.changing(image.image, in: ImagePlace(image), operation) { _ in
+            let pool = try pool(of: image)
+            return try await images.telling(usersOf: image.image, in: ImagePlace(image)) { try await body(pool) }
         }
     }
 }

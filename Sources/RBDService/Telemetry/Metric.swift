@@ -107,6 +107,11 @@ extension Metric {
         .gauge,
         "Lines of the audit log that wait to be written: more than a few where it can't be written."
     )
+    static let takeovers = Metric(
+        "rbd_rest_api_takeovers_total",
+        .counter,
+        "Ceph clients of replicas without a sign of life that this process shut out of the cluster."
+    )
     static let connectionGeneration = Metric(
         "rbd_rest_api_connection_generation",
         .gauge,
@@ -139,7 +144,8 @@ extension Metric {
         callThreads,
         callThreadsRunning,
         callThreadsStuck, callQueueLength, breakerOpen, breakerOpenings, operationsRunning,
-        operationsFinished, auditLines, auditLinesPending, connectionGeneration, clusterConnected,
+        operationsFinished, auditLines, auditLinesPending, takeovers, connectionGeneration,
+        clusterConnected,
         buildInfo,
         residentMemory, openFiles, maximumFiles, startTime, processorTime,
     ]

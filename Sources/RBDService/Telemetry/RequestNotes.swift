@@ -72,12 +72,21 @@ final class RequestNotes: Sendable {
 
     func add(_ call: CallRecord) {
         state.withLock { state in
-            // A create is followed by a read: the create is what the request was about.
-            if state.operation?.isChange != true || call.operation.isChange { state.operation = call.operation }
+            // A create is followed by a read, and its claim is let go: the create is what the request was about.
+            if Self.weight(of: call.operation) >= Self.weight(of: state.operation) { state.operation = call.operation }
             switch call.resource {
             case .image, .snapshot: state.resource = call.resource
             default: break
             }
+        }
+    }
+
+    /// How much a call tells of what its request was about.
+    private static func weight(of operation: CephError.Operation?) -> Int {
+        switch operation {
+        case nil: 0
+        case .changeRecord?: 1
+        case let operation?: operation.isChange ? 2 : 1
         }
     }
 

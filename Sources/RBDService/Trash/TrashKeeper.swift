@@ -23,11 +23,11 @@ struct TrashKeeper: Sendable {
     struct Mark: Codable, Sendable, Hashable {
         var id: String
         var namespace: String
-        /// Which stay in the trash it is about; nil before the image was moved.
+        /// Which stay in the trash it is about. Nil in marks of release 0.1.0, which did not know it beforehand.
         var stay: String?
-        /// When the mark was written.
-        var writtenAt: Double
-        /// When the image may go.
+        /// When the mark was written. Only in marks without a stay.
+        var writtenAt: Double?
+        /// When the image may go, by the cluster's clock.
         var until: Double
 
         fileprivate var key: String {
@@ -37,20 +37,21 @@ struct TrashKeeper: Sendable {
     }
 
     /// Before an image is moved: should the mover die in between, the image is still purged in the end.
-    func announce(_ id: String, in place: ImagePlace, delay: Duration, _ records: Records) async throws -> Mark {
-        let now = Date().timeIntervalSince1970
-        let until = now + Double(delay.components.seconds)
-        let mark = Mark(id: id, namespace: place.namespace, stay: nil, writtenAt: now, until: until)
+    /// - Parameter entry: what the trash will say of it.
+    func announce(
+        _ entry: TrashEntry,
+        in place: ImagePlace,
+        until: ClusterTime,
+        _ records: Records
+    ) async throws -> Mark {
+        let mark = Mark(
+            id: entry.id,
+            namespace: place.namespace,
+            stay: entry.stay,
+            until: until.date.timeIntervalSince1970
+        )
         try await replace(nil, with: mark, records)
         return mark
-    }
-
-    /// After it was moved.
-    func confirm(_ mark: Mark, _ entry: TrashEntry, _ records: Records) async throws {
-        var confirmed = mark
-        confirmed.stay = entry.stay
-        confirmed.until = entry.deferredUntil.timeIntervalSince1970
-        try await replace(mark, with: confirmed, records)
     }
 
     func withdraw(_ mark: Mark, _ records: Records) async throws {
@@ -64,11 +65,17 @@ struct TrashKeeper: Sendable {
         _ = try await records.apply(change)
     }
 
-    /// The marks whose time is over.
-    private func due(_ records: Records, now: Date = Date()) async throws -> [Mark] {
+    /// The marks whose time is over by the cluster's clock. That is only asked where this machine's says so as well.
+    private func due(_ records: Records) async throws -> [Mark] {
         let values = try await records.values(prefix: Self.prefix, limit: Self.backlog)
-        return values.prefix { $0.key.dropFirst(Self.prefix.count) < OperationStore.sortable(now) }
-            .compactMap { try? JSONDecoder().decode(Mark.self, from: Data($0.value)) }
+        func isDue(_ key: String, _ now: Date) -> Bool {
+            key.dropFirst(Self.prefix.count) < OperationStore.sortable(now)
+        }
+        guard let first = values.first, isDue(first.key, Date()) else { return [] }
+        let now = try await records.now().date
+        return values.prefix { isDue($0.key, now) }.compactMap {
+            try? JSONDecoder().decode(Mark.self, from: Data($0.value))
+        }
     }
 
     /// Asks for the purge of images whose time is over.
@@ -89,7 +96,7 @@ struct TrashKeeper: Sendable {
             }
             guard isWanted(entry.name) else { continue }
             var later = mark
-            later.until = Date().timeIntervalSince1970 + Self.patience
+            later.until += Self.patience
             try await replace(mark, with: later, records)
             let spec = ImageSpec(pool: pool.name, namespace: mark.namespace, image: entry.name)
             do {
@@ -122,10 +129,9 @@ struct TrashKeeper: Sendable {
             return nil
         }
         if let stay = mark.stay { return entry.stay == stay ? entry : nil }
-        // The mover died before it could say so. What was moved in that moment, and is kept for as long as it meant to, is
-        // what it moved.
-        let moved = entry.deletedAt.timeIntervalSince1970 - mark.writtenAt
-        return (-5...120).contains(moved) ? entry : nil
+        // The mover died before it could say so. What was moved in that moment is what it moved.
+        guard let writtenAt = mark.writtenAt else { return nil }
+        return (-5...120).contains(entry.deletedAt.date.timeIntervalSince1970 - writtenAt) ? entry : nil
     }
 
     /// What the runner does for each pool now and then.

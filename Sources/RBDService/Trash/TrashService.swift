@@ -10,6 +10,7 @@ struct TrashService: Sendable {
     let images: ImageAccess
     let operations: OperationService
     let keeper: TrashKeeper
+    let repair: ImageRepair
 
     /// Those of whose names the image may be read.
     func list(in place: ImagePlace, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.TrashedImage> {
@@ -44,9 +45,18 @@ struct TrashService: Sendable {
     func restore(_ id: String, as newName: String?, in place: ImagePlace) async throws -> RBDAPI.Image {
         let pool = try images.pool(place)
         let found = try await restorable(id, as: newName, in: place)
-        let name = newName ?? found.entry.name
-        return try await images.alone(name, in: place, .restoreImage) {
-            let image = try await pool.restoreImage(id: id, as: name)
+        return try await images.changing(
+            imageID: id,
+            and: [newName.map { RawName($0) } ?? found.entry.rawName],
+            in: place,
+            for: .restoreImage,
+            .restoreImage
+        ) {
+            // It may have been taken out, or its purge may have begun, before it was claimed.
+            let entry = try await settled(try await restorable(id, as: newName, in: place).entry, in: pool)
+            let image = try await pool.restoreImage(entry, as: newName.map { RawName($0) } ?? entry.rawName)
+            // It may have been deleted before its making had come to its end.
+            try await pool.completeObjectMap(of: image)
             AuditNotes.current?.after(AuditImage(image))
             return RBDAPI.Image(image, in: place)
         }
@@ -80,20 +90,53 @@ struct TrashService: Sendable {
             )
         }
         try await operations.store.requireNoOperation(onImage: id, spec: place.spec(found.entry.name))
+        if let state = found.entry.state, state != .normal { try await requireStale(found.entry, in: place) }
         return found
+    }
+
+    /// Another program may be in the middle of moving it.
+    /// - Throws: `Problem` with `image-incomplete`.
+    private func requireStale(_ entry: TrashEntry, in place: ImagePlace) async throws {
+        let pool = try images.pool(place)
+        let resource = pool.resource(ofImage: "#\(entry.id)")
+        let trace = try await pool.trace(ofImageID: entry.id)
+        let standing = ImageStanding(name: entry.rawName, image: trace)
+        guard repair.remnants.isStale(.name(standing), of: resource) else { throw ImageRepair.incomplete(resource) }
+        if let name = trace.directoryName {
+            // It has a name as well: whoever asks for that one finds out what is to become of it.
+            throw Problem(
+                .imageIncomplete,
+                detail: "trash entry \(entry.id) still has the name \"\(place.spec(name.text))\"",
+                field: "id",
+                hint: "PUT or DELETE image \"\(place.spec(name.text))\": either brings the entry to its end"
+            )
+        }
+    }
+
+    /// Brings to its end what an interrupted move has left. The entry is claimed.
+    private func settled(_ entry: TrashEntry, in pool: Ceph.Pool) async throws -> TrashEntry {
+        guard let state = entry.state, state != .normal else { return entry }
+        return try await pool.settleInTrash(entry)
     }
 
     /// Removes an image in the trash, and its data.
     /// - Parameter force: whether before it has been kept for as long as it was to be.
     func purge(_ id: String, force: Bool, in place: ImagePlace) async throws -> RBDAPI.Operation {
-        let found = try await purgeable(id, force: force, in: place)
-        AuditNotes.current?.before(AuditImage(name: found.entry.name, found.image))
-        return try await operations.start(
+        let name = try await entry(id, .purge, in: place).entry.name
+        let parameters = OperationRecord.Parameters(force: force)
+        if let begun = try await operations.begun(
             .purgeImage,
-            on: place.spec(found.entry.name),
+            on: place.spec(name),
             imageID: id,
-            parameters: .init(force: force)
-        )
+            parameters: parameters
+        ) {
+            return begun
+        }
+        return try await images.changing(imageID: id, in: place, for: .purgeImage, .purgeImage) {
+            let found = try await purgeable(id, force: force, in: place)
+            AuditNotes.current?.before(AuditImage(name: found.entry.name, found.image))
+            return try await operations.start(.purgeImage, on: place.spec(name), imageID: id, parameters: parameters)
+        }
     }
 
     func planToPurge(_ id: String, force: Bool, in place: ImagePlace) async throws -> Plan {
@@ -106,7 +149,8 @@ struct TrashService: Sendable {
     private func purgeable(_ id: String, force: Bool, in place: ImagePlace) async throws -> Ceph.TrashedImage {
         let pool = try images.pool(place)
         let found = try await entry(id, .purge, in: place)
-        guard force || found.entry.isBeingRemoved || found.entry.deferredUntil <= Date() else {
+        let isDue = if force || found.entry.isBeingRemoved { true } else { try await isOver(found.entry, in: place) }
+        guard isDue else {
             throw Problem(CephError(.trashDeferred, .purgeImage, on: place.resource(found.entry.name)))
         }
         do {
@@ -122,6 +166,11 @@ struct TrashService: Sendable {
             // Only the entry is left of it.
         }
         return found
+    }
+
+    /// Whether an entry's time is over, by the cluster's clock.
+    private func isOver(_ entry: TrashEntry, in place: ImagePlace) async throws -> Bool {
+        try await entry.deferredUntil <= OperationStore.records(images.pool(place)).now()
     }
 
     /// What purging what has expired would do.
@@ -163,8 +212,8 @@ extension RBDAPI.TrashedImage {
             namespace: place.namespace,
             source: entry.source.name,
             state: entry.isBeingRemoved ? "removing" : "trashed",
-            deletedAt: entry.deletedAt.formatted(.iso8601),
-            keptUntil: entry.deferredUntil.formatted(.iso8601),
+            deletedAt: entry.deletedAt.date.formatted(.iso8601),
+            keptUntil: entry.deferredUntil.date.formatted(.iso8601),
             sizeBytes: image?.sizeBytes,
             snapshotCount: image?.snapshotCount
         )

@@ -12,11 +12,12 @@ extension APIClient {
     }
 
     /// - Parameters:
+    ///   - byID: whether the spec has the image's id in place of its name.
     ///   - delay: for how long it can be restored; the service's own choice where it is nil.
     ///   - purge: whether its data is to be removed at once.
-    func deleteImage(_ spec: ImageSpec, delay: String?, purge: Bool) async throws -> Deletion {
+    func deleteImage(_ spec: ImageSpec, byID: Bool, delay: String?, purge: Bool) async throws -> Deletion {
         let query = spec.query + [("delay", delay), ("purge", purge ? "true" : nil)]
-        let reply = try await transport.reply(.delete, spec.path, query: query)
+        let reply = try await transport.reply(.delete, byID ? spec.idPath : spec.path, query: query)
         return switch reply.status {
         case 200: .trashed(try reply.decoded())
         case 202: .purging(try reply.decoded())
@@ -25,9 +26,14 @@ extension APIClient {
     }
 
     /// What deleting it would do, and what is in the way.
-    func planToDelete(_ spec: ImageSpec, delay: String? = nil, purge: Bool = false) async throws -> Plan {
+    func planToDelete(
+        _ spec: ImageSpec,
+        byID: Bool = false,
+        delay: String? = nil,
+        purge: Bool = false
+    ) async throws -> Plan {
         let query = spec.query + [("delay", delay), ("purge", purge ? "true" : nil), ("dryRun", "true")]
-        return try await transport.reply(.delete, spec.path, query: query).decoded()
+        return try await transport.reply(.delete, byID ? spec.idPath : spec.path, query: query).decoded()
     }
 
     func trash(of folder: ImageFolder) async throws -> [TrashedImage] {

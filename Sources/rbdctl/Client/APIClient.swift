@@ -58,8 +58,8 @@ struct APIClient: Sendable {
         )
     }
 
-    func image(_ spec: ImageSpec, usage: Bool = false) async throws -> Image {
-        try await transport.get(spec.path, query: spec.query + [("fields", usage ? "usage" : nil)])
+    func image(_ spec: ImageSpec, byID: Bool = false, usage: Bool = false) async throws -> Image {
+        try await transport.get(byID ? spec.idPath : spec.path, query: spec.query + [("fields", usage ? "usage" : nil)])
     }
 
     /// An image of that name is an error.
@@ -105,6 +105,8 @@ struct APIClient: Sendable {
 
 extension ImageSpec {
     var path: [String] { ["v1", "pools", pool, "images", image] }
+    /// Where the last part is the image's id.
+    var idPath: [String] { ["v1", "pools", pool, "image-ids", image] }
     var query: [(name: String, value: String?)] { [("namespace", namespace.nonEmpty)] }
 }
 

@@ -12,7 +12,11 @@ struct ImageChangeOptions: ParsableArguments {
     @OptionGroup var format: CreatedOutputOptions
 
     func run(_ spec: ImageSpec, _ changes: UpdateImageRequest) async throws {
-        let changed = try await connection.withClient { try await $0.updateImage(spec, changes, dryRun) }
+        try await run { try await $0.updateImage(spec, changes, $1) }
+    }
+
+    func run(_ change: (APIClient, DryRunOptions) async throws -> Change<Image>) async throws {
+        let changed = try await connection.withClient { try await change($0, dryRun) }
         try Console.output.write(changed, as: format.output)
     }
 }
@@ -112,9 +116,21 @@ struct ImageRename: AsyncParsableCommand {
     @Argument(help: "Its new name, without a pool: it stays where it is.")
     var name: String
 
+    @OptionGroup var identity: ByIDOptions
     @OptionGroup var options: ImageChangeOptions
 
     func run() async throws {
+        guard !identity.byID else {
+            return try await options.run { client, dryRun in
+                try await client.change(
+                    .patch,
+                    spec.idPath,
+                    query: spec.query,
+                    body: RenameImageRequest(name: name),
+                    dryRun
+                )
+            }
+        }
         var changes = UpdateImageRequest()
         changes.name = name
         try await options.run(spec, changes)

@@ -33,6 +33,7 @@ struct ImageDelete: AsyncParsableCommand {
     @Flag(help: "Remove the data at once, for ever.")
     var purge = false
 
+    @OptionGroup var identity: ByIDOptions
     @OptionGroup var waiting: WaitOptions
     @OptionGroup var rehearsal: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
@@ -50,8 +51,11 @@ struct ImageDelete: AsyncParsableCommand {
     }
 
     private func delete(_ spec: ImageSpec, _ client: APIClient) async throws -> Change<String> {
-        if rehearsal.dryRun { return .planned(try await client.planToDelete(spec, delay: delay, purge: purge)) }
-        guard case .purging(let operation) = try await client.deleteImage(spec, delay: delay, purge: purge) else {
+        if rehearsal.dryRun {
+            return .planned(try await client.planToDelete(spec, byID: identity.byID, delay: delay, purge: purge))
+        }
+        let deletion = try await client.deleteImage(spec, byID: identity.byID, delay: delay, purge: purge)
+        guard case .purging(let operation) = deletion else {
             return .done(spec.description)
         }
         guard waiting.wait else { return .done(operation.id) }

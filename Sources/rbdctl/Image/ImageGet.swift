@@ -14,17 +14,20 @@ struct ImageGet: AsyncParsableCommand {
     @Argument(help: "The images: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var specs: [ImageSpec]
 
+    @OptionGroup var identity: ByIDOptions
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var format: OutputOptions
 
     func run() async throws {
         if specs.count == 1 {
-            let image = try await connection.withClient { try await $0.image(specs[0]) }
+            let image = try await connection.withClient { try await $0.image(specs[0], byID: identity.byID) }
             return try Console.output.write(format.output.render(image))
         }
         let (images, failures) = try await connection.withClient { client in
             var images: [Image] = []
-            let failures = try await ForEach(specs).run { images.append(try await client.image($0)) }
+            let failures = try await ForEach(specs).run {
+                images.append(try await client.image($0, byID: identity.byID))
+            }
             return (images, failures)
         }
         if let failures, images.isEmpty { throw failures }

@@ -42,5 +42,9 @@ struct ImageList: AsyncParsableCommand {
             try await client.images(in: folder ?? .default, filter.query, limit: limit, fields: with)
         }
         try Console.output.write(format.output.render(images))
+        for image in images {
+            guard let problem = image.problem else { continue }
+            Console.errors.report("rbdctl: \(problem.detail)\n\(problem.hint.map { "hint: \($0)\n" } ?? "")")
+        }
     }
 }

@@ -50,7 +50,7 @@ struct ImageUsageCommand: AsyncParsableCommand {
     static func table(of images: [Image]) -> Table {
         Table(
             header: ["SPEC", "PROVISIONED", "USED"],
-            rows: images.map { [$0.spec, ByteCount($0.sizeBytes).rounded, $0.usedText ?? ""] }
+            rows: images.map { [$0.spec, $0.sizeBytes.map { ByteCount($0).rounded } ?? "", $0.usedText ?? ""] }
         )
     }
 }

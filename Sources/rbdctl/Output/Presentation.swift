@@ -226,12 +226,16 @@ extension Image: Presentable {
     }
 
     private var cells: [String] {
-        [spec, ByteCount(sizeBytes).rounded, state, String(snapshotCount), createdAt ?? "", parent?.spec ?? ""]
+        [
+            spec, sizeBytes.map { ByteCount($0).rounded } ?? "", state, snapshotCount.map { String($0) } ?? "",
+            createdAt ?? "", parent?.spec ?? "",
+        ]
     }
 
     private var detailedCells: [String] {
         [
-            id, ByteCount(objectSizeBytes).rounded, dataPool ?? "", group?.spec ?? "", flags.joined(separator: ","),
+            id, objectSizeBytes.map { ByteCount($0).rounded } ?? "", dataPool ?? "", group?.spec ?? "",
+            flags.joined(separator: ","),
             features.joined(separator: ","),
         ]
     }

@@ -1,0 +1,148 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRados
+internal import Glibc
+
+/// Who and what holds on to an image, found out without opening it: what librbd can't open, because the clone's parent is gone, can
+/// be looked after too, and it takes one round trip instead of ten.
+extension IOContext {
+    /// Where nothing holds on to the image, which is so for most that are to be deleted, nothing more is asked. Else librbd is, since it
+    /// knows addresses and names; where it can't open the image, what is told has numbers in their place.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_aio_read_op_operate (`get_info` of the class `lock`), rados_notify2
+    func use(ofImageID id: String, on resource: CephError.Resource) throws(CephError) -> ImageUse {
+        let object = ImageHeader.object(id: id)
+        let header = ImageHeader.read(withSnapshots: true)
+        try check(header.submit(to: object, in: self), .readImage, on: resource)
+        let locks = LockRead(of: object, in: self)
+        let watchers = try Watchers(of: object, in: self, on: resource)
+        let found = header.wait()
+        if found == -ENOENT { try requireNamespace() }
+        try check(found, .readImage, on: resource)
+        guard let header = ImageHeader(header, withSnapshots: true) else {
+            return try OpenImage(id: id, in: self, resource: resource).use(in: self)
+        }
+        var use = ImageUse()
+        use.locks = try locks.answer(on: resource).filter { !$0.isManaged }
+        use.watchers = watchers.list
+        use.isMigrating = header.features.contains(.migrating)
+        guard !use.watchers.isEmpty || !use.locks.isEmpty || header.snapshotCount > 0 || header.group != nil else {
+            return use
+        }
+        do throws(CephError) {
+            return try OpenImage(id: id, in: self, resource: resource).use(in: self)
+        } catch  where error.code == .parentNotFound || error.code == .imageUnreadable {
+            use.snapshots = (0..<header.snapshotCount).map { ImageUse.Snapshot(name: "#\($0 + 1)", createdAt: nil) }
+            use.group = header.group.map { group in
+                ImageUse.Group(
+                    name: "#\(group.id)",
+                    pool: (try? rados.poolName(id: group.poolID)) ?? "#\(group.poolID)"
+                )
+            }
+            return use
+        }
+    }
+}
+
+/// The clients that have an image open. They are told that its header may have changed, which is what clients of RBD tell each other
+/// by a notice without content; each answers, and the OSD names those that did not in time.
+private struct Watchers {
+    /// How long a client may take.
+    private static let patienceMilliseconds: UInt64 = 1000
+
+    let list: [ImageUse.Watcher]
+
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_notify2, rados_buffer_free
+    init(of object: String, in context: borrowing IOContext, on resource: CephError.Resource) throws(CephError) {
+        var (reply, length): (UnsafeMutablePointer<CChar>?, Int) = (nil, 0)
+        let result = rados_notify2(
+            context.pointer,
+            object,
+            nil,
+            0,
+            Self.patienceMilliseconds,
+            &reply,
+            &length
+        )
+        defer { if let reply { rados_buffer_free(reply) } }
+        if result == -ENOENT {
+            list = []
+            return
+        }
+        // That somebody did not answer in time comes with the list of those.
+        if result != -ETIMEDOUT || reply == nil { try check(result, .readImage, on: resource) }
+        guard let found = Self.read(WireReader(UnsafeRawBufferPointer(start: reply, count: length))) else {
+            throw CephError(.other, .readImage, on: resource, detail: "its clients can't be told")
+        }
+        list = found
+    }
+
+    /// Those that answered: client, cookie, answer; those that did not: client, cookie.
+    private static func read(_ reader: WireReader) -> [ImageUse.Watcher]? {
+        var (reader, watchers) = (reader, [ImageUse.Watcher]())
+        func watcher(_ client: UInt64, _ cookie: UInt64) -> ImageUse.Watcher {
+            ImageUse.Watcher(client: "client.\(client)", address: "", cookie: cookie)
+        }
+        guard let answers = reader.integer(UInt32.self) else { return nil }
+        for _ in 0..<answers {
+            guard let client = reader.integer(UInt64.self), let cookie = reader.integer(UInt64.self),
+                reader.text() != nil
+            else { return nil }
+            watchers.append(watcher(client, cookie))
+        }
+        guard let silent = reader.integer(UInt32.self) else { return nil }
+        for _ in 0..<silent {
+            guard let client = reader.integer(UInt64.self), let cookie = reader.integer(UInt64.self) else { return nil }
+            watchers.append(watcher(client, cookie))
+        }
+        return watchers
+    }
+}
+
+/// Asks who has locks on an image, those of librbd's own included.
+private struct LockRead {
+    private static let name = "rbd_lock"
+    private static let exclusive: UInt8 = 1
+
+    private let read = CompoundRead(capacity: 1)
+    private let submitted: CInt
+
+    /// Sends the question.
+    /// - C function: rados_aio_read_op_operate (`get_info` of the class `lock`)
+    init(of object: String, in context: borrowing IOContext) {
+        read.call("get_info", of: "lock", input: WireWriter.frame(WireWriter.string(Self.name)))
+        submitted = read.submit(to: object, in: context)
+    }
+
+    /// Waits for the answer.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    func answer(on resource: CephError.Resource) throws(CephError) -> [ImageUse.Lock] {
+        try check(submitted, .readImage, on: resource)
+        let result = read.wait()
+        if result == -ENOENT { return [] }
+        try check(result, .readImage, on: resource)
+        guard let locks = read.output(0).flatMap(Self.locks) else {
+            throw CephError(.other, .readImage, on: resource, detail: "its locks can't be told")
+        }
+        return locks
+    }
+
+    /// `cls_lock_get_info_reply`: for each holder its number, its cookie, and when its lock ends and where it is.
+    private static func locks(_ reader: WireReader) -> [ImageUse.Lock]? {
+        var reader = reader
+        guard reader.enterFrame() != nil, let count = reader.integer(UInt32.self) else { return nil }
+        var locks: [ImageUse.Lock] = []
+        for _ in 0..<count {
+            var holder = reader
+            guard reader.skipFrame() != nil, reader.skipFrame() != nil, holder.enterFrame() != nil,
+                holder.integer(UInt8.self) != nil, let number = holder.integer(Int64.self), let cookie = holder.string()
+            else { return nil }
+            locks.append(ImageUse.Lock(client: "client.\(number)", address: "", cookie: cookie, isExclusive: false))
+        }
+        guard let type = reader.integer(UInt8.self) else { return nil }
+        for index in locks.indices { locks[index].isExclusive = type == exclusive }
+        return locks
+    }
+}

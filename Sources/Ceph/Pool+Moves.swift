@@ -1,0 +1,134 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+/// How an image goes to the trash, comes back and changes its name: step by step, in librbd's order, each step guarded. librbd's own
+/// steps remove what has a name without a look whose it is by then. Whoever is killed in between leaves what librbd would have left.
+extension Pool {
+    /// Moves an image into the trash. Its data stays, its name is free. It asks nobody: it takes the image away from under clients that
+    /// have it open, so callers look who uses it first.
+    /// - Parameter entry: what the trash is to say of the image, by the cluster's clock.
+    /// - Returns: the entry as it is now.
+    /// - Throws: `CephError` with `.imageChanged` (it lost the name, or came to the trash, in this moment), `.imageBusy` (it is being
+    ///   migrated), `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_write_op_operate (`trash_add`, `trash_state_set` of `rbd_trash`, `dir_remove_image` of `rbd_directory`),
+    ///   rados_write_op_remove (of `rbd_id.<name>`); rbd_trash_move for images that are mirrored or have a journal
+    public func moveToTrash(_ entry: TrashEntry) async throws -> TrashEntry {
+        let resource = resource(ofImage: entry.name)
+        return try await withContext(.moveToTrash, on: resource) { context throws(CephError) in
+            var entry = entry
+            entry.state = .moving
+            let move = TrashMove(entry: entry, name: entry.rawName, resource: resource)
+            return try context.isReplicated(entry.id, on: resource)
+                ? move.byLibrbd(in: context) : move.perform(in: context)
+        }
+    }
+
+    /// Takes an image out of the trash.
+    /// - Parameter entry: as it was seen; another stay of the image in the trash is left alone.
+    /// - Throws: `CephError` with `.trashEntryNotFound`, `.imageExists`, `.imageBusy` (its removal has begun), `.imageChanged`
+    ///   (somebody else has taken it out in this moment), `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_write_op_operate (`trash_state_set`, `trash_remove` of `rbd_trash`, `set_id` of `rbd_id.<name>`,
+    ///   `dir_add_image` of `rbd_directory`); rbd_trash_restore for images that are mirrored or have a journal
+    public func restoreImage(_ entry: TrashEntry, as name: RawName) async throws -> ImageInfo {
+        let resource = resource(ofImage: name.text)
+        return try await withContext(.restoreImage, on: resource) { context throws(CephError) in
+            try TrashRestore(entry: entry, name: name, resource: resource).perform(in: context)
+            var reader = ImageReader(context)
+            return try reader.image(named: name)
+        }
+    }
+
+    /// Keeps an image in the trash for longer.
+    /// - Parameter until: by the cluster's clock.
+    /// - Returns: the entry as it is now.
+    /// - Throws: `CephError` with `.imageChanged` (the trash no longer has this stay of it), `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_write_op_omap_cmp2, rados_write_op_omap_set2
+    public func deferRemoval(of entry: TrashEntry, until: ClusterTime) async throws -> TrashEntry {
+        let resource = resource(ofImage: entry.name)
+        return try await withContext(.moveToTrash, on: resource) { context throws(CephError) in
+            var deferred = entry
+            deferred.deferredUntil = until
+            let result = context.replaceInTrash(entry, with: deferred)
+            if result == -ENOENT || result == -ESTALE {
+                throw CephError(.imageChanged, .moveToTrash, on: resource, errno: -result)
+            }
+            try check(result, .moveToTrash, on: resource)
+            return deferred
+        }
+    }
+
+    /// Gives an image another name in the same pool and namespace.
+    /// - Throws: `CephError` with `.imageExists`, `.imageChanged` (it no longer has the name), `.poolNotFound`, `.poolFull`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`, `dir_rename_image` of `rbd_directory`),
+    ///   rados_write_op_remove; rbd_rename for images that are mirrored or have a journal
+    public func renameImage(
+        _ name: RawName,
+        id: String,
+        to newName: RawName,
+        on threads: BlockingPool? = nil
+    ) async throws {
+        let target = resource(ofImage: newName.text)
+        try await withContext(.changeImage, on: target, through: threads) { context throws(CephError) in
+            try context.rename(name, id: id, to: newName)
+        }
+    }
+}
+
+extension IOContext {
+    /// Whether more belongs to an image than its own objects: what a journal or a mirror is to be told, librbd knows.
+    /// - C function: rados_aio_read_op_operate (`get_features` of `rbd_header.<id>`, `mirror_image_get` of `rbd_mirroring`)
+    func isReplicated(_ id: String, on resource: CephError.Resource) throws(CephError) -> Bool {
+        let header = CompoundRead(capacity: 1)
+        let isReadOnly: UInt8 = 1
+        header.call("get_features", input: ImageHeader.noSnapshot + WireWriter.integer(isReadOnly))
+        try check(header.submit(to: ImageHeader.object(id: id), in: self), .readImage, on: resource)
+        let mirror = CompoundRead(capacity: 1)
+        mirror.call("mirror_image_get", input: WireWriter.string(id))
+        let mirrored = mirror.operate(on: "rbd_mirroring", in: self)
+        if mirrored != -ENOENT { try check(mirrored, .readImage, on: resource) }
+        let found = header.wait()
+        // A header that is gone has no journal either.
+        if found != -ENOENT { try check(found, .readImage, on: resource) }
+        var reader = header.output(0)
+        let features = ImageFeatures(rawValue: reader?.integer(UInt64.self) ?? 0)
+        return mirrored >= 0 || features.contains(.journaling)
+    }
+
+    /// Renames an image, in librbd's order.
+    func rename(_ name: RawName, id: String, to newName: RawName) throws(CephError) {
+        let source = CephError.Resource.image(name.text, namespace: namespace, pool: pool)
+        let target = CephError.Resource.image(newName.text, namespace: namespace, pool: pool)
+        if try isReplicated(id, on: source) {
+            let result = name.withCString { from in newName.withCString { rbd_rename(pointer, from, $0) } }
+            try check(result, .changeImage, on: result == -EEXIST ? target : source)
+            return
+        }
+        var made = makeNameObject(newName, of: id)
+        // One that was interrupted may have come so far.
+        if made == -EEXIST, try nameObject(of: newName, on: target) == id { made = 0 }
+        try check(made, .changeImage, on: target)
+        let renamed = renameInDirectory(name, to: newName, id)
+        guard renamed >= 0 else {
+            // What timed out may yet be done.
+            if renamed != -ETIMEDOUT { _ = removeNameObject(newName, of: id) }
+            if renamed == -ENOENT || renamed == -ESTALE {
+                throw CephError(.imageChanged, .changeImage, on: source, errno: -renamed)
+            }
+            throw CephError(errno: -renamed, .changeImage, on: renamed == -EEXIST ? target : source)
+        }
+        let removed = removeNameObject(name, of: id)
+        // Somebody else has it by now: then it is not ours to take away.
+        if removed != -ENOENT && removed != -ESTALE { try check(removed, .changeImage, on: source) }
+    }
+
+    /// The id that `rbd_id.<name>` holds.
+    func nameObject(of name: RawName, on resource: CephError.Resource) throws(CephError) -> String? {
+        try NameRead(name, in: self).answer(on: resource).objectID
+    }
+}

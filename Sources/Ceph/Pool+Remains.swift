@@ -1,0 +1,85 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRados
+internal import Glibc
+
+extension Pool {
+    /// Looks for what is left of an image that has no header. A create that was interrupted leaves nothing but a name, because the header
+    /// comes before the data; an image that has lost its header has its data still, and whoever took its name away would make an
+    /// end of it.
+    ///
+    /// All objects of the place are gone through, and those of all other pools, which may have been the image's data pool. It takes as long
+    /// as there are objects.
+    /// - Parameters:
+    ///   - call: tells how far the search is, and ends it.
+    ///   - threads: where the call is made.
+    /// - Returns: the names of some objects of the image; empty where there are none.
+    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_object_list
+    public func remains(ofImageID id: String, call: LongCall, on threads: BlockingPool) async throws -> [String] {
+        let resource = resource(ofImage: "#\(id)")
+        return try await withContext(.readImage, on: resource, through: threads) { context throws(CephError) in
+            let own = ["rbd_data.\(id).", "rbd_object_map.\(id)", "journal.\(id)"]
+            let found = try context.objects(withPrefixes: own, call, resource)
+            guard found.isEmpty else { return found }
+            for name in try context.rados.mapPools(resource) where name != context.pool {
+                let other = try IOContext(pool: name, namespace: context.namespace, rados: context.rados)
+                do throws(CephError) {
+                    let prefix = "rbd_data.\(context.poolID).\(id)."
+                    let found = try other.objects(withPrefixes: [prefix], call, resource)
+                    guard found.isEmpty else { return found.map { "\(name)/\($0)" } }
+                } catch  where error.code == .credentialsRefused || error.code == .poolNotFound {
+                    // What is not ours to read holds no data of images that the service could make or open.
+                }
+            }
+            return []
+        }
+    }
+}
+
+extension IOContext {
+    private static let page = 1000
+    /// Names of objects that are told.
+    private static let enough = 5
+
+    /// - C function: rados_object_list_begin, rados_object_list_end, rados_object_list, rados_object_list_free,
+    ///   rados_object_list_cursor_free
+    fileprivate func objects(
+        withPrefixes prefixes: [String],
+        _ call: LongCall,
+        _ resource: CephError.Resource
+    ) throws(CephError) -> [String] {
+        let prefixes = prefixes.map { Array($0.utf8) }
+        var cursor = rados_object_list_begin(pointer)
+        guard cursor != nil, let end = rados_object_list_end(pointer) else {
+            throw CephError(.poolNotFound, .readImage, on: resource)
+        }
+        defer {
+            rados_object_list_cursor_free(pointer, cursor)
+            rados_object_list_cursor_free(pointer, end)
+        }
+        let items = UnsafeMutablePointer<rados_object_list_item>.allocate(capacity: Self.page)
+        defer { items.deallocate() }
+        var found: [String] = []
+        var seen: UInt64 = 0
+        while rados_object_list_is_end(pointer, cursor) == 0, found.count < Self.enough {
+            try call.advance(to: seen, of: .max, .readImage, on: resource)
+            // It is written to, and must be a cursor before.
+            var next: rados_object_list_cursor? = rados_object_list_begin(pointer)
+            let result = rados_object_list(pointer, cursor, end, Self.page, nil, 0, items, &next)
+            defer { rados_object_list_cursor_free(pointer, next) }
+            try check(result, .readImage, on: resource)
+            for index in 0..<Int(result) {
+                let name = UnsafeRawBufferPointer(start: items[index].oid, count: items[index].oid_length)
+                if prefixes.contains(where: { name.starts(with: $0) }) {
+                    found.append(String(decoding: name, as: UTF8.self))
+                }
+            }
+            seen += UInt64(result)
+            rados_object_list_free(Int(result), items)
+            swap(&cursor, &next)
+        }
+        return found
+    }
+}

@@ -1,0 +1,90 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// What is to be done before an image can be deleted, in an order that works.
+struct DeletionSteps {
+    let steps: [Plan.Step]
+
+    /// - Parameter cloned: the snapshots of the clones.
+    init(
+        _ use: ImageUse,
+        _ snapshots: [SnapshotInfo],
+        _ clones: [ImageClone],
+        _ cloned: CloneSnapshots,
+        of spec: ImageSpec
+    ) {
+        var steps: [Plan.Step] = []
+        for watcher in use.watchers {
+            let detail =
+                "at \(watcher.address); unmap the image there, or rbdctl image watcher evict \(spec) \(watcher.client)"
+            steps.append(Plan.Step("end-client", watcher.client, detail: detail))
+        }
+        for lock in use.locks {
+            let detail = "\"\(lock.cookie)\" of \(lock.client): rbdctl image lock break \(spec) \(lock.client)"
+            steps.append(Plan.Step("remove-lock", "\(spec)", detail: detail))
+        }
+        if use.isMigrating {
+            steps.append(Plan.Step("end-migration", "\(spec)", detail: "commit it or abort it"))
+        }
+        if use.abandonedSnapshotCount > 0 {
+            let detail = "removed snapshots that no clone needs: \(use.abandonedSnapshotCount)"
+            steps.append(Plan.Step("clear-remnant", "\(spec)", detail: detail))
+        }
+        for snapshot in snapshots {
+            let own = clones.filter { $0.snapshot == snapshot.name }
+            steps += own.flatMap(cloned.steps) + Self.steps(for: snapshot, of: spec)
+        }
+        if let group = use.group {
+            let name = Problem.spec(of: group, with: spec)
+            let isSeen = Access.current.may(
+                .read,
+                ImageSpec(pool: group.pool, namespace: spec.namespace, image: group.name)
+            )
+            let detail = isSeen ? "rbdctl group image remove \(name) \(spec)" : "the group is out of scope"
+            steps.append(Plan.Step("remove-from-group", "\(spec)", detail: detail))
+        }
+        self.steps = steps
+    }
+
+    /// How an image is freed from the snapshot that it was cloned from.
+    static func step(freeing clone: ImageChild) -> Plan.Step {
+        let place = ImagePlace(pool: clone.pool, namespace: clone.namespace)
+        if clone.inTrash {
+            return Plan.Step(
+                "purge-image",
+                clone.spec,
+                detail: "rbdctl trash purge \(place.spec(clone.imageID)) --force; it is in the trash"
+            )
+        }
+        return Plan.Step(
+            "flatten-clone",
+            clone.spec,
+            detail: clone.image.isEmpty
+                ? "its name can't be read: the pool is gone, or not the service's to read"
+                : "rbdctl image flatten \(clone.spec)"
+        )
+    }
+
+    /// What is done to a snapshot once it has no clones.
+    static func steps(for snapshot: SnapshotInfo, of spec: ImageSpec) -> [Plan.Step] {
+        let name = SnapshotSpec(image: spec, snapshot: snapshot.name).description
+        switch snapshot.kind {
+        case .user:
+            let unprotect = Plan.Step("unprotect-snapshot", name, detail: "rbdctl snapshot unprotect \(name)")
+            let delete = Plan.Step("delete-snapshot", name, detail: "rbdctl snapshot delete \(name)")
+            return snapshot.isProtected ? [unprotect, delete] : [delete]
+        case .group:
+            let origin = snapshot.origin ?? name
+            return [Plan.Step("delete-group-snapshot", origin, detail: "rbdctl group snapshot delete \(origin)")]
+        // It goes with the last of its clones.
+        case .trash: return []
+        case .mirror, .unknown:
+            return [
+                Plan.Step("delete-snapshot", name, detail: "mirroring made it, or something newer: delete it there")
+            ]
+        }
+    }
+}

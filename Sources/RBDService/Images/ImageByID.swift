@@ -1,0 +1,129 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// Images that are named by their ids. It is the way to those whose names are not UTF-8, which no path and no JSON can hold: to look at
+/// them, to delete them, and to give them names with which all the rest can be done.
+struct ImageByID: Sendable {
+    let service: ImageService
+
+    private var images: ImageAccess { service.images }
+
+    func get(_ id: String, in place: ImagePlace) async throws -> RBDAPI.Image {
+        RBDAPI.Image(try await find(id, .read, in: place), in: place)
+    }
+
+    /// An image whose name is in scope.
+    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `forbidden` where that must not be done with it.
+    private func find(_ id: String, _ verb: Verb, in place: ImagePlace) async throws -> ImageInfo {
+        let image = try await images.pool(place).image(id: id)
+        guard Access.current.sees(.name(image.name, place: place)) else {
+            throw CephError(.imageNotFound, .readImage, on: place.resource("#\(id)"))
+        }
+        try Access.current.require(verb, .name(image.name, place: place))
+        return image
+    }
+
+    /// Changes an image that is claimed by its id and by its name.
+    /// - Parameter newName: one that it is to have.
+    private func changing<Value: Sendable>(
+        _ id: String,
+        and newName: RawName? = nil,
+        _ verb: Verb,
+        in place: ImagePlace,
+        for purpose: ClaimPurpose,
+        _ operation: CephError.Operation,
+        _ body: (ImageInfo) async throws -> Value
+    ) async throws -> Value {
+        // It may get another name before it is claimed.
+        for _ in 0..<3 {
+            let name = try await find(id, verb, in: place).fullName
+            let outcome = try await images.changing(
+                imageID: id,
+                and: [name] + (newName.map { [$0] } ?? []),
+                in: place,
+                for: purpose,
+                operation
+            ) { () async throws -> Value? in
+                let image = try await find(id, verb, in: place)
+                return image.fullName == name ? try await body(image) : nil
+            }
+            if let outcome { return outcome }
+        }
+        throw CephError(.imageChanged, operation, on: place.resource("#\(id)"))
+    }
+
+    // MARK: Names
+
+    func rename(
+        _ id: String,
+        to newName: String,
+        in place: ImagePlace,
+        if precondition: Precondition
+    ) async throws -> RBDAPI.Image {
+        try ImageRules.checkName(newName, field: "name", what: "image")
+        let target = RawName(newName)
+        return try await changing(id, and: target, .modify, in: place, for: .changeImage, .changeImage) { image in
+            try precondition.check(RBDAPI.Image(image, in: place))
+            guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(place.resource(image.name), errno: nil) }
+            guard image.fullName != target else { return RBDAPI.Image(image, in: place) }
+            AuditNotes.current?.before(AuditImage(image))
+            let pool = try images.pool(place)
+            try await pool.renameImage(image.fullName, id: id, to: target)
+            let renamed = try await pool.image(named: newName)
+            AuditNotes.current?.after(AuditImage(renamed))
+            return RBDAPI.Image(renamed, in: place)
+        }
+    }
+
+    func planToRename(
+        _ id: String,
+        to newName: String,
+        in place: ImagePlace,
+        if precondition: Precondition
+    ) async throws -> Plan {
+        try ImageRules.checkName(newName, field: "name", what: "image")
+        let image = try await find(id, .modify, in: place)
+        try precondition.check(RBDAPI.Image(image, in: place))
+        guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(place.resource(image.name), errno: nil) }
+        guard image.fullName != RawName(newName) else { return Plan(steps: []) }
+        guard try await service.existing(newName, in: images.pool(place)) == nil else {
+            throw CephError(.imageExists, .changeImage, on: place.resource(newName))
+        }
+        return Plan(steps: [Plan.Step("rename-image", "\(place.spec(image.name))", detail: "to \(place.spec(newName))")]
+        )
+    }
+
+    // MARK: Deletion
+
+    /// - Parameter delay: for how long it can be restored; nil to purge it at once.
+    func delete(
+        _ id: String,
+        in place: ImagePlace,
+        keptFor delay: Duration?,
+        if precondition: Precondition
+    ) async throws -> ImageDeletion.Outcome {
+        try await changing(id, .delete, in: place, for: .deleteImage, .moveToTrash) { image in
+            try precondition.check(RBDAPI.Image(image, in: place))
+            return try await service.deletion.delete(image, in: place, keptFor: delay)
+        }
+    }
+
+    func planToDelete(
+        _ id: String,
+        in place: ImagePlace,
+        keptFor delay: Duration?,
+        if precondition: Precondition
+    ) async throws -> Plan {
+        let image = try await find(id, .delete, in: place)
+        try precondition.check(RBDAPI.Image(image, in: place))
+        return try await service.deletion.plan(image, in: place, keptFor: delay)
+    }
+
+    /// The scope for what is purged, or kept for a shorter time than the service would keep it.
+    func requirePurge(_ id: String, in place: ImagePlace) async throws {
+        _ = try await find(id, .purge, in: place)
+    }
+}

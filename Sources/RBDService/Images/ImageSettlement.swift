@@ -1,0 +1,91 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import RBDAPI
+
+/// Clears up after whoever held a claim and is gone, or whose change did not end well. Nobody else has touched what is claimed, and nobody
+/// will until the claim is let go: what is half-made is theirs.
+struct ImageSettlement: Sendable {
+    let store: OperationStore
+
+    /// - Parameter place: a connection to the pool of the claim.
+    /// - Throws: `CephError`, where it must be tried again.
+    @Sendable func settle(_ claim: ClaimRecord, in place: Ceph.Pool) async throws {
+        let pool = place.cluster.pool(place.name, namespace: claim.namespace)
+        for name in claim.names {
+            do {
+                try await settle(name, claim, in: pool)
+            } catch let error as CephError where error.code == .imageChanged || error.code == .namespaceNotFound {
+                // Another program has come in between: then it is for whoever asks for the name.
+            }
+        }
+        for id in claim.imageIDs {
+            let trace = try await pool.trace(ofImageID: id)
+            if trace.hasHeader, claim.purpose.changesSnapshots { try await settleSnapshots(of: trace, in: pool) }
+            guard let entry = trace.trash, trace.directoryName == nil else { continue }
+            do {
+                _ = try await pool.settleInTrash(entry)
+            } catch let error as CephError where error.code == .imageChanged {
+                continue
+            }
+        }
+    }
+
+    private func settle(_ name: RawName, _ claim: ClaimRecord, in pool: Ceph.Pool) async throws {
+        let standing = try await pool.standing(of: name)
+        switch standing.state {
+        case .free, .contradictory: return
+        case .whole: try await complete(name, claim, in: pool)
+        case .withoutNameObject: try await pool.makeNameObject(standing)
+        case .withoutHeader:
+            // Its maker's own: an id begins with the number of the client that has drawn it.
+            guard let id = standing.image?.id, id.hasPrefix(claim.idPrefix), claim.purpose.makesImages else { return }
+            try await pool.freeName(standing)
+        case .halfTrashed:
+            if standing.image?.trash?.state == .restoring {
+                try await pool.finishRestore(standing)
+            } else {
+                _ = try await pool.finishMove(standing)
+            }
+        case .beingRemoved: return
+        case .strayNameObject: try await pool.removeStrayNameObject(standing)
+        }
+    }
+
+    /// A snapshot whose removal has begun is removed; one that was taken gets its object map.
+    private func settleSnapshots(of trace: ImageStanding.Trace, in pool: Ceph.Pool) async throws {
+        do {
+            try await pool.removeAbandonedSnapshots(ofImageID: trace.id)
+            guard let name = trace.directoryName, try await pool.lacksSnapshotMaps(ofImageID: trace.id) else { return }
+            let spec = ImageSpec(pool: pool.name, namespace: pool.namespace, image: name.text)
+            _ = try await store.create(.rebuildObjectMap, on: spec, imageID: trace.id)
+        } catch is Problem {
+            // Other work on the image is not finished. Without a map of its own a snapshot is whole, only slower.
+        } catch let error as CephError where !error.code.isOfTheWholePool {
+            // Deleting the image does it otherwise, and tells what is in the way.
+        }
+    }
+
+    /// What comes last in the making of an image.
+    private func complete(_ name: RawName, _ claim: ClaimRecord, in pool: Ceph.Pool) async throws {
+        guard claim.purpose.makesImages else { return }
+        let image: ImageInfo
+        do {
+            image = try await pool.image(named: name.text)
+        } catch let error as CephError where error.code == .imageNotFound || error.code == .imageUnreadable {
+            return
+        }
+        guard TemporaryClone.isName(name.text) else {
+            if image.id.hasPrefix(claim.idPrefix) { try await pool.completeObjectMap(of: image) }
+            return
+        }
+        // Nobody else has such a name, and whoever was to give it its own is gone.
+        try await TemporaryClone.discard(name, id: image.id, in: pool, store)
+    }
+}
+
+extension ClaimPurpose {
+    var makesImages: Bool { self == .createImage || self == .cloneImage }
+    var changesSnapshots: Bool { self == .changeImage || self == .changeGroup || self == .operation }
+}
