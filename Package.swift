@@ -24,6 +24,8 @@ let package = Package(
         .library(name: "RBDAPI", targets: ["RBDAPI"]),
         .executable(name: "rbd-rest-api", targets: ["rbd-rest-api"]),
         .executable(name: "rbdctl", targets: ["rbdctl"]),
+        // For tests: preloaded into programs that are to be cut off.
+        .library(name: "CutOff", type: .dynamic, targets: ["CutOff"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -133,6 +135,11 @@ let package = Package(
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict
+        ),
+        .target(
+            name: "CutOff",
+            path: "Tests/CutOff",
+            linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]
         ),
         .testTarget(name: "CephTests", dependencies: ["Ceph"], swiftSettings: strict),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: strict),

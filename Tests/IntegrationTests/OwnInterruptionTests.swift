@@ -1,0 +1,166 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import RBDAPI
+import RBDService
+import TestSupport
+import Testing
+
+/// A replica is killed, or stopped, in the middle of a request, before each of the changes that the request makes. Another one takes over
+/// what it had claimed; until then whoever asks is told to come again. One that goes on afterwards does no harm.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(15)))
+struct OwnInterruptionTests {
+    private static let lease = 3
+
+    @Test(arguments: OwnInterruption.allCases)
+    func anotherReplicaTakesOverFromTheDead(_ interruption: OwnInterruption) async throws {
+        try await Self.cutOff(interruption, .killed)
+    }
+
+    @Test(arguments: OwnInterruption.allCases)
+    func whoeverWasStoppedDoesNoHarm(_ interruption: OwnInterruption) async throws {
+        try await Self.cutOff(interruption, .stopped)
+    }
+
+    private static func cutOff(_ interruption: OwnInterruption, _ ending: CutOff.Ending) async throws {
+        try await TestServer.withCluster(change: { $0.operationLease = .seconds(lease) }) { server in
+            try await TestCluster.withPool { pool, _ in
+                var ids: [String] = []
+                // Each stop takes a lease; the longest sequences are alike for long stretches.
+                let changes = sequence(first: 1) { ending == .killed || $0 < 4 ? $0 + 1 : $0 + 3 }
+                for change in changes {
+                    let image = InterruptedImage(pool: pool, name: "v\(change)")
+                    let id = try await interruption.prepare(image, server)
+                    if let id { ids.append(id) }
+                    let label = "\(interruption) \(change)"
+                    guard try await cut(interruption, at: change, image, id, ending, server, label) else {
+                        // It came to its end.
+                        #expect(change > 1, "\(label) was never cut off")
+                        break
+                    }
+                }
+                let findings = try await findings(in: pool)
+                #expect(findings.isEmpty, "\(interruption): \(findings.joined(separator: "\n"))")
+                guard !interruption.destroys else { return }
+                let objects = try await TestCluster.run("rados", ["-p", pool, "ls"])
+                for id in ids { #expect(objects.contains("rbd_data.\(id)."), "\(interruption) lost the data of \(id)") }
+            }
+        }
+    }
+
+    /// What the audit finds wrong as soon as nobody is at work any more.
+    private static func findings(in pool: String) async throws -> [String] {
+        let end = ContinuousClock.now + .seconds(60)
+        while true {
+            let findings = try await TestCluster.audit(pool)
+            if findings.isEmpty || .now > end { return findings }
+            try await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    /// - Returns: whether the request was cut off.
+    private static func cut(
+        _ interruption: OwnInterruption,
+        at change: Int,
+        _ image: InterruptedImage,
+        _ id: String?,
+        _ ending: CutOff.Ending,
+        _ server: TestServer,
+        _ label: String
+    ) async throws -> Bool {
+        let doomed = try await RunningDaemon.start(
+            ["--operation-lease", "\(lease)s", "--audit-log", "off"],
+            environment: CutOff.environment(at: change, ending)
+        )
+        defer { doomed.process.signal(SIGKILL) }
+        let request = Task { try await interruption.request(image, id: id, doomed.server) }
+        let answer = try await firstOf(request, until: { try isCutOff(doomed, ending) })
+        if let answer {
+            #expect(answer.status < 500, "\(label): \(answer.text)")
+            if ending == .stopped { doomed.process.signal(SIGCONT) }
+            // The answer may come before the last change, which nobody waits for.
+            return try isCutOff(doomed, ending)
+        }
+        try await takeOver(interruption, image, id, server, label)
+        let before = try await state(interruption, image, server)
+        if ending == .stopped {
+            doomed.process.signal(SIGCONT)
+            // What it does now is refused, which takes no longer than to do it.
+            try await Task.sleep(for: .seconds(1))
+            let after = try await state(interruption, image, server)
+            #expect(after == before, "\(label): \(before) became \(after)")
+        }
+        request.cancel()
+        return true
+    }
+
+    /// - Returns: nil where the daemon was cut off before it answered.
+    private static func firstOf(
+        _ request: Task<TestServer.Answer, any Error>,
+        until isOver: @escaping @Sendable () throws -> Bool
+    ) async throws -> TestServer.Answer? {
+        try await withThrowingTaskGroup(of: TestServer.Answer?.self) { group in
+            group.addTask { try? await request.value }
+            group.addTask {
+                while try !isOver(), !Task.isCancelled { try await Task.sleep(for: .milliseconds(20)) }
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+    }
+
+    /// Whether the process is dead, or stopped.
+    private static func isCutOff(_ daemon: RunningDaemon, _ ending: CutOff.Ending) throws -> Bool {
+        let path = "/proc/\(daemon.process.processIdentifier)/stat"
+        guard let line = try? String(contentsOfFile: path, encoding: .utf8) else { return true }
+        let state = line.split(separator: ")").last?.split(separator: " ").first
+        return state == "Z" || (ending == .stopped && state == "T")
+    }
+
+    /// Asks the other replica for the same.
+    private static func takeOver(
+        _ interruption: OwnInterruption,
+        _ image: InterruptedImage,
+        _ id: String?,
+        _ server: TestServer,
+        _ label: String
+    ) async throws {
+        let begin = ContinuousClock.now
+        while true {
+            let answer = try await interruption.request(image, id: id, server)
+            let code = (try? answer.problem.code) ?? "\(answer.status)"
+            if interruption.outcomes.contains(code) { return }
+            // Half a minute would be enough on any machine.
+            guard ["change-in-progress", "operation-in-progress", "image-incomplete", "image-in-use"].contains(code),
+                .now - begin < .seconds(60)
+            else {
+                let operations = try await server.get("/v1/operations?pool=\(image.pool)").text
+                let time = ContinuousClock.now - begin
+                Issue.record("\(label): \(answer.status) \(answer.text) after \(time); \(operations)")
+                return
+            }
+            if code == "change-in-progress" { #expect(answer.headers["retry-after"] != nil, "\(label)") }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    /// What is there, as the service and the cluster tell it.
+    private static func state(
+        _ interruption: OwnInterruption,
+        _ image: InterruptedImage,
+        _ server: TestServer
+    ) async throws -> [String] {
+        let objects = try await TestCluster.run("rados", ["-p", image.pool, "ls"]).split(separator: "\n").map(
+            String.init
+        )
+        var answers: [String] = []
+        for path in [image.path, interruption.image(image).path, "\(image.path)/snapshots"] {
+            let answer = try await server.get(path)
+            answers.append(answer.status == 200 ? answer.text : "\(answer.status)")
+        }
+        return answers + objects.filter { $0.hasPrefix("rbd_") }.sorted()
+    }
+}
