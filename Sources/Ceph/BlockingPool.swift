@@ -34,6 +34,17 @@ public final class BlockingPool: Sendable {
         public var queued = 0
         /// Running calls whose caller was let go at its deadline.
         public var abandoned = 0
+
+        public static func + (one: Snapshot, other: Snapshot) -> Snapshot {
+            Snapshot(
+                threads: one.threads + other.threads,
+                running: one.running + other.running,
+                queued: one.queued + other.queued,
+                abandoned: one.abandoned + other.abandoned
+            )
+        }
+
+        public static let none = Snapshot()
     }
 
     public let limits: Limits

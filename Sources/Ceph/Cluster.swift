@@ -20,6 +20,8 @@ public final class Cluster: Sendable {
     private let files: ConfigurationFiles
     let rados: RadosHandle
     let headers = HeaderCache()
+    /// See ``threads(for:)``.
+    let pools = Mutex<[ThreadPurpose: BlockingPool]>([:])
     private let observer: (any CallObserver)?
     private let shutOut = Atomic(false)
 
@@ -39,23 +41,28 @@ public final class Cluster: Sendable {
         self.observer = observer
     }
 
+    deinit {
+        endCalls()
+    }
+
     /// Connects, within the configuration's connect timeout.
     /// - Parameters:
-    ///   - calls: where the connection's calls will be made.
+    ///   - limits: of the threads on which the connection's calls will be made.
     ///   - breakers: refuse calls to what does not answer. They open by themselves; the caller probes and closes them.
     ///   - observer: told of every call.
-    ///   - pool: where to make the call that connects; nil for `calls`.
+    ///   - pool: where to make the call that connects; nil for one of the connection's threads.
     /// - Throws: `CephError` with `.invalidConfiguration` (no such file or option, a monitor's name that can't be
     ///   resolved), `.keyringNotFound`, `.credentialsRefused`, `.clusterUnreachable`, `.timedOut`.
     /// - C function: rados_create2, rados_conf_read_file, rados_conf_parse_argv_remainder, rados_conf_set, rados_connect,
     ///   rados_cluster_fsid
     public static func connect(
         _ configuration: ClusterConfiguration,
-        calls: BlockingPool = BlockingPool(),
+        limits: BlockingPool.Limits = BlockingPool.Limits(),
         breakers: Breakers = Breakers(),
         observer: (any CallObserver)? = nil,
         through pool: BlockingPool? = nil
     ) async throws -> Cluster {
+        let calls = BlockingPool(limits: limits)
         let (configured, fsid) = try await (pool ?? calls).run(.connect, on: .cluster) { () throws(CephError) in
             let configured = try configure(configuration)
             let result = rados_connect(configured.rados.pointer)

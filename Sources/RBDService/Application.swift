@@ -58,10 +58,9 @@ public struct RBDService: Sendable {
             registry: metrics,
             logger: logger
         )
-        let calls = BlockingPool(limits: configuration.calls)
         connection = ClusterConnection(
             configuration: configuration.cluster,
-            calls: calls,
+            limits: configuration.calls,
             interval: configuration.probeInterval,
             logger: logger,
             observer: telemetry.calls
@@ -101,7 +100,6 @@ public struct RBDService: Sendable {
         repair = ImageRepair(remnants: remnants, search: RemainsSearch(), operations: operations)
         self.keeper = keeper
         telemetry.sample { [operationTelemetry.sample] }
-        telemetry.watch(calls)
         telemetry.watch(connection)
         telemetry.sample { [claims] in [MetricSample(.takeovers, Double(claims.takeovers))] }
         telemetry.sample { [audit] in [MetricSample(.auditLinesPending, Double(audit.pending))] }

@@ -19,6 +19,8 @@ final class ClusterConnection: Service, CallObserver {
         var trouble: String?
         /// Looks in a row that found the monitors silent.
         var silences = 0
+        /// Whether not even librados' own timeouts came.
+        var isStuck = false
         /// Why there is no second connection beside it, where one was wanted.
         var complaint: String?
     }
@@ -35,9 +37,12 @@ final class ClusterConnection: Service, CallObserver {
     private static let breakerInterval = Duration.milliseconds(200)
 
     private let configuration: ClusterConfiguration
-    private let calls: BlockingPool
-    /// The probes' own threads: behind sixteen slow deletes they would take a busy service for a sick cluster.
-    private let probes = BlockingPool(limits: .init(threads: 32, queue: 256, replacements: 32))
+    private let limits: BlockingPool.Limits
+    /// Behind sixteen slow deletes the probes would take a busy service for a sick cluster.
+    private static let probes = ThreadPurpose("probes", .init(threads: 32, queue: 256, replacements: 32))
+    private let connecting = BlockingPool(limits: .init(threads: 2, queue: 16, replacements: 14))
+    /// The connections that are in use still, the present one among them.
+    private let clusters = Mutex<[WeakCluster]>([])
     private let interval: Duration
     private let logger: Logger
     private let state = Mutex(State.connecting(reason: "the first connection to the cluster is being made"))
@@ -51,13 +56,13 @@ final class ClusterConnection: Service, CallObserver {
 
     init(
         configuration: ClusterConfiguration,
-        calls: BlockingPool,
+        limits: BlockingPool.Limits,
         interval: Duration,
         logger: Logger,
         observer: (any CallObserver)? = nil
     ) {
         self.configuration = configuration
-        self.calls = calls
+        self.limits = limits
         self.interval = interval
         self.logger = logger
         self.observer = observer
@@ -78,6 +83,14 @@ final class ClusterConnection: Service, CallObserver {
         switch state.withLock({ $0 }) {
         case .connected(let connection): connection.trouble
         case .connecting(let reason): reason
+        }
+    }
+
+    /// The threads for calls to the cluster, of all connections.
+    var callThreads: BlockingPool.Snapshot {
+        clusters.withLock { clusters in
+            clusters.removeAll { $0.cluster == nil }
+            return clusters.compactMap(\.cluster?.calls.snapshot).reduce(.none, +)
         }
     }
 
@@ -103,9 +116,12 @@ final class ClusterConnection: Service, CallObserver {
             }
         }
         // Calls in progress hold the cluster themselves; with the last of them it closes.
-        state.withLock { $0 = .connecting(reason: "the service is shutting down") }
-        calls.shutdown()
-        probes.shutdown()
+        let last = state.withLock { state in
+            defer { state = .connecting(reason: "the service is shutting down") }
+            return state
+        }
+        if case .connected(let connection) = last { connection.cluster.endCalls() }
+        connecting.shutdown()
     }
 
     private func keepConnected() async {
@@ -129,7 +145,7 @@ final class ClusterConnection: Service, CallObserver {
             while !Task.isCancelled {
                 if let cluster = try? cluster() {
                     for probe in breakers.takeDueProbes() {
-                        group.addTask { await cluster.run(probe, through: self.probes) }
+                        group.addTask { await cluster.run(probe, through: cluster.threads(for: Self.probes)) }
                     }
                 }
                 let nowOpen = Set(breakers.snapshot.filter { $0.state != .closed }.map(\.scope))
@@ -143,7 +159,7 @@ final class ClusterConnection: Service, CallObserver {
                     logger.info("there are answers again", metadata: [LogKeys.scope: "\(scope)"])
                 }
                 open = nowOpen
-                stuck = report(stuck: calls.snapshot.abandoned, before: stuck)
+                stuck = report(stuck: callThreads.abandoned, before: stuck)
                 try? await Task.sleep(for: Self.breakerInterval)
             }
             // A probe of a cluster that does not answer must not hold up the end.
@@ -174,7 +190,7 @@ final class ClusterConnection: Service, CallObserver {
         do {
             try await check(connection.cluster)
             connection.trouble = nil
-            connection.silences = 0
+            (connection.silences, connection.isStuck) = (0, false)
         } catch is CancellationError {
             return
         } catch {
@@ -184,6 +200,7 @@ final class ClusterConnection: Service, CallObserver {
             }
             connection.trouble = trouble
             connection.silences += 1
+            connection.isStuck = (error as? CephError).map(Self.isStuck) ?? false
         }
         if connection.cluster.isShutOut {
             logger.warning("the cluster has shut this client out; connecting anew")
@@ -191,14 +208,20 @@ final class ClusterConnection: Service, CallObserver {
             return await connect(instead: nil)
         }
         state.withLock { $0 = .connected(connection) }
-        if connection.silences >= Self.patience || connection.cluster.hasChangedFiles {
+        if connection.isStuck || connection.silences >= Self.patience || connection.cluster.hasChangedFiles {
             await connect(instead: connection)
         }
     }
 
+    /// Whether a call did not come back at all: where only the cluster is silent, librados gives up by itself, long before.
+    private static func isStuck(_ error: CephError) -> Bool {
+        error.code == .timedOut && error.errno == nil
+    }
+
     /// - Throws: `CephError`, where the connection does not serve.
     private func check(_ cluster: Cluster) async throws {
-        let deadline = ContinuousClock.now + .seconds(configuration.timeouts.monitor)
+        let deadline = ContinuousClock.now + .seconds(2 * configuration.timeouts.monitor)
+        let probes = cluster.threads(for: Self.probes)
         try await Deadline.$current.withValue(deadline) {
             if cluster.isShutOut { throw CephError(.clientBlocklisted, .readStatus, on: .cluster) }
             // Only an OSD tells a client that it is shut out. A pool that is sick is its breaker's matter.
@@ -220,13 +243,14 @@ final class ClusterConnection: Service, CallObserver {
             let cluster = try await Deadline.$current.withValue(deadline) {
                 try await Cluster.connect(
                     configuration,
-                    calls: calls,
+                    limits: limits,
                     breakers: breakers,
                     observer: self,
-                    through: probes
+                    through: connecting
                 )
             }
             state.withLock { $0 = .connected(Connection(cluster: cluster)) }
+            clusters.withLock { $0.append(WeakCluster(cluster: cluster)) }
             connections.add(1, ordering: .relaxed)
             breakers.forgetProbes()
             logger.info(
@@ -258,4 +282,9 @@ final class ClusterConnection: Service, CallObserver {
     private static func described(_ error: any Error) -> String {
         (error as? CephError)?.debugDescription ?? String(reflecting: error)
     }
+}
+
+/// A connection that closes with the last call that uses it.
+private struct WeakCluster {
+    weak var cluster: Cluster?
 }

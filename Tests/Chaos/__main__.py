@@ -31,6 +31,7 @@ SCENARIOS: dict[str, Callable[[Rehearsal], Report]] = {
     "start-without-cluster": outages.start_without_cluster,
     "killed": endings.killed,
     "client-blocklisted": outages.client_blocklisted,
+    "client-stuck": outages.client_stuck,
     "pool-full": outages.pool_full,
     "slow-callers": abuse.slow_callers,
     "malformed-requests": abuse.malformed_requests,

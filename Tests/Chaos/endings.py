@@ -13,7 +13,7 @@ from typing import Any
 
 from child import Child, fork
 from daemon import Daemon
-from load import Ledger, blunder
+from load import CLEARING, Ledger, blunder
 from rehearsal import Rehearsal, audit, count
 from report import Report
 from wire import Address, Answer, Connection, image, images
@@ -79,7 +79,7 @@ async def put_until_acknowledged(
                 reason = f"the size is not {size}"
             if answer.status == 200 and attempts == 1:
                 reason = "it was there before"
-        elif answer.status and (answer.status, answer.code) != (409, "image-incomplete") and answer.status not in (503, 504):
+        elif answer.status and (answer.status, answer.code) not in CLEARING and answer.status not in (503, 504):
             reason = reason or "not an answer to expect"
         if reason:
             written.wrong.append(f"{answer}: {reason}")
@@ -88,7 +88,7 @@ async def put_until_acknowledged(
             written.last = answer.ended
             return True
         written.lost_connections += answer.status == 0
-        written.incomplete += answer.code == "image-incomplete"
+        written.incomplete += (answer.status, answer.code) in CLEARING
         await asyncio.sleep(answer.retry_after or 0.1)
     return False
 
@@ -115,7 +115,7 @@ def killed(rehearsal: Rehearsal) -> Report:
         report.recovery = written.last - restarted
         audit(report, cluster, daemon.address, pool, Ledger(present=written.sizes), objects=True)
     report.notes.append(
-        f"{written.lost_connections} requests lost their connection, {written.incomplete} were answered image-incomplete; "
+        f"{written.lost_connections} requests lost their connection, {written.incomplete} were told that an interrupted change is still cleared up; "
         f"{written.retried} volumes took more than one request")
     report.holds("every volume is acknowledged in the end", f"{len(written.sizes)} of {scale.puts}", not written.given_up)
     report.holds("each exists once and is exact", f"{len(report.lost)} are not", not report.lost)

@@ -128,7 +128,7 @@ TROUBLE = {
 }
 # What an interrupted change may be answered until it is cleared up. An interrupted removal leaves a watch on the image, which
 # the OSD drops after half a minute: until then a further DELETE is told that the image is in use.
-CLEARING = {(409, "image-incomplete"), (409, "image-in-use")}
+CLEARING = {(409, "image-incomplete"), (409, "image-in-use"), (409, "change-in-progress")}
 
 
 class Client:
@@ -211,8 +211,8 @@ class Client:
         if answer.status != 200:
             self.failed(answer)
             return
-        # What is left of an interrupted removal is listed as such, and is no image any more.
-        entries = [entry for entry in answer.document["items"] if entry.get("state") != "removing"]
+        # What is left of an interrupted removal is listed as such, and is no image any more; nor is what is half-made one yet.
+        entries = [entry for entry in answer.document["items"] if entry.get("state") not in ("removing", "incomplete")]
         listed = {entry["name"]: entry.get("sizeBytes") for entry in entries}
         mine = {name: self.ledger.present[name] for name in self.mine if name in self.ledger.present}
         missing = [name for name, size in mine.items() if listed.get(name) != size]

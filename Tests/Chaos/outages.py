@@ -12,10 +12,15 @@ from contextlib import contextmanager
 
 from child import Child
 from cluster import within
+from freezing import frozen_client
 from load import Ledger, Result, Sample, blunder, p99, recovery, worst
 from rehearsal import Rehearsal, audit, count, eventually, sleep_until, take
 from report import Report
 from wire import Address, Answer, Connection, get, image, images, once
+
+# The daemon's own defaults, in seconds.
+PROBE_INTERVAL = 5
+LEASE = 15
 
 
 def osd_stopped(rehearsal: Rehearsal) -> Report:
@@ -201,6 +206,43 @@ def client_blocklisted(rehearsal: Rehearsal) -> Report:
     report.holds("the cluster sees a new client", len(after - addresses), bool(after - addresses) and bool(addresses))
     report.recovery = recovery(samples, listed)
     report.at_most("serves again", report.recovery, 5)
+    return report
+
+
+def client_stuck(rehearsal: Rehearsal) -> Report:
+    """librados has stood still as a whole, its threads waiting for each other; then not even its timeouts come. The service goes on with
+    another client, which shuts the first one out of the cluster, and what that one goes on with later does no harm."""
+    scale, cluster = rehearsal.scale, rehearsal.cluster
+    report = Report("client-stuck", "the threads of the daemon's Ceph client stand still under load")
+    # A look every 5 s finds out, twice the client's own timeout later.
+    noticed = PROBE_INTERVAL + 2 * scale.deadline
+    with rehearsal.pools(2) as pools, rehearsal.daemon(report.name) as daemon:
+        pid = daemon.pid
+        # So many that some are in the middle of a change.
+        with rehearsal.load(daemon, {pool: 8 for pool in pools}) as load:
+            time.sleep(2)
+            before = cluster.addresses_of_service()
+            with frozen_client(pid) as threads:
+                frozen = time.perf_counter()
+                # What it had claimed is taken over after a lease.
+                time.sleep(noticed + 2 * LEASE + scale.after)
+                after = cluster.addresses_of_service()
+                result: Result = load.finish()
+            time.sleep(scale.after)
+        take(report, result)
+        report.notes.append(
+            f"{threads} threads stood still; the client was {', '.join(sorted(before))}, then {', '.join(sorted(after - before))}")
+        report.holds("the same process", f"{pid}, then {daemon.pid if daemon.lives else 'none'}", daemon.lives and daemon.pid == pid)
+        shut_out = cluster.ceph("osd", "blocklist", "ls")
+        exiles = sum(address in shut_out for address in before)
+        report.holds("the first client was shut out", exiles, exiles > 0)
+        for pool in pools:
+            audit(report, cluster, daemon.address, pool, result.ledgers[pool])
+    samples = [sample for sample in result.samples if sample.ended >= frozen]
+    held = [sample.ended - frozen for sample in samples if sample.code == "change-in-progress"]
+    report.at_most("what it had claimed is changed again", max(held, default=0), noticed + 2 * LEASE)
+    report.recovery = recovery(samples, frozen)
+    report.at_most("serves again", report.recovery, noticed + scale.deadline)
     return report
 
 

@@ -132,7 +132,8 @@ async def list_images(address: Address, pool: str) -> tuple[dict[str, int], Coun
         if answer.status != 200:
             raise RuntimeError(f"the images can't be listed at the end: {answer}")
         for entry in answer.document["items"]:
-            if entry["state"] == "removing":
+            # Nobody was told that those are there which are half-made.
+            if entry["state"] in ("removing", "incomplete"):
                 removing[entry["name"]] += 1
             else:
                 entries.append((entry["name"], entry.get("sizeBytes")))

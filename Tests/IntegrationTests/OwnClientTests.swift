@@ -111,7 +111,7 @@ struct OwnClientTests {
     ) async throws {
         let connection = ClusterConnection(
             configuration: try await TestCluster.configuration,
-            calls: BlockingPool(),
+            limits: .init(),
             interval: .seconds(5),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

@@ -12,7 +12,7 @@ struct StuckThreadsTests {
     @Test func metricsCountThem() async throws {
         let calls = BlockingPool(limits: .init(threads: 1, queue: 1))
         let telemetry = Telemetry(registry: PrometheusRegistry(), logger: LogRecorder().logger())
-        telemetry.watch(calls)
+        telemetry.sample { Telemetry.samples(of: calls.snapshot) }
         let gate = DispatchSemaphore(value: 0)
         defer { gate.signal() }
         await #expect(throws: CephError(.timedOut, .readImage, on: .pool("sick"))) {
@@ -28,7 +28,7 @@ struct StuckThreadsTests {
         let recorder = LogRecorder()
         let connection = ClusterConnection(
             configuration: ClusterConfiguration(),
-            calls: BlockingPool(),
+            limits: .init(),
             interval: .seconds(5),
             logger: recorder.logger()
         )

@@ -22,8 +22,7 @@ extension Claims: Service {
         }
         // Also where this task was cancelled.
         await Task { await self.end() }.value
-        threads.shutdown()
-        heart.shutdown()
+        isOver.raise()
     }
 
     // MARK: Our own sign of life
@@ -47,6 +46,7 @@ extension Claims: Service {
         if let confirmed = session.confirmed(in: pool), .now - confirmed < lease / 8 { return }
         var change = Records.Change()
         session.sign(&change)
+        let heart = session.cluster.threads(for: Self.heart)
         let records = Records(pool: session.cluster.pool(pool), object: OperationStore.object, threads: heart)
         let sent = ContinuousClock.now
         do {
@@ -114,25 +114,26 @@ extension Claims: Service {
         let asked = ContinuousClock.now
         let signs = try await records.values(prefix: ClaimSession.prefix)
         let answered = ContinuousClock.now
-        let own = allSessions
-        let alive = Set(own.filter { !$0.isLost }.map(\.id))
-        let lost = Set(own.filter(\.isLost).map(\.id))
+        // Our own former connections are watched like those of others: one that hangs as a whole gives no signs of life either.
+        let former = allSessions.filter { $0.id != session.id }
+        let lost = Set(former.filter(\.isLost).map(\.id))
         var claims: [String: [String: (record: ClaimRecord, value: [UInt8])]] = [:]
         for (_, value) in values {
-            guard let record = ClaimRecord(value), !alive.contains(record.session) else { continue }
+            guard let record = ClaimRecord(value), record.session != session.id else { continue }
             claims[record.session, default: [:]][record.token] = (record, value)
         }
         var present: Set<String> = []
         for (key, sign) in signs {
             let id = String(key.dropFirst(ClaimSession.prefix.count))
             present.insert(id)
-            guard !alive.contains(id) else { continue }
+            guard id != session.id else { continue }
             let sighted = Sightings.Session(pool: pool, id: id)
             let lease = longestLease(sign)
             let isDead = sightings.withLock { $0.see(sighted, sign, lease: lease, asked: asked, answered: answered) }
             let hasClaims = claims[id] != nil
             if hasClaims, isDead || lost.contains(id) {
                 try await bury(id, sign, in: pool, session)
+                former.first { $0.id == id }?.giveUp()
                 present.remove(id)
             } else if !hasClaims, isDead,
                 sightings.withLock({ $0.isIdle(sighted, for: lease * Self.leasesUntilForgotten) })

@@ -22,9 +22,11 @@ final class Claims: Sendable {
     /// Whether a pool can be asked for anything yet.
     let isReady: @Sendable (Ceph.Pool) async -> Bool
     /// Apart from those of the images: claims are let go, and kept alive, also while the others are stuck.
-    let threads = BlockingPool(limits: .init(threads: 8, queue: 4096, replacements: 24))
+    static let threads = ThreadPurpose("claims", .init(threads: 8, queue: 4096, replacements: 24))
     /// For nothing but signs of life.
-    let heart = BlockingPool(limits: .init(threads: 4, queue: 4096, replacements: 12))
+    static let heart = ThreadPurpose("heart", .init(threads: 4, queue: 4096, replacements: 12))
+    /// Nobody waits any more for claims to be let go.
+    let isOver = Flag()
     let sightings: Mutex<Sightings>
     private let sessions = Mutex<[ClaimSession]>([])
     private let shutOuts = Atomic(0)
@@ -67,7 +69,8 @@ final class Claims: Sendable {
     var allSessions: [ClaimSession] { sessions.withLock { $0 } }
 
     func records(_ pool: String, _ session: ClaimSession) -> Records {
-        Records(pool: session.cluster.pool(pool), object: OperationStore.object, threads: threads)
+        let threads = session.cluster.threads(for: Self.threads)
+        return Records(pool: session.cluster.pool(pool), object: OperationStore.object, threads: threads)
     }
 
     // MARK: Taking
@@ -80,6 +83,12 @@ final class Claims: Sendable {
         var operation: String?
         /// After so long it is worth to try again.
         var patience = Duration.seconds(1)
+    }
+
+    /// Each key of a claim has a value that lists all of them: what is much is claimed in several steps.
+    static func batches<Element>(_ all: [Element]) -> [[Element]] {
+        let size = 32
+        return stride(from: 0, to: all.count, by: size).map { Array(all[$0..<min($0 + size, all.count)]) }
     }
 
     /// Takes all of the subjects, or none. One that another holder has for something short is waited for.
@@ -207,7 +216,7 @@ final class Claims: Sendable {
         var isUnsettled = isUnsettled
         var pause = Duration.milliseconds(100)
         // Until then nobody else may touch what it is about; where this process ends before, others take over.
-        while !session.isLost {
+        while !session.isLost, !isOver.isRaised {
             do {
                 if isUnsettled { try await settle(record, records.pool) }
                 isUnsettled = false

@@ -94,7 +94,7 @@ extension OperationWork {
             let resource = job.pool.resource(ofSnapshot: snapshot, ofGroup: name)
             throw CephError(.imageBusy, .changeGroupSnapshots, on: resource)
         }
-        try await job.pool.rollBack(group: name, to: snapshot, call: job.call, on: threads)
+        try await job.pool.rollBack(group: name, to: snapshot, call: job.call, on: threads(job))
     }
 
     /// Who has one of the images open.

@@ -189,9 +189,10 @@ struct ImageAccess: Sendable {
         _ body: () async throws -> Value
     ) async throws -> Value {
         guard !isDryRun else { return try await body() }
-        // Pool by pool, in an order that all agree on; those of one pool are claimed at once.
-        let pools = Dictionary(grouping: Set(images), by: \.poolID).sorted { $0.key < $1.key }.map(\.value)
-        return try await changing(rest: pools[...], try session(), body)
+        // Pool by pool, in an order that all agree on.
+        let pools = Dictionary(grouping: Set(images), by: \.poolID).sorted { $0.key < $1.key }
+        let batches = pools.flatMap { Claims.batches($0.value.sorted { $0.id < $1.id }) }
+        return try await changing(rest: batches[...], try session(), body)
     }
 
     private func changing<Value: Sendable>(
@@ -201,7 +202,7 @@ struct ImageAccess: Sendable {
     ) async throws -> Value {
         guard let images = rest.first, let first = images.first else { return try await body() }
         return try await held(
-            images.map { .image(id: $0.id, namespace: $0.namespace) }.sorted { $0.key < $1.key },
+            images.map { .image(id: $0.id, namespace: $0.namespace) },
             in: first.pool,
             for: .changeGroup,
             .images(images),

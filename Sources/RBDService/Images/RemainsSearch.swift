@@ -24,7 +24,7 @@ final class RemainsSearch: Sendable {
     private static let patience = Duration.seconds(1)
 
     /// Those of two pools at a time are enough.
-    private let threads = BlockingPool(limits: .init(threads: 2, queue: 64, replacements: 2))
+    private static let threads = ThreadPurpose("search", .init(threads: 2, queue: 64, replacements: 2))
     private let searches = Mutex<[Subject: Search]>([:])
 
     /// Begins to look, unless that was done already.
@@ -58,6 +58,7 @@ final class RemainsSearch: Sendable {
     }
 
     private func look(for subject: Subject, in pool: Ceph.Pool) async -> [String]? {
+        let threads = pool.cluster.threads(for: Self.threads)
         let found = try? await pool.remains(ofImageID: subject.id, call: LongCall(), on: threads)
         // What could not be looked at is looked for again.
         if found == nil { searches.withLock { $0[subject] = nil } }

@@ -46,15 +46,16 @@ struct OperationRun: Sendable {
             record.kind != nil
         else { return .left }
         do {
-            // All of the pool at once: the operation, and what it works on.
-            let subjects = [.operation(id)] + record.subjects(in: pool.name)
-            let claim = try await claims.take(subjects, for: .operation, in: pool.name, session, operation: id)
-            var all = [claim]
-            for other in record.subjectsElsewhere {
-                all.append(
-                    try await claims.take(other.subjects, for: .operation, in: other.pool, session, operation: id)
-                )
+            // The operation first, and with it what it works on.
+            let own = Claims.batches([.operation(id)] + record.subjects(in: pool.name)).map { (pool.name, $0) }
+            let others = record.subjectsElsewhere.flatMap { other in
+                Claims.batches(other.subjects).map { (other.pool, $0) }
             }
+            var all: [HeldClaim] = []
+            for (pool, subjects) in own + others {
+                all.append(try await claims.take(subjects, for: .operation, in: pool, session, operation: id))
+            }
+            let claim = all[0]
             return try await HeldClaim.$session.withValue(session) {
                 try await Hold.$current.withValue(HeldClaims(all)) { try await run(under: claim) }
             }
@@ -76,6 +77,26 @@ struct OperationRun: Sendable {
         record.operation.note = nil
         guard try await OperationStore.update(record, claim, in: records) else { return .left }
         let state = Shared(State(record: record, isRepeated: record.operation.attempts > 1))
+        // A client that hangs as a whole never comes back to say so. Once it is shut out, others begin the work again, this process among
+        // them, and nobody waits for it.
+        let end = FirstResult<End>()
+        let working = Task {
+            do {
+                end.settle(.success(try await bringToEnd(kind, state, claim)))
+            } catch {
+                end.settle(.failure(error))
+            }
+        }
+        let watching = Task { await watch(state, end) }
+        defer { watching.cancel() }
+        return try await withTaskCancellationHandler {
+            try await end.value
+        } onCancel: {
+            working.cancel()
+        }
+    }
+
+    private func bringToEnd(_ kind: OperationKind, _ state: Shared, _ claim: HeldClaim) async throws -> End {
         // The heart has stopped before the end is written: it would write over it.
         let outcome = await withTaskGroup(of: Void.self) { group in
             // What was cancelled before it began is not begun.
@@ -87,6 +108,18 @@ struct OperationRun: Sendable {
             return conclusion
         }
         return try await finish(state.read, outcome, claim)
+    }
+
+    /// Looks whether the client was shut out.
+    private func watch(_ state: Shared, _ end: FirstResult<End>) async {
+        while !Task.isCancelled {
+            if session.isLost {
+                state.update { $0.isLost = true }
+                call.stop()
+                return end.settle(.success(.left))
+            }
+            try? await Task.sleep(for: Self.pulse)
+        }
     }
 
     /// librbd goes on for as long as nobody takes this process for dead.
@@ -211,11 +244,6 @@ struct OperationRun: Sendable {
         while !Task.isCancelled {
             await look(state)
             if isEnding() { call.stop() }
-            if session.isLost {
-                state.update { $0.isLost = true }
-                call.stop()
-                return
-            }
             allowCall()
             let percent = call.percent
             let current = state.read

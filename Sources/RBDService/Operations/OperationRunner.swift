@@ -25,7 +25,6 @@ actor OperationRunner: Service {
     private let telemetry: OperationTelemetry
     private let caretaker: Caretaker
     private let work: OperationWork
-    private let threads: BlockingPool
     private let claims: Claims
     private let starts = AsyncStream.makeStream(of: Start.self)
     private let ending = Flag()
@@ -49,7 +48,7 @@ actor OperationRunner: Service {
         self.caretaker = caretaker
         // A pool has at most three quarters of the threads, so that two pools never stand in each other's way.
         let count = max(4, 2 * limits.perPool)
-        threads = BlockingPool(limits: .init(threads: count, queue: 4096, replacements: count))
+        let threads = ThreadPurpose("operations", .init(threads: count, queue: 4096, replacements: count))
         work = OperationWork(threads: threads, claims: claims) { spec, id in
             // Somebody takes it up at the next look.
             _ = try await store.create(.purgeImage, on: spec, imageID: id, parameters: .init(force: true))
@@ -78,7 +77,6 @@ actor OperationRunner: Service {
         } onGracefulShutdown: {
             Task { await self.end() }
         }
-        threads.shutdown()
     }
 
     /// Lets go of all operations, for others to take up.

@@ -8,7 +8,7 @@ import RBDAPI
 struct OperationWork: Sendable {
     /// Where the calls are made that take as long as there is data. Short calls in between go there too: nobody waits for
     /// them, and they must not take the places of those that somebody waits for.
-    let threads: BlockingPool
+    let threads: ThreadPurpose
     let claims: Claims
     /// Has an image purged that is in the trash.
     let purge: @Sendable (_ spec: ImageSpec, _ id: String) async throws -> Void
@@ -29,6 +29,8 @@ struct OperationWork: Sendable {
         var save: @Sendable (OperationRecord.Parameters) async throws -> Void
     }
 
+    func threads(_ job: Job) -> BlockingPool { job.cluster.threads(for: threads) }
+
     /// Does the work.
     /// - Throws: `CephError`; `Problem`, where it was found out what is in the way.
     func perform(_ kind: OperationKind, _ job: Job) async throws {
@@ -36,7 +38,7 @@ struct OperationWork: Sendable {
         case .purgeImage: try await purge(job)
         case .flattenImage:
             do {
-                try await job.pool.flattenImage(named: job.image, id: job.imageID, call: job.call, on: threads)
+                try await job.pool.flattenImage(named: job.image, id: job.imageID, call: job.call, on: threads(job))
             } catch let error as CephError where error.code == .imageHasNoParent && job.isRepeated {
                 // The one before us had come to the end, but not to say so.
             }
@@ -46,10 +48,10 @@ struct OperationWork: Sendable {
                 id: job.imageID,
                 blockBytes: job.parameters.blockBytes ?? 4096,
                 call: job.call,
-                on: threads
+                on: threads(job)
             )
         case .rebuildObjectMap:
-            try await job.pool.rebuildObjectMap(ofImage: job.image, id: job.imageID, call: job.call, on: threads)
+            try await job.pool.rebuildObjectMap(ofImage: job.image, id: job.imageID, call: job.call, on: threads(job))
         case .rollBackImage: try await rollBack(job)
         case .shrinkImage: try await shrink(job)
         case .rollBackGroup: try await rollBackGroup(job)
@@ -96,7 +98,7 @@ struct OperationWork: Sendable {
             toSnapshot: snapshot,
             snapshotID: id,
             call: job.call,
-            on: threads
+            on: threads(job)
         )
     }
 
@@ -107,7 +109,7 @@ struct OperationWork: Sendable {
             id: job.imageID,
             toBytes: size,
             call: job.call,
-            on: threads
+            on: threads(job)
         )
     }
 
@@ -141,7 +143,7 @@ struct OperationWork: Sendable {
         }
         try await settle(entry, trace, job)
         do {
-            try await job.pool.purgeImage(id: job.imageID, call: job.call, on: threads)
+            try await job.pool.purgeImage(id: job.imageID, call: job.call, on: threads(job))
         } catch let error as CephError {
             switch error.code {
             case .trashEntryNotFound: return
@@ -196,7 +198,7 @@ struct OperationWork: Sendable {
             if job.isRepeated { try await discard(job, target) }
             if let snapshot = Self.temporarySnapshot(job.record) {
                 try await claimingSource(job) {
-                    try await job.pool.takeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads)
+                    try await job.pool.takeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads(job))
                 }
             }
             try await job.pool.copyImage(
@@ -206,7 +208,7 @@ struct OperationWork: Sendable {
                 to: destination,
                 as: temporary,
                 call: job.call,
-                on: threads
+                on: threads(job)
             )
             var parameters = job.parameters
             parameters.isCopied = true
@@ -215,7 +217,12 @@ struct OperationWork: Sendable {
         let made = try await destination.standing(of: RawName(temporary))
         // Where it has its name already, nothing has the other one.
         if let copy = made.image, made.state == .whole || made.state == .withoutNameObject {
-            try await destination.renameImage(RawName(temporary), id: copy.id, to: RawName(target.name), on: threads)
+            try await destination.renameImage(
+                RawName(temporary),
+                id: copy.id,
+                to: RawName(target.name),
+                on: threads(job)
+            )
         }
         try await removeSnapshot(job)
     }
@@ -246,7 +253,7 @@ struct OperationWork: Sendable {
         case .halfTrashed, .beingRemoved: _ = try await pool.finishMove(standing)
         case .whole, .withoutNameObject:
             guard let id = standing.image?.id else { return }
-            try await pool.removeSnapshots(ofCopy: id, on: threads)
+            try await pool.removeSnapshots(ofCopy: id, on: threads(job))
             let now = try await OperationStore.records(pool).now()
             _ = try await pool.moveToTrash(TrashEntry(id: id, name: name, deletedAt: now, deferredUntil: now))
         }
@@ -264,7 +271,7 @@ struct OperationWork: Sendable {
     private func removeSnapshot(_ job: Job) async throws {
         guard let snapshot = Self.temporarySnapshot(job.record) else { return }
         try await claimingSource(job) {
-            try await job.pool.removeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads)
+            try await job.pool.removeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads(job))
         }
     }
 }

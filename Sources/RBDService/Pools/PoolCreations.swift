@@ -41,7 +41,7 @@ final class PoolCreations: Service {
     /// For how long a finished one is told of.
     let retention: Duration
     /// A pool without OSDs keeps a thread for as long as Ceph's own timeout is.
-    private let threads = BlockingPool(limits: .init(threads: 8, queue: 1024, replacements: 8))
+    private static let threads = ThreadPurpose("creations", .init(threads: 8, queue: 1024, replacements: 8))
     private let starts = AsyncStream.makeStream(of: Start.self)
     /// By the operation's id.
     private let running = Mutex<[String: Running]>([:])
@@ -122,7 +122,6 @@ final class PoolCreations: Service {
             self.running.withLock { running in running.values.forEach { $0.call.stop() } }
             self.starts.continuation.finish()
         }
-        threads.shutdown()
     }
 
     private func submit(_ start: Start) {
@@ -208,6 +207,7 @@ final class PoolCreations: Service {
         // It may have another name by now.
         let pool = try await cluster.pool(id: start.id)
         let groups = try await cluster.poolInfo(named: pool.name).pgNum
+        let threads = cluster.threads(for: Self.threads)
         try await pool.waitForPlacementGroups(groups, call: call, on: threads)
         try await cluster.initializePool(named: pool.name, on: threads)
         let end = running.withLock { running in

@@ -53,16 +53,13 @@ final class Telemetry: Sendable {
 
 extension Telemetry {
     /// Shows how busy the threads for calls to the cluster are.
-    func watch(_ pool: BlockingPool) {
-        sample {
-            let snapshot = pool.snapshot
-            return [
-                MetricSample(.callThreads, Double(snapshot.threads)),
-                MetricSample(.callThreadsRunning, Double(snapshot.running)),
-                MetricSample(.callThreadsStuck, Double(snapshot.abandoned)),
-                MetricSample(.callQueueLength, Double(snapshot.queued)),
-            ]
-        }
+    static func samples(of threads: BlockingPool.Snapshot) -> [MetricSample] {
+        [
+            MetricSample(.callThreads, Double(threads.threads)),
+            MetricSample(.callThreadsRunning, Double(threads.running)),
+            MetricSample(.callThreadsStuck, Double(threads.abandoned)),
+            MetricSample(.callQueueLength, Double(threads.queued)),
+        ]
     }
 
     func watch(_ connection: ClusterConnection) {
@@ -70,7 +67,7 @@ extension Telemetry {
             [
                 MetricSample(.clusterConnected, connection.trouble == nil ? 1 : 0),
                 MetricSample(.connectionGeneration, Double(connection.generation)),
-            ] + Self.samples(of: connection.breakers.snapshot)
+            ] + Self.samples(of: connection.callThreads) + Self.samples(of: connection.breakers.snapshot)
         }
     }
 
