@@ -5,6 +5,7 @@ import Ceph
 import Foundation
 import RBDAPI
 import RBDService
+import Synchronization
 import TestSupport
 import Testing
 
@@ -29,7 +30,7 @@ struct OwnInterruptionTests {
             try await TestCluster.withPool { pool, _ in
                 var ids: [String] = []
                 // Each stop takes a lease; the longest sequences are alike for long stretches.
-                let changes = sequence(first: 1) { ending == .killed || $0 < 4 ? $0 + 1 : $0 + 3 }
+                let changes = sequence(first: 1) { ending == .killed || $0 < 3 ? $0 + 1 : $0 + 4 }
                 for change in changes {
                     let image = InterruptedImage(pool: pool, name: "v\(change)")
                     let id = try await interruption.prepare(image, server)
@@ -75,8 +76,8 @@ struct OwnInterruptionTests {
             environment: CutOff.environment(at: change, ending)
         )
         defer { doomed.process.signal(SIGKILL) }
-        let request = Task { try await interruption.request(image, id: id, doomed.server) }
-        let answer = try await firstOf(request, until: { try isCutOff(doomed, ending) })
+        let request = Pending { try await interruption.request(image, id: id, doomed.server) }
+        let answer = try await request.answer(until: { try isCutOff(doomed, ending) })
         if let answer {
             #expect(answer.status < 500, "\(label): \(answer.text)")
             if ending == .stopped { doomed.process.signal(SIGCONT) }
@@ -84,32 +85,43 @@ struct OwnInterruptionTests {
             return try isCutOff(doomed, ending)
         }
         try await takeOver(interruption, image, id, server, label)
-        let before = try await state(interruption, image, server)
         if ending == .stopped {
+            try await untilQuiet(image.pool, server, label, purged: interruption.destroys ? id : nil)
+            let before = try await state(interruption, image, server)
             doomed.process.signal(SIGCONT)
             // What it does now is refused, which takes no longer than to do it.
             try await Task.sleep(for: .seconds(1))
             let after = try await state(interruption, image, server)
-            #expect(after == before, "\(label): \(before) became \(after)")
+            let difference = after.difference(from: before)
+            #expect(difference.isEmpty, "\(label): \(difference)")
         }
         request.cancel()
         return true
     }
 
-    /// - Returns: nil where the daemon was cut off before it answered.
-    private static func firstOf(
-        _ request: Task<TestServer.Answer, any Error>,
-        until isOver: @escaping @Sendable () throws -> Bool
-    ) async throws -> TestServer.Answer? {
-        try await withThrowingTaskGroup(of: TestServer.Answer?.self) { group in
-            group.addTask { try? await request.value }
-            group.addTask {
-                while try !isOver(), !Task.isCancelled { try await Task.sleep(for: .milliseconds(20)) }
-                return nil
+    /// Sends the request, and does not wait for an answer that never comes: one that is stopped keeps its connection.
+    private final class Pending: Sendable {
+        private let received = Mutex<TestServer.Answer?>(nil)
+        private let task = Mutex<Task<Void, any Error>?>(nil)
+
+        init(_ ask: @escaping @Sendable () async throws -> TestServer.Answer) {
+            let asking = Task {
+                let answer = try await ask()
+                received.withLock { $0 = answer }
             }
-            defer { group.cancelAll() }
-            return try await group.next() ?? nil
+            task.withLock { $0 = asking }
         }
+
+        /// - Returns: nil where the daemon was cut off before it answered.
+        func answer(until isOver: () throws -> Bool) async throws -> TestServer.Answer? {
+            while try !isOver() {
+                if let answer = received.withLock({ $0 }) { return answer }
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            return received.withLock { $0 }
+        }
+
+        func cancel() { task.withLock { $0?.cancel() } }
     }
 
     /// Whether the process is dead, or stopped.
@@ -143,6 +155,31 @@ struct OwnInterruptionTests {
                 return
             }
             if code == "change-in-progress" { #expect(answer.headers["retry-after"] != nil, "\(label)") }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    /// Waits until nothing is claimed and no operation is left to be done.
+    /// - Parameter id: an image that is to be purged: that may have to be begun first.
+    private static func untilQuiet(
+        _ pool: String,
+        _ server: TestServer,
+        _ label: String,
+        purged id: String?
+    ) async throws {
+        let end = ContinuousClock.now + .seconds(60)
+        while true {
+            let keys = try await TestCluster.run("rados", ["-p", pool, "listomapkeys", "rbd_rest_api.operations"])
+            let operations = try await server.get("/v1/operations?pool=\(pool)").decoded(
+                as: Page<RBDAPI.Operation>.self
+            ).items
+            var isPurged = true
+            if let id { isPurged = try await server.get("/v1/pools/\(pool)/trash/\(id)").status == 404 }
+            if isPurged, !keys.contains("held."), operations.allSatisfy(\.state.isFinished) { return }
+            guard .now < end else {
+                Issue.record("\(label): something goes on for ever: \(keys)")
+                return
+            }
             try await Task.sleep(for: .milliseconds(200))
         }
     }

@@ -65,7 +65,7 @@ struct VolumeTests {
                     "layering,exclusive-lock,object-map,fast-diff",
                     ["layering", "exclusive-lock", "object-map", "fast-diff"]
                 ),
-                ("", []), (nil, ["layering"]), ("exclusive-lock", ["exclusive-lock"]),
+                ("", ["layering"]), (nil, ["layering"]), ("exclusive-lock", ["exclusive-lock"]),
             ].enumerated() as EnumeratedSequence<[(String?, [String])]> {
                 var volume = setting.volume("vol-\(index)")
                 volume.features = features

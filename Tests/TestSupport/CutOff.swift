@@ -21,6 +21,13 @@ public enum CutOff {
         ]) { $1 }
     }
 
+    /// The environment of a program that takes it to be later than it is.
+    public static func environment(ahead duration: Duration) -> [String: String] {
+        ProcessInfo.processInfo.environment.merging([
+            "LD_PRELOAD": Subprocess.built("libCutOff.so"), "CLOCK_AHEAD": "\(duration.components.seconds)",
+        ]) { $1 }
+    }
+
     /// Runs `rbd`.
     /// - Returns: false where it came to its end before that change.
     public static func rbd(at change: Int, _ arguments: [String]) async throws -> Bool {

@@ -44,7 +44,8 @@ struct TrashService: Sendable {
     /// - Parameter newName: nil for the name that it had.
     func restore(_ id: String, as newName: String?, in place: ImagePlace) async throws -> RBDAPI.Image {
         let pool = try images.pool(place)
-        let found = try await restorable(id, as: newName, in: place)
+        // Another replica may be in the middle of it: whether it is half-made is looked at once it is claimed.
+        let found = try await restorable(id, as: newName, in: place, isClaimed: false)
         return try await images.changing(
             imageID: id,
             and: [newName.map { RawName($0) } ?? found.entry.rawName],
@@ -75,7 +76,12 @@ struct TrashService: Sendable {
     }
 
     /// - Throws: `Problem`, where it can't be restored.
-    private func restorable(_ id: String, as newName: String?, in place: ImagePlace) async throws -> Ceph.TrashedImage {
+    private func restorable(
+        _ id: String,
+        as newName: String?,
+        in place: ImagePlace,
+        isClaimed: Bool = true
+    ) async throws -> Ceph.TrashedImage {
         if let newName {
             try ImageRules.checkName(newName, field: "name", what: "image")
             try Access.current.requireCreation(of: newName, in: place)
@@ -90,7 +96,7 @@ struct TrashService: Sendable {
             )
         }
         try await operations.store.requireNoOperation(onImage: id, spec: place.spec(found.entry.name))
-        if let state = found.entry.state, state != .normal { try await requireStale(found.entry, in: place) }
+        if isClaimed, let state = found.entry.state, state != .normal { try await requireStale(found.entry, in: place) }
         return found
     }
 
