@@ -20,7 +20,7 @@ struct DeleteBench: ParsableCommand {
     var purges = 3
 
     @Option(help: "How many milliseconds a DELETE may take beyond librbd's own move to the trash, at the median.")
-    var bound = 100.0
+    var bound = 14.25
 
     func run() throws {
         let librbd = try BareLibrbd(pool: places.pool)
@@ -35,11 +35,13 @@ struct DeleteBench: ParsableCommand {
 
     private func measureMoves(_ librbd: BareLibrbd, _ client: PlainClient, _ recorder: Recorder) throws -> Double {
         var (bare, api): ([Double], [Double]) = ([], [])
+        let order = try OrderCost(client)
         for number in 0..<moves {
             for name in ["move-librbd-\(number)", "move-api-\(number)"] { try librbd.createLarge(name) }
             bare.append(try milliseconds { try librbd.moveToTrash("move-librbd-\(number)") })
             api.append(try milliseconds { try places.delete("move-api-\(number)", through: client) })
         }
+        try order.tell(moves, "DELETE")
         print("deletes of 1 TiB without object map, by turns, \(moves) each; milliseconds")
         print(
             "  rbd_trash_move    median \(decimals(percentile(50, of: bare)))  p90 \(decimals(percentile(90, of: bare)))"

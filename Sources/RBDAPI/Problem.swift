@@ -101,7 +101,8 @@ public struct Problem: Codable, Hashable, Sendable, Error {
             self.kind = kind
             self.name = name
             self.client = client
-            self.address = address
+            // Ceph tells none of a client that is just leaving.
+            self.address = address.flatMap { $0.isEmpty ? nil : $0 }
             self.since = since
         }
     }
