@@ -134,7 +134,7 @@ extension Pool {
     /// - Parameters:
     ///   - snapshot: the state to copy; nil to copy the image with all of its snapshots.
     ///   - target: where the copy goes.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageExists`, `.stopped`, `.poolNotFound`, `.poolFull`,
+    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageExists`, `.stopped`, `.poolNotFound`, `.poolFull`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_copy_with_progress4, rbd_deep_copy_with_progress, rbd_clone3, rbd_flatten_with_progress
     public func copyImage(

@@ -102,7 +102,7 @@ struct KeyedLocksTests {
         }
         await #expect(throws: CephError.self) {
             try await withLocks(keys[...]) {
-                try await pool.run(.removeImage, on: .cluster, deadline: .now + .milliseconds(20)) { work.perform() }
+                try await pool.run(.removeImage, on: .cluster, deadline: .now + .seconds(1)) { work.perform() }
             }
         }
         await Deadline.$current.withValue(.now + .milliseconds(30)) {

@@ -74,8 +74,8 @@ struct OpenImage: ~Copyable {
 
     /// By its id: also an image in the trash.
     /// - Parameter resource: what errors call it; nil for its id.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only, rbd_open_by_id
     init(
         id: String,
@@ -92,6 +92,16 @@ struct OpenImage: ~Copyable {
             case .write: rbd_open_by_id(context.pointer, id, &opened, snapshot)
             }
         guard result >= 0, let opened else {
+            if result == -ENOENT, let snapshot {
+                // Where the image itself can be opened, it is the snapshot that is missing.
+                _ = try OpenImage(id: id, in: context, resource: resource)
+                throw CephError(
+                    .snapshotNotFound,
+                    .readImage,
+                    on: .snapshot(snapshot, image: "#\(id)", namespace: context.namespace, pool: context.pool),
+                    errno: ENOENT
+                )
+            }
             throw try Self.refusal(result, of: id, resource, in: context)
         }
         pointer = opened

@@ -3,6 +3,7 @@
 
 import Ceph
 import Logging
+import RBDAPI
 import Synchronization
 
 /// Order between replicas: for each image, by its id, and for each name at most one of them is at work.
@@ -176,7 +177,9 @@ final class Claims: Sendable {
         }
         guard let value = keys.lazy.compactMap({ found[$0] }).first else { return nil }
         guard let holder = ClaimRecord(value) else { return Conflict() }
-        guard holder.session != session.id else { return Conflict(holder: holder, operation: holder.operation) }
+        // One that has come to its end is just about to let go.
+        let operation = try await unfinished(holder.operation, in: records)
+        guard holder.session != session.id else { return Conflict(holder: holder, operation: operation) }
         let sign = try await records.values(of: [ClaimSession.key(holder.session)]).first?.value
         guard let sign else {
             await takeOver(holder, value, in: pool, session)
@@ -190,10 +193,17 @@ final class Claims: Sendable {
                 sightings.patience(with: sighted, lease: lease)
             )
         }
-        guard isDead else { return Conflict(holder: holder, operation: holder.operation, patience: patience) }
+        guard isDead else { return Conflict(holder: holder, operation: operation, patience: patience) }
         try await bury(holder.session, sign, in: pool, session)
         await takeOver(holder, value, in: pool, session)
         return nil
+    }
+
+    /// - Returns: nil where the operation is finished.
+    private func unfinished(_ operation: String?, in records: Records) async throws -> String? {
+        guard let operation else { return nil }
+        let record = try await OperationStore.record(operation, in: records)
+        return record?.operation.state.isFinished == true ? nil : operation
     }
 
     /// The holder's own or ours, whichever is longer: neither is taken for dead before its time.

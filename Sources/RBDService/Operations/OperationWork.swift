@@ -201,15 +201,20 @@ struct OperationWork: Sendable {
                     try await job.pool.takeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads(job))
                 }
             }
-            try await job.pool.copyImage(
-                named: job.image,
-                id: job.imageID,
-                at: job.parameters.snapshot ?? Self.temporarySnapshot(job.record),
-                to: destination,
-                as: temporary,
-                call: job.call,
-                on: threads(job)
-            )
+            do {
+                try await job.pool.copyImage(
+                    named: job.image,
+                    id: job.imageID,
+                    at: job.parameters.snapshot ?? Self.temporarySnapshot(job.record),
+                    to: destination,
+                    as: temporary,
+                    call: job.call,
+                    on: threads(job)
+                )
+            } catch let error as CephError where error.code == .snapshotNotFound && job.parameters.snapshot == nil {
+                // It was ours, and somebody has removed it: it is taken anew.
+                throw CephError(.imageChanged, .copyImage, on: job.pool.resource(ofImage: job.image))
+            }
             var parameters = job.parameters
             parameters.isCopied = true
             try await job.save(parameters)
