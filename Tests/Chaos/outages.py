@@ -219,7 +219,7 @@ def client_stuck(rehearsal: Rehearsal) -> Report:
     with rehearsal.pools(2) as pools, rehearsal.daemon(report.name) as daemon:
         pid = daemon.pid
         # So many that some are in the middle of a change.
-        with rehearsal.load(daemon, {pool: 8 for pool in pools}) as load:
+        with rehearsal.load(daemon, {pool: 6 for pool in pools}) as load:
             time.sleep(2)
             before = cluster.addresses_of_service()
             with frozen_client(pid) as threads:

@@ -139,7 +139,8 @@ final class HeldClaim: CallHold {
         guard !isForgotten.isRaised else { return session.ended(in: pool) }
         let (record, bytes, pool, session, claims) = (record, bytes, pool, session, claims)
         let (outer, isUnsettled) = (outer, isUnsettled.isRaised)
-        Task {
+        // Detached: it has all the time that it takes, whatever deadline the request had that held the claim.
+        Task.detached {
             await claims.release(record, bytes, pool: pool, session, isUnsettled: isUnsettled)
             // Whoever waits here for the outer one finds this one free.
             withExtendedLifetime(outer) {}

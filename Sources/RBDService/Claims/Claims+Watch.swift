@@ -21,8 +21,10 @@ extension Claims: Service {
             }
         }
         // Also where this task was cancelled.
-        await Task { await self.end() }.value
+        await Task.detached { await self.end() }.value
         isOver.raise()
+        // Connections close with the last who holds them.
+        sessions.withLock { $0.removeAll() }
     }
 
     // MARK: Our own sign of life

@@ -29,7 +29,7 @@ final class Claims: Sendable {
     /// Nobody waits any more for claims to be let go.
     let isOver = Flag()
     let sightings: Mutex<Sightings>
-    private let sessions = Mutex<[ClaimSession]>([])
+    let sessions = Mutex<[ClaimSession]>([])
     private let shutOuts = Atomic(0)
     /// How many sessions of others this process has shut out.
     var takeovers: Int { shutOuts.load(ordering: .relaxed) }

@@ -35,15 +35,13 @@ final class RemainsSearch: Sendable {
     /// - Returns: the names of some objects; nil while it is being looked for them.
     func remains(ofImageID id: String, in pool: Ceph.Pool) async -> [String]? {
         let task = search(ofImageID: id, in: pool)
-        return await withTaskGroup(of: [String]?.self) { group in
-            group.addTask { await task.value }
-            group.addTask {
-                try? await Task.sleep(for: Self.patience)
-                return nil
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? nil
+        let first = FirstResult<[String]?>()
+        Task.detached { first.settle(.success(await task.value)) }
+        Task.detached {
+            try? await Task.sleep(for: Self.patience)
+            first.settle(.success(nil))
         }
+        return (try? await first.value) ?? nil
     }
 
     private func search(ofImageID id: String, in pool: Ceph.Pool) -> Task<[String]?, Never> {
@@ -51,7 +49,8 @@ final class RemainsSearch: Sendable {
         return searches.withLock { searches in
             searches = searches.filter { .now - $0.value.begin < Self.lifetime }
             if let search = searches[subject] { return search.task }
-            let task = Task { await self.look(for: subject, in: pool) }
+            // Detached: it goes through the whole pool, for longer than the request that has begun it may wait.
+            let task = Task.detached { await self.look(for: subject, in: pool) }
             searches[subject] = Search(task: task)
             return task
         }
