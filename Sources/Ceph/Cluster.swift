@@ -24,6 +24,7 @@ public final class Cluster: Sendable {
     let pools = Mutex<[ThreadPurpose: BlockingPool]>([:])
     private let observer: (any CallObserver)?
     private let shutOut = Atomic(false)
+    private let retired = Atomic(false)
 
     private init(
         _ configured: Configured,
@@ -117,6 +118,10 @@ public final class Cluster: Sendable {
     /// Whether the cluster has shut this connection out (blocklisted): only a new one is let in again.
     public var isShutOut: Bool { shutOut.load(ordering: .relaxed) }
 
+    /// Another connection has taken the place of this one, which ends what it has begun. Whether it is answered says nothing of the cluster
+    /// any more: a client that has stood still finds all of its calls timed out at once.
+    public func retire() { retired.store(true, ordering: .relaxed) }
+
     /// Makes a call: unless the breaker of what it depends on is open, on a thread of the pool, told to the observer.
     /// - Parameter threads: where to make it; nil for the connection's own.
     /// - Throws: what ``BlockingPool/run(_:on:deadline:_:)`` throws; `CephError` with `.poolUnavailable` or
@@ -166,7 +171,7 @@ public final class Cluster: Sendable {
         _ error: CephError?,
         since start: ContinuousClock.Instant
     ) {
-        breakers.record(scope, error)
+        if !retired.load(ordering: .relaxed) { breakers.record(scope, error) }
         if let error { notice(error) }
         observer?.callEnded(
             CallRecord(operation: operation, resource: resource, error: error, duration: .now - start)

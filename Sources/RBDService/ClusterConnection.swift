@@ -204,6 +204,7 @@ final class ClusterConnection: Service, CallObserver {
         }
         if connection.cluster.isShutOut {
             logger.warning("the cluster has shut this client out; connecting anew")
+            connection.cluster.retire()
             state.withLock { $0 = .connecting(reason: "the cluster has shut the service out; it is connecting anew") }
             return await connect(instead: nil)
         }
@@ -249,6 +250,7 @@ final class ClusterConnection: Service, CallObserver {
                     through: connecting
                 )
             }
+            old?.cluster.retire()
             state.withLock { $0 = .connected(Connection(cluster: cluster)) }
             clusters.withLock { $0.append(WeakCluster(cluster: cluster)) }
             connections.add(1, ordering: .relaxed)

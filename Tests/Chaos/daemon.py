@@ -21,12 +21,17 @@ LISTENING = re.compile(r"rbd-rest-api listening on http://([0-9.]+):([0-9]+)")
 class Daemon:
     """One process of rbd-rest-api. Its address stays when it is started anew."""
 
-    def __init__(self, binary: Path, cluster: Cluster, log: Path, deadline: int, open_files: int = 0) -> None:
+    # In seconds; 0 for the daemon's own default.
+    lease = 0.0
+
+    def __init__(self, binary: Path, cluster: Cluster, log: Path, deadline: int, open_files: int = 0, lease: float = 0) -> None:
         self.binary = binary
         self.cluster = cluster
         self.log = log
         self.deadline = deadline
         self.open_files = open_files
+        if lease:
+            self.lease = lease
         self.address: Address = ("127.0.0.1", 0)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -34,7 +39,7 @@ class Daemon:
     def settings(self) -> list[str]:
         """Every time limit is the same, so that there is one deadline to measure against."""
         names = ("request-timeout", "ceph-osd-timeout", "ceph-mon-timeout", "ceph-connect-timeout")
-        return [f"--{name}={self.deadline}" for name in names]
+        return [f"--{name}={self.deadline}" for name in names] + ([f"--operation-lease={self.lease:g}s"] if self.lease else [])
 
     def start(self, ready: bool = True) -> None:
         """Starts it and waits until it listens, and until it is ready unless told otherwise."""

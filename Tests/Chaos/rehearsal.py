@@ -75,9 +75,9 @@ class Rehearsal:
         return self.scale.deadline + self.scale.grace
 
     @contextmanager
-    def daemon(self, name: str, ready: bool = True, open_files: int = 0) -> Iterator[Daemon]:
+    def daemon(self, name: str, ready: bool = True, open_files: int = 0, lease: float = 0) -> Iterator[Daemon]:
         """A fresh daemon, which is gone afterwards; and a cluster that goes on afterwards."""
-        daemon = Daemon(self.binary, self.cluster, self.logs / f"{name}.log", self.scale.deadline, open_files)
+        daemon = Daemon(self.binary, self.cluster, self.logs / f"{name}.log", self.scale.deadline, open_files, lease)
         try:
             daemon.start(ready)
             yield daemon

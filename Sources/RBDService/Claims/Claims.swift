@@ -109,7 +109,11 @@ final class Claims: Sendable {
         while true {
             let record = ClaimRecord(subjects, for: purpose, by: session, operation: operation)
             if let claim = try await attempt(record, in: pool, session, unless: absent) { return claim }
-            guard let conflict = try await conflict(over: record.keys, or: absent, in: pool, session) else { continue }
+            guard let conflict = try await conflict(over: record.keys, or: absent, in: pool, session) else {
+                // What was nobody's is being cleared up.
+                guard .now < limit else { throw Conflict() }
+                continue
+            }
             guard waits, conflict.operation == nil, .now + pause < limit else { throw conflict }
             try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
             pause = min(pause * 2, .milliseconds(100))
@@ -194,7 +198,12 @@ final class Claims: Sendable {
             )
         }
         guard isDead else { return Conflict(holder: holder, operation: operation, patience: patience) }
-        try await bury(holder.session, sign, in: pool, session)
+        do {
+            try await bury(holder.session, sign, in: pool, session)
+        } catch let error as CephError where error.code == .timedOut || error.code == .notStarted {
+            // The monitors take their time, and the request has no more: the next look goes on with it.
+            return Conflict(holder: holder, operation: operation)
+        }
         await takeOver(holder, value, in: pool, session)
         return nil
     }
