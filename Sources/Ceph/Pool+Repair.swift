@@ -9,7 +9,7 @@ internal import Glibc
 extension Pool {
     /// Frees a name that has no image behind it: what a create leaves that was interrupted before the header.
     /// - Parameter standing: of the state `.withoutHeader`; callers have looked that there is no data either, see
-    ///   ``remains(ofImageID:)``.
+    ///   ``remains(ofImageID:call:on:)``.
     /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_cmpext, rados_write_op_remove, rados_write_op_operate (`dir_remove_image` of `rbd_directory`)
     public func freeName(_ standing: ImageStanding) async throws {

@@ -77,22 +77,6 @@ public struct RestoreImageRequest: Codable, Hashable, Sendable, RequestBody {
     public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
-/// The body of `PATCH /v1/pools/{pool}/image-ids/{id}`.
-public struct RenameImageRequest: Codable, Hashable, Sendable, RequestBody {
-    /// The image's new name; it stays where it is.
-    public var name: String
-
-    public init(name: String) {
-        self.name = name
-    }
-
-    private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name
-    }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
-}
-
 /// What `POST /v1/pools/{pool}/trash/purge` has begun.
 public struct PurgeAnswer: Codable, Hashable, Sendable {
     public var operations: [Operation]

@@ -1,8 +1,6 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
-
 /// A call in the pool, whatever it returns.
 protocol BlockingCall: AnyObject, Sendable {
     var operation: CephError.Operation { get }
@@ -25,7 +23,7 @@ final class Call<Value: Sendable>: BlockingCall {
     /// Kept: the queue compares it for every call that waits.
     let scope: CallScope
     let deadline: ContinuousClock.Instant?
-    private let promise = Promise<Value>()
+    private let outcome = FirstResult<Value>()
     private let body: @Sendable () throws(CephError) -> Value
     /// Released with this call, which the pool keeps until the thread comes back.
     private let hold = Hold.current
@@ -44,7 +42,7 @@ final class Call<Value: Sendable>: BlockingCall {
     }
 
     func hold(_ continuation: CheckedContinuation<Value, any Error>) {
-        promise.hold(continuation)
+        outcome.resume(continuation)
     }
 
     func perform() {
@@ -56,50 +54,10 @@ final class Call<Value: Sendable>: BlockingCall {
             result = .failure(error)
             hold?.callEnded(operation, error)
         }
-        promise.settle(with: result)
+        outcome.settle(result)
     }
 
     func settle(throwing error: any Error) {
-        promise.settle(with: .failure(error))
-    }
-}
-
-/// Resumes its continuation once, for whoever comes first: the call's end, its deadline, or a cancellation.
-private final class Promise<Value: Sendable>: Sendable {
-    private enum State {
-        case empty
-        case waiting(CheckedContinuation<Value, any Error>)
-        case settledEarly(Result<Value, any Error>)
-        case settled
-    }
-
-    private let state = Mutex(State.empty)
-
-    func hold(_ continuation: CheckedContinuation<Value, any Error>) {
-        let early = state.withLock { state -> Result<Value, any Error>? in
-            if case .settledEarly(let result) = state {
-                state = .settled
-                return result
-            }
-            state = .waiting(continuation)
-            return nil
-        }
-        if let early { continuation.resume(with: early) }
-    }
-
-    func settle(with result: Result<Value, any Error>) {
-        let continuation = state.withLock { state -> CheckedContinuation<Value, any Error>? in
-            switch state {
-            case .empty:
-                state = .settledEarly(result)
-                return nil
-            case .waiting(let continuation):
-                state = .settled
-                return continuation
-            case .settledEarly, .settled:
-                return nil
-            }
-        }
-        continuation?.resume(with: result)
+        outcome.settle(.failure(error))
     }
 }

@@ -65,17 +65,17 @@ struct TrashKeeper: Sendable {
         _ = try await records.apply(change)
     }
 
-    /// The marks whose time is over by the cluster's clock. That is only asked where this machine's says so as well.
-    private func due(_ records: Records) async throws -> [Mark] {
+    /// The marks whose time is over by the cluster's clock, and what that says. It is only asked where this machine's says so as well.
+    private func due(_ records: Records) async throws -> (marks: [Mark], now: Date) {
         let values = try await records.values(prefix: Self.prefix, limit: Self.backlog)
         func isDue(_ key: String, _ now: Date) -> Bool {
             key.dropFirst(Self.prefix.count) < OperationStore.sortable(now)
         }
-        guard let first = values.first, isDue(first.key, Date()) else { return [] }
+        guard let first = values.first, isDue(first.key, Date()) else { return ([], Date()) }
         let now = try await records.now().date
-        return values.prefix { isDue($0.key, now) }.compactMap {
-            try? JSONDecoder().decode(Mark.self, from: Data($0.value))
-        }
+        let marks = values.prefix { isDue($0.key, now) }
+            .compactMap { try? JSONDecoder().decode(Mark.self, from: Data($0.value)) }
+        return (marks, now)
     }
 
     /// Asks for the purge of images whose time is over.
@@ -88,7 +88,8 @@ struct TrashKeeper: Sendable {
     ) async throws -> [OperationRecord] {
         let records = OperationStore.records(pool)
         var purges: [OperationRecord] = []
-        for mark in try await due(records) where namespace == nil || mark.namespace == namespace {
+        let due = try await due(records)
+        for mark in due.marks where namespace == nil || mark.namespace == namespace {
             guard let entry = try await entry(of: mark, in: pool) else {
                 // Restored, purged, or put there anew by somebody.
                 try await withdraw(mark, records)
@@ -96,7 +97,8 @@ struct TrashKeeper: Sendable {
             }
             guard isWanted(entry.name) else { continue }
             var later = mark
-            later.until += Self.patience
+            // By now, and not by when it was due: that may be long ago, and what is in the way is not asked every few seconds.
+            later.until = due.now.timeIntervalSince1970 + Self.patience
             try await replace(mark, with: later, records)
             let spec = ImageSpec(pool: pool.name, namespace: mark.namespace, image: entry.name)
             do {
@@ -113,7 +115,7 @@ struct TrashKeeper: Sendable {
     /// What a purge of all that has expired would begin with.
     func expired(in pool: Ceph.Pool, namespace: String) async throws -> [TrashEntry] {
         var entries: [TrashEntry] = []
-        for mark in try await due(OperationStore.records(pool)) where mark.namespace == namespace {
+        for mark in try await due(OperationStore.records(pool)).marks where mark.namespace == namespace {
             if let entry = try await entry(of: mark, in: pool) { entries.append(entry) }
         }
         return entries

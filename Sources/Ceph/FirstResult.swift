@@ -1,0 +1,56 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Synchronization
+
+/// A value that several may give, and the first does: a call's end, its deadline, a cancellation. Who waits for it does not wait for the
+/// others, also where they never come.
+public final class FirstResult<Value: Sendable>: Sendable {
+    private enum State {
+        case empty
+        case waiting(CheckedContinuation<Value, any Error>)
+        case settledEarly(Result<Value, any Error>)
+        case settled
+    }
+
+    private let state = Mutex(State.empty)
+
+    public init() {}
+
+    /// The value, as soon as there is one. One task may wait for it, once; it does so also when it is cancelled.
+    public var value: Value {
+        get async throws {
+            try await withCheckedThrowingContinuation { resume($0) }
+        }
+    }
+
+    /// Resumes the continuation with the value, as soon as there is one.
+    func resume(_ continuation: CheckedContinuation<Value, any Error>) {
+        let early = state.withLock { state -> Result<Value, any Error>? in
+            if case .settledEarly(let result) = state {
+                state = .settled
+                return result
+            }
+            state = .waiting(continuation)
+            return nil
+        }
+        if let early { continuation.resume(with: early) }
+    }
+
+    /// Gives the value, unless somebody has.
+    public func settle(_ result: Result<Value, any Error>) {
+        let continuation = state.withLock { state -> CheckedContinuation<Value, any Error>? in
+            switch state {
+            case .empty:
+                state = .settledEarly(result)
+                return nil
+            case .waiting(let continuation):
+                state = .settled
+                return continuation
+            case .settledEarly, .settled:
+                return nil
+            }
+        }
+        continuation?.resume(with: result)
+    }
+}
