@@ -10,7 +10,7 @@ import Synchronization
 /// cooperative threads a few such calls would stop the whole process. Here the damage is bounded: the queue refuses
 /// work beyond its limit at once, a caller is let go at its deadline even if its thread is not, and work that a
 /// cancelled task left in the queue is dropped. Work that has started always runs to its end. A thread that hangs is made
-/// up for by another, up to a bound, and one sick pool never has all the threads.
+/// up for by another, up to a bound, and neither one sick pool nor one ``Caller`` ever has all the threads.
 public final class BlockingPool: Sendable {
     public struct Limits: Hashable, Sendable {
         /// Threads that may be inside Ceph at once.

@@ -44,14 +44,18 @@ public final class Breakers: Sendable {
 
     private let threshold: Int
     private let interval: Duration
+    private let patience: Duration
     private let breakers = Mutex<[CallScope: Breaker]>([:])
 
     /// - Parameters:
     ///   - threshold: how many timeouts in a row open a breaker.
     ///   - interval: how long to wait after a probe that failed.
-    public init(threshold: Int = 3, interval: Duration = .seconds(1)) {
+    ///   - patience: what took longer than that to be let go says that nothing answers. A caller's own deadline may be much shorter, and
+    ///     says nothing of the cluster.
+    public init(threshold: Int = 3, interval: Duration = .seconds(1), patience: Duration = .zero) {
         self.threshold = threshold
         self.interval = interval
+        self.patience = patience
     }
 
     // MARK: Calls
@@ -74,10 +78,13 @@ public final class Breakers: Sendable {
         breakers.withLock { ($0[scope]?.state ?? .closed) != .closed }
     }
 
-    /// - Parameter error: nil for a success.
+    /// - Parameters:
+    ///   - error: nil for a success.
+    ///   - time: how long the call took, or its caller waited; nil for long enough.
     /// - Returns: true where this opened the breaker.
     @discardableResult
-    func record(_ scope: CallScope, _ error: CephError?) -> Bool {
+    func record(_ scope: CallScope, _ error: CephError?, after time: Duration? = nil) -> Bool {
+        if let error, let time, error.isOfADeadline, time < patience { return false }
         switch Self.verdict(on: error) {
         case .answered:
             // Most calls succeed and find no breaker: nothing is kept for them.
@@ -175,4 +182,9 @@ public final class Breakers: Sendable {
             }
         }
     }
+}
+
+extension CephError {
+    /// Whether a caller's deadline has come, and not one of Ceph's own timeouts, which have a number.
+    var isOfADeadline: Bool { code == .timedOut && errno == nil }
 }

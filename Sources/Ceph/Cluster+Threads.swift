@@ -11,6 +11,9 @@ public struct ThreadPurpose: Hashable, Sendable {
     public init(_ name: String, _ limits: BlockingPool.Limits) {
         (self.name, self.limits) = (name, limits)
     }
+
+    /// Reads that may go through all of an image. They keep their threads for seconds, and take none from those that are short.
+    static let longReads = ThreadPurpose("long reads", .init(threads: 16, queue: 256, replacements: 16))
 }
 
 extension Cluster {

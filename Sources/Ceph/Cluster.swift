@@ -123,31 +123,47 @@ public final class Cluster: Sendable {
     public func retire() { retired.store(true, ordering: .relaxed) }
 
     /// Makes a call: unless the breaker of what it depends on is open, on a thread of the pool, told to the observer.
-    /// - Parameter threads: where to make it; nil for the connection's own.
+    /// - Parameters:
+    ///   - threads: where to make it; nil for the connection's own.
+    ///   - isLong: whether it takes long by its nature: it has threads of its own kind then, and its deadline says nothing of the cluster.
     /// - Throws: what ``BlockingPool/run(_:on:deadline:_:)`` throws; `CephError` with `.poolUnavailable` or
     ///   `.clusterUnreachable` where the breaker is open.
     func run<Value: Sendable>(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
         through threads: BlockingPool? = nil,
+        isLong: Bool = false,
         _ body: @escaping @Sendable () throws(CephError) -> Value
     ) async throws -> Value {
         let start = ContinuousClock.now
+        let threads = threads ?? (isLong ? self.threads(for: .longReads) : calls)
         let scope = CallScope(operation, on: resource)
-        let breakers = breakers
         do {
             try breakers.admit(scope, operation, on: resource)
-            let value = try await (threads ?? calls).run(operation, on: resource) { () throws(CephError) in
+            let value = try await threads.run(operation, on: resource) { [self] () throws(CephError) in
                 // The breaker may have opened while the call waited for its turn.
                 try breakers.admit(scope, operation, on: resource)
-                return try body()
+                // Here, and not where it is waited for: its caller may be let go before.
+                do throws(CephError) {
+                    let value = try body()
+                    record(scope, nil)
+                    return value
+                } catch {
+                    if !error.isOfADeadline { record(scope, error) }
+                    throw error
+                }
             }
-            ended(operation, on: resource, scope, nil, since: start)
+            ended(operation, on: resource, nil, since: start)
             return value
         } catch let error as CephError {
-            ended(operation, on: resource, scope, error, since: start)
+            if error.isOfADeadline, !isLong { record(scope, error, after: .now - start) }
+            ended(operation, on: resource, error, since: start)
             throw error
         }
+    }
+
+    private func record(_ scope: CallScope, _ error: CephError?, after time: Duration? = nil) {
+        if !retired.load(ordering: .relaxed) { breakers.record(scope, error, after: time) }
     }
 
     /// Makes a call that the observer is not told of, but notices when the cluster has shut us out.
@@ -167,11 +183,9 @@ public final class Cluster: Sendable {
     private func ended(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
-        _ scope: CallScope,
         _ error: CephError?,
         since start: ContinuousClock.Instant
     ) {
-        if !retired.load(ordering: .relaxed) { breakers.record(scope, error) }
         if let error { notice(error) }
         observer?.callEnded(
             CallRecord(operation: operation, resource: resource, error: error, duration: .now - start)

@@ -32,7 +32,8 @@ extension Pool {
     ///   (`children_list` of `rbd_header.<id>`)
     public func details(_ fields: ImageDetails.Fields, ofImage name: String, id: String) async throws -> ImageDetails {
         let deadline = Deadline.current
-        return try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
+        return try await withContext(.readImage, on: resource(ofImage: name), isLong: fields.contains(.usage)) {
+            context throws(CephError) in
             let image = try id.isEmpty ? OpenImage(format1: name, in: context) : OpenImage(id: id, in: context)
             var details = ImageDetails()
             if fields.contains(.usage) { details.usage = try image.usage(until: deadline) }

@@ -15,47 +15,97 @@ public struct ImageUsage: Hashable, Sendable {
     public var isApproximate: Bool
 }
 
-extension OpenImage {
-    /// Each object of an image without a valid object map is asked for; more than so many are not.
-    private static let mostObjects: UInt64 = 65_536
+/// What a snapshot holds that the one before it does not.
+public struct SnapshotUsage: Hashable, Sendable {
+    /// Whole objects. Nil where it would take too long to find out.
+    public var usedBytes: UInt64?
+    /// Whether there was no fast-diff to count by.
+    public var isApproximate: Bool
+}
 
+extension OpenImage {
     /// From the object map where the image has a valid one with fast-diff, which takes milliseconds; else object by object, up to
     /// 65,536 of them.
+    /// - Parameter deadline: when to give up.
     /// - C function: rbd_stat, rbd_get_features, rbd_get_flags, rbd_diff_iterate2
     func usage(until deadline: ContinuousClock.Instant?) throws(CephError) -> ImageUsage {
-        var stat = rbd_image_info_t()
-        try check(rbd_stat(pointer, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
+        let stat = try stat()
         var flags: UInt64 = 0
         try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
         let hasMap = try features().contains(.fastDiff) && ImageFlags(rawValue: flags).isEmpty
-        guard hasMap || stat.num_objs <= Self.mostObjects else {
-            return ImageUsage(provisionedBytes: stat.size, usedBytes: nil, isApproximate: true)
-        }
-        var sum = Sum(deadline: deadline)
-        let result = withUnsafeMutablePointer(to: &sum) { sum in
-            rbd_diff_iterate2(
-                pointer,
-                nil,
-                0,
-                stat.size,
-                0,
-                hasMap ? 1 : 0,
-                { _, length, exists, context in
-                    guard let sum = context?.assumingMemoryBound(to: Sum.self) else { return 0 }
-                    if exists != 0 { sum.pointee.bytes += UInt64(length) }
-                    return sum.pointee.isTooLate ? -ETIMEDOUT : 0
-                },
-                sum
-            )
-        }
-        try check(result, .readImage, on: resource)
-        return ImageUsage(provisionedBytes: stat.size, usedBytes: sum.bytes, isApproximate: hasMap)
+        let bytes = try countBytes(of: stat, hasMap: hasMap, wholeObjects: hasMap, until: deadline)
+        return ImageUsage(provisionedBytes: stat.size, usedBytes: bytes, isApproximate: hasMap || bytes == nil)
     }
-}
 
-private struct Sum {
-    var bytes: UInt64 = 0
-    var deadline: ContinuousClock.Instant?
+    /// How much the image at one snapshot holds that it did not hold at another.
+    /// - Parameter deadline: when to give up.
+    /// - Returns: nil where one of the snapshots was removed in this moment.
+    /// - C function: rbd_snap_set_by_id, rbd_diff_iterate2, rbd_get_flags
+    func usage(
+        of snapshot: SnapshotInfo,
+        since earlier: SnapshotInfo?,
+        until deadline: ContinuousClock.Instant?
+    ) throws(CephError) -> SnapshotUsage? {
+        let set = rbd_snap_set_by_id(pointer, snapshot.id)
+        if set == -ENOENT { return nil }
+        try check(set, .readImage, on: resource)
+        var flags: UInt64 = 0
+        try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
+        let hasMap = try features().contains(.fastDiff) && flags & UInt64(RBD_FLAG_FAST_DIFF_INVALID) == 0
+        do throws(CephError) {
+            let (stat, name) = (try stat(), earlier?.name)
+            let bytes = try countBytes(of: stat, since: name, hasMap: hasMap, wholeObjects: true, until: deadline)
+            return SnapshotUsage(usedBytes: bytes, isApproximate: !hasMap)
+        } catch  where error.errno == ENOENT {
+            return nil
+        }
+    }
 
-    var isTooLate: Bool { deadline.map { $0 <= .now } ?? false }
+    /// Each object of an image without a valid object map is asked for; more than so many are not.
+    private static let mostObjects: UInt64 = 65_536
+    /// So many are asked for before the deadline is looked at: librbd can't be stopped in between where it finds nothing.
+    private static let objectsAtOnce: UInt64 = 4096
+
+    /// - C function: rbd_stat
+    func stat() throws(CephError) -> rbd_image_info_t {
+        var stat = rbd_image_info_t()
+        try check(rbd_stat(pointer, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
+        return stat
+    }
+
+    /// Counts what is there, or has changed since a snapshot.
+    /// - Returns: nil where it would take too long to find out.
+    /// - Throws: `CephError` with `.timedOut` where the deadline has come.
+    /// - C function: rbd_diff_iterate2
+    private func countBytes(
+        of stat: rbd_image_info_t,
+        since earlier: String? = nil,
+        hasMap: Bool,
+        wholeObjects: Bool,
+        until deadline: ContinuousClock.Instant?
+    ) throws(CephError) -> UInt64? {
+        guard hasMap || stat.num_objs <= Self.mostObjects else { return nil }
+        let step = hasMap ? stat.size : Self.objectsAtOnce * stat.obj_size
+        var (sum, offset): (UInt64, UInt64) = (0, 0)
+        while offset < stat.size {
+            if let deadline, deadline <= .now { throw CephError(.timedOut, .readImage, on: resource) }
+            let length = min(step, stat.size - offset)
+            let result = rbd_diff_iterate2(
+                pointer,
+                earlier,
+                offset,
+                length,
+                0,
+                wholeObjects ? 1 : 0,
+                { _, length, exists, sum in
+                    if exists != 0 { sum?.assumingMemoryBound(to: UInt64.self).pointee += UInt64(length) }
+                    return 0
+                },
+                &sum
+            )
+            try check(result, .readImage, on: resource)
+            offset += length
+        }
+        return sum
+    }
 }

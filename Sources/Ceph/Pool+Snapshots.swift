@@ -31,7 +31,8 @@ extension Pool {
     /// - C function: rbd_open_read_only, rbd_snap_set_by_id, rbd_diff_iterate2
     public func usage(ofSnapshotsOf image: String, only: UInt64? = nil) async throws -> [UInt64: SnapshotUsage] {
         let deadline = Deadline.current
-        return try await withContext(.readImage, on: resource(ofImage: image)) { context throws(CephError) in
+        return try await withContext(.readImage, on: resource(ofImage: image), isLong: true) {
+            context throws(CephError) in
             let image = try OpenImage.named(image, in: context)
             var usage: [UInt64: SnapshotUsage] = [:]
             var earlier: SnapshotInfo?

@@ -30,6 +30,7 @@ public struct Pool: Sendable {
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
         through threads: BlockingPool? = nil,
+        isLong: Bool = false,
         _ body: @escaping @Sendable (consuming IOContext) throws(CephError) -> Value
     ) async throws -> Value {
         let (name, namespace, rados) = (name, namespace, cluster.rados)
@@ -38,10 +39,10 @@ public struct Pool: Sendable {
             return try body(context)
         }
         do {
-            return try await cluster.run(operation, on: resource, through: threads, call)
+            return try await cluster.run(operation, on: resource, through: threads, isLong: isLong, call)
         } catch let error as CephError where error.code == .poolNotFound && error.operation == .openPool {
             try await cluster.learnPool(named: name)
-            return try await cluster.run(operation, on: resource, through: threads, call)
+            return try await cluster.run(operation, on: resource, through: threads, isLong: isLong, call)
         }
     }
 }

@@ -42,14 +42,6 @@ public struct SnapshotInfo: Hashable, Sendable {
     }
 }
 
-/// How much a snapshot holds that the one before it does not.
-public struct SnapshotUsage: Hashable, Sendable {
-    /// Whole objects, as in `rbd du`.
-    public var usedBytes: UInt64
-    /// Counted without fast-diff.
-    public var isApproximate: Bool
-}
-
 /// Which snapshot of which image.
 public struct SnapshotLocation: Hashable, Sendable {
     public var pool: String

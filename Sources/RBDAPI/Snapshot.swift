@@ -48,13 +48,21 @@ public struct Snapshot: Codable, Hashable, Sendable {
 
     /// What a snapshot holds that the one before it does not.
     public struct Usage: Codable, Hashable, Sendable {
-        public var usedBytes: UInt64
+        /// Null where it would take too long to find out.
+        public var usedBytes: UInt64?
         /// True where the image has no fast-diff to count by.
         public var approximate: Bool
 
-        public init(usedBytes: UInt64, approximate: Bool) {
+        public init(usedBytes: UInt64?, approximate: Bool) {
             self.usedBytes = usedBytes
             self.approximate = approximate
+        }
+
+        /// Writes `null` for what is absent.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(usedBytes, forKey: .usedBytes)
+            try container.encode(approximate, forKey: .approximate)
         }
     }
 

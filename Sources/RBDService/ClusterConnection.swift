@@ -52,15 +52,21 @@ final class ClusterConnection: Service, CallObserver {
     private let looks = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let observer: (any CallObserver)?
 
-    let breakers = Breakers()
+    let breakers: Breakers
 
+    /// - Parameters:
+    ///   - limits: of the threads on which each connection's calls are made.
+    ///   - interval: how often the cluster is looked at.
+    ///   - patience: see ``Breakers``.
     init(
         configuration: ClusterConfiguration,
         limits: BlockingPool.Limits,
         interval: Duration,
+        patience: Duration = .zero,
         logger: Logger,
         observer: (any CallObserver)? = nil
     ) {
+        breakers = Breakers(patience: patience)
         self.configuration = configuration
         self.limits = limits
         self.interval = interval
@@ -81,9 +87,16 @@ final class ClusterConnection: Service, CallObserver {
     /// Why the service is not ready; nil where it is.
     var trouble: String? {
         switch state.withLock({ $0 }) {
-        case .connected(let connection): connection.trouble
+        case .connected(let connection): connection.trouble ?? shortage(connection.cluster)
         case .connecting(let reason): reason
         }
+    }
+
+    /// Without threads nothing can be asked, however well the cluster is.
+    private func shortage(_ cluster: Cluster) -> String? {
+        let stuck = cluster.calls.snapshot.abandoned
+        guard stuck >= limits.threads + limits.replacements else { return nil }
+        return "all \(stuck) threads hang in calls to the cluster whose callers were let go"
     }
 
     /// The threads for calls to the cluster, of all connections.

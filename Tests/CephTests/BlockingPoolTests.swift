@@ -136,6 +136,106 @@ struct BlockingPoolTests {
         try await wait(pool) { $0.threads == 0 }
     }
 
+    /// In one Ceph pool, too.
+    @Test(.timeLimit(.minutes(1)))
+    func aCallerWhoWantsTheMostLeavesRoomForTheOthers() async throws {
+        let pool = BlockingPool(limits: .init(threads: 8, queue: 8))
+        let gate = Gate()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { gate.open() }
+            for _ in 0..<10 {
+                group.addTask {
+                    try await Caller.$current.withValue("greedy") {
+                        try await pool.run(.readImage, on: .pool("p")) { () throws(CephError) in gate.wait() }
+                    }
+                }
+            }
+            // The pool may have six of the eight threads, and one caller five of those.
+            try await wait(pool) { $0.running == 5 && $0.queued == 5 }
+            for caller in ["modest", nil] {
+                for _ in 0..<50 {
+                    let value = try await Caller.$current.withValue(caller) {
+                        try await pool.run(.readImage, on: .pool("p")) { () throws(CephError) in 1 }
+                    }
+                    #expect(value == 1)
+                }
+            }
+            gate.open()
+            try await group.waitForAll()
+        }
+        pool.shutdown()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func whoeverHasTheFewestCallsRunningIsNext() async throws {
+        let pool = BlockingPool(limits: .init(threads: 2, queue: 64))
+        let gate = Gate()
+        let order = Mutex<[String]>([])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { gate.open() }
+            func add(
+                _ caller: String,
+                waitingFor expected: BlockingPool.Snapshot,
+                _ body: @escaping @Sendable () -> Void
+            ) async throws {
+                group.addTask {
+                    try await Caller.$current.withValue(caller) {
+                        try await pool.run(.readImage, on: .pool("p")) { () throws(CephError) in body() }
+                    }
+                }
+                try await wait(pool) { $0.running == expected.running && $0.queued == expected.queued }
+            }
+            for busy in 1...2 {
+                try await add("greedy", waitingFor: .init(running: busy)) { gate.wait() }
+            }
+            for queued in 1...10 {
+                try await add("greedy", waitingFor: .init(running: 2, queued: queued)) {
+                    order.withLock { $0.append("greedy") }
+                }
+            }
+            try await add("modest", waitingFor: .init(running: 2, queued: 11)) {
+                order.withLock { $0.append("modest") }
+            }
+            gate.open()
+            try await group.waitForAll()
+        }
+        // Two threads took something at once.
+        #expect(order.withLock { $0.firstIndex(of: "modest").map { $0 <= 2 } } == true)
+        pool.shutdown()
+    }
+
+    /// Neither what hangs in two Ceph pools nor what one caller lets go of takes the last thread.
+    @Test(.timeLimit(.minutes(1)))
+    func whatHangsLeavesRoomForTheOthers() async throws {
+        let pool = BlockingPool(limits: .init(threads: 8, queue: 64, replacements: 8))
+        let gate = Gate()
+        defer { gate.open() }
+        for _ in 0..<6 {
+            await withTaskGroup { group in
+                for number in 0..<20 {
+                    group.addTask {
+                        await Caller.$current.withValue("greedy") {
+                            let sick = CephError.Resource.pool(number % 2 == 0 ? "a" : "b")
+                            let deadline = ContinuousClock.now + .milliseconds(100)
+                            _ = try? await pool.run(.readImage, on: sick, deadline: deadline) { () throws(CephError) in
+                                gate.wait()
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        // Of 16 threads, those that stand in included, the caller has lost 12.
+        #expect(pool.snapshot.abandoned == 12)
+        for caller in ["modest", nil] {
+            let value = try await Caller.$current.withValue(caller) {
+                try await pool.run(.readImage, on: .pool("a")) { () throws(CephError) in 1 }
+            }
+            #expect(value == 1)
+        }
+        pool.shutdown()
+    }
+
     @Test func theDeadlineTravelsWithTheTask() async throws {
         let pool = BlockingPool()
         let gate = Gate()

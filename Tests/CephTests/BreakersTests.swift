@@ -54,6 +54,20 @@ struct BreakersTests {
         #expect(isRefused(breakers, sick) == .poolUnavailable)
     }
 
+    @Test func aCallersOwnShortDeadlineIsNoSilence() {
+        let breakers = Breakers(threshold: 2, patience: .seconds(10))
+        for _ in 0..<10 { breakers.record(sick, timeout(), after: .seconds(1)) }
+        #expect(isRefused(breakers, sick) == nil)
+        for _ in 0..<2 { breakers.record(sick, timeout(), after: .seconds(10)) }
+        #expect(isRefused(breakers, sick) == .poolUnavailable)
+    }
+
+    @Test func cephsOwnTimeoutIsOneHoweverSoonItComes() {
+        let breakers = Breakers(threshold: 1, patience: .seconds(10))
+        breakers.record(sick, timeout(errno: 110), after: .seconds(1))
+        #expect(isRefused(breakers, sick) == .poolUnavailable)
+    }
+
     @Test(arguments: [CephError.Code.notStarted, .overloaded, .shutDown, .clientBlocklisted])
     func whatNeverReachedThePoolSaysNothingOfIt(code: CephError.Code) {
         let breakers = Breakers(threshold: 2)

@@ -6,6 +6,10 @@ protocol BlockingCall: AnyObject, Sendable {
     var operation: CephError.Operation { get }
     var resource: CephError.Resource { get }
     var scope: CallScope { get }
+    /// Whose call it is; nil for the service's own.
+    var caller: String? { get }
+    /// When it was made.
+    var came: ContinuousClock.Instant { get }
     var deadline: ContinuousClock.Instant? { get }
     func perform()
     func settle(throwing error: any Error)
@@ -22,6 +26,8 @@ final class Call<Value: Sendable>: BlockingCall {
     let resource: CephError.Resource
     /// Kept: the queue compares it for every call that waits.
     let scope: CallScope
+    let caller = Caller.current
+    let came = ContinuousClock.now
     let deadline: ContinuousClock.Instant?
     private let outcome = FirstResult<Value>()
     private let body: @Sendable () throws(CephError) -> Value

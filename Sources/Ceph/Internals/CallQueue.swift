@@ -3,22 +3,38 @@
 
 /// Who waits, who runs, and who is next: the rules of a ``BlockingPool``, without its threads.
 ///
-/// A quarter of the threads and of the queue is always left to others than the scope that wants the most: a pool whose
-/// calls hang takes its share, not all. A call whose caller was let go no longer counts: another thread is started in
-/// place of the one that is stuck in it, up to a bound.
+/// A quarter of the threads, of those that stand in for stuck ones, and of the queue is always left to others than the scope that wants
+/// the most, and than the caller who wants the most: a pool whose calls hang takes its share, not all, and so does a caller, in each pool
+/// and on the whole. What waits is taken from the caller who has the fewest calls running, and of his calls from the pool with the fewest.
 struct CallQueue {
+    /// What is counted together.
+    private struct Lane: Hashable {
+        /// Nil for what the service does by itself, and where nobody is asked who he is.
+        var caller: String?
+        var scope: CallScope
+    }
+
     private struct Running {
         var call: any BlockingCall
         /// Its caller was let go.
         var isStuck = false
     }
 
+    /// Threads that somebody's calls hold.
+    private struct Held {
+        var busy = 0
+        /// Their callers were let go; other threads may have been started in their place.
+        var stuck = 0
+    }
+
     private let limits: BlockingPool.Limits
-    private var waiting: [any BlockingCall] = []
+    private var waiting: [Lane: [any BlockingCall]] = [:]
+    private var waitingCount = 0
     private var running: [ObjectIdentifier: Running] = [:]
-    /// Threads that the calls of a scope hold, stuck ones not counted.
-    private var busy: [CallScope: Int] = [:]
-    private var stuck = 0
+    private var byScope: [CallScope: Held] = [:]
+    private var byCaller: [String: Held] = [:]
+    private var byLane: [Lane: Held] = [:]
+    private var all = Held()
     private var threads = 0
     /// Threads that wait for work; a new one counts from the moment in which it is asked for.
     private var idle = 0
@@ -28,33 +44,69 @@ struct CallQueue {
     }
 
     var snapshot: BlockingPool.Snapshot {
-        .init(threads: threads, running: running.count, queued: waiting.count, abandoned: stuck)
+        .init(threads: threads, running: running.count, queued: waitingCount, abandoned: all.stuck)
     }
 
     /// Threads that there may be now. Less than what is stuck: then nothing more can run until something comes back.
-    private var threadLimit: Int { limits.threads + min(stuck, limits.replacements) }
+    private var threadLimit: Int { limits.threads + min(all.stuck, limits.replacements) }
 
     private static func share(of total: Int) -> Int {
         total < 4 ? total : total - total / 4
+    }
+
+    /// Whether one more thread is within somebody's share of so many.
+    private func isWithin(_ held: Held?, busy: Int, stuck: Int) -> Bool {
+        guard let held else { return true }
+        // What others are stuck in is there for nobody.
+        let left = stuck - (all.stuck - held.stuck)
+        return held.busy < Self.share(of: busy) && held.busy + held.stuck < Self.share(of: min(stuck, left))
+    }
+
+    private func mayRun(_ lane: Lane) -> Bool {
+        let most = limits.threads + limits.replacements
+        guard isWithin(byScope[lane.scope], busy: limits.threads, stuck: most) else { return false }
+        guard let caller = lane.caller else { return true }
+        return isWithin(byCaller[caller], busy: limits.threads, stuck: most)
+            && isWithin(byLane[lane], busy: Self.share(of: limits.threads), stuck: Self.share(of: most))
     }
 
     // MARK: Callers
 
     /// - Returns: false where there is no room.
     mutating func admit(_ call: some BlockingCall) -> Bool {
-        let usable = threadLimit - stuck
-        guard usable > 0, waiting.count + running.count - stuck < usable + limits.queue else { return false }
-        let ofScope = busy[call.scope, default: 0] + waiting.count(where: { $0.scope == call.scope })
-        guard ofScope < Self.share(of: limits.threads) + Self.share(of: limits.queue) else { return false }
-        waiting.append(call)
+        let usable = threadLimit - all.stuck
+        guard usable > 0, waitingCount + running.count - all.stuck < usable + limits.queue else { return false }
+        let (threads, queue) = (Self.share(of: limits.threads), Self.share(of: limits.queue))
+        let ofScope = byScope[call.scope]?.busy ?? 0
+        guard ofScope + waits(where: { $0.scope == call.scope }) < threads + queue else { return false }
+        if let caller = call.caller {
+            let ofCaller = byCaller[caller]?.busy ?? 0
+            guard ofCaller + waits(where: { $0.caller == caller }) < threads + queue else { return false }
+        }
+        waiting[lane(of: call), default: []].append(call)
+        waitingCount += 1
         return true
+    }
+
+    private func lane(of call: some BlockingCall) -> Lane { Lane(caller: call.caller, scope: call.scope) }
+
+    private func waits(where belongs: (Lane) -> Bool) -> Int {
+        waiting.reduce(0) { belongs($1.key) ? $0 + $1.value.count : $0 }
     }
 
     /// - Returns: whether the call was still waiting, so that it will never run.
     mutating func withdraw(_ call: some BlockingCall) -> Bool {
-        guard let index = waiting.firstIndex(where: { $0 === call }) else { return false }
-        waiting.remove(at: index)
+        let lane = lane(of: call)
+        guard let index = waiting[lane]?.firstIndex(where: { $0 === call }) else { return false }
+        _ = take(index, of: lane)
         return true
+    }
+
+    private mutating func take(_ index: Int, of lane: Lane) -> (any BlockingCall)? {
+        let call = waiting[lane]?.remove(at: index)
+        waitingCount -= 1
+        if waiting[lane]?.isEmpty == true { waiting[lane] = nil }
+        return call
     }
 
     /// What the watchdog has to do.
@@ -68,15 +120,21 @@ struct CallQueue {
     }
 
     mutating func expire(at now: ContinuousClock.Instant) -> Expired {
-        var expired = Expired(waiting: waiting.filter { $0.isExpired(at: now) })
-        waiting.removeAll { $0.isExpired(at: now) }
+        var expired = Expired()
+        for (lane, calls) in waiting {
+            let left = calls.filter { !$0.isExpired(at: now) }
+            expired.waiting += calls.filter { $0.isExpired(at: now) }
+            waitingCount -= calls.count - left.count
+            waiting[lane] = left.isEmpty ? nil : left
+        }
         for (id, entry) in running where !entry.isStuck && entry.call.isExpired(at: now) {
             running[id]?.isStuck = true
-            stuck += 1
-            release(entry.call.scope)
+            count(entry.call) { ($0.busy, $0.stuck) = ($0.busy - 1, $0.stuck + 1) }
             expired.running.append(entry.call)
         }
-        expired.next = (waiting + running.values.filter { !$0.isStuck }.map(\.call)).compactMap(\.deadline).min()
+        expired.next = (waiting.values.joined() + running.values.filter { !$0.isStuck }.map(\.call)).compactMap(
+            \.deadline
+        ).min()
         return expired
     }
 
@@ -85,7 +143,7 @@ struct CallQueue {
     /// Whether one more thread is of use.
     /// - Returns: its number, for its name; it then counts as one that waits.
     mutating func addThread() -> Int? {
-        guard waiting.count > idle, threads < threadLimit else { return nil }
+        guard waitingCount > idle, threads < threadLimit else { return nil }
         threads += 1
         idle += 1
         return threads
@@ -97,35 +155,50 @@ struct CallQueue {
         idle -= 1
     }
 
-    /// A thread takes the first call that may run. Nil where there is none: the thread goes on waiting.
+    /// A thread takes the call whose turn it is. Nil where none may run: the thread goes on waiting.
     mutating func next() -> (any BlockingCall)? {
-        let share = Self.share(of: limits.threads)
-        guard running.count < threadLimit,
-            let index = waiting.firstIndex(where: { busy[$0.scope, default: 0] < share })
-        else { return nil }
-        let call = waiting.remove(at: index)
+        guard running.count < threadLimit, let lane = nextLane(), let call = take(0, of: lane) else { return nil }
         idle -= 1
-        busy[call.scope, default: 0] += 1
+        count(call) { $0.busy += 1 }
         running[ObjectIdentifier(call)] = Running(call: call)
         return call
+    }
+
+    private func nextLane() -> Lane? {
+        // Most of the time nothing waits but one call.
+        if waiting.count == 1, let lane = waiting.keys.first { return mayRun(lane) ? lane : nil }
+        return waiting.filter { mayRun($0.key) }.min { precedence(of: $0) < precedence(of: $1) }?.key
+    }
+
+    private func precedence(
+        of lane: (key: Lane, value: [any BlockingCall])
+    ) -> (Int, Int, ContinuousClock.Instant) {
+        let ofCaller =
+            lane.key.caller.map { byCaller[$0]?.busy ?? 0 } ?? all.busy - byCaller.values.reduce(0) { $0 + $1.busy }
+        return (ofCaller, byLane[lane.key]?.busy ?? 0, lane.value.first?.came ?? .now)
     }
 
     /// A thread is back from its call.
     mutating func finish(_ call: some BlockingCall) {
         idle += 1
         guard let entry = running.removeValue(forKey: ObjectIdentifier(call)) else { return }
-        if entry.isStuck {
-            stuck -= 1
-        } else {
-            release(call.scope)
+        count(call) { held in
+            if entry.isStuck { held.stuck -= 1 } else { held.busy -= 1 }
         }
     }
 
     /// Whether there are more threads than there should be: one stands in for a call that has come back.
     var hasSurplusThread: Bool { threads > threadLimit }
 
-    private mutating func release(_ scope: CallScope) {
-        let count = busy[scope, default: 0] - 1
-        busy[scope] = count > 0 ? count : nil
+    private mutating func count(_ call: some BlockingCall, _ change: (inout Held) -> Void) {
+        func apply<Key>(_ key: Key, in counts: inout [Key: Held]) {
+            change(&counts[key, default: Held()])
+            // Nothing is kept of what holds nothing.
+            if let held = counts[key], held.busy == 0, held.stuck == 0 { counts[key] = nil }
+        }
+        change(&all)
+        apply(call.scope, in: &byScope)
+        apply(lane(of: call), in: &byLane)
+        if let caller = call.caller { apply(caller, in: &byCaller) }
     }
 }

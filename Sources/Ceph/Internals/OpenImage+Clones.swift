@@ -16,8 +16,7 @@ struct ImageLayout: Hashable, Sendable {
 extension OpenImage {
     /// - C function: rbd_stat, rbd_get_stripe_unit, rbd_get_stripe_count
     func layout() throws(CephError) -> ImageLayout {
-        var stat = rbd_image_info_t()
-        try check(rbd_stat(pointer, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
+        let stat = try stat()
         var layout = ImageLayout(objectSizeBytes: stat.obj_size, stripeUnitBytes: 0, stripeCount: 0)
         try check(rbd_get_stripe_unit(pointer, &layout.stripeUnitBytes), .readImage, on: resource)
         try check(rbd_get_stripe_count(pointer, &layout.stripeCount), .readImage, on: resource)

@@ -100,50 +100,6 @@ extension OpenImage {
         throw CephError(.imageBusy, operation, on: resource)
     }
 
-    /// How much the image at one snapshot holds that it did not hold at another.
-    /// - Parameter limit: when to give up; a long diff can't be interrupted otherwise.
-    /// - Returns: nil where one of the snapshots was removed in this moment.
-    /// - C function: rbd_snap_set_by_id, rbd_diff_iterate2, rbd_get_flags
-    func usage(
-        of snapshot: SnapshotInfo,
-        since earlier: SnapshotInfo?,
-        until limit: ContinuousClock.Instant?
-    ) throws(CephError) -> SnapshotUsage? {
-        let set = rbd_snap_set_by_id(pointer, snapshot.id)
-        if set == -ENOENT { return nil }
-        try check(set, .readImage, on: resource)
-        var flags: UInt64 = 0
-        try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
-        let isFast = try features().contains(.fastDiff) && flags & UInt64(RBD_FLAG_FAST_DIFF_INVALID) == 0
-        // Without fast-diff every object is asked: 256 GiB of them take some seconds.
-        let step: UInt64 = isFast ? .max : 256 << 30
-        var used: UInt64 = 0
-        var offset: UInt64 = 0
-        while offset < snapshot.sizeBytes {
-            if let limit, .now > limit { throw CephError(.timedOut, .readImage, on: resource) }
-            let length = min(step, snapshot.sizeBytes - offset)
-            let result = withUnsafeMutablePointer(to: &used) { used in
-                rbd_diff_iterate2(
-                    pointer,
-                    earlier?.name,
-                    offset,
-                    length,
-                    0,
-                    1,
-                    { _, length, exists, used in
-                        if exists != 0 { used?.assumingMemoryBound(to: UInt64.self).pointee += UInt64(length) }
-                        return 0
-                    },
-                    used
-                )
-            }
-            if result == -ENOENT { return nil }
-            try check(result, .readImage, on: resource)
-            offset += length
-        }
-        return SnapshotUsage(usedBytes: used, isApproximate: !isFast)
-    }
-
     /// Whether the object map of a snapshot that was just taken is missing. In a full pool librbd takes the snapshot and
     /// fails to make its map, without a word.
     /// - C function: rbd_get_flags, rados_stat

@@ -85,7 +85,7 @@ struct AccessGate: Sendable {
         try await AuditNotes.current?.begin()
         return try await Access.$current.withValue(access) {
             do {
-                return try await route.handler(request, context)
+                return try await Caller.$current.withValue(identity?.name) { try await route.handler(request, context) }
             } catch let problem as Problem {
                 if access.veil.isDown { RequestNotes.current?.refuse() }
                 throw problem.seen()

@@ -113,8 +113,8 @@ extension Snapshot: Presentable {
     }
 
     private var used: String {
-        guard let usage else { return "" }
-        return (usage.approximate ? "~" : "") + ByteCount(usage.usedBytes).rounded
+        guard let usage, let used = usage.usedBytes else { return "" }
+        return (usage.approximate ? "~" : "") + ByteCount(used).rounded
     }
 }
 
