@@ -5,6 +5,7 @@ import Ceph
 import HTTPTypes
 import Hummingbird
 public import Logging
+import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
@@ -62,6 +63,8 @@ public struct RBDService: Sendable {
             configuration: configuration.cluster,
             limits: configuration.calls,
             interval: configuration.probeInterval,
+            // Half of it, as a request may have waited for other calls before.
+            patience: min(configuration.requestTimeout, .seconds(configuration.cluster.timeouts.osd)) / 2,
             logger: logger,
             observer: telemetry.calls
         )
@@ -109,7 +112,7 @@ public struct RBDService: Sendable {
 
     /// A way in, and what it is listened on for.
     public enum Door: Sendable {
-        case api, webhook
+        case api, webhook, health
     }
 
     /// Serves until a signal ends it, and then until what is in flight is answered.
@@ -156,6 +159,17 @@ public struct RBDService: Sendable {
             (reviews.tls, reviews.refused, reviews.isEnding) = (webhookTLS, telemetry.refused, api.isEnding)
             services.append(reviews.service(buildWebhookRouter(), logger: logger) { onListening(.webhook, $0) })
         }
+        if let port = configuration.healthPort {
+            var health = Listener(
+                address: .host(configuration.host, port: port, for: .health),
+                limits: configuration.door,
+                connections: Self.healthConnections
+            )
+            // Whatever keeps the others' event loops busy, these are answered.
+            health.loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            (health.refused, health.isEnding) = (telemetry.refused, api.isEnding)
+            services.append(health.service(buildHealthRouter(), logger: logger) { onListening(.health, $0) })
+        }
         services.append(farewell)
         var group = ServiceGroupConfiguration(
             services: services,
@@ -165,6 +179,9 @@ public struct RBDService: Sendable {
         group.maximumGracefulShutdownDuration = configuration.shutdownDelay + configuration.shutdownTimeout
         try await ServiceGroup(configuration: group).run()
     }
+
+    /// Kubelets and balancers ask a few times a second.
+    private static let healthConnections = 64
 
     private var images: ImageService {
         let access = ImageAccess(connection: connection, claims: claims, store: operations.store)
@@ -235,9 +252,18 @@ public struct RBDService: Sendable {
         return router
     }
 
+    /// The probes, which anybody may ask for.
+    func buildHealthRouter() -> Router<ServiceRequestContext> {
+        let routes = ClusterController(connection: connection, farewell: farewell).probes
+        let router = router(routes, origins: [])
+        for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.handler) }
+        return router
+    }
+
     /// A router with what all requests have in common, and without routes.
     private func router(_ routes: [Route], origins: Set<String>) -> Router<ServiceRequestContext> {
         let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
+        router.add(middleware: TurnMiddleware())
         router.add(middleware: RequestIDMiddleware())
         if !origins.isEmpty { router.add(middleware: OriginMiddleware(origins: origins)) }
         router.add(middleware: TelemetryMiddleware(metrics: telemetry.requests))

@@ -33,6 +33,7 @@ struct Daemon: AsyncParsableCommand {
 
     @Option(.host) var host: String?
     @Option(.port) var port: String?
+    @Option(.healthPort) var healthPort: String?
     @Option(.unixSocket) var unixSocket: String?
     @Option(.unixSocketMode) var unixSocketMode: String?
     @Option(.unixSocketGroup) var unixSocketGroup: String?
@@ -84,7 +85,8 @@ struct Daemon: AsyncParsableCommand {
     /// What the command line says, by the setting's name.
     var commandLine: [String: String] {
         let values: [(Setting, String?)] = [
-            (.host, host), (.port, port), (.unixSocket, unixSocket), (.unixSocketMode, unixSocketMode),
+            (.host, host), (.port, port), (.healthPort, healthPort),
+            (.unixSocket, unixSocket), (.unixSocketMode, unixSocketMode),
             (.unixSocketGroup, unixSocketGroup), (.tokenFile, tokenFile), (.allowAnonymous, allowAnonymous),
             (.corsAllowedOrigins, corsAllowedOrigins), (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey),
             (.tlsClientCA, tlsClientCA),
@@ -146,7 +148,7 @@ struct Daemon: AsyncParsableCommand {
         do {
             try await service.run { door, url in
                 // Scripts that asked for any free port read it here; a pipe would otherwise hold it back.
-                print("rbd-rest-api \(door == .webhook ? "webhook " : "")listening on \(url)")
+                print("rbd-rest-api \(door == .api ? "" : "\(door) ")listening on \(url)")
                 fflush(nil)
             }
         } catch let error as ListenError {

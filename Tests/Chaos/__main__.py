@@ -34,6 +34,7 @@ SCENARIOS: dict[str, Callable[[Rehearsal], Report]] = {
     "client-stuck": outages.client_stuck,
     "pool-full": outages.pool_full,
     "slow-callers": abuse.slow_callers,
+    "pipelining": abuse.pipelining,
     "malformed-requests": abuse.malformed_requests,
     "open-files": abuse.open_files,
     "terminated": endings.terminated,

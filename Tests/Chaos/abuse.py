@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import statistics
 import time
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from wire import Address, Connection, get, image, once
 
 MOST_GROWTH = 256
 TICK = 5.0
+# What an answer begins with, and nothing else has.
+START = b"HTTP/1.1 "
 
 
 @dataclass
@@ -81,6 +84,87 @@ async def slow_client(address: Address, start: bytes, drip: bytes, slow: Slow) -
             writer.transport.abort()
         slow.closed += 1
         await asyncio.sleep(TICK)
+
+
+@dataclass
+class Greed:
+    """What greedy clients have got."""
+
+    answers: int = 0
+    broken: int = 0
+
+
+async def greedy_clients(stop: asyncio.Event, address: Address, clients: int, batch: int, target: str) -> Greed:
+    """Each sends so many requests at once, and the next ones as soon as it has read as many answers; all without a pause."""
+    greed = Greed()
+    requests = f"GET {target} HTTP/1.1\r\nHost: greedy\r\n\r\n".encode() * batch
+    tasks = [asyncio.create_task(greedy_client(address, requests, batch, greed)) for _ in range(clients)]
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return greed
+
+
+async def greedy_client(address: Address, requests: bytes, batch: int, greed: Greed) -> None:
+    while True:
+        reader, writer = await asyncio.open_connection(*address)
+        try:
+            # Two batches are on their way, so that there is always one to be answered.
+            writer.write(requests)
+            while True:
+                writer.write(requests)
+                begun, tail = 0, b""
+                while begun < batch:
+                    data = await reader.read(65536)
+                    if not data:
+                        raise ConnectionError
+                    begun += (tail + data).count(START)
+                    # What may be the beginning of another one.
+                    tail = (tail + data)[1 - len(START):]
+                greed.answers += begun
+        except OSError:
+            greed.broken += 1
+        finally:
+            writer.transport.abort()
+
+
+async def modest(address: Address, target: str, seconds: float, report: Report, limit: float) -> list[float]:
+    """Asks on a connection of its own, fifty times a second; returns how long each answer took."""
+    connection = Connection(address)
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        answer = await connection.request("GET", target, timeout=limit)
+        report.requests += 1
+        report.worst = max(report.worst, answer.seconds)
+        if answer.status != 200:
+            report.wrong.append(f"{answer}: a request of somebody modest")
+        times.append(answer.seconds)
+        await asyncio.sleep(0.02)
+    connection.close()
+    return times
+
+
+def pipelining(rehearsal: Rehearsal) -> Report:
+    """Whoever sends requests without a pause gets his share and no more, whether or not he waits for answers."""
+    scale = rehearsal.scale
+    report = Report("pipelining", "clients that send requests without a pause, pipelined or not")
+    crowds = [(2, 20, "/livez"), (2, 2, "/readyz"), (2, 20, "/none"), (1, 200, "/livez"), (16, 1, "/livez"), (64, 1, "/livez")]
+    with rehearsal.pools(1) as (pool,), rehearsal.daemon(report.name) as daemon:
+        eventually(daemon.address, "PUT", image(pool, "one"), {"size": 1 << 20}, {200, 201}, 10, report)
+        for clients, batch, target in crowds:
+            crowd = Child(greedy_clients, daemon.address, clients, batch, target)
+            try:
+                time.sleep(1)
+                for asked in ("/livez", image(pool, "one")):
+                    times = asyncio.run(modest(daemon.address, asked, scale.greedy_time, report, rehearsal.limit))
+                    kind = "/livez" if asked == "/livez" else "one image"
+                    report.at_most(f"p99 of {kind} beside {clients} × {batch} of {target}", statistics.quantiles(times, n=100)[98], 0.1 * scale.patience)
+                greed: Greed = crowd.finish()
+            finally:
+                crowd.kill()
+            report.notes.append(f"{clients} × {batch} of {target}: {greed.answers} answers, {greed.broken} connections broken")
+    return report
 
 
 def slow_callers(rehearsal: Rehearsal) -> Report:

@@ -46,6 +46,7 @@ class Scale:
     idle: int = 2000
     slow_bodies: int = 200
     slow_time: float = 30
+    greedy_time: float = 10
     malformed: int = 10_000
     connections: int = 1000
     full_requests: int = 300
@@ -55,7 +56,7 @@ class Scale:
 SHORT = Scale(
     deadline=2, calm=4, outage=6, after=3, clients=3, kills=3, puts=200, grace=3, patience=5, healthy_ratio=6,
     slow_ratio=10, slow_headers=300,
-    idle=300, slow_bodies=50, slow_time=4, malformed=500, full_requests=30, rounds=1,
+    idle=300, slow_bodies=50, slow_time=4, greedy_time=1, malformed=500, full_requests=30, rounds=1,
 )
 
 

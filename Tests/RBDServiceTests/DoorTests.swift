@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import NIOCore
 import RBDAPI
 import TestSupport
@@ -254,6 +255,18 @@ struct DoorTests {
             try await Task.sleep(for: .milliseconds(100))
             first = nil
             #expect(RawConnection.statuses(in: await answer.value) == [200])
+        }
+    }
+
+    /// A connection that is accepted while the service ends is closed, although nobody takes it up.
+    @Test(arguments: 0..<20)
+    func connectionsMayComeAtTheEnd(round: Int) async throws {
+        try await TestServer.run { server in
+            for _ in 0..<2 {
+                // It ends when nobody listens any more.
+                Thread.detachNewThread { while (try? RawConnection(to: server.url)) != nil {} }
+            }
+            try await Task.sleep(for: .milliseconds(round))
         }
     }
 

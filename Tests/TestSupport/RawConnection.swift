@@ -79,6 +79,22 @@ public final class RawConnection: Sendable {
         }
     }
 
+    /// Reads, and keeps nothing of it, until the other side closes or nothing more is wanted.
+    /// - Returns: how many bytes there were.
+    public func discard(while isWanted: @escaping @Sendable () -> Bool) async -> Int {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { [self] in
+                var (all, buffer) = (0, [UInt8](repeating: 0, count: 64 << 10))
+                while isWanted() {
+                    let count = recv(descriptor, &buffer, buffer.count, 0)
+                    guard count > 0 else { break }
+                    all += count
+                }
+                continuation.resume(returning: all)
+            }
+        }
+    }
+
     /// The statuses of the answers in a text, in their order.
     public static func statuses(in text: String) -> [Int] {
         text.split(separator: "HTTP/1.1 ", omittingEmptySubsequences: false).dropFirst().compactMap {

@@ -13,13 +13,11 @@ struct ClusterController: Sendable {
     let farewell: Farewell
 
     var routes: [Route] {
-        [
-            .get("/livez", live),
-            .get("/readyz", ready),
-            .get("/openapi.yaml", contract),
-            .get("/v1/cluster", cluster),
-        ]
+        probes + [.get("/openapi.yaml", contract), .get("/v1/cluster", cluster)]
     }
+
+    /// What tells whether the process serves.
+    var probes: [Route] { [.get("/livez", live), .get("/readyz", ready)] }
 
     @Sendable private func live(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         .json(Probe(status: "ok"))

@@ -11,6 +11,8 @@ public struct ServiceConfiguration: Sendable {
     /// 0 takes any free port.
     public var port: Int
     /// Listened on instead of an address.
+    /// Of a way in for probes alone; nil where there is none.
+    public var healthPort: Int?
     var socket: UnixSocket?
     /// Nil where nobody is asked who he is.
     public var tokenFile: String?
@@ -51,6 +53,9 @@ public struct ServiceConfiguration: Sendable {
     public init(_ values: SettingValues) throws(ConfigurationError) {
         host = try values.text(.host)
         port = try values.integer(.port, in: 0...65_535)
+        healthPort = try values.optional(.healthPort).map { _ throws(ConfigurationError) in
+            try values.integer(.healthPort, in: 0...65_535)
+        }
         tokenFile = values.optional(.tokenFile)
         allowsAnonymous = try values.flag(.allowAnonymous)
         socket = try Self.socket(values)

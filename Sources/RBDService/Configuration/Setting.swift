@@ -28,6 +28,12 @@ public struct Setting: Sendable {
 extension Setting {
     public static let host = Setting("host", "ADDRESS", default: "127.0.0.1", "The address to listen on.")
     public static let port = Setting("port", "PORT", default: "8080", "The port to listen on; 0 takes any free one.")
+    public static let healthPort = Setting(
+        "health-port",
+        "PORT",
+        "A port for /livez and /readyz alone, in plain HTTP, which the service's other callers can't keep busy; 0 takes any free one. "
+            + "Unset: they are answered on the service's own port only."
+    )
     public static let unixSocket = Setting(
         "unix-socket",
         "PATH",
@@ -287,8 +293,8 @@ extension Setting {
 
     /// All of them, in the order of `--help`.
     public static let all: [Setting] = [
-        host, port, unixSocket, unixSocketMode, unixSocketGroup, tokenFile, allowAnonymous, corsAllowedOrigins,
-        tlsCertificate, tlsKey, tlsClientCA,
+        host, port, healthPort, unixSocket, unixSocketMode, unixSocketGroup,
+        tokenFile, allowAnonymous, corsAllowedOrigins, tlsCertificate, tlsKey, tlsClientCA,
         webhookHost, webhookPort, webhookCertificate, webhookKey, webhookClientCA,
         kubernetesDrivers, kubernetesPools, kubernetesClusterIDs, kubernetesOptIn,
         cephConf, cephUser, cephKeyring, cephArgs,

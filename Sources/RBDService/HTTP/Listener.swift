@@ -6,6 +6,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOPosix
 import RBDAPI
 import ServiceLifecycle
 import Synchronization
@@ -23,6 +24,8 @@ struct Listener {
     var connections: Int
     /// Nil where HTTP is spoken as it is.
     var tls: TLSCredentials?
+    /// Nil where it shares the event loops of the process.
+    var loops: (any EventLoopGroup)?
     var refused: @Sendable (Problem) -> Void = { _ in }
     /// Whether each answer is to be the last one of its connection.
     var isEnding: @Sendable () -> Bool = { false }
@@ -34,7 +37,7 @@ struct Listener {
         onListening: @escaping @Sendable (_ url: String) -> Void
     ) -> some Service {
         let (tls, limits, address) = (tls, limits, address)
-        let (refused, isEnding) = (refused, isEnding)
+        let (refused, isEnding, loops) = (refused, isEnding, loops)
         let mask = SocketMask()
         let application = Application(
             router: router,
@@ -59,6 +62,7 @@ struct Listener {
                 }
                 if let url = address.url(channel.localAddress, isSecure: tls != nil) { onListening(url) }
             },
+            eventLoopGroupProvider: loops.map { .shared($0) } ?? .singleton,
             logger: logger
         )
         return Listening(address: address, application: application, mask: mask)
@@ -145,9 +149,11 @@ public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
         case .host(let host, let port, let door):
             place = "\(host) port \(port)"
             settings =
-                door == .webhook
-                ? Self.options(.webhookHost, .webhookPort)
-                : "\(Self.options(.host, .port)), or --\(Setting.unixSocket.name)"
+                switch door {
+                case .api: "\(Self.options(.host, .port)), or --\(Setting.unixSocket.name)"
+                case .webhook: Self.options(.webhookHost, .webhookPort)
+                case .health: Self.options(.host, .healthPort)
+                }
         case .socket(let socket):
             place = "the socket \(socket.path)"
             settings = "\(Self.options(.host, .port)), or --\(Setting.unixSocket.name)"

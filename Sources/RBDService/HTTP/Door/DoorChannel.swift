@@ -9,14 +9,16 @@ import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import NIOSSL
 import RBDAPI
+import Synchronization
 
 /// HTTP/1.1 as Hummingbird serves it, with our guard and clock in front.
 struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
     struct Value: ServerChildChannelValue {
-        fileprivate let http: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+        fileprivate let connection: AcceptedConnection
         fileprivate let peer: Peer?
+        fileprivate let executor: EventLoopTaskExecutor
 
-        var channel: any Channel { http.channel }
+        var channel: any Channel { connection.channel }
     }
 
     let responder: HTTPChannelHandler.Responder
@@ -33,10 +35,12 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             decoderLimits.maxHeaderListSize = limits.headerBytes
             decoderLimits.maxHeaderFieldCount = limits.headerCount
             let guardian = RequestGuard(limits: limits, refused: refused, isEnding: isEnding)
+            let executor = EventLoopTaskExecutor(channel.eventLoop)
             let pipeline = channel.pipeline.syncOperations
             let peer = tls?.asksClients == true ? Peer() : nil
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context())) }
             if let peer { try pipeline.addHandler(Peer.Handler(peer)) }
+            try pipeline.addHandler(TurnHandler(executor))
             try pipeline.addHandler(guardian.clock)
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: false,  // the channel below hands requests over one after another
@@ -54,15 +58,58 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
                 wrappingChannelSynchronously: channel,
                 configuration: .init(isOutboundHalfClosureEnabled: true)
             )
-            return Value(http: http, peer: peer)
+            return Value(connection: AcceptedConnection(http), peer: peer, executor: executor)
         }
     }
 
     func handle(value: Value, logger: Logger) async {
         await Peer.$current.withValue(value.peer) {
-            await withTaskExecutorPreference(EventLoopTaskExecutor(value.channel.eventLoop)) {
-                await handleHTTP(asyncChannel: value.http, logger: logger)
+            await EventLoopTaskExecutor.$current.withValue(value.executor) {
+                await withTaskExecutorPreference(value.executor) {
+                    await handleHTTP(asyncChannel: value.connection.take(), logger: logger)
+                }
             }
         }
+    }
+}
+
+/// A connection that is still to be served. One that is accepted while the service ends may find nobody to serve it, and is closed then:
+/// SwiftNIO ends the process where such a channel is just forgotten.
+private final class AcceptedConnection: Sendable {
+    private let http: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+    private let isTaken = Atomic(false)
+
+    init(_ http: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) {
+        self.http = http
+    }
+
+    deinit {
+        guard !isTaken.load(ordering: .relaxed) else { return }
+        let http = http
+        Task { try? await http.executeThenClose { _, _ in } }
+    }
+
+    var channel: any Channel { http.channel }
+
+    /// For whoever serves it to its end.
+    func take() -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
+        isTaken.store(true, ordering: .relaxed)
+        return http
+    }
+}
+
+/// Tells the executor of a connection when its bytes have come in.
+private final class TurnHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let executor: EventLoopTaskExecutor
+
+    init(_ executor: EventLoopTaskExecutor) {
+        self.executor = executor
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        executor.turnBegan()
+        context.fireChannelRead(data)
     }
 }

@@ -1,0 +1,92 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// The turns of one event loop: between two of them it looks at all of its sockets.
+///
+/// An event loop runs whatever is queued, and what that queues, before it looks at its sockets again. Tasks that never wait for anything
+/// would keep it from that for ever. What is to run in the next turn waits here for a byte in a pipe, which the loop finds when it looks.
+///
+/// Everything happens on the event loop.
+final class LoopTurns: @unchecked Sendable {
+    private let eventLoop: any EventLoop
+    private var waiting: [() -> Void] = []
+    /// The pipe's end for writing; nil until it is needed, or where there are no descriptors left.
+    private var bell: CInt?
+    private var isRung = false
+
+    private init(_ eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+    }
+
+    private static let all = Mutex<[ObjectIdentifier: LoopTurns]>([:])
+
+    /// Those of a loop.
+    static func of(_ eventLoop: any EventLoop) -> LoopTurns {
+        all.withLock { all in
+            let id = ObjectIdentifier(eventLoop)
+            if let turns = all[id] { return turns }
+            let turns = LoopTurns(eventLoop)
+            all[id] = turns
+            return turns
+        }
+    }
+
+    /// Runs something once the loop has looked at its sockets.
+    func next(_ body: @escaping () -> Void) {
+        waiting.append(body)
+        guard !isRung else { return }
+        isRung = true
+        if bell == nil { bell = makeBell() }
+        var byte: UInt8 = 0
+        // The pipe can't be full: it holds one byte at most.
+        if let bell, write(bell, &byte, 1) == 1 { return }
+        // Better late than not at all.
+        eventLoop.assumeIsolated().scheduleTask(in: .microseconds(100)) { self.begin() }
+    }
+
+    fileprivate func begin() {
+        isRung = false
+        let bodies = waiting
+        waiting = []
+        for body in bodies { body() }
+    }
+
+    private func makeBell() -> CInt? {
+        var ends: [CInt] = [0, 0]
+        guard pipe(&ends) == 0 else { return nil }
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+        let reading = ends[0]
+        let made = NIOPipeBootstrap(group: eventLoop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(BellHandler(self))
+                }
+            }
+            .takingOwnershipOfDescriptor(input: reading)
+        made.whenFailure { _ in close(reading) }
+        return ends[1]
+    }
+}
+
+/// Hears the byte.
+private final class BellHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let turns: LoopTurns
+
+    init(_ turns: LoopTurns) {
+        self.turns = turns
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        turns.begin()
+    }
+}
