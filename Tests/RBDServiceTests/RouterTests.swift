@@ -205,6 +205,8 @@ struct RouterTests {
             ("application/json", "{", "malformed-body"),
             ("application/json", "[]", "malformed-body"),
             ("application/json", "null", "malformed-body"),
+            ("application/json", #"{"name":"a","size":1,"size":2}"#, "malformed-body"),
+            ("application/json", #"{"name":"a","size":1,}"#, "malformed-body"),
             ("application/json", #"{"name":"a"}"#, "malformed-body"),
             ("application/json; charset=utf-8", #"{"size":1}"#, "malformed-body"),
             ("application/json", String(repeating: " ", count: 65_537), "body-too-large"),

@@ -9,12 +9,13 @@ import RBDAPI
 
 extension Request {
     /// Reads a JSON body and refuses what it does not know.
-    /// - Throws: `Problem` with `unsupported-media-type`, `body-too-large`, `malformed-body`, `unknown-field`, or the
-    ///   code of a size that is not one.
+    /// - Throws: `Problem` with `unsupported-media-type`, `body-too-large`, `malformed-body` (also where a field is there twice),
+    ///   `unknown-field`, or the code of a size that is not one.
     func json<Body: RBDAPI.RequestBody>(_ type: Body.Type, limit: Int) async throws -> Body {
         let buffer = try await jsonBody(limit: limit)
         do {
             let body = try JSONDecoder().decode(Strict<Body>.self, from: Data(buffer.readableBytesView)).body
+            if let flaw = JSONFlaw(in: buffer.readableBytesView) { throw Problem(flaw) }
             AuditNotes.current?.set(body: buffer.readableBytesView)
             return body
         } catch let unknown as UnknownField {
