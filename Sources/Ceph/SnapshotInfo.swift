@@ -36,7 +36,7 @@ public struct SnapshotInfo: Hashable, Sendable {
         switch kind {
         case .user: nil
         case .trash: "it was removed as \"\(origin ?? "")\", and goes with the last of its clones"
-        case .group: "it goes with the group's snapshot \(origin ?? "")"
+        case .group: "it goes with \(origin.map { "the group's snapshot \($0)" } ?? "a snapshot of its group")"
         case .mirror, .unknown: "mirroring uses it"
         }
     }

@@ -352,6 +352,11 @@ struct TenantTests {
                     let answer = try await look("GET", "\(images)\(path)")
                     #expect(answer.status == 200, "\(answer.text)")
                 }
+                // Neither where it is a group that keeps a snapshot.
+                let kept = try await look("GET", "\(images)/alfa-2/snapshots").decoded(as: ImageSnapshots.self).items
+                let name = try #require(kept.first { $0.kind == "group" }).name
+                let managed = try await look("DELETE", "\(images)/alfa-2/snapshots/\(name)")
+                #expect(try managed.problem.code == "snapshot-managed")
                 let children = try await look("GET", "\(images)/alfa-1/children").decoded(as: ImageChildren.self)
                 #expect(children.items.map(\.image) == ["alfa-3"])
                 let clone = try await look("GET", "\(images)/alfa-9").decoded(as: RBDAPI.Image.self)

@@ -58,7 +58,8 @@ extension OpenImage {
     }
 
     /// One of those that callers may change.
-    /// - Throws: `CephError` with `.snapshotNotFound`; `.snapshotManaged` where it belongs to Ceph itself.
+    /// - Throws: `CephError` with `.snapshotNotFound`; `.snapshotManaged` where it belongs to Ceph itself, or to a group, which is not named:
+    ///   not everybody may know of it.
     func userSnapshot(
         named name: String,
         _ operation: CephError.Operation,
@@ -67,7 +68,8 @@ extension OpenImage {
     ) throws(CephError) -> SnapshotInfo {
         let named = try snapshotInfos(rados: rados).filter { $0.name == name }
         if let snapshot = named.first(where: { $0.kind == .user }) { return snapshot }
-        guard let other = named.first else { throw CephError(.snapshotNotFound, operation, on: resource) }
+        guard var other = named.first else { throw CephError(.snapshotNotFound, operation, on: resource) }
+        if other.kind == .group { other.origin = nil }
         throw CephError(.snapshotManaged, operation, on: resource, detail: other.keeper)
     }
 

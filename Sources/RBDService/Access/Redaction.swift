@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
 import RBDAPI
 
 /// What may name things that whoever asked must not see. Answers are written as this shows them.
@@ -74,6 +75,17 @@ extension ImageGroup {
 extension Snapshot: Scoped {
     func seen(with access: Access) -> Snapshot {
         guard kind == "group", let origin, !access.mayRead(snapshot: origin) else { return self }
+        var snapshot = self
+        snapshot.origin = nil
+        return snapshot
+    }
+}
+
+extension SnapshotInfo {
+    /// For what errors say of it.
+    func seen() -> SnapshotInfo {
+        let access = Access.current
+        guard kind == .group, let origin, !access.isUnlimited, !access.mayRead(snapshot: origin) else { return self }
         var snapshot = self
         snapshot.origin = nil
         return snapshot

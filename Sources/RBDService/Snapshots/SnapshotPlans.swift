@@ -102,7 +102,7 @@ extension SnapshotService {
         let snapshot = try await find(name, of: image)
         guard snapshot.kind == .user else {
             let resource = try pool(of: image).resource(ofSnapshot: name, image: image.image)
-            throw CephError(.snapshotManaged, operation, on: resource, detail: snapshot.keeper)
+            throw CephError(.snapshotManaged, operation, on: resource, detail: snapshot.seen().keeper)
         }
         return snapshot
     }

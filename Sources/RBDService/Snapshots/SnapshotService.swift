@@ -63,6 +63,10 @@ struct SnapshotService: Sendable {
                 return Snapshot(snapshot, of: image, usage: nil)
             } catch let error as CephError where error.code == .snapshotHasClones {
                 throw await refusal(error, name, of: image, in: pool)
+            } catch let error as CephError where error.code == .snapshotManaged {
+                // It says by what, as far as that may be told.
+                _ = try await findOwn(name, error.operation, of: image)
+                throw error
             }
         }
     }
@@ -76,6 +80,10 @@ struct SnapshotService: Sendable {
                 try await pool.removeSnapshot(named: name, ofImage: image.image, evenIfCloned: evenIfCloned)
             } catch let error as CephError where error.code == .snapshotHasClones || error.code == .snapshotProtected {
                 throw await refusal(error, name, of: image, in: pool)
+            } catch let error as CephError where error.code == .snapshotManaged {
+                // It says by what, as far as that may be told.
+                _ = try await findOwn(name, error.operation, of: image)
+                throw error
             }
         }
     }
