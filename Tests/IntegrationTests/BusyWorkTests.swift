@@ -78,4 +78,51 @@ struct BusyWorkTests {
             }
         }
     }
+
+    /// Whoever followed an operation with a token that was taken away, or whose scopes were, follows it no longer.
+    @Test(arguments: [[], ["read:*/other-*"]])
+    func eventsEndWithTheToken(scopes: [String]) async throws {
+        try await TestCluster.withPool { pool, cluster in
+            let identities = try TestIdentities(["reader": ["read:\(pool)"], "keeper": ["all:*"]])
+            let change: @Sendable (inout ServiceConfiguration) -> Void = {
+                ($0.tokenFile, $0.operationLease) = (identities.path, .seconds(4))
+            }
+            try await TestServer.withCluster(change: change) { server in
+                let keeper = server.with(token: identities.token(of: "keeper"))
+                #expect(try await keeper.put("/v1/pools/\(pool)/images/vol-1", #"{"size":"16MiB"}"#).status == 201)
+                let image = try await keeper.get("/v1/pools/\(pool)/images/vol-1").decoded(as: Image.self)
+                let id = "\(try await cluster.pool(pool).id())-\(OperationStore.newNumber())"
+                var operation = RBDAPI.Operation(
+                    id: id,
+                    kind: OperationKind.shrinkImage.rawValue,
+                    pool: pool,
+                    createdAt: Timestamp.now
+                )
+                (operation.image, operation.imageID) = ("vol-1", image.id)
+                var parameters = OperationRecord.Parameters()
+                parameters.sizeBytes = 8 << 20
+                // It waits for this client.
+                let client = try await TestCluster.openClient(of: "\(pool)/vol-1")
+                var change = Records.Change()
+                change.set("operation.\(id)", to: OperationRecord(operation: operation, parameters: parameters).bytes)
+                change.set("open.\(id)", to: [])
+                #expect(try await OperationStore.records(cluster.pool(pool)).apply(change))
+
+                let reader = try RawConnection(to: server.url)
+                reader.send("GET /v1/operations/\(id)/events HTTP/1.1\r\nHost: reader\r\nConnection: close\r\n")
+                reader.send("Authorization: Bearer \(identities.token(of: "reader"))\r\n\r\n")
+                #expect(await reader.read { $0.contains("event: operation\n") }.hasPrefix("HTTP/1.1 200"))
+                try identities.give(scopes, to: "reader")
+                // To the end of the answer, while the operation goes on.
+                #expect(await !reader.read().contains("succeeded"))
+                #expect(
+                    try await keeper.get("/v1/operations/\(id)").decoded(as: RBDAPI.Operation.self).state == .running
+                )
+                try client.endInput()
+                _ = await client.finish()
+                let last = try await keeper.get("/v1/operations/\(id)?wait=60s").decoded(as: RBDAPI.Operation.self)
+                #expect(last.state == .succeeded, "\(last)")
+            }
+        }
+    }
 }

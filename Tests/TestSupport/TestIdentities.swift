@@ -7,15 +7,15 @@ import RBDService
 /// A token file with some identities in it, gone when this goes.
 public final class TestIdentities: Sendable {
     public let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
-    private let tokens: [String: String]
+    private let tokens: [String: (scopes: [String], token: AccessToken)]
 
     /// - Parameter scopes: of each identity, by its name.
     public init(_ scopes: KeyValuePairs<String, [String]>) throws {
-        var tokens: [String: String] = [:]
+        var tokens: [String: (scopes: [String], token: AccessToken)] = [:]
         for (name, scopes) in scopes {
             let token = AccessToken()
             try TokenEntry(identity: name, scopes: scopes, token: token, lifetime: nil).add(to: path)
-            tokens[name] = token.text
+            tokens[name] = (scopes, token)
         }
         self.tokens = tokens
     }
@@ -24,5 +24,15 @@ public final class TestIdentities: Sendable {
         try? FileManager.default.removeItem(atPath: path)
     }
 
-    public func token(of name: String) -> String { tokens[name] ?? "" }
+    /// Changes what an identity may do; without any scope its tokens are gone.
+    public func give(_ scopes: [String], to changed: String) throws {
+        try FileManager.default.removeItem(atPath: path)
+        for (name, (old, token)) in tokens {
+            let scopes = name == changed ? scopes : old
+            if scopes.isEmpty { continue }
+            try TokenEntry(identity: name, scopes: scopes, token: token, lifetime: nil).add(to: path)
+        }
+    }
+
+    public func token(of name: String) -> String { tokens[name]?.token.text ?? "" }
 }

@@ -16,9 +16,26 @@ struct Access: Sendable {
     /// By the parameter of the path, or of the query, that is not what it says.
     private(set) var substitutes: [String: String] = [:]
 
-    /// - Parameter identity: nil where nobody is asked who he is.
-    init(_ identity: Identity?) {
+    /// Who asks by what the request shows, as of now.
+    private let identityNow: (@Sendable () throws(Problem) -> Identity?)?
+
+    /// - Parameters:
+    ///   - identity: nil where nobody is asked who he is.
+    ///   - identityNow: looks it up again, for answers that take long. Throws `Problem` with `unauthenticated`.
+    init(_ identity: Identity?, identityNow: (@Sendable () throws(Problem) -> Identity?)? = nil) {
         self.identity = identity
+        self.identityNow = identityNow
+    }
+
+    /// An answer that goes on for long ends with the token or certificate that it was asked for with.
+    /// - Throws: `Problem` with `unauthenticated` where that is no longer valid, or has other scopes now.
+    func requireStillValid() throws(Problem) {
+        guard let identityNow, try identityNow() != identity else { return }
+        throw Problem(
+            .unauthenticated,
+            detail: "the scopes of \"\(identity?.name ?? "")\" have changed",
+            hint: "ask again"
+        )
     }
 
     var isUnlimited: Bool { identity == nil }

@@ -80,7 +80,10 @@ struct AccessGate: Sendable {
         try refuseStrangePages(route, request)
         let identity = try admit(request, from: context.peer)
         if let identity { RequestNotes.current?.set(identity) }
-        var access = identity.map { Access($0) } ?? .unlimited
+        var access =
+            identity.map { identity in
+                Access(identity) { [peer = context.peer] () throws(Problem) in try admit(request, from: peer) }
+            } ?? .unlimited
         try rule.check(&access, request, context)
         try await AuditNotes.current?.begin()
         return try await Access.$current.withValue(access) {

@@ -32,6 +32,7 @@ extension ImageListing {
     func streamResponse(requestID: String) async throws -> Response {
         // Each batch has the time that the request has; what can't begin is answered as any other request.
         let allowance = Deadline.current.map { $0 - .now }
+        let caller = Caller.current
         var stream = try stream()
         let first = try await stream.next()
         let body = ResponseBody { [stream] writer in
@@ -40,8 +41,9 @@ extension ImageListing {
                 while let batch = images {
                     // The next ones are read while these are written down, on this very thread: it must send for them first.
                     let current = stream
-                    async let following = Self.advance(current, within: allowance)
+                    async let following = Self.advance(current, within: allowance, for: caller)
                     await Task.yield()
+                    try access.requireStillValid()
                     if !batch.isEmpty { try await writer.write(Self.lines(batch)) }
                     (images, stream) = try await following
                 }
@@ -65,11 +67,14 @@ extension ImageListing {
 
     private static func advance(
         _ stream: Stream,
-        within allowance: Duration?
+        within allowance: Duration?,
+        for caller: String?
     ) async throws -> ([RBDAPI.Image]?, Stream) {
-        try await Deadline.$current.withValue(allowance.map { .now + $0 }) {
-            var stream = stream
-            return (try await stream.next(), stream)
+        try await Caller.$current.withValue(caller) {
+            try await Deadline.$current.withValue(allowance.map { .now + $0 }) {
+                var stream = stream
+                return (try await stream.next(), stream)
+            }
         }
     }
 

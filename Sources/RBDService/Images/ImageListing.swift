@@ -10,7 +10,7 @@ struct ImageListing: Sendable {
     let place: ImagePlace
     let query: ImageQuery
     /// Kept here, since a stream is written when the request's handler has returned.
-    private let access = Access.current
+    let access = Access.current
 
     init(service: ImageService, place: ImagePlace, query: ImageQuery) {
         self.service = service

@@ -38,7 +38,7 @@ struct OperationEvents: Sendable {
         )
     }
 
-    /// Until the end of the operation, of its record, of the service, or of the reader's patience.
+    /// Until the end of the operation, of its record, of the service, of the reader's patience, or of the token that he came with.
     private func write(_ send: (String) -> Void) async {
         var current = first
         var told: RBDAPI.Operation?
@@ -55,6 +55,7 @@ struct OperationEvents: Sendable {
                 }
                 if current.state.isFinished { return }
                 try await Task.sleep(for: Self.pulse)
+                try Access.current.requireStillValid()
                 do {
                     current = try await service.get(current.id)
                 } catch let problem as Problem where problem.code == ProblemCode.operationNotFound.rawValue {
@@ -66,7 +67,7 @@ struct OperationEvents: Sendable {
                 }
             }
         } catch {
-            // Nobody reads any more.
+            // Nobody reads any more, or may read.
         }
     }
 
