@@ -201,7 +201,7 @@ def wire(items):
         return variables.get(f"RBD_REST_API_{setting}", code[f"RBD_REST_API_{setting}"])
 
     expect(
-        ports == {"http": int(value("PORT")), "webhook": int(value("WEBHOOK_PORT"))},
+        ports == {"http": int(value("PORT")), "health": int(value("HEALTH_PORT")), "webhook": int(value("WEBHOOK_PORT"))},
         f"ports {ports} are not the settings'",
     )
     for name in ("PORT", "WEBHOOK_PORT"):
@@ -213,7 +213,7 @@ def wire(items):
     for probe, path in {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}.items():
         get = container[probe]["httpGet"]
         expect(get["path"] == path and path in routes, f"{probe} asks for {get['path']}")
-        expect(get["port"] == "http", f"{probe} asks at another port")
+        expect(get["port"] == "health", f"{probe} asks at a port that others can keep busy")
 
     # The shutdown, then Cluster.finishClosing.
     closing = constant("../rbd-rest-api/Daemon.swift", r"finishClosing\(within: \.seconds\((\d+)\)\)")
