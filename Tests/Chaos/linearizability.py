@@ -29,7 +29,7 @@ State = Hashable
 Effect = Callable[[Any], Iterable[State]]
 
 # A frontier of more is more than can be gone through in time.
-MOST_WAYS = 200_000
+MOST_WAYS = 1_000_000
 
 
 class Kind(Enum):
