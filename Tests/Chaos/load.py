@@ -70,6 +70,8 @@ class Result:
     samples: list[Sample] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
+    # Whether claims may outlast the changes that they were made for.
+    claims_stay: bool = False
 
     def of(self, pool: str, begin: float = 0, end: float = float("inf")) -> list[Sample]:
         """The answers on a pool that came in a span of time."""
@@ -240,7 +242,8 @@ class Client:
     def failed(self, answer: Answer, name: str = "") -> None:
         """An answer that is no success: right where the cluster is in trouble, or after it."""
         key = (answer.status, answer.code)
-        allowed = key in TROUBLE or (name in self.ledger.shaken and key in CLEARING)
+        is_claimed = self.result.claims_stay and key == (409, "change-in-progress")
+        allowed = key in TROUBLE or (name in self.ledger.shaken and key in CLEARING) or is_claimed
         # That an interrupted change is still being cleared up does not make a pool sick.
         self.note(answer, allowed, "not an answer to expect", fine=key in CLEARING)
 
@@ -254,10 +257,11 @@ class Client:
 
 
 async def mixed_load(
-    stop: asyncio.Event, address: Address, clients: dict[str, int], limit: float, pause: float
+    stop: asyncio.Event, address: Address, clients: dict[str, int], limit: float, pause: float, claims_stay: bool
 ) -> Result:
-    """So many clients on each pool, until told to stop."""
-    result = Result()
+    """So many clients on each pool, until told to stop. Claims stay where a Ceph client is shut out that has just made a change, and has
+    been answered, but has not let go of the name yet: that is taken over."""
+    result = Result(claims_stay=claims_stay)
     tasks = [
         Client(address, pool, f"v{number}", limit, pause, result).run(stop)
         for pool, count in clients.items() for number in range(count)

@@ -182,7 +182,7 @@ def client_blocklisted(rehearsal: Rehearsal) -> Report:
     report = Report("client-blocklisted", "the daemon's Ceph client blocklisted under load")
     with rehearsal.pools(2) as pools, rehearsal.daemon(report.name) as daemon:
         pid = daemon.pid
-        with rehearsal.load(daemon, {pool: 1 for pool in pools}) as load:
+        with rehearsal.load(daemon, {pool: 1 for pool in pools}, claims_stay=True) as load:
             time.sleep(2)
             addresses = cluster.addresses_of_service()
             listed = time.perf_counter()

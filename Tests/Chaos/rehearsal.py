@@ -97,8 +97,8 @@ class Rehearsal:
                 self.cluster.empty(pool)
 
     @contextmanager
-    def load(self, daemon: Daemon, clients: dict[str, int]) -> Iterator[Child]:
-        child = Child(mixed_load, daemon.address, clients, self.limit, self.scale.pause)
+    def load(self, daemon: Daemon, clients: dict[str, int], claims_stay: bool = False) -> Iterator[Child]:
+        child = Child(mixed_load, daemon.address, clients, self.limit, self.scale.pause, claims_stay)
         try:
             yield child
         finally:
