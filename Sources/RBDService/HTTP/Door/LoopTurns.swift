@@ -18,6 +18,8 @@ final class LoopTurns: @unchecked Sendable {
     /// The pipe's end for writing; nil until it is needed, or where there are no descriptors left.
     private var bell: CInt?
     private var isRung = false
+    /// The loop can't read the pipe.
+    private var isMute = false
 
     private init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
@@ -41,10 +43,10 @@ final class LoopTurns: @unchecked Sendable {
         waiting.append(body)
         guard !isRung else { return }
         isRung = true
-        if bell == nil { bell = makeBell() }
+        if bell == nil, !isMute { bell = makeBell() }
         var byte: UInt8 = 0
         // The pipe can't be full: it holds one byte at most.
-        if let bell, write(bell, &byte, 1) == 1 { return }
+        if let bell, !isMute, write(bell, &byte, 1) == 1 { return }
         // Better late than not at all.
         eventLoop.assumeIsolated().scheduleTask(in: .microseconds(100)) { self.begin() }
     }
@@ -63,7 +65,7 @@ final class LoopTurns: @unchecked Sendable {
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
         }
-        let reading = ends[0]
+        let (reading, writing) = (ends[0], ends[1])
         let made = NIOPipeBootstrap(group: eventLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -71,8 +73,14 @@ final class LoopTurns: @unchecked Sendable {
                 }
             }
             .takingOwnershipOfDescriptor(input: reading)
-        made.whenFailure { _ in close(reading) }
-        return ends[1]
+        made.whenFailure { _ in
+            self.isMute = true
+            close(reading)
+            close(writing)
+            // Nobody has heard of what waits.
+            self.begin()
+        }
+        return writing
     }
 }
 
