@@ -148,6 +148,8 @@ class Client:
         self.mine: list[str] = []
         self.random = random.Random(name)
         self.serial = 0
+        # The name of a change that was answered, and whose claim was not let go.
+        self.claimed = ""
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -242,8 +244,11 @@ class Client:
     def failed(self, answer: Answer, name: str = "") -> None:
         """An answer that is no success: right where the cluster is in trouble, or after it."""
         key = (answer.status, answer.code)
-        is_claimed = self.result.claims_stay and key == (409, "change-in-progress")
-        allowed = key in TROUBLE or (name in self.ledger.shaken and key in CLEARING) or is_claimed
+        allowed = key in TROUBLE or (name in self.ledger.shaken and key in CLEARING)
+        if not allowed and self.result.claims_stay and key == (409, "change-in-progress"):
+            # One change at a time is made: one name alone may be claimed still.
+            self.claimed = self.claimed or name
+            allowed = name == self.claimed
         # That an interrupted change is still being cleared up does not make a pool sick.
         self.note(answer, allowed, "not an answer to expect", fine=key in CLEARING)
 
