@@ -20,20 +20,7 @@ extension Pool {
     public func remains(ofImageID id: String, call: LongCall, on threads: BlockingPool) async throws -> [String] {
         let resource = resource(ofImage: "#\(id)")
         return try await withContext(.readImage, on: resource, through: threads) { context throws(CephError) in
-            let own = ["rbd_data.\(id).", "rbd_object_map.\(id)", "journal.\(id)"]
-            let found = try context.objects(withPrefixes: own, call, resource)
-            guard found.isEmpty else { return found }
-            for name in try context.rados.mapPools(resource) where name != context.pool {
-                let other = try IOContext(pool: name, namespace: context.namespace, rados: context.rados)
-                do throws(CephError) {
-                    let prefix = "rbd_data.\(context.poolID).\(id)."
-                    let found = try other.objects(withPrefixes: [prefix], call, resource)
-                    guard found.isEmpty else { return found.map { "\(name)/\($0)" } }
-                } catch  where error.code == .credentialsRefused || error.code == .poolNotFound {
-                    // What is not ours to read holds no data of images that the service could make or open.
-                }
-            }
-            return []
+            try context.remains(ofImageIDs: [id], call, resource)
         }
     }
 }
@@ -43,10 +30,35 @@ extension IOContext {
     /// Names of objects that are told.
     private static let enough = 5
 
+    /// - Returns: the names of some objects of any of the images, headers aside; empty where there are none.
+    func remains(
+        ofImageIDs ids: [String],
+        _ call: LongCall,
+        _ resource: CephError.Resource
+    ) throws(CephError) -> [String] {
+        let own = ids.flatMap { ["rbd_data.\($0).", "rbd_object_map.\($0)", "journal.\($0)"] }
+        let found = try objects(withPrefixes: own, limit: Self.enough, call, resource)
+        guard found.isEmpty else { return found }
+        for name in try rados.mapPools(resource) where name != pool {
+            let other = try IOContext(pool: name, namespace: namespace, rados: rados)
+            do throws(CephError) {
+                let prefixes = ids.map { "rbd_data.\(poolID).\($0)." }
+                let found = try other.objects(withPrefixes: prefixes, limit: Self.enough, call, resource)
+                guard found.isEmpty else { return found.map { "\(name)/\($0)" } }
+            } catch  where error.code == .credentialsRefused || error.code == .poolNotFound {
+                // What is not ours to read holds no data of images that the service could make or open.
+            }
+        }
+        return []
+    }
+
+    /// The names of objects that begin with one of the prefixes. All objects of the place are gone through, until there are enough.
+    /// - Parameter limit: a few more may be found.
     /// - C function: rados_object_list_begin, rados_object_list_end, rados_object_list, rados_object_list_free,
     ///   rados_object_list_cursor_free
-    fileprivate func objects(
+    func objects(
         withPrefixes prefixes: [String],
+        limit: Int,
         _ call: LongCall,
         _ resource: CephError.Resource
     ) throws(CephError) -> [String] {
@@ -63,7 +75,7 @@ extension IOContext {
         defer { items.deallocate() }
         var found: [String] = []
         var seen: UInt64 = 0
-        while rados_object_list_is_end(pointer, cursor) == 0, found.count < Self.enough {
+        while rados_object_list_is_end(pointer, cursor) == 0, found.count < limit {
             try call.advance(to: seen, of: .max, .readImage, on: resource)
             // It is written to, and must be a cursor before.
             var next: rados_object_list_cursor? = rados_object_list_begin(pointer)

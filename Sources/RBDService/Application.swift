@@ -81,6 +81,7 @@ public struct RBDService: Sendable {
         )
         let store = OperationStore(connection: connection, retention: retention, creations: creations)
         let keeper = TrashKeeper(operations: store)
+        let sweep = HeaderSweep(patience: configuration.remnantPatience, logger: logger)
         claims = Claims(
             connection: connection,
             lease: configuration.operationLease,
@@ -97,7 +98,10 @@ public struct RBDService: Sendable {
             limits: limits,
             telemetry: operationTelemetry,
             logger: logger,
-            caretaker: keeper.care
+            caretaker: { pool, runner in
+                await keeper.care(for: pool, runner)
+                await sweep.care(for: pool)
+            }
         )
         operations = OperationService(store: store, runner: runner)
         repair = ImageRepair(remnants: remnants, search: RemainsSearch(), operations: operations)

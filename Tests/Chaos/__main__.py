@@ -19,6 +19,7 @@ import abuse
 import endings
 import history_run
 import kept
+import lateness
 import outages
 from cluster import Cluster
 from faults import CALM_RATES
@@ -32,6 +33,7 @@ SCENARIOS: dict[str, Callable[[Rehearsal], Report]] = {
     "killed": endings.killed,
     "client-blocklisted": outages.client_blocklisted,
     "client-stuck": outages.client_stuck,
+    "late-creates": lateness.late_creates,
     "pool-full": outages.pool_full,
     "slow-callers": abuse.slow_callers,
     "pipelining": abuse.pipelining,
@@ -52,6 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--user")
     parser.add_argument("--keyring", type=Path)
     parser.add_argument("--binary", type=Path)
+    parser.add_argument("--cut-off", type=Path)
     parser.add_argument("--logs", type=Path)
     parser.add_argument("--build", default="")
     parser.add_argument("--short", action="store_true")
@@ -134,7 +137,7 @@ def main() -> int:
         return rehearse_histories(options, cluster)
     # The same malformed requests every time.
     options.seed = 20160801 if options.seed is None else options.seed
-    rehearsal = Rehearsal(cluster, options.binary, options.logs, scale, options.seed)
+    rehearsal = Rehearsal(cluster, options.binary, options.cut_off, options.logs, scale, options.seed)
     reports = []
     for name in options.scenario or SCENARIOS:
         began = time.perf_counter()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import resource
 import signal
@@ -24,12 +25,14 @@ class Daemon:
     # In seconds; 0 for the daemon's own default.
     lease = 0.0
 
-    def __init__(self, binary: Path, cluster: Cluster, log: Path, deadline: int, open_files: int = 0, lease: float = 0) -> None:
+    def __init__(self, binary: Path, cluster: Cluster, log: Path, deadline: int, open_files: int = 0, lease: float = 0,
+                 environment: dict[str, str] | None = None) -> None:
         self.binary = binary
         self.cluster = cluster
         self.log = log
         self.deadline = deadline
         self.open_files = open_files
+        self.environment = environment
         if lease:
             self.lease = lease
         self.address: Address = ("127.0.0.1", 0)
@@ -51,7 +54,8 @@ class Daemon:
         with self.log.open("ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.prepare)
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.prepare,
+                env=None if self.environment is None else os.environ | self.environment)
         if not within(20, lambda: self.listens(begin) or not self.lives, 0.01) or not self.lives:
             raise RuntimeError(f"the daemon did not listen; its log is {self.log}")
         if ready and not within(30, self.is_ready, 0.05):

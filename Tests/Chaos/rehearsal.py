@@ -51,21 +51,27 @@ class Scale:
     connections: int = 1000
     full_requests: int = 300
     rounds: int = 5
+    # The numbers of the changes before which the OSD stops.
+    late_clones: tuple[int, ...] = tuple(range(1, 13))
+    late_copies: tuple[int, ...] = tuple(range(1, 17))
 
 
 SHORT = Scale(
     deadline=2, calm=4, outage=6, after=3, clients=3, kills=3, puts=200, grace=3, patience=5, healthy_ratio=6,
     slow_ratio=10, slow_headers=300,
     idle=300, slow_bodies=50, slow_time=4, greedy_time=1, malformed=500, full_requests=30, rounds=1,
+    late_clones=(3, 4), late_copies=(),
 )
 
 
 class Rehearsal:
     """One run: the cluster, the binary and the place for logs that all its scenarios share."""
 
-    def __init__(self, cluster: Cluster, binary: Path, logs: Path, scale: Scale, seed: int) -> None:
+    def __init__(self, cluster: Cluster, binary: Path, cut_off: Path | None, logs: Path, scale: Scale, seed: int) -> None:
         self.cluster = cluster
         self.binary = binary
+        # The library that Tests/CutOff makes.
+        self.cut_off = cut_off
         self.logs = logs
         self.scale = scale
         self.seed = seed
@@ -76,9 +82,12 @@ class Rehearsal:
         return self.scale.deadline + self.scale.grace
 
     @contextmanager
-    def daemon(self, name: str, ready: bool = True, open_files: int = 0, lease: float = 0) -> Iterator[Daemon]:
+    def daemon(
+        self, name: str, ready: bool = True, open_files: int = 0, lease: float = 0, environment: dict[str, str] | None = None
+    ) -> Iterator[Daemon]:
         """A fresh daemon, which is gone afterwards; and a cluster that goes on afterwards."""
-        daemon = Daemon(self.binary, self.cluster, self.logs / f"{name}.log", self.scale.deadline, open_files, lease)
+        log = self.logs / f"{name}.log"
+        daemon = Daemon(self.binary, self.cluster, log, self.scale.deadline, open_files, lease, environment)
         try:
             daemon.start(ready)
             yield daemon

@@ -6,6 +6,7 @@
 //
 //   CUT_OFF_AT       the number of the change, from 1
 //   CUT_OFF_SIGNAL   what the program sends itself then: 9 to end (default), 19 to stop; whoever continues it lets it make the change
+//   CUT_OFF_PID      who is sent the signal instead of the program itself, which then makes the change; such as the OSD
 //   CUT_OFF_LOG      a file to which the name of each changed object is added, a line each
 //
 // Counted are changes of RBD's own objects, whose names begin with "rbd_", but data. They are made with librados' functions in C, by
@@ -31,7 +32,8 @@ static void change(const char *object, size_t length) {
     if (length >= strlen(own) && strncmp(object, own, strlen(own)) == 0) return;
     int number = atomic_fetch_add(&changes, 1) + 1;
     const char *at = getenv("CUT_OFF_AT"), *log = getenv("CUT_OFF_LOG"), *signal = getenv("CUT_OFF_SIGNAL");
-    if (at && number == atoi(at)) kill(getpid(), signal ? atoi(signal) : SIGKILL);
+    const char *other = getenv("CUT_OFF_PID");
+    if (at && number == atoi(at)) kill(other ? atoi(other) : getpid(), signal ? atoi(signal) : SIGKILL);
     if (!log) return;
     int file = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (file < 0) return;

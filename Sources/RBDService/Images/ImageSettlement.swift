@@ -13,12 +13,16 @@ struct ImageSettlement: Sendable {
     /// - Throws: `CephError`, where it must be tried again.
     @Sendable func settle(_ claim: ClaimRecord, in place: Ceph.Pool) async throws {
         let pool = place.cluster.pool(place.name, namespace: claim.namespace)
+        var isImage = false
         for name in claim.names {
             do {
-                try await settle(name, claim, in: pool)
+                if try await settle(name, claim, in: pool) { isImage = true }
             } catch let error as CephError where error.code == .imageChanged || error.code == .namespaceNotFound {
                 // Another program has come in between: then it is for whoever asks for the name.
             }
+        }
+        if claim.mayHaveMadeAnImage, !isImage {
+            try await HeaderSweep.request(idPrefix: claim.idPrefix, in: pool)
         }
         for id in claim.imageIDs {
             let trace = try await pool.trace(ofImageID: id)
@@ -32,25 +36,31 @@ struct ImageSettlement: Sendable {
         }
     }
 
-    private func settle(_ name: RawName, _ claim: ClaimRecord, in pool: Ceph.Pool) async throws {
+    /// - Returns: whether an image was found under the name.
+    private func settle(_ name: RawName, _ claim: ClaimRecord, in pool: Ceph.Pool) async throws -> Bool {
         let standing = try await pool.standing(of: name)
         switch standing.state {
-        case .free, .contradictory: return
+        case .free: return false
+        case .contradictory: break
         case .whole: try await complete(name, claim, in: pool)
         case .withoutNameObject: try await pool.makeNameObject(standing)
         case .withoutHeader:
             // Its maker's own: an id begins with the number of the client that has drawn it.
-            guard let id = standing.image?.id, id.hasPrefix(claim.idPrefix), claim.purpose.makesImages else { return }
+            guard let id = standing.image?.id, id.hasPrefix(claim.idPrefix), claim.purpose.makesImages else { break }
             try await pool.freeName(standing)
+            return false
         case .halfTrashed:
             if standing.image?.trash?.state == .restoring {
                 try await pool.finishRestore(standing)
             } else {
                 _ = try await pool.finishMove(standing)
             }
-        case .beingRemoved: return
-        case .strayNameObject: try await pool.removeStrayNameObject(standing)
+        case .beingRemoved: break
+        case .strayNameObject:
+            try await pool.removeStrayNameObject(standing)
+            return false
         }
+        return true
     }
 
     /// A snapshot whose removal has begun is removed; one that was taken gets its object map.
@@ -88,4 +98,10 @@ struct ImageSettlement: Sendable {
 extension ClaimPurpose {
     var makesImages: Bool { self == .createImage || self == .cloneImage }
     var changesSnapshots: Bool { self == .changeImage || self == .changeGroup || self == .operation }
+}
+
+extension ClaimRecord {
+    /// Whether its holder has, or may have, called what makes an image: librbd takes the name back where that times out. The operation that
+    /// claims names is a copy.
+    fileprivate var mayHaveMadeAnImage: Bool { purpose.makesImages || purpose == .operation && !names.isEmpty }
 }
