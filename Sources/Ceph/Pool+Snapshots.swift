@@ -61,7 +61,8 @@ extension Pool {
 
     // MARK: Changing
 
-    /// Takes a snapshot. Clients that have the image open and offer it are asked to be quiet for a moment.
+    /// Takes a snapshot. Clients that have the image open and offer it are asked to be quiet for a moment. Where there is no room for its
+    /// object map, or the OSD is slow, librbd takes it without one, and says nothing: see ``SnapshotInfo/lacksObjectMap``.
     /// - Parameter name: any that librbd takes; callers check it with `Names` first.
     /// - Throws: `CephError` with `.snapshotExists`, `.snapshotLimitReached`, `.imageNotFound`, `.imageBusy` (an advisory
     ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
@@ -83,18 +84,10 @@ extension Pool {
                 )
             }
             try check(result, .createSnapshot, on: resource)
-            let snapshot = try Self.readBack(.createSnapshot, on: resource) { () throws(CephError) in
+            var snapshot = try Self.readBack(.createSnapshot, on: resource) { () throws(CephError) in
                 try image.userSnapshot(named: name, .createSnapshot, on: resource, rados: context.rados)
             }
-            if try image.lacksObjectMap(ofSnapshot: snapshot.id, in: context) {
-                // Taking it back needs no room.
-                try check(
-                    rbd_snap_remove2(image.pointer, name, 0, LongCall.ignore, nil),
-                    .createSnapshot,
-                    on: resource
-                )
-                throw CephError(.poolFull, .createSnapshot, on: resource, errno: EDQUOT)
-            }
+            snapshot.lacksObjectMap = try image.lacksObjectMap(ofSnapshot: snapshot.id, in: context)
             return snapshot
         }
     }

@@ -30,6 +30,8 @@ public struct SnapshotInfo: Hashable, Sendable {
     public var createdAt: Date?
     /// Clones of the old format 1 need it, and it keeps the snapshot from being removed.
     public var isProtected = false
+    /// It has none although the image has one. Only told of a snapshot that was just taken.
+    public var lacksObjectMap = false
 
     /// Why it can't be changed by itself, in words; nil where it can.
     public var keeper: String? {

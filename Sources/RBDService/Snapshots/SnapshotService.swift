@@ -46,7 +46,27 @@ struct SnapshotService: Sendable {
     func create(_ name: String, of image: ImageSpec) async throws -> Snapshot {
         try ImageRules.checkName(name, field: "name", what: "snapshot")
         return try await alone(image, .createSnapshot) { pool in
-            Snapshot(try await pool.createSnapshot(named: name, ofImage: image.image), of: image, usage: nil)
+            let snapshot = try await pool.createSnapshot(named: name, ofImage: image.image)
+            if snapshot.lacksObjectMap { try await completeObjectMap(of: snapshot, image, in: pool) }
+            return Snapshot(snapshot, of: image, usage: nil)
+        }
+    }
+
+    /// A snapshot without its object map is whole, only slower: the map is made behind the requests. In a full pool it can't be, and
+    /// the snapshot is taken back, which needs no room.
+    /// - Throws: `CephError` with `.poolFull`.
+    private func completeObjectMap(of snapshot: SnapshotInfo, _ image: ImageSpec, in pool: Ceph.Pool) async throws {
+        let resource = pool.resource(ofSnapshot: snapshot.name, image: image.image)
+        let full = CephError(.poolFull, .createSnapshot, on: resource)
+        if await PoolFullness(pool).problem(full) != nil {
+            try await pool.removeSnapshot(named: snapshot.name, ofImage: image.image, evenIfCloned: false)
+            throw full
+        }
+        do {
+            let id = try await pool.image(named: image.image).id
+            _ = try await work.operations.store.create(.rebuildObjectMap, on: image, imageID: id)
+        } catch is Problem {
+            // Other work on the image is not finished. Then it stays slower.
         }
     }
 
