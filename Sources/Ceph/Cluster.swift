@@ -192,8 +192,6 @@ public final class Cluster: Sendable {
         )
     }
 
-    private static let managementOperations = "rbd_concurrent_management_ops"
-
     /// A handle that knows all it needs to connect.
     private struct Configured {
         var rados: RadosHandle
@@ -231,7 +229,9 @@ public final class Cluster: Sendable {
         }
         // By default librbd removes ten objects at a time. Where nobody chose otherwise, the purge of a large image takes
         // little more than half the time with many more on their way.
-        if rados.option(managementOperations) == "10" { try set(managementOperations, to: "64", in: rados) }
+        if rados.option(ManagementLimit.option) == "10" { try set(ManagementLimit.option, to: "64", in: rados) }
+        // Nothing is read or written twice: it would only take memory for each image that is open.
+        try set("rbd_cache", to: "false", in: rados)
         if let keyring = configuration.keyring { try set("keyring", to: keyring, in: rados) }
         try set("client_mount_timeout", to: "\(configuration.timeouts.connect)", in: rados)
         try set("rados_mon_op_timeout", to: "\(configuration.timeouts.monitor)", in: rados)

@@ -42,12 +42,26 @@ public final class LongCall: Sendable {
         return Unmanaged<LongCall>.fromOpaque(context).takeUnretainedValue().goesOn(done, of: total) ? 0 : -ECANCELED
     }
 
+    /// Only asks whether to go on: for a step of something longer, whose way is told by ``advance(to:of:_:on:)``.
+    /// - C function: librbd_progress_fn_t
+    static let attend: librbd_progress_fn_t = { _, _, context in
+        guard let context else { return 0 }
+        return Unmanaged<LongCall>.fromOpaque(context).takeUnretainedValue().isAllowed ? 0 : -ECANCELED
+    }
+
     /// librbd calls its callback without looking whether it is there: calls that nobody watches need one, too.
     /// - C function: librbd_progress_fn_t
     static let ignore: librbd_progress_fn_t = { _, _, _ in 0 }
 
     /// What the callback is given. Valid as long as this object: the call that it is for holds it.
     var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+
+    private var isAllowed: Bool {
+        state.withLock { state in
+            if let end = state.validUntil, end < .now { return false }
+            return !state.isStopped
+        }
+    }
 
     private func goesOn(_ done: UInt64, of total: UInt64) -> Bool {
         state.withLock { state in

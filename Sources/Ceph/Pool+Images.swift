@@ -98,22 +98,40 @@ extension Pool {
     ) async throws -> ImageInfo {
         let resource = resource(ofImage: name)
         return try await withContext(.createImage, on: resource) { context throws(CephError) in
-            let plain = PlainImage(named: name, sizeBytes: sizeBytes, options: options, rados: context.rados)
             var reader = ImageReader(context)
-            let id = try plain?.make(in: reader.context)
-            if id == nil {
-                let creation = try CreationOptions(for: resource)
-                try creation.set(options)
-                let result = rbd_create4(reader.context.pointer, name, sizeBytes, creation.pointer)
-                // A missing namespace and a missing data pool give the same number.
-                if result == -ENOENT { try reader.context.requireNamespace() }
-                try check(result, .createImage, on: resource)
-            }
+            let id = try Self.makeImage(
+                named: name,
+                sizeBytes: sizeBytes,
+                options: options,
+                in: reader.context,
+                on: resource
+            )
             return try Self.readBack(.createImage, on: resource) { () throws(CephError) in
                 if let id { return try reader.newImage(named: RawName(name), id: id) }
                 return try reader.image(named: RawName(name))
             }
         }
+    }
+
+    /// - Returns: its id; nil where librbd has made it, and did not tell.
+    /// - C function: rados_write_op_operate (class `rbd`); rbd_create4 where the image is not a plain one
+    static func makeImage(
+        named name: String,
+        sizeBytes: UInt64,
+        options: ImageOptions,
+        in context: borrowing IOContext,
+        on resource: CephError.Resource
+    ) throws(CephError) -> String? {
+        if let plain = PlainImage(named: name, sizeBytes: sizeBytes, options: options, rados: context.rados) {
+            return try plain.make(in: context)
+        }
+        let creation = try CreationOptions(for: resource)
+        try creation.set(options)
+        let result = rbd_create4(context.pointer, name, sizeBytes, creation.pointer)
+        // A missing namespace and a missing data pool give the same number.
+        if result == -ENOENT { try context.requireNamespace() }
+        try check(result, .createImage, on: resource)
+        return nil
     }
 
     /// Reads what was just made. It must not look as if nothing had happened where that fails.

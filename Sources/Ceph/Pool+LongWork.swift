@@ -17,10 +17,23 @@ extension Pool {
         call: LongCall,
         on threads: BlockingPool
     ) async throws {
-        try await withOpenImage(name, id, .flattenImage, call, threads) { image in
-            rbd_flatten_with_progress(image, LongCall.callback, call.context)
+        let resource = resource(ofImage: name)
+        try await withContext(.flattenImage, on: resource, through: threads) { context throws(CephError) in
+            try call.begin(.flattenImage, on: resource)
+            let objectBytes = try OpenImage(id: id, in: context).stat().obj_size
+            // Each takes the data of an object from the parent: librbd would have 2 GiB in hand of objects of 32 MiB.
+            let limit = ManagementLimit(to: max(1, Self.flattenBytes / objectBytes), for: call, on: context.rados)
+            let image = try OpenImage(id: id, in: context, to: .write)
+            let result = withExtendedLifetime(limit) {
+                rbd_flatten_with_progress(image.pointer, ManagementLimit.callback, limit.context)
+            }
+            limit.end()
+            try check(result, .flattenImage, on: resource)
         }
     }
+
+    /// How much of its parent's data a flatten has in hand at once.
+    private static let flattenBytes: UInt64 = 32 << 20
 
     /// Gives back the space of blocks that hold nothing but zeros.
     /// - Parameter blockBytes: how large a run of zeros must be; a power of two from 4 KiB to the image's object size.
@@ -126,126 +139,6 @@ extension Pool {
             guard try image.sizeBytes() > bytes else { return }
             let result = rbd_resize2(image.pointer, bytes, true, LongCall.callback, call.context)
             try check(result, .changeImage, on: resource)
-        }
-    }
-
-    /// Copies an image. The copy is independent of it and of its parent. What a stopped copy leaves is an image like any
-    /// other: the caller removes it.
-    /// - Parameters:
-    ///   - snapshot: the state to copy; nil to copy the image with all of its snapshots.
-    ///   - target: where the copy goes.
-    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageExists`, `.stopped`, `.poolNotFound`, `.poolFull`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_copy_with_progress4, rbd_deep_copy_with_progress, rbd_clone3, rbd_flatten_with_progress
-    public func copyImage(
-        named name: String,
-        id: String,
-        at snapshot: String?,
-        to target: Pool,
-        as targetName: String,
-        call: LongCall,
-        on threads: BlockingPool
-    ) async throws {
-        let resource = target.resource(ofImage: targetName)
-        try await withContext(.copyImage, on: self.resource(ofImage: name), through: threads) {
-            context throws(CephError) in
-            try call.begin(.copyImage, on: resource)
-            let destination = try IOContext(pool: target.name, namespace: target.namespace, rados: context.rados)
-            let image = try OpenImage(id: id, at: snapshot, in: context)
-            let options = try CreationOptions(for: resource)
-            let result: CInt
-            if let snapshot, try image.hasParent() {
-                // Measured on 16.2.15: rbd_copy of a clone's snapshot leaves out what only the parent holds, without a word.
-                try options.set(RBD_IMAGE_OPTION_CLONE_FORMAT, to: 2)
-                let (from, into) = (context.pointer, destination.pointer)
-                try check(
-                    rbd_clone3(from, name, snapshot, into, targetName, options.pointer),
-                    .copyImage,
-                    on: resource
-                )
-                let clone = try OpenImage.named(targetName, in: destination, to: .write)
-                result = rbd_flatten_with_progress(clone.pointer, LongCall.callback, call.context)
-            } else if snapshot != nil {
-                result = rbd_copy_with_progress4(
-                    image.pointer,
-                    destination.pointer,
-                    targetName,
-                    options.pointer,
-                    LongCall.callback,
-                    call.context,
-                    // librbd's own default for what counts as a hole.
-                    4096
-                )
-            } else {
-                try options.set(RBD_IMAGE_OPTION_FLATTEN, to: 1)
-                result = rbd_deep_copy_with_progress(
-                    image.pointer,
-                    destination.pointer,
-                    targetName,
-                    options.pointer,
-                    LongCall.callback,
-                    call.context
-                )
-            }
-            try check(result, .copyImage, on: resource)
-        }
-    }
-
-    /// Takes a snapshot that a copy is made from, unless there is one of that name.
-    /// - Throws: `CephError` with `.imageNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
-    /// - C function: rbd_snap_create
-    public func takeCopySnapshot(
-        _ snapshot: String,
-        ofImage name: String,
-        id: String,
-        on threads: BlockingPool
-    ) async throws {
-        let resource = resource(ofImage: name)
-        try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
-            let image = try OpenImage(id: id, in: context, to: .write)
-            let result = rbd_snap_create(image.pointer, snapshot)
-            if result != -EEXIST { try check(result, .copyImage, on: resource) }
-        }
-    }
-
-    /// Removes the snapshot that a copy was made from; that there is none is fine.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_snap_remove
-    public func removeCopySnapshot(
-        _ snapshot: String,
-        ofImage name: String,
-        id: String,
-        on threads: BlockingPool
-    ) async throws {
-        let resource = resource(ofImage: name)
-        try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
-            do throws(CephError) {
-                let image = try OpenImage(id: id, in: context, to: .write)
-                let result = rbd_snap_remove(image.pointer, snapshot)
-                if result != -ENOENT { try check(result, .copyImage, on: resource) }
-            } catch  where error.code == .imageNotFound {
-                return
-            }
-        }
-    }
-
-    /// Removes the snapshots that a stopped copy had come to, so that the copy can be discarded.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_snap_remove2
-    public func removeSnapshots(ofCopy id: String, on threads: BlockingPool) async throws {
-        let resource = resource(ofImage: "#\(id)")
-        try await withContext(.copyImage, on: resource, through: threads) { context throws(CephError) in
-            do throws(CephError) {
-                let image = try OpenImage(id: id, in: context, to: .write)
-                for snapshot in try image.listSnapshots() {
-                    let flags = UInt32(RBD_SNAP_REMOVE_UNPROTECT)
-                    let result = rbd_snap_remove2(image.pointer, snapshot.name, flags, LongCall.ignore, nil)
-                    try check(result, .copyImage, on: resource)
-                }
-            } catch  where error.code == .imageNotFound {
-                // It had not come as far as the header.
-            }
         }
     }
 

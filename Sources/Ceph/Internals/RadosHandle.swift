@@ -9,6 +9,8 @@ internal import Glibc
 /// thread that configures it knows it.
 final class RadosHandle: @unchecked Sendable {
     let pointer: rados_t
+    /// One ``ManagementLimit`` at a time.
+    let managementLimit = DispatchSemaphore(value: 1)
 
     init(_ pointer: rados_t) {
         self.pointer = pointer

@@ -194,9 +194,10 @@ struct OperationWork: Sendable {
         let destination = job.cluster.pool(target.pool, namespace: target.namespace)
         let temporary = Self.temporaryName(job.record)
         if job.parameters.isCopied != true {
-            // An earlier attempt may have left a part. It can't be gone on with: librbd copies from the beginning.
+            // An earlier attempt may have left a part. It is not gone on with.
             if job.isRepeated { try await discard(job, target) }
-            if let snapshot = Self.temporarySnapshot(job.record) {
+            let snapshot = job.parameters.snapshot ?? temporary
+            if job.parameters.snapshot == nil {
                 try await claimingSource(job) {
                     try await job.pool.takeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads(job))
                 }
@@ -205,7 +206,8 @@ struct OperationWork: Sendable {
                 try await job.pool.copyImage(
                     named: job.image,
                     id: job.imageID,
-                    at: job.parameters.snapshot ?? Self.temporarySnapshot(job.record),
+                    at: snapshot,
+                    withSnapshots: job.parameters.withSnapshots == true,
                     to: destination,
                     as: temporary,
                     call: job.call,
@@ -252,7 +254,8 @@ struct OperationWork: Sendable {
         let pool = job.cluster.pool(target.pool, namespace: target.namespace)
         let standing = try await pool.standing(of: name)
         switch standing.state {
-        case .free, .contradictory: return
+        case .free: return try await HeaderSweep.request(idPrefix: job.cluster.imageIDPrefix, in: pool)
+        case .contradictory: return
         case .strayNameObject: return try await pool.removeStrayNameObject(standing)
         case .withoutHeader: return try await pool.freeName(standing)
         case .halfTrashed, .beingRemoved: _ = try await pool.finishMove(standing)
@@ -266,15 +269,10 @@ struct OperationWork: Sendable {
         try await purge(ImageSpec(pool: target.pool, namespace: target.namespace, image: name.text), id)
     }
 
-    /// The snapshot that is taken for a copy of the present state, so that the copy is of one moment; nil where none is.
-    private static func temporarySnapshot(_ record: OperationRecord) -> String? {
-        let parameters = record.parameters
-        guard parameters.snapshot == nil, parameters.withSnapshots != true else { return nil }
-        return temporaryName(record)
-    }
-
+    /// A copy of the present state is made from a snapshot that is taken for it, so that it is of one moment.
     private func removeSnapshot(_ job: Job) async throws {
-        guard let snapshot = Self.temporarySnapshot(job.record) else { return }
+        guard job.parameters.snapshot == nil else { return }
+        let snapshot = Self.temporaryName(job.record)
         try await claimingSource(job) {
             try await job.pool.removeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads(job))
         }

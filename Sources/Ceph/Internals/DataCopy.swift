@@ -1,0 +1,195 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+/// Moves data from one open image to another, in pieces, of which only so many are on their way at once.
+///
+/// librbd's own copies take as much memory as 64 of the image's objects, which may be 2 GiB, and can't be stopped.
+final class DataCopy {
+    /// A part of an image that is there, or that is there no longer.
+    struct Extent {
+        var offset: UInt64
+        var length: UInt64
+        var exists: Bool
+
+        var end: UInt64 { offset + length }
+    }
+
+    /// What is on its way for one piece: a read first, then the writes of what was read.
+    private struct Piece {
+        var buffer: UnsafeMutableRawPointer
+        var offset: UInt64
+        var length: Int
+        var read: rbd_completion_t?
+        var writes: [rbd_completion_t] = []
+    }
+
+    /// The target has nothing yet: what is zero need not be written.
+    var isFresh = true
+    private let source: rbd_image_t
+    private let target: rbd_image_t
+    private let resource: CephError.Resource
+    private var buffers: [UnsafeMutableRawPointer]
+    private var free: [UnsafeMutableRawPointer]
+    private var reading: [Piece] = []
+    private var writing: [Piece] = []
+
+    private static let pieceBytes = 2 << 20
+    /// Runs of zeros of so many bytes are not written, as librbd's own copies do it.
+    private static let blockBytes = 4096
+
+    /// - Parameters:
+    ///   - source: open, and set to the snapshot that is to be read. Both images stay open longer than this object lives.
+    ///   - bytes: how much may be on its way at once.
+    init(
+        from source: borrowing OpenImage,
+        to target: borrowing OpenImage,
+        bytes: Int,
+        on resource: CephError.Resource
+    ) {
+        (self.source, self.target, self.resource) = (source.pointer, target.pointer, resource)
+        buffers = (0..<max(2, bytes / Self.pieceBytes)).map { _ in
+            .allocate(byteCount: Self.pieceBytes, alignment: Self.blockBytes)
+        }
+        free = buffers
+    }
+
+    /// Waits for what is on its way: librbd still uses the buffers.
+    deinit {
+        for piece in reading + writing {
+            for completion in piece.writes + [piece.read].compactMap(\.self) {
+                rbd_aio_wait_for_complete(completion)
+                rbd_aio_release(completion)
+            }
+        }
+        for buffer in buffers { buffer.deallocate() }
+    }
+
+    /// Copies an extent, or takes away what the target has there. It returns as soon as there is room for more.
+    /// - Parameter objectBytes: of the target; nil where its objects are striped, and none is made of one extent.
+    /// - Parameter advance: is told after each piece where the extent is copied to, and may throw to end it.
+    /// - Throws: `CephError`.
+    /// - C function: rbd_aio_read, rbd_aio_write, rbd_aio_discard
+    func copy(
+        _ extent: Extent,
+        objectBytes: UInt64?,
+        advance: (UInt64) throws(CephError) -> Void
+    ) throws(CephError) {
+        var offset = extent.offset
+        while offset < extent.end {
+            var length = min(UInt64(Self.pieceBytes), extent.end - offset)
+            if !extent.exists, let objectBytes, offset.isMultiple(of: objectBytes), extent.end - offset >= objectBytes {
+                // librbd ignores a discard of less than an object.
+                length = objectBytes
+                try discard(at: offset, count: length)
+            } else if extent.exists || !isFresh {
+                try move(at: offset, count: Int(length))
+            }
+            offset += length
+            try advance(offset)
+        }
+    }
+
+    /// Waits until all is written.
+    /// - Throws: `CephError`.
+    /// - C function: rbd_aio_wait_for_complete, rbd_flush
+    func finish() throws(CephError) {
+        while !reading.isEmpty { try writeFirst() }
+        while !writing.isEmpty { try endFirst() }
+        try check(rbd_flush(target), .copyImage, on: resource)
+    }
+
+    private func move(at offset: UInt64, count: Int) throws(CephError) {
+        let buffer = try freeBuffer()
+        let read = try completion()
+        let result = rbd_aio_read(source, offset, count, buffer.assumingMemoryBound(to: CChar.self), read)
+        if result < 0 { rbd_aio_release(read) }
+        try check(result, .copyImage, on: resource)
+        free.removeLast()
+        reading.append(Piece(buffer: buffer, offset: offset, length: count, read: read))
+    }
+
+    private func discard(at offset: UInt64, count: UInt64) throws(CephError) {
+        guard !isFresh else { return }
+        let buffer = try freeBuffer()
+        let completion = try completion()
+        let result = rbd_aio_discard(target, offset, count, completion)
+        if result < 0 { rbd_aio_release(completion) }
+        try check(result, .copyImage, on: resource)
+        free.removeLast()
+        writing.append(Piece(buffer: buffer, offset: offset, length: 0, writes: [completion]))
+    }
+
+    /// - Returns: one that is not used; it still is among those that are free.
+    private func freeBuffer() throws(CephError) -> UnsafeMutableRawPointer {
+        while true {
+            if let buffer = free.last { return buffer }
+            // Half of them read while the other half writes.
+            if writing.isEmpty || reading.count > buffers.count / 2 { try writeFirst() } else { try endFirst() }
+        }
+    }
+
+    private func writeFirst() throws(CephError) {
+        guard var piece = reading.first, let read = piece.read else { return }
+        rbd_aio_wait_for_complete(read)
+        let count = rbd_aio_get_return_value(read)
+        rbd_aio_release(read)
+        piece.read = nil
+        reading.removeFirst()
+        // From here on it waits among those that write, whatever goes wrong.
+        defer { writing.append(piece) }
+        try check(CInt(clamping: count), .copyImage, on: resource)
+        if count < piece.length { memset(piece.buffer + count, 0, piece.length - count) }
+        for run in isFresh ? Self.runs(in: piece.buffer, count: piece.length) : [0..<piece.length] {
+            let write = try completion()
+            let data = (piece.buffer + run.lowerBound).assumingMemoryBound(to: CChar.self)
+            let result = rbd_aio_write(target, piece.offset + UInt64(run.lowerBound), run.count, data, write)
+            if result < 0 { rbd_aio_release(write) }
+            try check(result, .copyImage, on: resource)
+            piece.writes.append(write)
+        }
+    }
+
+    private func endFirst() throws(CephError) {
+        guard let piece = writing.first else { return }
+        writing.removeFirst()
+        free.append(piece.buffer)
+        var failure: CInt = 0
+        for write in piece.writes {
+            rbd_aio_wait_for_complete(write)
+            let result = rbd_aio_get_return_value(write)
+            rbd_aio_release(write)
+            if result < 0 { failure = CInt(clamping: result) }
+        }
+        try check(failure, .copyImage, on: resource)
+    }
+
+    /// - C function: rbd_aio_create_completion
+    private func completion() throws(CephError) -> rbd_completion_t {
+        var completion: rbd_completion_t?
+        try check(rbd_aio_create_completion(nil, nil, &completion), .copyImage, on: resource)
+        guard let completion else { throw CephError(.other, .copyImage, on: resource, detail: "out of memory") }
+        return completion
+    }
+
+    /// Where there is anything but zeros, in whole blocks.
+    static func runs(in data: UnsafeRawPointer, count: Int) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        for begin in stride(from: 0, to: count, by: blockBytes) {
+            let end = min(begin + blockBytes, count)
+            // The first byte is zero, and each one is the same as the one before it.
+            let block = data + begin
+            let isZero =
+                block.load(as: UInt8.self) == 0 && (end - begin == 1 || memcmp(block, block + 1, end - begin - 1) == 0)
+            if isZero { continue }
+            if let last = runs.last, last.upperBound == begin {
+                runs[runs.count - 1] = last.lowerBound..<end
+            } else {
+                runs.append(begin..<end)
+            }
+        }
+        return runs
+    }
+}
