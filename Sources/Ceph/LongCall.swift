@@ -83,6 +83,15 @@ public final class LongCall: Sendable {
         guard goesOn(done, of: total) else { throw CephError(.stopped, operation, on: resource) }
     }
 
+    /// For whoever waits before the call can be made.
+    /// - Throws: `CephError` with `.stopped` where it was stopped.
+    public func requireGoing(
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource
+    ) throws(CephError) {
+        guard isAllowed else { throw CephError(.stopped, operation, on: resource) }
+    }
+
     /// - Throws: `CephError` with `.stopped` where it was stopped before it began.
     func begin(_ operation: CephError.Operation, on resource: CephError.Resource) throws(CephError) {
         guard goesOn(0, of: 0) else { throw CephError(.stopped, operation, on: resource) }

@@ -23,6 +23,7 @@ public struct RBDService: Sendable {
     private let repair: ImageRepair
     private let operations: OperationService
     private let creations: PoolCreations
+    private let answerMemory: MemoryBudget
     private let keeper: TrashKeeper
     private let farewell: Farewell
 
@@ -70,7 +71,9 @@ public struct RBDService: Sendable {
         )
         let remnants = Remnants(patience: configuration.remnantPatience)
         let operationTelemetry = OperationTelemetry(registry: metrics, logger: logger, audit: audit)
-        let limits = OperationLimits(perPool: configuration.operationConcurrency, lease: configuration.operationLease)
+        var limits = OperationLimits(perPool: configuration.operationConcurrency, lease: configuration.operationLease)
+        limits.dataMemory = MemoryBudget(bytes: configuration.memoryLimit.dataBytes)
+        answerMemory = MemoryBudget(bytes: configuration.memoryLimit.answerBytes)
         let retention = configuration.operationRetention
         creations = PoolCreations(
             connection: connection,
@@ -79,7 +82,12 @@ public struct RBDService: Sendable {
             telemetry: operationTelemetry,
             logger: logger
         )
-        let store = OperationStore(connection: connection, retention: retention, creations: creations)
+        let store = OperationStore(
+            connection: connection,
+            retention: retention,
+            creations: creations,
+            perIdentity: configuration.operationsPerIdentity
+        )
         let keeper = TrashKeeper(operations: store)
         let sweep = HeaderSweep(patience: configuration.remnantPatience, logger: logger)
         claims = Claims(
@@ -145,7 +153,8 @@ public struct RBDService: Sendable {
         var api = Listener(
             address: .init(configuration),
             limits: configuration.door,
-            connections: max(connections - reserved, 1)
+            connections: max(connections - reserved, 1),
+            connectionsPerAddress: configuration.connectionsPerAddress
         )
         (api.tls, api.refused) = (tls, telemetry.refused)
         api.isEnding = { [farewell] in farewell.hasBegun }
@@ -188,7 +197,12 @@ public struct RBDService: Sendable {
     private static let healthConnections = 64
 
     private var images: ImageService {
-        let access = ImageAccess(connection: connection, claims: claims, store: operations.store)
+        let access = ImageAccess(
+            connection: connection,
+            claims: claims,
+            store: operations.store,
+            largestImage: configuration.largestImage
+        )
         return ImageService(images: access, repair: repair, operations: operations, keeper: keeper)
     }
 
@@ -240,8 +254,11 @@ public struct RBDService: Sendable {
     func buildRouter() -> Router<ServiceRequestContext> {
         let router = router(routes, origins: configuration.origins)
         router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))
-        for route in routes {
-            router.on(RouterPath(route.path), method: route.method) { [gate, rule = route.rule] request, context in
+        let answers = AnswerBudget(budget: answerMemory, largestPage: configuration.largestPage)
+        for var route in routes {
+            route.handler = answers.bounding(route.handler)
+            router.on(RouterPath(route.path), method: route.method) {
+                [gate, route, rule = route.rule] request, context in
                 try await gate.enter(route, by: rule, request, context)
             }
         }

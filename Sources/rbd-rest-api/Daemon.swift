@@ -67,12 +67,17 @@ struct Daemon: AsyncParsableCommand {
     @Option(.callQueue) var callQueue: String?
     @Option(.spareThreads) var callSpareThreads: String?
     @Option(.maximumConnections) var maxConnections: String?
+    @Option(.connectionsPerAddress) var connectionsPerAddress: String?
+    @Option(.memoryLimit) var memoryLimit: String?
+    @Option(.largestImage) var largestImage: String?
+    @Option(.largestPage) var largestPage: String?
     @Option(.idleTimeout) var idleTimeout: String?
     @Option(.headerTimeout) var headerTimeout: String?
     @Option(.bodyTimeout) var bodyTimeout: String?
     @Option(.maximumBodyBytes) var maxBodyBytes: String?
     @Option(.trashDelay) var trashDelay: String?
     @Option(.operationConcurrency) var operationConcurrency: String?
+    @Option(.operationsPerIdentity) var operationsPerIdentity: String?
     @Option(.operationLease) var operationLease: String?
     @Option(.operationRetention) var operationRetention: String?
     @Option(.auditLog) var auditLog: String?
@@ -100,10 +105,13 @@ struct Daemon: AsyncParsableCommand {
             (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),
             (.shutdownDelay, shutdownDelay), (.shutdownTimeout, shutdownTimeout), (.callThreads, callThreads),
             (.callQueue, callQueue),
-            (.spareThreads, callSpareThreads), (.maximumConnections, maxConnections), (.idleTimeout, idleTimeout),
+            (.spareThreads, callSpareThreads), (.maximumConnections, maxConnections),
+            (.connectionsPerAddress, connectionsPerAddress), (.memoryLimit, memoryLimit),
+            (.largestImage, largestImage), (.largestPage, largestPage), (.idleTimeout, idleTimeout),
             (.headerTimeout, headerTimeout), (.bodyTimeout, bodyTimeout),
             (.maximumBodyBytes, maxBodyBytes), (.trashDelay, trashDelay),
-            (.operationConcurrency, operationConcurrency), (.operationLease, operationLease),
+            (.operationConcurrency, operationConcurrency), (.operationsPerIdentity, operationsPerIdentity),
+            (.operationLease, operationLease),
             (.operationRetention, operationRetention), (.auditLog, auditLog), (.auditRequired, auditRequired),
             (.logLevel, logLevel),
             (.logFormat, logFormat),

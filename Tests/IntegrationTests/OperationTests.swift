@@ -5,9 +5,10 @@ import AsyncHTTPClient
 import Ceph
 import Foundation
 import RBDAPI
-import RBDService
 import TestSupport
 import Testing
+
+@testable import RBDService
 
 /// Long work: begun by one replica, told by any, taken over when its owner dies.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
@@ -294,6 +295,63 @@ struct OperationTests {
                 #expect(trash.items.isEmpty)
             }
         }
+    }
+
+    /// A replica that runs out of memory over an operation leaves it to the next one, which would end the same way, and so on.
+    @Test func whatEndsItsWorkersIsSetAside() async throws {
+        try await withReplicas { one, _, pool in
+            try await makeClone(pool, megabytes: 8)
+            let clone = "/v1/pools/\(pool)/images/clone"
+            let place = try await TestCluster.connect().pool(pool)
+            let id = "\(try await place.id())-\(OperationStore.newNumber())"
+            let spec = ImageSpec(pool: pool, image: "clone")
+            let imageID = try await one.get(clone).decoded(as: RBDAPI.Image.self).id
+            // As the third replica leaves it that dies over it.
+            var operation = RBDAPI.Operation(
+                id: id,
+                kind: "flatten-image",
+                spec: spec,
+                imageID: imageID,
+                target: nil,
+                createdAt: Timestamp.now
+            )
+            (operation.state, operation.attempts, operation.percent) = (.running, 3, 12.5)
+            var record = OperationRecord(operation: operation, parameters: .init())
+            (record.deaths, record.percentAtDeath) = (2, 12.5)
+            var change = Records.Change()
+            change.set("operation.\(id)", to: record.bytes)
+            change.set("open.\(id)", to: [])
+            for claim in record.claims { change.set(claim, to: Array(id.utf8)) }
+            #expect(try await OperationStore.records(place).apply(change))
+
+            let last = try await self.operation(one, id, wait: "25s")
+            #expect(last.state == .failed)
+            #expect(last.problem?.code == "operation-stopped")
+            #expect(
+                last.problem?.detail == "3 times the replica that worked on it ended before it came further than 12.5 %"
+            )
+            #expect(last.attempts == 4)
+            #expect(try await one.get(clone).decoded(as: RBDAPI.Image.self).parent != nil)
+            // It can be asked for again.
+            #expect(try await one.post("\(clone)/flatten?wait=25s", "").status == 200)
+        }
+    }
+
+    /// What goes on is not set aside, however often its replica dies.
+    @Test func deathsCountWhereNothingIsDoneInBetween() throws {
+        var record = OperationRecord(
+            operation: RBDAPI.Operation(id: "1-0", kind: "purge-image", pool: "p", createdAt: Timestamp.now),
+            parameters: .init()
+        )
+        for percent in stride(from: 0.0, to: 60, by: 10) {
+            record.operation.percent = percent
+            record.noteDeath()
+            #expect(record.deadEnd == nil)
+        }
+        record.noteDeath()
+        #expect(record.deadEnd == nil)
+        record.noteDeath()
+        #expect(record.deadEnd?.code == "operation-stopped")
     }
 
     @Test func twoReplicasPurgeAThousandImagesOnce() async throws {

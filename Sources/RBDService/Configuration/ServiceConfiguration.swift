@@ -4,6 +4,7 @@
 public import Ceph
 public import Logging
 import NIOCore
+import RBDAPI
 
 /// Every setting in its own type.
 public struct ServiceConfiguration: Sendable {
@@ -42,6 +43,14 @@ public struct ServiceConfiguration: Sendable {
     /// For how long a deleted image can be restored, where the request does not say.
     public var trashDelay: Duration
     public var operationConcurrency: Int
+    /// How many operations of one identity may be unfinished in one pool; nil for any number.
+    public var operationsPerIdentity: Int?
+    /// How many connections one address may have.
+    public var connectionsPerAddress: Int
+    var memoryLimit: MemoryLimit
+    /// The largest size that an image may be given; nil for any.
+    var largestImage: ByteCount?
+    public var largestPage: Int
     public var operationLease: Duration
     public var operationRetention: Duration
     var auditLog: AuditTarget
@@ -127,12 +136,33 @@ public struct ServiceConfiguration: Sendable {
         shutdownTimeout = .seconds(try values.integer(.shutdownTimeout, in: 1...3600))
         remnantPatience = .seconds(2 * cluster.timeouts.osd)
         maximumConnections = try values.integer(.maximumConnections, in: 1...1_000_000)
+        let perAddress = try values.integer(.connectionsPerAddress, in: 0...1_000_000)
+        connectionsPerAddress = perAddress > 0 ? perAddress : max(1, maximumConnections * 3 / 4)
+        let memory = try values.text(.memoryLimit)
+        guard let memoryLimit = MemoryLimit(memory) else {
+            throw values.error(
+                .memoryLimit,
+                "\"\(memory)\" is neither auto nor a size of 64MiB or more, such as 512MiB"
+            )
+        }
+        self.memoryLimit = memoryLimit
+        largestImage = try values.optional(.largestImage).map { text throws(ConfigurationError) in
+            do throws(ByteCount.ParseError) {
+                return try ByteCount(parsing: text)
+            } catch {
+                throw values.error(.largestImage, error.reason)
+            }
+        }
+        largestPage = try values.integer(.largestPage, in: 1...Query.maximumLimit)
         idleTimeout = .seconds(try values.integer(.idleTimeout, in: 1...3600))
         headerTimeout = .seconds(try values.integer(.headerTimeout, in: 1...3600))
         bodyTimeout = .seconds(try values.integer(.bodyTimeout, in: 1...3600))
         maximumBodyBytes = try values.integer(.maximumBodyBytes, in: 1024...(64 << 20))
         trashDelay = try values.duration(.trashDelay, in: .zero...DurationText.maximum)
         operationConcurrency = try values.integer(.operationConcurrency, in: 1...64)
+        operationsPerIdentity = try values.optional(.operationsPerIdentity).map { _ throws(ConfigurationError) in
+            try values.integer(.operationsPerIdentity, in: 1...1_000_000)
+        }
         operationLease = try values.duration(.operationLease, in: .seconds(3) ... .seconds(600))
         operationRetention = try values.duration(.operationRetention, in: .zero...DurationText.maximum)
         auditLog = AuditTarget(try values.text(.auditLog))

@@ -217,6 +217,35 @@ extension Setting {
         default: "8192",
         "How many clients may be connected; more wait until others leave."
     )
+    public static let connectionsPerAddress = Setting(
+        "connections-per-address",
+        "NUMBER",
+        default: "0",
+        "How many of them may come from one address; 0 for three quarters of --max-connections. More are closed at once."
+    )
+    public static let memoryLimit = Setting(
+        "memory-limit",
+        "SIZE",
+        default: "auto",
+        "How much memory the process may take, such as 512MiB: copies and large answers keep within a share of it. auto is "
+            + "the limit of the container."
+    )
+    public static let largestImage = Setting(
+        "largest-image",
+        "SIZE",
+        "The largest size that an image may be given, such as 10TiB."
+    )
+    public static let largestPage = Setting(
+        "largest-page",
+        "NUMBER",
+        default: "10000",
+        "The largest limit that may be asked for in a list."
+    )
+    public static let operationsPerIdentity = Setting(
+        "operations-per-identity",
+        "NUMBER",
+        "How many operations of one identity may be unfinished in one pool."
+    )
     public static let idleTimeout = Setting(
         "idle-timeout",
         "SECONDS",
@@ -251,7 +280,8 @@ extension Setting {
         "operation-concurrency",
         "NUMBER",
         default: "4",
-        "How many operations of one pool each replica works on at once."
+        "How many operations of one pool each replica works on at once; as many again for identities that would have to wait "
+            + "for the work of others."
     )
     public static let operationLease = Setting(
         "operation-lease",
@@ -300,9 +330,9 @@ extension Setting {
         cephConf, cephUser, cephKeyring, cephArgs,
         connectTimeout, monitorTimeout, osdTimeout,
         requestTimeout, probeInterval, shutdownDelay, shutdownTimeout, callThreads, callQueue, spareThreads,
-        maximumConnections,
+        maximumConnections, connectionsPerAddress, memoryLimit, largestImage, largestPage,
         idleTimeout, headerTimeout, bodyTimeout, maximumBodyBytes,
-        trashDelay, operationConcurrency, operationLease, operationRetention,
+        trashDelay, operationConcurrency, operationsPerIdentity, operationLease, operationRetention,
         auditLog, auditRequired, logLevel, logFormat,
     ]
 }

@@ -22,6 +22,8 @@ struct Listener {
     var limits: DoorLimits
     /// How many clients may be connected.
     var connections: Int
+    /// How many of them may come from one address; nil for all.
+    var connectionsPerAddress: Int?
     /// Nil where HTTP is spoken as it is.
     var tls: TLSCredentials?
     /// Nil where it shares the event loops of the process.
@@ -38,11 +40,19 @@ struct Listener {
     ) -> some Service {
         let (tls, limits, address) = (tls, limits, address)
         let (refused, isEnding, loops) = (refused, isEnding, loops)
+        let addresses = connectionsPerAddress.map(AddressLimit.init)
         let mask = SocketMask()
         let application = Application(
             router: router,
             server: HTTPServerBuilder { responder in
-                DoorChannel(responder: responder, limits: limits, tls: tls, refused: refused, isEnding: isEnding)
+                DoorChannel(
+                    responder: responder,
+                    limits: limits,
+                    addresses: addresses,
+                    tls: tls,
+                    refused: refused,
+                    isEnding: isEnding
+                )
             },
             configuration: ApplicationConfiguration(
                 address: address.bindAddress,

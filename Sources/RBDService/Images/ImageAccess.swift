@@ -26,6 +26,19 @@ struct ImageAccess: Sendable {
     let connection: ClusterConnection
     let claims: Claims
     let store: OperationStore
+    /// The largest size that an image may be given; nil for any.
+    var largestImage: ByteCount?
+
+    /// - Throws: `Problem` with `invalid-size`.
+    func requireAllowed(_ bytes: UInt64?) throws(Problem) {
+        guard let largestImage, let bytes, bytes > largestImage.bytes else { return }
+        throw Problem(
+            .invalidSize,
+            detail: "size: an image may have \(largestImage) at most here",
+            field: "size",
+            hint: "ask for less; whoever runs the service sets --largest-image"
+        )
+    }
 
     /// - Throws: `CephError` with `.clusterUnreachable` while there is no connection.
     func pool(_ place: ImagePlace) throws -> Ceph.Pool {

@@ -110,6 +110,7 @@ extension ImageService {
         guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(place.resource(name), errno: nil) }
         guard !image.id.isEmpty else { throw ImageWorkService.oldFormat(spec) }
         let update = try ImageUpdate(request, of: image, in: place)
+        if let size = request.size, size.bytes > image.sizeBytes { try images.requireAllowed(size.bytes) }
         if update.needsPeace, let other = try await operations.store.unfinished(onImage: image.id, spec: spec) {
             guard let shrink = update.shrink, update.steps.isEmpty, other.kind == .shrinkImage,
                 other.parameters.sizeBytes == shrink.bytes

@@ -164,6 +164,7 @@ struct ImageService: Sendable {
     /// - Returns: nil where the name is taken.
     private func make(_ name: String, _ rules: ImageRules, in place: ImagePlace) async throws -> ImageInfo? {
         let options = try rules.options()
+        try images.requireAllowed(rules.properties.size?.bytes)
         let source = try rules.source(in: place)
         do {
             if let source {

@@ -41,6 +41,12 @@ enum OperationKind: String, CaseIterable {
 struct OperationRecord: Codable, Sendable {
     var operation: RBDAPI.Operation
     var parameters: Parameters
+    /// The identity that asked for it; nil for the service itself, and where nobody is asked who he is.
+    var owner: String?
+    /// How often the process that worked on it has died since it was last seen to come further.
+    var deaths: Int?
+    /// How far it was when one has died.
+    var percentAtDeath: Double?
 
     struct Parameters: Codable, Sendable, Equatable {
         /// Purge an image before it has been in the trash for as long as it was to be kept.
@@ -82,6 +88,30 @@ struct OperationRecord: Codable, Sendable {
             && parameters.target == other.parameters.target && parameters.snapshot == other.parameters.snapshot
             && parameters.snapshotID == other.parameters.snapshotID
             && (parameters.withSnapshots ?? false) == (other.parameters.withSnapshots ?? false)
+    }
+
+    /// After so many it is not tried again.
+    static let mostDeaths = 3
+
+    /// Counts that the one who worked on it has gone without a word.
+    mutating func noteDeath() {
+        let percent = operation.percent
+        if let before = percentAtDeath, percent <= before {
+            deaths = (deaths ?? 0) + 1
+        } else {
+            (deaths, percentAtDeath) = (1, percent)
+        }
+    }
+
+    /// Why it is not tried again: whoever works on it dies of it. Nil where it is.
+    var deadEnd: Problem? {
+        guard let deaths, deaths >= Self.mostDeaths else { return nil }
+        return Problem(
+            .operationStopped,
+            detail:
+                "\(deaths) times the replica that worked on it ended before it came further than \(operation.percent) %",
+            hint: "see why the replicas end: kubectl describe pod tells of memory that ran out; then repeat the request"
+        )
     }
 
     /// What no two unfinished operations may have in common: the image that they change, the copy that they make, or the

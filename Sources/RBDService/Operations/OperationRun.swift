@@ -15,6 +15,8 @@ struct OperationRun: Sendable {
     let claims: Claims
     let session: ClaimSession
     let call: LongCall
+    /// Whether this process worked on it until its client was shut out: then nobody has died.
+    let wasLost: Bool
     /// Whether this process is to end.
     let isEnding: @Sendable () -> Bool
 
@@ -36,6 +38,8 @@ struct OperationRun: Sendable {
         case finished(OperationRecord)
         /// Another process has it, or is to have it.
         case left
+        /// This process' client was shut out.
+        case lost
     }
 
     private var records: Records { OperationStore.records(pool) }
@@ -71,6 +75,7 @@ struct OperationRun: Sendable {
             let kind = record.kind
         else { return .left }
         allowCall()
+        if record.operation.state == .running, !wasLost { record.noteDeath() }
         record.operation.state = .running
         record.operation.attempts += 1
         record.operation.startedAt = record.operation.startedAt ?? Timestamp.now
@@ -116,7 +121,7 @@ struct OperationRun: Sendable {
             if session.isLost {
                 state.update { $0.isLost = true }
                 call.stop()
-                return end.settle(.success(.left))
+                return end.settle(.success(.lost))
             }
             try? await Task.sleep(for: Self.pulse)
         }
@@ -138,6 +143,7 @@ struct OperationRun: Sendable {
     private func perform(_ kind: OperationKind, _ state: Shared, _ claim: HeldClaim) async -> Outcome {
         // Cancelled before anybody had begun.
         if state.read.isCancelled { return .stopped }
+        if let deadEnd = state.read.record.deadEnd { return .failed(deadEnd) }
         let start = ContinuousClock.now
         var pause = Duration.milliseconds(500)
         while true {
@@ -226,7 +232,13 @@ struct OperationRun: Sendable {
     private func finish(_ last: State, _ conclusion: Conclusion, _ claim: HeldClaim) async throws -> End {
         switch conclusion {
         // Whoever is first takes it over.
-        case .lost, .handOver: return .left
+        case .lost: return .lost
+        case .handOver:
+            var record = last.record
+            record.operation.state = .queued
+            // Where that can't be written, it looks as if this process had died.
+            _ = try? await OperationStore.update(record, claim, in: records)
+            return .left
         case .end(let operationState, let problem):
             var record = last.record
             record.operation.percent = max(record.operation.percent, call.percent)

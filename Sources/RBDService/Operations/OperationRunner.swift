@@ -14,11 +14,6 @@ actor OperationRunner: Service {
     /// Looks after a pool in which there may be something to do.
     typealias Caretaker = @Sendable (Ceph.Pool, OperationRunner) async -> Void
 
-    private struct Start {
-        var id: String
-        var pool: String
-    }
-
     private let store: OperationStore
     private let limits: OperationLimits
     private let logger: Logger
@@ -26,11 +21,13 @@ actor OperationRunner: Service {
     private let caretaker: Caretaker
     private let work: OperationWork
     private let claims: Claims
-    private let starts = AsyncStream.makeStream(of: Start.self)
+    private let starts = AsyncStream.makeStream(of: OperationQueue.Entry.self)
     private let ending = Flag()
-    private var waiting: [String: [String]] = [:]
+    private var queue: OperationQueue
     /// By the operation's id.
-    private var running: [String: (pool: String, call: LongCall)] = [:]
+    private var calls: [String: LongCall] = [:]
+    /// Those that were being worked on when the client was shut out.
+    private var lost: Set<String> = []
 
     init(
         store: OperationStore,
@@ -46,10 +43,11 @@ actor OperationRunner: Service {
         self.telemetry = telemetry
         self.logger = logger
         self.caretaker = caretaker
+        queue = OperationQueue(perPool: limits.perPool)
         // A pool has at most three quarters of the threads, so that two pools never stand in each other's way.
-        let count = max(4, 2 * limits.perPool)
+        let count = max(4, 4 * limits.perPool)
         let threads = ThreadPurpose("operations", .init(threads: count, queue: 4096, replacements: count))
-        work = OperationWork(threads: threads, claims: claims) { spec, id in
+        work = OperationWork(threads: threads, claims: claims, memory: limits.dataMemory) { spec, id in
             // Somebody takes it up at the next look.
             _ = try await store.create(.purgeImage, on: spec, imageID: id, parameters: .init(force: true))
         }
@@ -57,12 +55,12 @@ actor OperationRunner: Service {
 
     /// Takes up an operation as soon as there is room for it.
     func submit(_ record: OperationRecord) {
-        enqueue(record.operation.id, in: record.operation.pool)
+        queue.enqueue(.init(id: record.operation.id, owner: record.owner, pool: record.operation.pool))
         pump(record.operation.pool)
     }
 
     /// How many operations of a pool wait here for their turn.
-    func backlog(of pool: String) -> Int { waiting[pool]?.count ?? 0 }
+    func backlog(of pool: String) -> Int { queue.backlog(of: pool) }
 
     func run() async throws {
         await withGracefulShutdownHandler {
@@ -82,34 +80,26 @@ actor OperationRunner: Service {
     /// Lets go of all operations, for others to take up.
     private func end() {
         ending.raise()
-        for run in running.values { run.call.stop() }
+        for call in calls.values { call.stop() }
         starts.continuation.finish()
     }
 
     // MARK: The queue
 
-    private func enqueue(_ id: String, in pool: String) {
-        guard running[id] == nil, !(waiting[pool]?.contains(id) ?? false) else { return }
-        waiting[pool, default: []].append(id)
-    }
-
     private func pump(_ pool: String) {
-        var room = limits.perPool - running.values.count { $0.pool == pool }
-        while room > 0, let id = waiting[pool]?.first, !ending.isRaised {
-            waiting[pool]?.removeFirst()
-            running[id] = (pool, LongCall())
-            room -= 1
-            starts.continuation.yield(Start(id: id, pool: pool))
+        while !ending.isRaised, let entry = queue.next(of: pool) {
+            calls[entry.id] = LongCall()
+            starts.continuation.yield(entry)
         }
-        if waiting[pool]?.isEmpty ?? false { waiting[pool] = nil }
     }
 
-    private func work(on start: Start) async {
+    private func work(on start: OperationQueue.Entry) async {
         defer {
-            running[start.id] = nil
+            calls[start.id] = nil
+            queue.ended(start.id)
             pump(start.pool)
         }
-        guard let call = running[start.id]?.call else { return }
+        guard let call = calls[start.id] else { return }
         do {
             let session = try claims.session()
             let run = OperationRun(
@@ -120,16 +110,21 @@ actor OperationRunner: Service {
                 claims: claims,
                 session: session,
                 call: call,
+                wasLost: lost.remove(start.id) != nil,
                 isEnding: { [ending] in ending.isRaised }
             )
             telemetry.began()
             defer { telemetry.ended() }
             let end = try await withTaskCancellationHandler {
-                try await run.run()
+                try await Caller.$current.withValue(start.owner) { try await run.run() }
             } onCancel: {
                 call.stop()
             }
-            if case .finished(let record) = end { telemetry.finished(record.operation) }
+            switch end {
+            case .finished(let record): telemetry.finished(record.operation)
+            case .lost: lost.insert(start.id)
+            case .left: break
+            }
         } catch {
             // Another look, or another replica, takes it up again.
             logger.warning(
@@ -169,7 +164,9 @@ actor OperationRunner: Service {
         guard let open = try? await OperationStore.open(in: records) else { return }
         store.creations.settle(id)
         if !open.isEmpty, let claimed = try? await OperationStore.claimed(in: records) {
-            for id in open where !claimed.contains(id) { enqueue(id, in: pool.name) }
+            for entry in open where !claimed.contains(entry.id) {
+                queue.enqueue(.init(id: entry.id, owner: entry.owner, pool: pool.name))
+            }
         }
         pump(pool.name)
         await caretaker(pool, self)
@@ -182,6 +179,8 @@ struct OperationLimits: Sendable {
     var perPool: Int
     /// By when others take over from a process that no longer answers. Three times in it, it is looked for work.
     var lease: Duration
+    /// For the data of copies and the like, of all pools.
+    var dataMemory = MemoryBudget(bytes: MemoryLimit.usual.dataBytes)
 }
 
 /// Raised once, seen by all.

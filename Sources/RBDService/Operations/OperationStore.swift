@@ -9,7 +9,7 @@ import RBDAPI
 /// the pool, and can be read with a key that may use no other pool. The keys of the object:
 ///
 /// - `operation.<id>`: the record;
-/// - `open.<id>`: it is not finished. The only keys that are looked at all the time;
+/// - `open.<id>`: it is not finished, and which identity asked for it. The only keys that are looked at all the time;
 /// - `claim.…`: which unfinished operation has the image;
 /// - `held.…`: who is at work on an image, a name, a group or an operation right now; `session.…`: that those are alive (``Claims``);
 /// - `cancel.<id>`: it is to be cancelled;
@@ -19,6 +19,8 @@ struct OperationStore: Sendable {
     /// How long the record of a finished operation is kept.
     let retention: Duration
     let creations: PoolCreations
+    /// How many operations of one identity may be unfinished in one pool; nil for any number.
+    var perIdentity: Int?
 
     static let object = "rbd_rest_api.operations"
 
@@ -65,7 +67,7 @@ struct OperationStore: Sendable {
             target: parameters.target.map { "\($0.spec)" },
             createdAt: Timestamp.now
         )
-        return OperationRecord(operation: operation, parameters: parameters)
+        return OperationRecord(operation: operation, parameters: parameters, owner: Caller.current)
     }
 
     /// Finds the same operation, where it has begun and is not finished.
@@ -109,7 +111,10 @@ struct OperationStore: Sendable {
             group: group.name,
             createdAt: Timestamp.now
         )
-        return try await create(OperationRecord(operation: operation, parameters: parameters), in: pool)
+        return try await create(
+            OperationRecord(operation: operation, parameters: parameters, owner: Caller.current),
+            in: pool
+        )
     }
 
     private static func newID(in pool: Ceph.Pool) async throws -> String { "\(try await pool.id())-\(newNumber())" }
@@ -122,6 +127,7 @@ struct OperationStore: Sendable {
 
     private func create(_ record: OperationRecord, in pool: Ceph.Pool) async throws -> Created {
         let (records, id) = (Self.records(pool), record.operation.id)
+        try await requireRoom(for: record, in: records)
         let (subject, field) = (record.operation.subject, record.operation.group == nil ? "image" : "group")
         // Whoever has a claim may let go of it in between.
         for _ in 0..<5 {
@@ -131,11 +137,23 @@ struct OperationStore: Sendable {
                 change.set(claim, to: Array(id.utf8))
             }
             change.set("operation.\(id)", to: record.bytes)
-            change.set("open.\(id)", to: [])
+            change.set("open.\(id)", to: Array((record.owner ?? "").utf8))
             if try await records.apply(change) { return .new(record) }
             if let other = try await begun(record, in: records) { return .existing(other) }
         }
         throw Problem(.operationInProgress, detail: "other operations on \"\(subject)\" come and go", field: field)
+    }
+
+    /// - Throws: `Problem` with `overloaded`; `CephError`.
+    private func requireRoom(for record: OperationRecord, in records: Records) async throws {
+        guard let perIdentity, let owner = record.owner else { return }
+        let count = try await Self.open(in: records).count { $0.owner == owner }
+        guard count >= perIdentity, try await begun(record, in: records) == nil else { return }
+        throw Problem(
+            .overloaded,
+            detail: "\"\(owner)\" has \(count) unfinished operations in pool \"\(record.operation.pool)\" already",
+            hint: "wait until some have ended, or cancel some; whoever runs the service sets --operations-per-identity"
+        )
     }
 
     /// - Parameter kind: only this one stands in the way; nil for all.
@@ -349,8 +367,10 @@ extension OperationStore {
     }
 
     /// The unfinished operations of a pool.
-    static func open(in records: Records) async throws -> [String] {
-        try await records.values(prefix: "open.").map { String($0.key.dropFirst("open.".count)) }
+    static func open(in records: Records) async throws -> [(id: String, owner: String?)] {
+        try await records.values(prefix: "open.").map { key, value in
+            (String(key.dropFirst("open.".count)), value.isEmpty ? nil : String(decoding: value, as: UTF8.self))
+        }
     }
 
     /// Removes the records whose time is over by the cluster's clock. That is only asked where this machine's says so as well.

@@ -10,6 +10,8 @@ struct OperationWork: Sendable {
     /// them, and they must not take the places of those that somebody waits for.
     let threads: ThreadPurpose
     let claims: Claims
+    /// What moves data through this process draws on it.
+    let memory: MemoryBudget
     /// Has an image purged that is in the trash.
     let purge: @Sendable (_ spec: ImageSpec, _ id: String) async throws -> Void
 
@@ -31,9 +33,25 @@ struct OperationWork: Sendable {
 
     func threads(_ job: Job) -> BlockingPool { job.cluster.threads(for: threads) }
 
+    /// What one copy or flatten takes, with what librados and librbd add to the data that is on its way.
+    private static let dataBytes = 64 << 20
+    private static let pause = Duration.milliseconds(200)
+
     /// Does the work.
     /// - Throws: `CephError`; `Problem`, where it was found out what is in the way.
     func perform(_ kind: OperationKind, _ job: Job) async throws {
+        guard kind == .copyImage || kind == .flattenImage else { return try await perform(kind, sharing: job) }
+        while true {
+            if let share = memory.take(Self.dataBytes, for: Caller.current) {
+                defer { withExtendedLifetime(share) {} }
+                return try await perform(kind, sharing: job)
+            }
+            try job.call.requireGoing(.copyImage, on: job.pool.resource(ofImage: job.image))
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    private func perform(_ kind: OperationKind, sharing job: Job) async throws {
         switch kind {
         case .purgeImage: try await purge(job)
         case .flattenImage:

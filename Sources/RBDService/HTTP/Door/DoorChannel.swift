@@ -23,6 +23,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
 
     let responder: HTTPChannelHandler.Responder
     let limits: DoorLimits
+    let addresses: AddressLimit?
     /// Nil where HTTP is spoken as it is.
     let tls: TLSCredentials?
     let refused: @Sendable (Problem) -> Void
@@ -58,6 +59,10 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
                 wrappingChannelSynchronously: channel,
                 configuration: .init(isOutboundHalfClosureEnabled: true)
             )
+            if let addresses, !addresses.admit(channel) {
+                refused(Problem(.overloaded, detail: "one address has all the connections that it may have"))
+                channel.close(promise: nil)
+            }
             return Value(connection: AcceptedConnection(http), peer: peer, executor: executor)
         }
     }

@@ -1,0 +1,46 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Hummingbird
+import NIOCore
+import RBDAPI
+
+/// Bounds what large answers take that wait for their readers. A reader who takes nothing is waited for as long as the door's
+/// `writeTimeout`; sixty of them with a page of 8,000 images each would have 360 MiB.
+struct AnswerBudget: Sendable {
+    let budget: MemoryBudget
+    /// The largest page that may be asked for.
+    let largestPage: Int
+
+    /// Smaller answers are in the buffers of their connections anyway.
+    private static let small = 128 << 10
+
+    /// - Throws: of the handler that is returned: what the given one throws; `Problem` with `overloaded` where too much waits to be read,
+    ///   `invalid-parameter` for a page that is too large.
+    func bounding(_ handler: @escaping Route.Handler) -> Route.Handler {
+        { [self] request, context in
+            if largestPage < Query.maximumLimit, let limit = Query.value(of: "limit", in: request).flatMap({ Int($0) }),
+                limit > largestPage
+            {
+                throw Query.invalid("limit", "it may be \(largestPage) at most here", hint: "--largest-page sets that")
+            }
+            var response = try await handler(request, context)
+            guard let length = response.body.contentLength, length > Self.small else { return response }
+            guard let share = budget.take(length, for: Caller.current) else {
+                throw Problem(
+                    .overloaded,
+                    detail:
+                        "answers of \(budget.used >> 20) MiB wait for their readers, and this one has \(length >> 10) KiB",
+                    hint: "try again in a moment, or ask for smaller pages; --memory-limit says how much may wait"
+                )
+            }
+            let body = response.body
+            response.body = ResponseBody(contentLength: length) { writer in
+                defer { withExtendedLifetime(share) {} }
+                try await body.write(writer)
+            }
+            return response
+        }
+    }
+}
