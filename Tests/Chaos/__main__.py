@@ -17,6 +17,7 @@ from pathlib import Path
 
 import abuse
 import endings
+import endurance
 import history_run
 import kept
 import lateness
@@ -34,6 +35,8 @@ SCENARIOS: dict[str, Callable[[Rehearsal], Report]] = {
     "client-blocklisted": outages.client_blocklisted,
     "client-stuck": outages.client_stuck,
     "late-creates": lateness.late_creates,
+    "cancel": endurance.cancel,
+    "memory": endurance.memory,
     "pool-full": outages.pool_full,
     "slow-callers": abuse.slow_callers,
     "pipelining": abuse.pipelining,

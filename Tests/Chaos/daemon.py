@@ -26,13 +26,14 @@ class Daemon:
     lease = 0.0
 
     def __init__(self, binary: Path, cluster: Cluster, log: Path, deadline: int, open_files: int = 0, lease: float = 0,
-                 environment: dict[str, str] | None = None) -> None:
+                 environment: dict[str, str] | None = None, options: list[str] | None = None) -> None:
         self.binary = binary
         self.cluster = cluster
         self.log = log
         self.deadline = deadline
         self.open_files = open_files
         self.environment = environment
+        self.options = options or []
         if lease:
             self.lease = lease
         self.address: Address = ("127.0.0.1", 0)
@@ -49,7 +50,7 @@ class Daemon:
         host, port = self.address
         command = [
             str(self.binary), "--host", host, "--port", str(port), "--ceph-conf", str(self.cluster.conf),
-            "--ceph-user", self.cluster.user, "--ceph-keyring", str(self.cluster.keyring), *self.settings,
+            "--ceph-user", self.cluster.user, "--ceph-keyring", str(self.cluster.keyring), *self.settings, *self.options,
         ]
         with self.log.open("ab") as log:
             begin = log.tell()

@@ -54,6 +54,15 @@ class Scale:
     # The numbers of the changes before which the OSD stops.
     late_clones: tuple[int, ...] = tuple(range(1, 13))
     late_copies: tuple[int, ...] = tuple(range(1, 17))
+    long_image: str = "4TiB"
+    # Images in a page, and its size; an image of large objects, in MiB, and how many copies of it are asked for at once.
+    page: int = 8000
+    large_image: int = 768
+    copies: int = 6
+    readers: int = 60
+    listeners: int = 2000
+    open_connections: int = 5000
+    memory_time: float = 60
 
 
 SHORT = Scale(
@@ -61,6 +70,7 @@ SHORT = Scale(
     slow_ratio=10, slow_headers=300,
     idle=300, slow_bodies=50, slow_time=4, greedy_time=1, malformed=500, full_requests=30, rounds=1,
     late_clones=(3, 4), late_copies=(),
+    long_image="1TiB", page=400, large_image=192, copies=2, readers=20, listeners=100, open_connections=200, memory_time=12,
 )
 
 
@@ -83,11 +93,12 @@ class Rehearsal:
 
     @contextmanager
     def daemon(
-        self, name: str, ready: bool = True, open_files: int = 0, lease: float = 0, environment: dict[str, str] | None = None
+        self, name: str, ready: bool = True, open_files: int = 0, lease: float = 0, environment: dict[str, str] | None = None,
+        options: list[str] | None = None,
     ) -> Iterator[Daemon]:
         """A fresh daemon, which is gone afterwards; and a cluster that goes on afterwards."""
         log = self.logs / f"{name}.log"
-        daemon = Daemon(self.binary, self.cluster, log, self.scale.deadline, open_files, lease, environment)
+        daemon = Daemon(self.binary, self.cluster, log, self.scale.deadline, open_files, lease, environment, options or [])
         try:
             daemon.start(ready)
             yield daemon
