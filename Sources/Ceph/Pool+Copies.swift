@@ -178,12 +178,12 @@ extension OpenImage {
         }
     }
 
-    /// How much of the image is asked for at once: as much as a second or two take where each object is asked for.
+    /// How much of the image is asked for at once: as much as a moment takes where each object is asked for.
     private func stepBytes(_ layout: ImageLayout) throws(CephError) -> UInt64 {
         var flags: UInt64 = 0
         try check(rbd_get_flags(pointer, &flags), .copyImage, on: resource)
         let hasMap = try features().contains(.fastDiff) && ImageFlags(rawValue: flags).isEmpty
-        return (hasMap ? 65_536 : 1024) * layout.objectSizeBytes
+        return (hasMap ? 65_536 : 256) * layout.objectSizeBytes
     }
 
     /// What there is in a part of the image, or has changed since an earlier snapshot: whole objects.

@@ -37,6 +37,8 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             decoderLimits.maxHeaderFieldCount = limits.headerCount
             let guardian = RequestGuard(limits: limits, refused: refused, isEnding: isEnding)
             let executor = EventLoopTaskExecutor(channel.eventLoop)
+            // The kernel would take 4 MiB of an answer that nobody reads, and count it as ours.
+            try channel.syncOptions?.setOption(.socketOption(.so_sndbuf), value: limits.sendBufferBytes)
             let pipeline = channel.pipeline.syncOperations
             let peer = tls?.asksClients == true ? Peer() : nil
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context())) }

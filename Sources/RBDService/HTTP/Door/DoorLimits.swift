@@ -21,4 +21,6 @@ struct DoorLimits: Hashable, Sendable {
     var headerBytes = 16 << 10
     var headerCount = 100
     var bodyBytes: Int
+    /// How much of an answer the kernel keeps for each connection. It takes twice as much, for its own needs.
+    var sendBufferBytes: SocketOptionValue = 256 << 10
 }
