@@ -29,8 +29,12 @@ extension Page: Scoped {
 
 extension RBDAPI.Image: Scoped {
     func seen(with access: Access) -> RBDAPI.Image {
-        guard parent != nil || group != nil || children != nil else { return self }
         var image = self
+        // Whoever may only create it learns what it is, and not what is written on it.
+        if !access.may(.read, ImageSpec(pool: pool, namespace: namespace, image: name)) {
+            (image.metadata, image.qos) = (nil, nil)
+        }
+        guard parent != nil || group != nil || children != nil else { return image }
         image.parent = parent?.seen(with: access)
         if let group, !access.may(.read, group.place) { image.group = nil }
         image.children = children?.filter { access.may(.read, $0.place) }

@@ -67,6 +67,11 @@ struct GroupService: Sendable {
         let pool = try images.pool(group.place)
         return try await images.changingQuiet(group, .changeGroup, isDryRun: dryRun) {
             let info = try await pool.group(named: group.name)
+            // They lose their group: whoever may do nothing to them must not do that either.
+            let others = info.members.map(\.image.spec).filter { spec in
+                !Access.current.may(.delete, spec) && !Access.current.may(.modify, spec)
+            }
+            try Access.current.require(.modify, onAll: others)
             let problem = Self.hasSnapshots(info, group)
             if dryRun {
                 let snapshots = info.snapshots.map {
