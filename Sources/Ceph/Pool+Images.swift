@@ -122,9 +122,9 @@ extension Pool {
         in context: borrowing IOContext,
         on resource: CephError.Resource
     ) throws(CephError) -> String? {
-        if let plain = PlainImage(named: name, sizeBytes: sizeBytes, options: options, rados: context.rados) {
-            return try plain.make(in: context)
-        }
+        let plain = PlainImage(named: name, sizeBytes: sizeBytes, options: options, rados: context.rados)
+        // It leaves to librbd what turns out not to be plain.
+        if let id = try plain?.make(in: context) { return id }
         let creation = try CreationOptions(for: resource)
         try creation.set(options)
         let result = rbd_create4(context.pointer, name, sizeBytes, creation.pointer)

@@ -306,7 +306,7 @@ struct OperationTests {
             let id = "\(try await place.id())-\(OperationStore.newNumber())"
             let spec = ImageSpec(pool: pool, image: "clone")
             let imageID = try await one.get(clone).decoded(as: RBDAPI.Image.self).id
-            // As the third replica leaves it that dies over it.
+            // As it is once somebody has cleared up after the third replica that died over it.
             var operation = RBDAPI.Operation(
                 id: id,
                 kind: "flatten-image",
@@ -317,7 +317,7 @@ struct OperationTests {
             )
             (operation.state, operation.attempts, operation.percent) = (.running, 3, 12.5)
             var record = OperationRecord(operation: operation, parameters: .init())
-            (record.deaths, record.percentAtDeath) = (2, 12.5)
+            (record.deaths, record.percentAtDeath) = (3, 12.5)
             var change = Records.Change()
             change.set("operation.\(id)", to: record.bytes)
             change.set("open.\(id)", to: [])

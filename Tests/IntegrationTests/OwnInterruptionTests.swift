@@ -1,8 +1,10 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import AsyncHTTPClient
 import Ceph
 import Foundation
+import NIOPosix
 import RBDAPI
 import RBDService
 import Synchronization
@@ -71,10 +73,7 @@ struct OwnInterruptionTests {
         _ server: TestServer,
         _ label: String
     ) async throws -> Bool {
-        let doomed = try await RunningDaemon.start(
-            ["--operation-lease", "\(lease)s", "--audit-log", "off"],
-            environment: CutOff.environment(at: change, ending)
-        )
+        let doomed = try await startDoomed(at: change, ending)
         defer { doomed.process.signal(SIGKILL) }
         let request = Pending { try await interruption.request(image, id: id, doomed.server) }
         let answer = try await request.answer(until: { try isCutOff(doomed, ending) })
@@ -97,6 +96,23 @@ struct OwnInterruptionTests {
         }
         request.cancel()
         return true
+    }
+
+    /// One that takes up what another test has left unfinished may be cut off before it is ready: then another one is started.
+    private static func startDoomed(at change: Int, _ ending: CutOff.Ending) async throws -> RunningDaemon {
+        for _ in 0..<10 {
+            do {
+                return try await RunningDaemon.start(
+                    ["--operation-lease", "\(lease)s", "--audit-log", "off"],
+                    environment: CutOff.environment(at: change, ending)
+                )
+            } catch is HTTPClientError {
+                try await Task.sleep(for: .seconds(1))
+            } catch is NIOConnectionError {
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+        throw TestCluster.Failure(description: "no daemon became ready before its change \(change)")
     }
 
     /// Sends the request, and does not wait for an answer that never comes: one that is stopped keeps its connection.

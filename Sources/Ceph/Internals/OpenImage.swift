@@ -86,11 +86,17 @@ struct OpenImage: ~Copyable {
     ) throws(CephError) {
         let resource = resource ?? .image("#\(id)", namespace: context.namespace, pool: context.pool)
         var opened: rbd_image_t?
-        let result =
+        func open() -> CInt {
             switch access {
             case .read: rbd_open_by_id_read_only(context.pointer, id, &opened, snapshot)
             case .write: rbd_open_by_id(context.pointer, id, &opened, snapshot)
             }
+        }
+        var result = open()
+        // Its header may be written in this very moment. Whoever finds it only afterwards would call the image damaged.
+        if result == -ENOENT, snapshot == nil, try TraceRead(id, in: context).answer(on: resource).hasHeader {
+            result = open()
+        }
         guard result >= 0, let opened else {
             if result == -ENOENT, let snapshot {
                 // Where the image itself can be opened, it is the snapshot that is missing.

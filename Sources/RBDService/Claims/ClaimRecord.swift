@@ -74,6 +74,8 @@ struct ClaimRecord: Codable, Hashable, Sendable {
     var imageIDs: [String]
     /// The operation that it is for.
     var operation: String?
+    /// Whether its holder has died, and somebody else clears up. Nil for false.
+    var isTakenOver: Bool?
 
     init(
         _ subjects: [ClaimSubject],
@@ -118,6 +120,7 @@ struct ClaimRecord: Codable, Hashable, Sendable {
     func taken(over session: ClaimSession) -> ClaimRecord {
         var record = self
         (record.session, record.address) = (session.id, session.address)
+        record.isTakenOver = true
         record.token = String(UInt64.random(in: .min ... .max), radix: 36)
         return record
     }

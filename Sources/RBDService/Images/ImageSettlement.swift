@@ -12,6 +12,9 @@ struct ImageSettlement: Sendable {
     /// - Parameter place: a connection to the pool of the claim.
     /// - Throws: `CephError`, where it must be tried again.
     @Sendable func settle(_ claim: ClaimRecord, in place: Ceph.Pool) async throws {
+        if claim.isTakenOver == true, let id = claim.operation, claim.keys.contains(ClaimSubject.operation(id).key) {
+            try await store.noteDeath(of: id, in: OperationStore.records(place))
+        }
         let pool = place.cluster.pool(place.name, namespace: claim.namespace)
         var isImage = false
         for name in claim.names {

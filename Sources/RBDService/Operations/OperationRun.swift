@@ -15,8 +15,6 @@ struct OperationRun: Sendable {
     let claims: Claims
     let session: ClaimSession
     let call: LongCall
-    /// Whether this process worked on it until its client was shut out: then nobody has died.
-    let wasLost: Bool
     /// Whether this process is to end.
     let isEnding: @Sendable () -> Bool
 
@@ -38,8 +36,6 @@ struct OperationRun: Sendable {
         case finished(OperationRecord)
         /// Another process has it, or is to have it.
         case left
-        /// This process' client was shut out.
-        case lost
     }
 
     private var records: Records { OperationStore.records(pool) }
@@ -75,7 +71,6 @@ struct OperationRun: Sendable {
             let kind = record.kind
         else { return .left }
         allowCall()
-        if record.operation.state == .running, !wasLost { record.noteDeath() }
         record.operation.state = .running
         record.operation.attempts += 1
         record.operation.startedAt = record.operation.startedAt ?? Timestamp.now
@@ -121,7 +116,7 @@ struct OperationRun: Sendable {
             if session.isLost {
                 state.update { $0.isLost = true }
                 call.stop()
-                return end.settle(.success(.lost))
+                return end.settle(.success(.left))
             }
             try? await Task.sleep(for: Self.pulse)
         }
@@ -232,13 +227,7 @@ struct OperationRun: Sendable {
     private func finish(_ last: State, _ conclusion: Conclusion, _ claim: HeldClaim) async throws -> End {
         switch conclusion {
         // Whoever is first takes it over.
-        case .lost: return .lost
-        case .handOver:
-            var record = last.record
-            record.operation.state = .queued
-            // Where that can't be written, it looks as if this process had died.
-            _ = try? await OperationStore.update(record, claim, in: records)
-            return .left
+        case .lost, .handOver: return .left
         case .end(let operationState, let problem):
             var record = last.record
             record.operation.percent = max(record.operation.percent, call.percent)

@@ -26,8 +26,6 @@ actor OperationRunner: Service {
     private var queue: OperationQueue
     /// By the operation's id.
     private var calls: [String: LongCall] = [:]
-    /// Those that were being worked on when the client was shut out.
-    private var lost: Set<String> = []
 
     init(
         store: OperationStore,
@@ -110,7 +108,6 @@ actor OperationRunner: Service {
                 claims: claims,
                 session: session,
                 call: call,
-                wasLost: lost.remove(start.id) != nil,
                 isEnding: { [ending] in ending.isRaised }
             )
             telemetry.began()
@@ -120,11 +117,7 @@ actor OperationRunner: Service {
             } onCancel: {
                 call.stop()
             }
-            switch end {
-            case .finished(let record): telemetry.finished(record.operation)
-            case .lost: lost.insert(start.id)
-            case .left: break
-            }
+            if case .finished(let record) = end { telemetry.finished(record.operation) }
         } catch {
             // Another look, or another replica, takes it up again.
             logger.warning(

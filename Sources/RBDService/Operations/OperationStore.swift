@@ -373,6 +373,19 @@ extension OperationStore {
         }
     }
 
+    /// Counts that the replica that worked on an operation is gone. Its claim is taken over: nobody else writes the record.
+    func noteDeath(of id: String, in records: Records) async throws {
+        let key = "operation.\(id)"
+        guard let value = try await records.value(key), var record = OperationRecord(value, in: records.pool.name),
+            record.operation.state == .running
+        else { return }
+        record.noteDeath()
+        var change = Records.Change()
+        change.require(key, equals: value)
+        change.set(key, to: record.bytes)
+        _ = try await records.apply(change)
+    }
+
     /// Removes the records whose time is over by the cluster's clock. That is only asked where this machine's says so as well.
     static func forgetFinished(in records: Records) async throws {
         let prefix = "finished."
