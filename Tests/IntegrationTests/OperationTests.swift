@@ -340,17 +340,18 @@ struct OperationTests {
     /// What goes on is not set aside, however often its replica dies.
     @Test func deathsCountWhereNothingIsDoneInBetween() throws {
         var record = OperationRecord(
-            operation: RBDAPI.Operation(id: "1-0", kind: "purge-image", pool: "p", createdAt: Timestamp.now),
+            operation: RBDAPI.Operation(id: "1-0", kind: "copy-image", pool: "p", createdAt: Timestamp.now),
             parameters: .init()
         )
         for percent in stride(from: 0.0, to: 60, by: 10) {
             record.operation.percent = percent
-            record.noteDeath()
+            record.noteDeath("claim at \(percent)")
             #expect(record.deadEnd == nil)
         }
-        record.noteDeath()
+        for claim in ["second", "second", "second"] { record.noteDeath(claim) }
+        #expect(record.deaths == 2)
         #expect(record.deadEnd == nil)
-        record.noteDeath()
+        record.noteDeath("third")
         #expect(record.deadEnd?.code == "operation-stopped")
     }
 

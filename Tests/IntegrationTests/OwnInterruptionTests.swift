@@ -1,10 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-import AsyncHTTPClient
 import Ceph
 import Foundation
-import NIOPosix
 import RBDAPI
 import RBDService
 import Synchronization
@@ -106,9 +104,7 @@ struct OwnInterruptionTests {
                     ["--operation-lease", "\(lease)s", "--audit-log", "off"],
                     environment: CutOff.environment(at: change, ending)
                 )
-            } catch is HTTPClientError {
-                try await Task.sleep(for: .seconds(1))
-            } catch is NIOConnectionError {
+            } catch  where !(error is CancellationError) {
                 try await Task.sleep(for: .seconds(1))
             }
         }

@@ -28,6 +28,9 @@ enum OperationKind: String, CaseIterable {
         }
     }
 
+    /// Whether data comes through this process, which takes memory.
+    var movesData: Bool { self == .copyImage || self == .flattenImage }
+
     /// Whether it leaves something whole where it is broken off for good.
     var isCancellable: Bool {
         switch self {
@@ -47,6 +50,8 @@ struct OperationRecord: Codable, Sendable {
     var deaths: Int?
     /// How far it was when one has died.
     var percentAtDeath: Double?
+    /// The claim of whoever cleared up then: that is tried again where it fails, and counts once.
+    var lastDeath: String?
 
     struct Parameters: Codable, Sendable, Equatable {
         /// Purge an image before it has been in the trash for as long as it was to be kept.
@@ -94,7 +99,11 @@ struct OperationRecord: Codable, Sendable {
     static let mostDeaths = 3
 
     /// Counts that the one who worked on it has gone without a word.
-    mutating func noteDeath() {
+    /// - Parameter claim: the token of the claim under which that is cleared up.
+    mutating func noteDeath(_ claim: String) {
+        // Many operations are at work where a replica dies. Those that the OSDs do have hardly been the cause.
+        guard kind?.movesData == true, claim != lastDeath else { return }
+        lastDeath = claim
         let percent = operation.percent
         if let before = percentAtDeath, percent <= before {
             deaths = (deaths ?? 0) + 1

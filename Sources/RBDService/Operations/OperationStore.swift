@@ -374,12 +374,13 @@ extension OperationStore {
     }
 
     /// Counts that the replica that worked on an operation is gone. Its claim is taken over: nobody else writes the record.
-    func noteDeath(of id: String, in records: Records) async throws {
+    /// - Parameter claim: the token of the claim under which that is cleared up.
+    func noteDeath(of id: String, _ claim: String, in records: Records) async throws {
         let key = "operation.\(id)"
         guard let value = try await records.value(key), var record = OperationRecord(value, in: records.pool.name),
             record.operation.state == .running
         else { return }
-        record.noteDeath()
+        record.noteDeath(claim)
         var change = Records.Change()
         change.require(key, equals: value)
         change.set(key, to: record.bytes)

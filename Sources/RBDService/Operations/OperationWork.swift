@@ -40,7 +40,7 @@ struct OperationWork: Sendable {
     /// Does the work.
     /// - Throws: `CephError`; `Problem`, where it was found out what is in the way.
     func perform(_ kind: OperationKind, _ job: Job) async throws {
-        guard kind == .copyImage || kind == .flattenImage else { return try await perform(kind, sharing: job) }
+        guard kind.movesData else { return try await perform(kind, sharing: job) }
         while true {
             if let share = memory.take(Self.dataBytes, for: Caller.current) {
                 defer { withExtendedLifetime(share) {} }
