@@ -109,7 +109,7 @@ def begin(report: Report, daemon: Daemon, pool: str, method: str, path: str, doc
     if answer.status != 202:
         report.wrong.append(f"{answer}")
         return None
-    id = str((answer.document.get("operation") or answer.document)["id"])
+    id = operation_of(answer)
     limit = time.perf_counter() + BEGUN
     while time.perf_counter() < limit:
         now = ask(report, daemon, "GET", f"/v1/operations/{id}").document
@@ -119,6 +119,12 @@ def begin(report: Report, daemon: Daemon, pool: str, method: str, path: str, doc
         time.sleep(0.05)
     report.wrong.append(f"{method} {path}: it does not begin: {now}")
     return None
+
+
+def operation_of(answer: Answer) -> str:
+    """The operation that an answer tells, or is."""
+    told = answer.document.get("operation") or answer.document
+    return str(told if isinstance(told, str) else told["id"])
 
 
 def finished(report: Report, daemon: Daemon, id: str, seconds: float) -> dict[str, Any]:
@@ -211,7 +217,7 @@ def memory(rehearsal: Rehearsal) -> Report:
             timeout=300)
         ask(report, daemon, "PUT", f"{images(pool)}/long", {"size": "1TiB", "features": ["layering"]})
         shrink = {"size": "1MiB", "allowShrink": True, "confirmSize": "1MiB"}
-        id = ask(report, daemon, "PATCH", f"{images(pool)}/long", shrink).document.get("operation", {}).get("id", "")
+        id = operation_of(ask(report, daemon, "PATCH", f"{images(pool)}/long", shrink))
         page = f"{images(pool)}?limit={scale.page}"
         crowds = {
             "stalled readers": Child(stalled_readers, daemon.address, scale.readers, page),
