@@ -139,7 +139,6 @@ extension OpenImage {
         on resource: CephError.Resource
     ) throws(CephError) {
         let layout = try layout()
-        let objectBytes = layout.isStriped ? nil : layout.objectSizeBytes
         let data = DataCopy(from: self, to: copy, bytes: Pool.copyBytes, on: resource)
         let total = states.reduce(0) { $0 + $1.sizeBytes }
         var (done, overlap): (UInt64, UInt64) = (0, 0)
@@ -159,11 +158,10 @@ extension OpenImage {
                 let end = min(offset + step, state.sizeBytes)
                 var extents = try self.extents(since: previous?.name, offset..<end, call, on: resource)
                 // A part of the parent is no longer seen, and nothing was written: no list of changes has that.
-                if overlap < before, before > offset, overlap < end {
-                    extents = [.init(offset: offset, length: end - offset, exists: true)]
-                }
+                let (hidden, seen) = (max(offset, overlap), min(end, before))
+                if hidden < seen { extents.append(.init(offset: hidden, length: seen - hidden, exists: true)) }
                 for extent in extents {
-                    try data.copy(extent, objectBytes: objectBytes) { position throws(CephError) in
+                    try data.copy(extent) { position throws(CephError) in
                         try call.advance(to: done + position, of: total, .copyImage, on: resource)
                     }
                 }

@@ -254,12 +254,14 @@ public struct RBDService: Sendable {
     func buildRouter() -> Router<ServiceRequestContext> {
         let router = router(routes, origins: configuration.origins)
         router.add(middleware: DeadlineMiddleware(timeout: configuration.requestTimeout))
-        let answers = AnswerBudget(budget: answerMemory, largestPage: configuration.largestPage)
+        let answers = AnswerBudget(budget: answerMemory)
         for var route in routes {
-            route.handler = answers.bounding(route.handler)
+            if route.method == .get { route.handler = answers.bounding(route.handler) }
             router.on(RouterPath(route.path), method: route.method) {
-                [gate, route, rule = route.rule] request, context in
-                try await gate.enter(route, by: rule, request, context)
+                [gate, route, rule = route.rule, largest = configuration.largestPage] request, context in
+                try await Query.$largestPage.withValue(largest) {
+                    try await gate.enter(route, by: rule, request, context)
+                }
             }
         }
         return router

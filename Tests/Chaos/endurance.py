@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from child import Child
@@ -50,7 +51,7 @@ def cancel(rehearsal: Rehearsal) -> Report:
                 asked = time.perf_counter()
                 answer = ask(report, daemon, "DELETE", f"/v1/operations/{id}")
                 if is_cancellable:
-                    last = finished(report, daemon, id, 60)
+                    last = polled(report, daemon, id, 60, lambda now: now.get("finishedAt"))
                     took = time.perf_counter() - asked
                     worst = max(worst, took)
                     report.notes.append(f"{kind}: stopped after {took:.2f} s")
@@ -110,13 +111,10 @@ def begin(report: Report, daemon: Daemon, pool: str, method: str, path: str, doc
         report.wrong.append(f"{answer}")
         return None
     id = operation_of(answer)
-    limit = time.perf_counter() + BEGUN
-    while time.perf_counter() < limit:
-        now = ask(report, daemon, "GET", f"/v1/operations/{id}").document
-        if now.get("state") == "running":
-            time.sleep(0.3)
-            return id
-        time.sleep(0.05)
+    now = polled(report, daemon, id, BEGUN, lambda now: now.get("state") == "running")
+    if now.get("state") == "running":
+        time.sleep(0.3)
+        return id
     report.wrong.append(f"{method} {path}: it does not begin: {now}")
     return None
 
@@ -127,24 +125,21 @@ def operation_of(answer: Answer) -> str:
     return str(told if isinstance(told, str) else told["id"])
 
 
-def finished(report: Report, daemon: Daemon, id: str, seconds: float) -> dict[str, Any]:
+def polled(report: Report, daemon: Daemon, id: str, seconds: float, is_wanted: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """The operation as soon as it is as wanted, or as it is when the time is over."""
     limit = time.perf_counter() + seconds
     while True:
         now: dict[str, Any] = ask(report, daemon, "GET", f"/v1/operations/{id}").document
-        if now.get("finishedAt") or time.perf_counter() > limit:
+        if is_wanted(now) or time.perf_counter() > limit:
             return now
         time.sleep(0.02)
 
 
 def goes_on(report: Report, daemon: Daemon, id: str) -> bool:
     """Whether somebody has taken it up, or brought it to its end."""
-    limit = time.perf_counter() + BEGUN
-    while time.perf_counter() < limit:
-        now = ask(report, daemon, "GET", f"/v1/operations/{id}").document
-        if now.get("state") == "succeeded" or (now.get("state") == "running" and now.get("attempts", 0) > 1):
-            return True
-        time.sleep(0.1)
-    return False
+    def is_taken_up(now: dict[str, Any]) -> bool:
+        return now.get("state") == "succeeded" or (now.get("state") == "running" and now.get("attempts", 0) > 1)
+    return is_taken_up(polled(report, daemon, id, BEGUN, is_taken_up))
 
 
 async def stalled_readers(stop: asyncio.Event, address: Address, readers: int, target: str) -> int:

@@ -21,6 +21,8 @@ struct LimitTests {
                 for answer in [
                     try await server.put("\(images)/large", #"{"size":1073741825}"#),
                     try await server.post(images, #"{"name":"large","size":"1TiB"}"#),
+                    try await server.post("\(images)?dryRun=true", #"{"name":"large","size":"1TiB"}"#),
+                    try await server.put("\(images)/large?dryRun=true", #"{"size":"1TiB"}"#),
                     try await server.patch("\(images)/vol", #"{"size":"2GiB"}"#),
                     try await server.patch("\(images)/older", #"{"size":"3GiB"}"#),
                 ] {
@@ -40,8 +42,16 @@ struct LimitTests {
 
     @Test func theLargestPage() async throws {
         try await TestServer.withCluster(change: { $0.largestPage = 100 }) { server in
-            try await TestCluster.withPool { pool, _ in
+            try await TestCluster.withPool { pool, cluster in
+                let place = cluster.pool(pool)
                 #expect(try await server.get("/v1/pools/\(pool)/images?limit=100").status == 200)
+                // Where nobody says how many, it holds as well.
+                for number in 0..<101 {
+                    _ = try await place.createImage(named: "vol-\(number)", sizeBytes: 1)
+                }
+                let page = try await server.get("/v1/pools/\(pool)/images").decoded(as: Page<RBDAPI.Image>.self)
+                #expect(page.items.count == 100)
+                #expect(page.nextCursor != nil)
                 let problem = try await server.get("/v1/pools/\(pool)/images?limit=101").problem
                 #expect(problem.code == "invalid-parameter")
                 #expect(problem.field == "limit")

@@ -39,19 +39,11 @@ struct OperationTests {
         _ = try await rbd("rbd", ["clone", "--rbd-default-clone-format", "2", "\(pool)/parent@base", "\(pool)/clone"])
     }
 
-    private func checksum(_ spec: String) async throws -> String {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
-        defer { try? FileManager.default.removeItem(atPath: file) }
-        try await TestCluster.run("rbd", ["export", "--no-progress", spec, file])
-        let sum = try await Subprocess.run("/usr/bin/sha256sum", [file])
-        return String(sum.standardOutput.prefix(64))
-    }
-
     @Test func flattenAndTheRest() async throws {
         try await withReplicas { one, other, pool in
             try await makeClone(pool, megabytes: 32)
             let clone = "/v1/pools/\(pool)/images/clone"
-            let before = try await checksum("\(pool)/clone")
+            let before = try await TestCluster.checksum("\(pool)/clone")
             let plan = try await one.post("\(clone)/flatten?dryRun=true", "").decoded(as: Plan.self)
             #expect(plan.steps.map(\.action) == ["flatten-image"])
             let begun = try await one.post("\(clone)/flatten", "")
@@ -61,7 +53,7 @@ struct OperationTests {
             let last = try await operation(other, id, wait: "60s")
             #expect(last.state == .succeeded)
             #expect(try await other.get(clone).decoded(as: RBDAPI.Image.self).parent == nil)
-            #expect(try await checksum("\(pool)/clone") == before)
+            #expect(try await TestCluster.checksum("\(pool)/clone") == before)
             let again = try await one.post("\(clone)/flatten", "").problem
             #expect(again.code == "image-has-no-parent")
 
@@ -70,7 +62,7 @@ struct OperationTests {
                 #expect(answer.status == 200, "\(answer.text)")
                 #expect(try answer.decoded(as: RBDAPI.Operation.self).state == .succeeded)
             }
-            #expect(try await checksum("\(pool)/clone") == before)
+            #expect(try await TestCluster.checksum("\(pool)/clone") == before)
             #expect(try await one.post("\(clone)/sparsify?blockSize=3KiB", "").problem.field == "blockSize")
             #expect(
                 try await one.put("/v1/pools/\(pool)/images/plain", #"{"size":"1GiB","features":["layering"]}"#).status
@@ -91,14 +83,14 @@ struct OperationTests {
         try await withReplicas { one, other, pool in
             try await makeClone(pool, megabytes: 8)
             let source = "/v1/pools/\(pool)/images/clone"
-            let sum = try await checksum("\(pool)/clone")
+            let sum = try await TestCluster.checksum("\(pool)/clone")
             for (body, name) in [
                 (#"{"name":"copy"}"#, "copy"), (#"{"name":"deep","withSnapshots":true}"#, "deep"),
             ] {
                 let answer = try await one.post("\(source)/copy?wait=60s", body)
                 #expect(answer.status == 200, "\(answer.text)")
                 #expect(try answer.decoded(as: RBDAPI.Operation.self).target == "\(pool)/\(name)")
-                #expect(try await checksum("\(pool)/\(name)") == sum)
+                #expect(try await TestCluster.checksum("\(pool)/\(name)") == sum)
             }
             let parent = "/v1/pools/\(pool)/images/parent"
             #expect(try await one.post("\(parent)/copy?wait=60s", #"{"name":"old","snapshot":"base"}"#).status == 200)
@@ -136,7 +128,7 @@ struct OperationTests {
             #expect(last.state == .succeeded, "\(last)")
             #expect(last.kind == "copy-image")
             #expect(last.target == "\(pool)/copy")
-            #expect(try await checksum("\(pool)/copy") == checksum("\(pool)/clone"))
+            #expect(try await TestCluster.checksum("\(pool)/copy") == TestCluster.checksum("\(pool)/clone"))
             let made = try await one.get("\(images)/copy").decoded(as: RBDAPI.Image.self)
             #expect(made.parent == nil)
             #expect(made.snapshotCount == 0)
@@ -147,7 +139,7 @@ struct OperationTests {
             let waited = try await one.post("\(images)?namespace=tenant&wait=60s", there)
             #expect(waited.status == 200, "\(waited.text)")
             #expect(try waited.decoded(as: RBDAPI.Operation.self).target == "\(pool)/tenant/copy")
-            #expect(try await checksum("\(pool)/tenant/copy") == checksum("\(pool)/parent"))
+            #expect(try await TestCluster.checksum("\(pool)/tenant/copy") == TestCluster.checksum("\(pool)/parent"))
         }
     }
 

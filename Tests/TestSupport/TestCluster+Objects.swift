@@ -70,6 +70,15 @@ extension TestCluster {
         }
     }
 
+    /// Of all that an image, or one of its snapshots, holds.
+    public static func checksum(_ spec: String) async throws -> String {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await run("rbd", ["export", "--no-progress", spec, file])
+        let sum = try await Subprocess.run("/usr/bin/sha256sum", [file])
+        return String(sum.standardOutput.prefix(64))
+    }
+
     private static func withFile(of data: Data, _ body: (_ path: String) async throws -> Void) async throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
         try data.write(to: URL(fileURLWithPath: file))

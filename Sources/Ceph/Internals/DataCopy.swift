@@ -26,7 +26,7 @@ final class DataCopy {
         var writes: [rbd_completion_t] = []
     }
 
-    /// The target has nothing yet: what is zero need not be written.
+    /// The target has nothing yet: what is zero need not be told.
     var isFresh = true
     private let source: rbd_image_t
     private let target: rbd_image_t
@@ -39,6 +39,8 @@ final class DataCopy {
     private static let pieceBytes = 2 << 20
     /// Runs of zeros of so many bytes are not written, as librbd's own copies do it.
     private static let blockBytes = 4096
+    /// How much is made zero at once: librbd sends one change for each object of it.
+    private static let zeroedBytes: UInt64 = 64 << 20
 
     /// - Parameters:
     ///   - source: open, and set to the snapshot that is to be read. Both images stay open longer than this object lives.
@@ -68,24 +70,20 @@ final class DataCopy {
     }
 
     /// Copies an extent, or takes away what the target has there. It returns as soon as there is room for more.
-    /// - Parameter objectBytes: of the target; nil where its objects are striped, and none is made of one extent.
     /// - Parameter advance: is told after each piece where the extent is copied to, and may throw to end it.
     /// - Throws: `CephError`.
-    /// - C function: rbd_aio_read, rbd_aio_write, rbd_aio_discard
+    /// - C function: rbd_aio_read, rbd_aio_write, rbd_aio_write_zeroes
     func copy(
         _ extent: Extent,
-        objectBytes: UInt64?,
         advance: (UInt64) throws(CephError) -> Void
     ) throws(CephError) {
         var offset = extent.offset
         while offset < extent.end {
-            var length = min(UInt64(Self.pieceBytes), extent.end - offset)
-            if !extent.exists, let objectBytes, offset.isMultiple(of: objectBytes), extent.end - offset >= objectBytes {
-                // librbd ignores a discard of less than an object.
-                length = objectBytes
-                try discard(at: offset, count: length)
-            } else if extent.exists || !isFresh {
+            let length = min(extent.exists ? UInt64(Self.pieceBytes) : Self.zeroedBytes, extent.end - offset)
+            if extent.exists {
                 try move(at: offset, count: Int(length))
+            } else if !isFresh {
+                try zero(at: offset, count: length)
             }
             offset += length
             try advance(offset)
@@ -111,15 +109,21 @@ final class DataCopy {
         reading.append(Piece(buffer: buffer, offset: offset, length: count, read: read))
     }
 
-    private func discard(at offset: UInt64, count: UInt64) throws(CephError) {
-        guard !isFresh else { return }
+    private func zero(at offset: UInt64, count: UInt64) throws(CephError) {
         let buffer = try freeBuffer()
-        let completion = try completion()
-        let result = rbd_aio_discard(target, offset, count, completion)
-        if result < 0 { rbd_aio_release(completion) }
-        try check(result, .copyImage, on: resource)
+        let zeroing = try startZeroing(at: offset, count: Int(count))
         free.removeLast()
-        writing.append(Piece(buffer: buffer, offset: offset, length: 0, writes: [completion]))
+        writing.append(Piece(buffer: buffer, offset: offset, length: 0, writes: [zeroing]))
+    }
+
+    /// Not a discard: librbd ignores one of less than an object. What is zero takes no room afterwards.
+    /// - C function: rbd_aio_write_zeroes
+    private func startZeroing(at offset: UInt64, count: Int) throws(CephError) -> rbd_completion_t {
+        let completion = try completion()
+        let result = rbd_aio_write_zeroes(target, offset, count, completion, 0, 0)
+        if result < 0 { rbd_aio_release(completion) }
+        try check(CInt(clamping: result), .copyImage, on: resource)
+        return completion
     }
 
     /// - Returns: one that is not used; it still is among those that are free.
@@ -142,7 +146,13 @@ final class DataCopy {
         defer { writing.append(piece) }
         try check(CInt(clamping: count), .copyImage, on: resource)
         if count < piece.length { memset(piece.buffer + count, 0, piece.length - count) }
-        for run in isFresh ? Self.runs(in: piece.buffer, count: piece.length) : [0..<piece.length] {
+        var end = 0
+        for run in Self.runs(in: piece.buffer, count: piece.length) + [piece.length..<piece.length] {
+            if !isFresh, end < run.lowerBound {
+                piece.writes.append(try startZeroing(at: piece.offset + UInt64(end), count: run.lowerBound - end))
+            }
+            end = run.upperBound
+            if run.isEmpty { continue }
             let write = try completion()
             let data = (piece.buffer + run.lowerBound).assumingMemoryBound(to: CChar.self)
             let result = rbd_aio_write(target, piece.offset + UInt64(run.lowerBound), run.count, data, write)

@@ -31,7 +31,7 @@ extension RBDAPI.Image: Scoped {
     func seen(with access: Access) -> RBDAPI.Image {
         var image = self
         // Whoever may only create it learns what it is, and not what is written on it.
-        if !access.may(.read, ImageSpec(pool: pool, namespace: namespace, image: name)) {
+        if metadata != nil || qos != nil, !access.may(.read, ImageSpec(pool: pool, namespace: namespace, image: name)) {
             (image.metadata, image.qos) = (nil, nil)
         }
         guard parent != nil || group != nil || children != nil else { return image }

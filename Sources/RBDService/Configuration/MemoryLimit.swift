@@ -44,7 +44,7 @@ struct MemoryLimit: Hashable, Sendable {
             if group[1] == "memory" { files.append("/sys/fs/cgroup/memory\(group[2])/memory.limit_in_bytes") }
         }
         // Without a limit version 1 tells a number near the largest there is.
-        let limits = files.compactMap { Int(read($0).filter(\.isNumber)) }.filter { $0 >= 64 << 20 && $0 < 1 << 50 }
+        let limits = files.compactMap { Int(read($0).filter(\.isNumber)) }.filter { $0 > 0 && $0 < 1 << 50 }
         return limits.min().map { MemoryLimit(bytes: $0) }
     }
 

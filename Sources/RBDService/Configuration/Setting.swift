@@ -244,7 +244,7 @@ extension Setting {
     public static let operationsPerIdentity = Setting(
         "operations-per-identity",
         "NUMBER",
-        "How many operations of one identity may be unfinished in one pool."
+        "How many operations of one identity may be unfinished in one pool; purges are begun all the same."
     )
     public static let idleTimeout = Setting(
         "idle-timeout",

@@ -10,21 +10,14 @@ import RBDAPI
 /// `writeTimeout`; sixty of them with a page of 8,000 images each would have 360 MiB.
 struct AnswerBudget: Sendable {
     let budget: MemoryBudget
-    /// The largest page that may be asked for.
-    let largestPage: Int
 
     /// Smaller answers are in the buffers of their connections anyway.
     private static let small = 128 << 10
 
-    /// - Throws: of the handler that is returned: what the given one throws; `Problem` with `overloaded` where too much waits to be read,
-    ///   `invalid-parameter` for a page that is too large.
+    /// - Parameter handler: one that changes nothing: its answer may be refused after all.
+    /// - Throws: of the handler that is returned: what the given one throws; `Problem` with `overloaded` where too much waits to be read.
     func bounding(_ handler: @escaping Route.Handler) -> Route.Handler {
         { [self] request, context in
-            if largestPage < Query.maximumLimit, let limit = Query.value(of: "limit", in: request).flatMap({ Int($0) }),
-                limit > largestPage
-            {
-                throw Query.invalid("limit", "it may be \(largestPage) at most here", hint: "--largest-page sets that")
-            }
             var response = try await handler(request, context)
             guard let length = response.body.contentLength, length > Self.small else { return response }
             guard let share = budget.take(length, for: Caller.current) else {

@@ -50,13 +50,21 @@ struct Query {
     /// A page's parameters: `limit`, `cursor`, `prefix`.
     static let page: Set<String> = ["limit", "cursor", "prefix"]
     static let maximumLimit = 10_000
-    static let defaultLimit = 1_000
+    private static let defaultLimit = 1_000
+
+    /// What whoever runs the service allows.
+    @TaskLocal static var largestPage = maximumLimit
+    /// How many items a page has where nobody says.
+    static var usualLimit: Int { min(defaultLimit, largestPage) }
 
     /// - Throws: `Problem` with `invalid-parameter`.
     func limit() throws(Problem) -> Int {
-        guard let text = values["limit"] else { return Self.defaultLimit }
+        guard let text = values["limit"] else { return Self.usualLimit }
         guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
             throw Self.invalid("limit", "it must be a whole number from 1 to \(Self.maximumLimit)")
+        }
+        guard limit <= Self.largestPage else {
+            throw Self.invalid("limit", "it may be \(Self.largestPage) at most here", hint: "--largest-page sets that")
         }
         return limit
     }

@@ -53,6 +53,7 @@ extension ImageService {
     /// Checks what librbd would find out in the making.
     private func planned(_ name: String, _ rules: ImageRules, in place: ImagePlace) async throws -> Plan.Step {
         _ = try rules.options()
+        try images.requireAllowed(rules.properties.size?.bytes)
         let pool = try images.pool(place)
         let dataPool = rules.properties.dataPool
         if let dataPool {

@@ -12,7 +12,7 @@ extension ImageListing {
     func pageResponse(to request: Request) async throws -> Response {
         let precondition = try Precondition(request)
         // As much as there can be: what is not written to is not memory yet, and to grow would copy what is.
-        var writer = JSONWriter(capacity: JSONWriter.imageBytes * ((query.limit ?? Query.defaultLimit) + 1))
+        var writer = JSONWriter(capacity: JSONWriter.imageBytes * ((query.limit ?? Query.usualLimit) + 1))
         writer.beginPage()
         let next = try await page { images in
             for image in images { writer.image(image) }

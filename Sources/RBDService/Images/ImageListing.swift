@@ -27,7 +27,7 @@ struct ImageListing: Sendable {
     /// - Parameter take: is given the images, some at a time, in their order.
     /// - Returns: where the next page begins; nil where there is none.
     func page(_ take: ([RBDAPI.Image]) -> Void) async throws -> ImageCursor? {
-        let limit = query.limit ?? Query.defaultLimit
+        let limit = query.limit ?? Query.usualLimit
         return query.isInDirectoryOrder ? try await walk(limit, take) : try await select(limit, take)
     }
 

@@ -16,8 +16,15 @@ struct OperationQueue {
 
     /// How many operations of one pool are worked on at once.
     let perPool: Int
-    private var waiting: [String: [Entry]] = [:]
+    private var waiting: [String: Waiting] = [:]
     private var running: [String: Entry] = [:]
+    private var arrivals = 0
+
+    /// What waits for a pool. Thousands may wait, and few owners: only these are compared.
+    private struct Waiting {
+        var ids: Set<String> = []
+        var byOwner: [String?: [(arrival: Int, entry: Entry)]] = [:]
+    }
 
     init(perPool: Int) {
         self.perPool = perPool
@@ -27,30 +34,34 @@ struct OperationQueue {
     private var half: Int { max(1, perPool / 2) }
 
     /// How many of a pool wait.
-    func backlog(of pool: String) -> Int { waiting[pool]?.count ?? 0 }
+    func backlog(of pool: String) -> Int { waiting[pool]?.ids.count ?? 0 }
 
     /// Puts an operation at the end, unless it waits or is worked on.
     mutating func enqueue(_ entry: Entry) {
-        guard running[entry.id] == nil, !(waiting[entry.pool]?.contains { $0.id == entry.id } ?? false) else { return }
-        waiting[entry.pool, default: []].append(entry)
+        guard running[entry.id] == nil, waiting[entry.pool, default: Waiting()].ids.insert(entry.id).inserted else {
+            return
+        }
+        arrivals += 1
+        waiting[entry.pool]?.byOwner[entry.owner, default: []].append((arrivals, entry))
     }
 
     /// Takes the next operation of a pool, which counts as being worked on from now on.
     /// - Returns: nil where none waits, or there is no place.
     mutating func next(of pool: String) -> Entry? {
-        guard let waits = waiting[pool] else { return nil }
+        guard let lanes = waiting[pool]?.byOwner else { return nil }
         let busy = running.values.filter { $0.pool == pool }
         var count: [String?: Int] = [:]
         for entry in busy { count[entry.owner, default: 0] += 1 }
-        func atWork(_ entry: Entry) -> Int { count[entry.owner] ?? 0 }
-        let candidates = waits.indices.filter { index in
-            busy.count < perPool || busy.count < 2 * perPool && atWork(waits[index]) < half
-        }
         // Of equals, the one that came first.
-        guard let index = candidates.min(by: { atWork(waits[$0]) < atWork(waits[$1]) }) else { return nil }
-        let entry = waits[index]
-        waiting[pool]?.remove(at: index)
-        if waiting[pool]?.isEmpty == true { waiting[pool] = nil }
+        let next = lanes.compactMap { owner, lane in
+            lane.first.map { (atWork: count[owner] ?? 0, arrival: $0.arrival, entry: $0.entry) }
+        }.filter { busy.count < perPool || busy.count < 2 * perPool && $0.atWork < half }
+            .min { ($0.atWork, $0.arrival) < ($1.atWork, $1.arrival) }
+        guard let entry = next?.entry else { return nil }
+        waiting[pool]?.ids.remove(entry.id)
+        waiting[pool]?.byOwner[entry.owner]?.removeFirst()
+        if waiting[pool]?.byOwner[entry.owner]?.isEmpty == true { waiting[pool]?.byOwner[entry.owner] = nil }
+        if waiting[pool]?.ids.isEmpty == true { waiting[pool] = nil }
         running[entry.id] = entry
         return entry
     }

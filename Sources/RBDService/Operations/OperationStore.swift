@@ -146,7 +146,8 @@ struct OperationStore: Sendable {
 
     /// - Throws: `Problem` with `overloaded`; `CephError`.
     private func requireRoom(for record: OperationRecord, in records: Records) async throws {
-        guard let perIdentity, let owner = record.owner else { return }
+        // A purge makes room, and the image is in the trash by then.
+        guard let perIdentity, let owner = record.owner, record.kind != .purgeImage else { return }
         let count = try await Self.open(in: records).count { $0.owner == owner }
         guard count >= perIdentity, try await begun(record, in: records) == nil else { return }
         throw Problem(
@@ -321,104 +322,5 @@ struct OperationStore: Sendable {
         } catch let error as CephError where error.code == .poolNotFound {
             return nil
         }
-    }
-}
-
-// MARK: What the one who has claimed the operation writes
-
-extension OperationStore {
-    /// Writes the present state.
-    /// - Returns: false where somebody else has it by now.
-    static func update(_ record: OperationRecord, _ claim: HeldClaim, in records: Records) async throws -> Bool {
-        var change = Records.Change()
-        change.require(record.operation.id, heldBy: claim)
-        change.set("operation.\(record.operation.id)", to: record.bytes)
-        return try await records.apply(change)
-    }
-
-    /// Writes the end, and lets go of the image.
-    /// - Returns: the record as it was written; nil where somebody else has the operation by now.
-    func finish(
-        _ record: OperationRecord,
-        _ state: RBDAPI.Operation.State,
-        _ problem: Problem?,
-        _ claim: HeldClaim,
-        in records: Records
-    ) async throws -> OperationRecord? {
-        let id = record.operation.id
-        let now = Date()
-        // The record goes when the cluster's clock says so.
-        let end = (try await records.now() + retention).date
-        var record = record
-        record.operation.state = state
-        record.operation.problem = problem
-        record.operation.note = nil
-        if state == .succeeded { record.operation.percent = 100 }
-        record.operation.finishedAt = Timestamp.text(now)
-        record.operation.expiresAt = Timestamp.text(end)
-        var change = Records.Change()
-        change.require(id, heldBy: claim)
-        change.set("operation.\(id)", to: record.bytes)
-        change.set("finished.\(Self.sortable(end)).\(id)", to: [])
-        change.remove("open.\(id)")
-        change.remove("cancel.\(id)")
-        for claim in record.claims { change.remove(claim) }
-        return try await records.apply(change) ? record : nil
-    }
-
-    /// The unfinished operations of a pool.
-    static func open(in records: Records) async throws -> [(id: String, owner: String?)] {
-        try await records.values(prefix: "open.").map { key, value in
-            (String(key.dropFirst("open.".count)), value.isEmpty ? nil : String(decoding: value, as: UTF8.self))
-        }
-    }
-
-    /// Counts that the replica that worked on an operation is gone. Its claim is taken over: nobody else writes the record.
-    /// - Parameter claim: the token of the claim under which that is cleared up.
-    func noteDeath(of id: String, _ claim: String, in records: Records) async throws {
-        let key = "operation.\(id)"
-        guard let value = try await records.value(key), var record = OperationRecord(value, in: records.pool.name),
-            record.operation.state == .running
-        else { return }
-        record.noteDeath(claim)
-        var change = Records.Change()
-        change.require(key, equals: value)
-        change.set(key, to: record.bytes)
-        _ = try await records.apply(change)
-    }
-
-    /// Removes the records whose time is over by the cluster's clock. That is only asked where this machine's says so as well.
-    static func forgetFinished(in records: Records) async throws {
-        let prefix = "finished."
-        let keys = try await records.values(prefix: prefix, limit: 1000).map(\.key)
-        func due(_ now: Date) -> [String] { Array(keys.prefix { $0.dropFirst(prefix.count) < sortable(now) }) }
-        guard !due(Date()).isEmpty else { return }
-        let due = due(try await records.now().date)
-        guard !due.isEmpty else { return }
-        var change = Records.Change()
-        for key in due {
-            change.remove(key)
-            if let id = key.split(separator: ".").last { change.remove("operation.\(id)") }
-        }
-        _ = try await records.apply(change)
-    }
-
-    /// Those that somebody is at work on.
-    static func claimed(in records: Records) async throws -> Set<String> {
-        let prefix = ClaimSubject.operation("").key
-        return Set(try await records.values(prefix: prefix).map { String($0.key.dropFirst(prefix.count)) })
-    }
-
-    /// A moment as a text that sorts as the moments do.
-    static func sortable(_ date: Date) -> String {
-        let text = String(UInt64(max(0, date.timeIntervalSince1970)))
-        return String(repeating: "0", count: max(0, 12 - text.count)) + text
-    }
-}
-
-extension Records.Change {
-    /// Nothing is changed where somebody else works on the operation by now.
-    fileprivate mutating func require(_ operation: String, heldBy claim: HeldClaim) {
-        require(ClaimSubject.operation(operation).key, equals: claim.bytes)
     }
 }
