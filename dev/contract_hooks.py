@@ -21,6 +21,9 @@ MOST_OBJECTS = 4096
 DEFAULT_OBJECT_SIZE = 4 << 20
 
 SIZE_TEXT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([BKMGTPE]?)")
+# Clients take out dots and, around them, what can't be printed.
+LOST_IN_PATHS = re.compile(r"[.\s\x00-\x1f\x7f]*")
+ENDS_PATH_PART = re.compile(r"[/?#\x00-\x20\x7f]")
 serial = itertools.count(1)
 
 
@@ -66,13 +69,13 @@ def before_call(context, case, kwargs):
 
 
 def name_what_paths_can_hold(case):
-    """What is named "." can't be asked for in a path: clients take that part out of it, and ask for something else."""
+    """Some texts can't be asked for in a path: clients take "." and "" out of it, and so ask for something else."""
     for parameter, value in (case.path_parameters or {}).items():
-        # It comes escaped here, once or twice, and clients undo that before they take it out.
-        text = str(value)
+        # It comes escaped here, once or twice, and clients undo that first; what comes from a link may not be escaped.
+        text = raw = str(value)
         while unquote(text) != text:
             text = unquote(text)
-        if text in (".", ".."):
+        if LOST_IN_PATHS.fullmatch(text) or ENDS_PATH_PART.search(raw):
             case.path_parameters[parameter] = "dots"
 
 
