@@ -22,17 +22,28 @@ public enum PercentEncoding {
     }
 
     /// - Returns: nil where an escape is not one, or where the result is not UTF-8.
-    public static func decode(_ text: some StringProtocol) -> String? {
+    public static func decode(_ text: String) -> String? { decode(text[...]) }
+
+    /// Whoever has no token can have it read 16 KB: it must be fast, and so is not generic.
+    /// - Returns: nil where an escape is not one, or where the result is not UTF-8.
+    public static func decode(_ text: Substring) -> String? {
+        let escaped = Array(text.utf8)
+        guard escaped.contains(UInt8(ascii: "%")) else { return String(text) }
         var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
+        bytes.reserveCapacity(escaped.count)
+        var index = 0
+        while index < escaped.count {
+            let byte = escaped[index]
+            index += 1
             guard byte == UInt8(ascii: "%") else {
                 bytes.append(byte)
                 continue
             }
-            guard let high = rest.popFirst().flatMap(hexadecimal), let low = rest.popFirst().flatMap(hexadecimal)
+            guard index + 1 < escaped.count, let high = hexadecimal(escaped[index]),
+                let low = hexadecimal(escaped[index + 1])
             else { return nil }
             bytes.append(high << 4 | low)
+            index += 2
         }
         return String(validating: bytes, as: UTF8.self)
     }

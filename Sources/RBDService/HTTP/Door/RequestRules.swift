@@ -8,6 +8,9 @@ import RBDAPI
 /// disagree on where it ends or for whom it is, it is refused: the second reader may be a proxy, and what the one takes for
 /// a body the other may take for a request.
 enum RequestRules {
+    /// More than any path knows. Each is looked at before it is known who asks.
+    private static let mostParameters = 100
+
     /// - Returns: nil where the request may pass.
     static func objection(to head: HTTPRequestHead, limits: DoorLimits) -> Problem? {
         guard head.version == .http1_1 || head.version == .http1_0 else {
@@ -15,6 +18,9 @@ enum RequestRules {
         }
         if let detail = objection(toTarget: head.uri) {
             return malformed(detail, field: nil, hint: "write the path beginning with a slash, percent-encoded")
+        }
+        guard head.uri.utf8.count(where: { $0 == UInt8(ascii: "&") }) < mostParameters else {
+            return malformed("the address has more than \(mostParameters) query parameters", field: nil)
         }
         for (name, value) in head.headers where !isPlain(value) {
             return malformed("it holds control characters or is not UTF-8", field: String(name.prefix(60)))
