@@ -3,6 +3,7 @@
 
 import NIOCore
 import NIOEmbedded
+import NIOTLS
 import Testing
 
 @testable import RBDService
@@ -16,8 +17,11 @@ struct ConnectionClockTests {
         bodyBytes: 1000
     )
 
-    private func makeChannel(isTooSlow: @escaping () -> Void = {}) throws -> (EmbeddedChannel, ConnectionClock) {
-        let clock = ConnectionClock(limits: Self.limits, isTooSlow: isTooSlow)
+    private func makeChannel(
+        isBehindTLS: Bool = false,
+        isTooSlow: @escaping () -> Void = {}
+    ) throws -> (EmbeddedChannel, ConnectionClock) {
+        let clock = ConnectionClock(limits: Self.limits, isBehindTLS: isBehindTLS, isTooSlow: isTooSlow)
         let channel = EmbeddedChannel(handler: clock)
         try channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait()
         return (channel, clock)
@@ -29,6 +33,21 @@ struct ConnectionClockTests {
         #expect(channel.isActive)
         channel.embeddedEventLoop.advanceTime(by: .seconds(2))
         #expect(!channel.isActive)
+    }
+
+    @Test func aHandshakeHasNoMoreTimeThanAHead() throws {
+        let (slow, _) = try makeChannel(isBehindTLS: true)
+        slow.embeddedEventLoop.advanceTime(by: .seconds(9))
+        #expect(slow.isActive)
+        slow.embeddedEventLoop.advanceTime(by: .seconds(2))
+        #expect(!slow.isActive)
+        let (done, _) = try makeChannel(isBehindTLS: true)
+        done.embeddedEventLoop.advanceTime(by: .seconds(9))
+        done.pipeline.fireUserInboundEventTriggered(TLSUserEvent.handshakeCompleted(negotiatedProtocol: nil))
+        done.embeddedEventLoop.advanceTime(by: .seconds(74))
+        #expect(done.isActive)
+        done.embeddedEventLoop.advanceTime(by: .seconds(2))
+        #expect(!done.isActive)
     }
 
     @Test func theFirstByteOfAHeadStartsItsTime() throws {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
+import NIOTLS
 
 /// Bounds in time what a connection waits for: the next request, the rest of a head, the rest of a body, a client that
 /// does not read. It stands before the parser, because only there the first byte of a request can be seen.
@@ -15,6 +16,8 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = ByteBuffer
 
     enum Phase {
+        /// Before TLS has come about.
+        case handshake
         /// Between two requests.
         case idle
         case head
@@ -26,6 +29,8 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let limits: DoorLimits
+    /// Whether TLS stands before it, and has first to come about.
+    private let isBehindTLS: Bool
     /// Told that the client is too slow, so that it is answered before the connection is closed.
     private let isTooSlow: () -> Void
     private var phase = Phase.idle
@@ -36,8 +41,9 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: (task: Scheduled<Void>, fires: NIODeadline)?
     private var context: ChannelHandlerContext?
 
-    init(limits: DoorLimits, isTooSlow: @escaping () -> Void) {
+    init(limits: DoorLimits, isBehindTLS: Bool = false, isTooSlow: @escaping () -> Void) {
         self.limits = limits
+        self.isBehindTLS = isBehindTLS
         self.isTooSlow = isTooSlow
     }
 
@@ -47,21 +53,23 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
         self.phase = phase
         switch phase {
         case .idle: readDeadline = now + limits.idleTimeout
-        case .head: readDeadline = now + limits.headerTimeout
+        case .handshake, .head: readDeadline = now + limits.headerTimeout
         case .body: readDeadline = now + limits.bodyTimeout
         case .answering: readDeadline = nil
         case .lingering: readDeadline = now + limits.lingerTimeout
         }
         // During a read the phase changes several times.
-        if case .idle = phase { arm() }
-        if case .lingering = phase { arm() }
+        switch phase {
+        case .idle, .handshake, .lingering: arm()
+        case .head, .body, .answering: break
+        }
     }
 
     // MARK: The channel
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if context.channel.isActive { enter(.idle) }
+        if context.channel.isActive { begin() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -71,8 +79,15 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        enter(.idle)
+        begin()
         context.fireChannelActive()
+    }
+
+    private func begin() { enter(isBehindTLS ? .handshake : .idle) }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case TLSUserEvent.handshakeCompleted = event, case .handshake = phase { enter(.idle) }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -88,7 +103,7 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
             phase = .lingering(bytes: total)
             if total > limits.lingerBytes { context.close(promise: nil) }
             return
-        case .idle:
+        case .handshake, .idle:
             enter(.head)
         case .head, .body, .answering:
             break
@@ -148,7 +163,7 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
             return arm()
         }
         switch phase {
-        case .idle, .answering, .lingering:
+        case .handshake, .idle, .answering, .lingering:
             context.close(promise: nil)
         case .head, .body:
             readDeadline = nil

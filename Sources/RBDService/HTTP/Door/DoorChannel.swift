@@ -35,7 +35,12 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             decoderLimits.maxHeaderFieldSize = limits.headerBytes
             decoderLimits.maxHeaderListSize = limits.headerBytes
             decoderLimits.maxHeaderFieldCount = limits.headerCount
-            let guardian = RequestGuard(limits: limits, refused: refused, isEnding: isEnding)
+            let guardian = RequestGuard(
+                limits: limits,
+                isBehindTLS: tls != nil,
+                refused: refused,
+                isEnding: isEnding
+            )
             let executor = EventLoopTaskExecutor(channel.eventLoop)
             // The kernel would take 4 MiB of an answer that nobody reads, and count it as ours.
             try channel.syncOptions?.setOption(.socketOption(.so_sndbuf), value: limits.sendBufferBytes)

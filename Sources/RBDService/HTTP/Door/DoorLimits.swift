@@ -7,7 +7,7 @@ import NIOCore
 struct DoorLimits: Hashable, Sendable {
     /// How long a connection may wait for its next request.
     var idleTimeout: TimeAmount
-    /// How long the head of a request may take, from its first byte to its last.
+    /// How long the head of a request may take, from its first byte to its last; and how long TLS may take to come about.
     var headerTimeout: TimeAmount
     /// How long the body may take, from the end of the head to its own.
     var bodyTimeout: TimeAmount

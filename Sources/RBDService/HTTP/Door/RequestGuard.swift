@@ -35,15 +35,22 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// The connection's last answer is written.
     private var isOver = false
     private var context: ChannelHandlerContext?
-    private(set) lazy var clock = ConnectionClock(limits: limits) { [unowned self] in tooSlow() }
+    private let isBehindTLS: Bool
+    private(set) lazy var clock = ConnectionClock(limits: limits, isBehindTLS: isBehindTLS) { [unowned self] in
+        tooSlow()
+    }
 
-    /// - Parameter refused: told of each refusal, for the metrics and the log.
+    /// - Parameters:
+    ///   - isBehindTLS: whether TLS has first to come about.
+    ///   - refused: told of each refusal, for the metrics and the log.
     init(
         limits: DoorLimits,
+        isBehindTLS: Bool = false,
         refused: @escaping (Problem) -> Void = { _ in },
         isEnding: @escaping () -> Bool = { false }
     ) {
         self.limits = limits
+        self.isBehindTLS = isBehindTLS
         self.refused = refused
         self.isEnding = isEnding
     }
