@@ -67,14 +67,14 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
 extension Pool {
     /// The pool's images, to be read as far as somebody wants to.
     /// - Parameters:
-    ///   - prefix: only names that begin with it.
+    ///   - ranges: only names in these; others are not read.
     ///   - position: only what comes after it.
     ///   - total: how many images are wanted at the most.
     ///   - firstBatch: how many images the first batch holds at the most; a small one comes soon.
     ///   - batch: how many images each further batch holds at the most.
     ///   - matches: only names of which this is true. Others cost next to nothing.
     public func catalogue(
-        prefix: String = "",
+        in ranges: [NameRange] = [NameRange(prefix: "")],
         after position: ImagePosition? = nil,
         total: Int = .max,
         firstBatch: Int = 1024,
@@ -83,7 +83,7 @@ extension Pool {
     ) -> ImageCatalogue {
         ImageCatalogue(
             pool: self,
-            walk: DirectoryWalk(prefix: prefix, after: position, where: matches),
+            walk: DirectoryWalk(in: ranges, after: position, where: matches),
             total: total,
             firstBatch: max(1, firstBatch),
             batch: max(1, batch)

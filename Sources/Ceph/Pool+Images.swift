@@ -76,7 +76,7 @@ extension Pool {
         let (deadline, cache) = (Deadline.current, cluster.headers)
         return try await withContext(.listImages, on: resource) { context throws(CephError) in
             var reader = ImageReader(context, until: deadline, cache: cache)
-            var walk = DirectoryWalk(prefix: prefix, after: position)
+            var walk = DirectoryWalk(in: [NameRange(prefix: prefix)], after: position)
             let entries = try walk.next(limit, in: reader)
             return ImagePage(
                 images: try reader.images(entries, tellsIncomplete: true),

@@ -220,9 +220,26 @@ struct CatalogueTests {
             #expect(try await names(pool.catalogue(firstBatch: 1, batch: 1)) == all)
             for prefix in ["a", "a-", "ab", "abc", "e", "日", "", "~"] {
                 let expected = all.filter { $0.utf8.starts(with: prefix.utf8) }
-                let found = try await names(pool.catalogue(prefix: prefix, firstBatch: 2, batch: 2))
+                let found = try await names(
+                    pool.catalogue(in: [NameRange(prefix: prefix)], firstBatch: 2, batch: 2)
+                )
                 #expect(found == expected, "\(prefix)")
             }
+            // Several ranges, with others between them, before them and after them.
+            let ranges = [
+                NameRange(prefix: "日"), NameRange(prefix: "a-1"), NameRange(name: "Z"), NameRange(name: "a-2"),
+                NameRange(name: "nothing"),
+            ]
+            let within = ["Z", "a-1", "a-10", "a-2", "日"]
+            for batch in [1, 2, 100] {
+                #expect(try await names(pool.catalogue(in: ranges, firstBatch: batch, batch: batch)) == within)
+                for (index, name) in within.enumerated() {
+                    let position = try await pool.image(named: name).position
+                    let rest = try await names(pool.catalogue(in: ranges, after: position, batch: batch))
+                    #expect(rest == Array(within[(index + 1)...]), "\(name)")
+                }
+            }
+            #expect(try await names(pool.catalogue(in: [])).isEmpty)
             for (index, name) in all.enumerated() {
                 let position = try await pool.image(named: name).position
                 #expect(try await names(pool.catalogue(after: position)) == Array(all[(index + 1)...]), "\(name)")

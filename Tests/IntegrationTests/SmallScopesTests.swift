@@ -49,6 +49,53 @@ struct SmallScopesTests {
         }
     }
 
+    /// All pages of a list.
+    private func names(_ server: TestServer, _ path: String) async throws -> [String] {
+        var (names, cursor) = ([String](), "")
+        repeat {
+            let answer = try await server.get(path + cursor)
+            #expect(answer.status == 200, "\(path): \(answer.text)")
+            let page = try answer.decoded(as: Page<RBDAPI.Image>.self)
+            names += page.items.map(\.name)
+            cursor = page.nextCursor.map { "&cursor=\($0)" } ?? ""
+        } while !cursor.isEmpty
+        return names
+    }
+
+    /// What is out of scope is not even read: how long a list takes tells nothing of it.
+    @Test func listsGoThroughTheNamesInScopeAlone() async throws {
+        try await TestCluster.withPool { pool, _ in
+            let identities = try TestIdentities([
+                "all": ["all:*"],
+                "few": ["read:\(pool)/a-*", "read:\(pool)/c", "read:\(pool)/a-1*", "create:\(pool)/b-*"],
+            ])
+            let file = identities.path
+            try await TestServer.withCluster(change: { $0.tokenFile = file }) { server in
+                let all = server.with(token: identities.token(of: "all"))
+                let images = "/v1/pools/\(pool)/images"
+                for name in ["a", "a-1", "a-2", "b-1", "b-2", "c", "c-1", "d"] {
+                    let made = try await all.put("\(images)/\(name)", #"{"size":"1MiB"}"#)
+                    #expect(made.status == 201)
+                }
+                let few = server.with(token: identities.token(of: "few"))
+                for limit in 1...4 {
+                    #expect(try await names(few, "\(images)?limit=\(limit)") == ["a-1", "a-2", "c"])
+                    #expect(
+                        try await names(few, "\(images)?sort=size&order=desc&limit=\(limit)").sorted() == [
+                            "a-1", "a-2", "c",
+                        ]
+                    )
+                    #expect(try await names(few, "\(images)?prefix=a&limit=\(limit)") == ["a-1", "a-2"])
+                    #expect(try await names(few, "\(images)?prefix=c&limit=\(limit)") == ["c"])
+                    #expect(try await names(few, "\(images)?name~=*1&limit=\(limit)") == ["a-1"])
+                }
+                for prefix in ["b", "b-1", "d", "c-"] {
+                    #expect(try await names(few, "\(images)?prefix=\(prefix)").isEmpty)
+                }
+            }
+        }
+    }
+
     @Test func whoeverMayOnlyCreateReadsNoMetadata() async throws {
         try await withIdentities { pool, identity in
             let path = "/v1/pools/\(pool)/images/vol"

@@ -13,7 +13,8 @@ struct DirectoryWalk: Sendable {
     /// How many entries are asked for at once at the most: what librbd asks for, and the two that are asked for besides.
     private static let page = 1026
 
-    private let prefix: [UInt8]
+    /// Those that are still to be gone through. What is in none of them is not read, but for what a page has beyond its end.
+    private var ranges: ArraySlice<NameRange>
     private let position: ImagePosition?
     private let matches: (@Sendable (String) -> Bool)?
     /// The directory was read up to this name.
@@ -29,19 +30,27 @@ struct DirectoryWalk: Sendable {
     private var held: ImageReader.Entry?
 
     /// - Parameters:
-    ///   - prefix: only names that begin with it.
+    ///   - ranges: only names in these.
     ///   - position: only what comes after it.
     ///   - matches: only names of which this is true.
     init(
-        prefix: String = "",
+        in ranges: [NameRange] = [NameRange(prefix: "")],
         after position: ImagePosition? = nil,
         where matches: (@Sendable (String) -> Bool)? = nil
     ) {
-        self.prefix = Array(prefix.utf8)
+        let ranges = NameRange.ordered(ranges)
+        let start = position?.name ?? []
+        self.ranges = ranges.drop { $0.place(of: start) == .after }
         self.position = position
         self.matches = matches
-        let starts = [Self.before(self.prefix), Self.before(position?.name ?? [])]
-        last = starts[0].lexicographicallyPrecedes(starts[1]) ? starts[1] : starts[0]
+        last = Self.later(Self.before(start), Self.before(self.ranges.first?.begin ?? Self.end))
+    }
+
+    /// No name comes after it: librbd's are shorter.
+    private static let end = [UInt8](repeating: 0xFF, count: 256)
+
+    private static func later(_ one: [UInt8], _ other: [UInt8]) -> [UInt8] {
+        one.lexicographicallyPrecedes(other) ? other : one
     }
 
     /// A name shortly before this one: the directory is read from the one after it.
@@ -96,11 +105,13 @@ struct DirectoryWalk: Sendable {
             }
             guard var entry = earlier() else { return nil }
             entry.isBeingRemoved = removed.contains(entry.id)
-            guard entry.hasPrefix(prefix) else {
-                if prefix.lexicographicallyPrecedes(entry.position.name) {
-                    (ahead, others, isRead) = ([], [], true)
-                    return nil
-                }
+            while let range = ranges.first, entry.place(in: range) == .after { ranges.removeFirst() }
+            guard let range = ranges.first else {
+                (ahead, others, isRead) = ([], [], true)
+                return nil
+            }
+            guard entry.place(in: range) == .within else {
+                skip(to: range)
                 continue
             }
             if let position, entry.position <= position { continue }
@@ -109,6 +120,12 @@ struct DirectoryWalk: Sendable {
             if let matches, !matches(entry.name) { continue }
             return entry
         }
+    }
+
+    private mutating func skip(to range: NameRange) {
+        ahead = ahead.drop { $0.place(in: range) == .before }
+        others = others.drop { $0.place(in: range) == .before }
+        if ahead.isEmpty { last = Self.later(last, Self.before(range.begin)) }
     }
 
     private mutating func earlier() -> ImageReader.Entry? {

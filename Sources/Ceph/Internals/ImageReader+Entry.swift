@@ -40,7 +40,7 @@ extension ImageReader.Entry {
         return position < other.position
     }
 
-    func hasPrefix(_ prefix: [UInt8]) -> Bool {
-        rawName?.starts(with: prefix) ?? name.utf8.starts(with: prefix)
+    func place(in range: NameRange) -> NameRange.Place {
+        rawName.map(range.place) ?? range.place(of: name.utf8)
     }
 }

@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
 import RBDAPI
 
 /// What the request at hand may see and do. It travels with the task, so that whatever names something has no need of a
@@ -51,6 +52,16 @@ struct Access: Sendable {
     }
 
     func may(_ verb: Verb, _ image: ImageSpec) -> Bool { may(verb, AccessTarget(image)) }
+
+    /// Which names in a namespace may be read.
+    func readableNames(in place: ImagePlace) -> [NameRange] {
+        guard let identity, !may(.read, .namespace(place.namespace, pool: place.pool)) else {
+            return [NameRange(prefix: "")]
+        }
+        return identity.scopes.filter { scope in
+            scope.verbs.contains(.read) && scope.touches(.namespace(place.namespace, pool: place.pool))
+        }.map(\.name.range)
+    }
 
     /// Whether something in there may be treated so.
     func may(_ verb: Verb, someOf target: AccessTarget) -> Bool {

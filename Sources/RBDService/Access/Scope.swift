@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
+
 /// What somebody may do.
 enum Verb: String, CaseIterable, Sendable {
     /// Look at it, and find it in lists.
@@ -41,6 +43,8 @@ struct NamePrefix: Hashable, Sendable, CustomStringConvertible {
     }
 
     var isAny: Bool { isPrefix && text.isEmpty }
+
+    var range: NameRange { isPrefix ? NameRange(prefix: text) : NameRange(name: text) }
 
     func matches(_ name: String) -> Bool {
         // By bytes: to Swift other spellings of a character are the same, to Ceph they are not.

@@ -131,8 +131,11 @@ struct ImageListing: Sendable {
                 access.may(.read, .name(name, place: place)) && pattern.map { $0.matches(name) } ?? true
             }
         }
+        let prefix = NameRange(prefix: query.prefix)
+        // How long a list takes tells nothing of names that must not be known: they are not read.
+        let ranges = access.readableNames(in: place).compactMap(prefix.intersection)
         return try service.images.pool(place).catalogue(
-            prefix: query.prefix,
+            in: ranges,
             after: position,
             total: total,
             firstBatch: firstBatch,
