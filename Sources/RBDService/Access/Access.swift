@@ -18,20 +18,20 @@ struct Access: Sendable {
     private(set) var substitutes: [String: String] = [:]
 
     /// Who asks by what the request shows, as of now.
-    private let identityNow: (@Sendable () throws(Problem) -> Identity?)?
+    private let identityNow: (@Sendable () async throws(Problem) -> Identity?)?
 
     /// - Parameters:
     ///   - identity: nil where nobody is asked who he is.
     ///   - identityNow: looks it up again, for answers that take long. Throws `Problem` with `unauthenticated`.
-    init(_ identity: Identity?, identityNow: (@Sendable () throws(Problem) -> Identity?)? = nil) {
+    init(_ identity: Identity?, identityNow: (@Sendable () async throws(Problem) -> Identity?)? = nil) {
         self.identity = identity
         self.identityNow = identityNow
     }
 
     /// An answer that goes on for long ends with the token or certificate that it was asked for with.
     /// - Throws: `Problem` with `unauthenticated` where that is no longer valid, or has other scopes now.
-    func requireStillValid() throws(Problem) {
-        guard let identityNow, try identityNow() != identity else { return }
+    func requireStillValid() async throws(Problem) {
+        guard let identityNow, try await identityNow() != identity else { return }
         throw Problem(
             .unauthenticated,
             detail: "the scopes of \"\(identity?.name ?? "")\" have changed",

@@ -9,6 +9,8 @@ import RBDAPI
 struct CertificateAuthenticator: Authenticator {
     let identities: WatchedFiles<TokenFile>
 
+    func refresh() async { await identities.refresh() }
+
     func identity(of request: Request, from peer: Peer?) throws(Problem) -> Identity? {
         guard let certificate = peer?.certificate else { return nil }
         guard certificate.expires > .now else { throw Self.refusal("the client's certificate has expired") }

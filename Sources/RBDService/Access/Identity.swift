@@ -29,6 +29,9 @@ protocol Authenticator: Sendable {
     /// - Returns: nil where the request says nothing that this way knows.
     /// - Throws: `Problem` with `unauthenticated` where it says something that is not so.
     func identity(of request: Request, from peer: Peer?) throws(Problem) -> Identity?
+
+    /// Learns what has changed, to be awaited before each ``identity(of:from:)``.
+    func refresh() async
 }
 
 /// Lets nobody in who is not known, once there is a way to know somebody, and nobody where he has no business.
@@ -40,9 +43,10 @@ struct AccessGate: Sendable {
 
     /// - Returns: who asks; nil where nobody is asked who he is.
     /// - Throws: `Problem` with `unauthenticated`.
-    func admit(_ request: Request, from peer: Peer?) throws(Problem) -> Identity? {
+    func admit(_ request: Request, from peer: Peer?) async throws(Problem) -> Identity? {
         guard !authenticators.isEmpty else { return nil }
         for authenticator in authenticators {
+            await authenticator.refresh()
             if let identity = try authenticator.identity(of: request, from: peer) { return identity }
         }
         throw Problem(
@@ -78,11 +82,13 @@ struct AccessGate: Sendable {
         }
         if case .everybody = rule { return try await route.handler(request, context) }
         try refuseStrangePages(route, request)
-        let identity = try admit(request, from: context.peer)
+        let identity = try await admit(request, from: context.peer)
         if let identity { RequestNotes.current?.set(identity) }
         var access =
             identity.map { identity in
-                Access(identity) { [peer = context.peer] () throws(Problem) in try admit(request, from: peer) }
+                Access(identity) { [peer = context.peer] () async throws(Problem) in
+                    try await admit(request, from: peer)
+                }
             } ?? .unlimited
         try rule.check(&access, request, context)
         try await AuditNotes.current?.begin()

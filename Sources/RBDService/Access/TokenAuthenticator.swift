@@ -13,6 +13,8 @@ struct TokenAuthenticator: Authenticator {
 
     let identities: WatchedFiles<TokenFile>
 
+    func refresh() async { await identities.refresh() }
+
     func identity(of request: Request, from peer: Peer?) throws(Problem) -> Identity? {
         guard let header = request.headers[.authorization] else { return nil }
         guard header.utf8.count > Self.scheme.utf8.count, header.prefix(Self.scheme.count).lowercased() == Self.scheme

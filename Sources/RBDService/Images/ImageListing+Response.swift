@@ -43,7 +43,7 @@ extension ImageListing {
                     let current = stream
                     async let following = Self.advance(current, within: allowance, for: caller)
                     await Task.yield()
-                    try access.requireStillValid()
+                    try await access.requireStillValid()
                     if !batch.isEmpty { try await writer.write(Self.lines(batch)) }
                     (images, stream) = try await following
                 }

@@ -55,7 +55,7 @@ struct OperationEvents: Sendable {
                 }
                 if current.state.isFinished { return }
                 try await Task.sleep(for: Self.pulse)
-                try Access.current.requireStillValid()
+                try await Access.current.requireStillValid()
                 do {
                     current = try await service.get(current.id)
                 } catch let problem as Problem where problem.code == ProblemCode.operationNotFound.rawValue {
