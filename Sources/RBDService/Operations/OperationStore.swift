@@ -21,6 +21,14 @@ struct OperationStore: Sendable {
     let creations: PoolCreations
     /// How many operations of one identity may be unfinished in one pool; nil for any number.
     var perIdentity: Int?
+    private let read = ReadOperations()
+
+    init(connection: ClusterConnection, retention: Duration, creations: PoolCreations, perIdentity: Int? = nil) {
+        self.connection = connection
+        self.retention = retention
+        self.creations = creations
+        self.perIdentity = perIdentity
+    }
 
     static let object = "rbd_rest_api.operations"
 
@@ -296,9 +304,8 @@ struct OperationStore: Sendable {
         let creation = try await creations.operation(onPool: pool)
         // Nothing can be read from it yet.
         if let creation, !creation.state.isFinished { return [creation] }
-        return try await Self.records(pool).values(prefix: "operation.").compactMap { value in
-            OperationRecord(value.value, in: pool.name)?.operation
-        } + (creation.map { [$0] } ?? [])
+        let records = try await Self.records(pool).values(prefix: "operation.")
+        return read.operations(of: pool.name, records) + (creation.map { [$0] } ?? [])
     }
 
     static func record(_ id: String, in records: Records) async throws -> OperationRecord? {
