@@ -61,6 +61,7 @@ struct DoorTests {
         Rudeness(400, "GET /livez HTTP/1.1\r\n\(host) folded: b\r\n\r\n"),
         Rudeness(400, "GET /livéz HTTP/1.1\r\n\(host)\r\n"),
         Rudeness(400, "GET ftp://x/livez HTTP/1.1\r\n\(host)\r\n"),
+        Rudeness(400, "GET /livez?\(String(repeating: "a&", count: 5000)) HTTP/1.1\r\n\(host)\r\n"),
         Rudeness(400, "GET livez HTTP/1.1\r\n\(host)\r\n"),
         Rudeness(400, "CONNECT x:80 HTTP/1.1\r\n\(host)\r\n"),
         Rudeness(400, "NONSENSE /livez HTTP/1.1\r\n\(host)\r\n"),

@@ -1,12 +1,29 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Dispatch
 import Foundation
+import Synchronization
 import Testing
 
 @testable import RBDService
 
 struct WatchedFilesTests {
+    private final class Shared<Value: Sendable>: Sendable {
+        private let value: Mutex<Value>
+
+        init(_ value: Value) { self.value = Mutex(value) }
+
+        var current: Value { value.withLock { $0 } }
+
+        func change(_ body: (inout Value) -> Void) -> Value {
+            value.withLock { value in
+                body(&value)
+                return value
+            }
+        }
+    }
+
     @Test func whatCanNotBeUsedIsToldOnceForEachChange() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -46,6 +63,37 @@ struct WatchedFilesTests {
         for _ in 0..<5 { #expect(look() == 4) }
         #expect(log.lines.count == 4)
         #expect(log.lines.last?.contains("the number was read again") == true)
+    }
+
+    /// Whoever asks waits for what is being read, and no thread of his does.
+    @Test func aChangeIsReadOnceForAllWhoWaitForIt() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data("1".utf8).write(to: URL(fileURLWithPath: path))
+        let reads = Shared(0)
+        let gate = DispatchSemaphore(value: 0)
+        let watched = try WatchedFiles([path], as: "the number", logger: LogRecorder().logger()) {
+            () throws(ConfigurationError) in
+            if reads.change({ $0 += 1 }) > 1 { gate.wait() }
+            return (try? String(contentsOfFile: path, encoding: .utf8)).flatMap(Int.init) ?? 0
+        }
+        try Data("22".utf8).write(to: URL(fileURLWithPath: path))
+        let later = ContinuousClock.now + .seconds(2)
+        let seen = Shared([Int]())
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<20 {
+                group.addTask {
+                    await watched.refresh(now: later)
+                    _ = seen.change { $0.append(watched.current(now: later)) }
+                }
+            }
+            // All of them wait, and this task goes on.
+            while reads.current < 2 { try? await Task.sleep(for: .milliseconds(1)) }
+            #expect(seen.current.isEmpty)
+            gate.signal()
+        }
+        #expect(seen.current == Array(repeating: 22, count: 20))
+        #expect(reads.current == 2)
     }
 
     @Test func whatCanNotBeUsedAtTheStartIsThrown() {
