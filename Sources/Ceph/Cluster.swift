@@ -20,6 +20,7 @@ public final class Cluster: Sendable {
     private let files: ConfigurationFiles
     let rados: RadosHandle
     let headers = HeaderCache()
+    let copies = CopyShares()
     /// See ``threads(for:)``.
     let pools = Mutex<[ThreadPurpose: BlockingPool]>([:])
     private let observer: (any CallObserver)?

@@ -29,8 +29,10 @@ extension Pool {
         on threads: BlockingPool
     ) async throws {
         let resource = target.resource(ofImage: targetName)
+        let share = cluster.copies.begin(for: Caller.current)
         try await withContext(.copyImage, on: self.resource(ofImage: name), through: threads) {
             context throws(CephError) in
+            defer { withExtendedLifetime(share) {} }
             try call.begin(.copyImage, on: resource)
             let destination = try IOContext(pool: target.name, namespace: target.namespace, rados: context.rados)
             let image = try OpenImage(id: id, at: snapshot, in: context)
@@ -48,14 +50,14 @@ extension Pool {
                 on: resource
             )
             let copy = try OpenImage.named(targetName, in: destination, to: .write)
-            try image.copy(states, to: copy, call, on: resource)
+            try image.copy(states, to: copy, share, call, on: resource)
             for (key, value) in try MetadataRead(id: id, in: context).pairs(on: resource, in: context) {
                 try check(rbd_metadata_set(copy.pointer, key, value), .copyImage, on: resource)
             }
         }
     }
 
-    /// How much of a copy is on its way at once.
+    /// How much of a copy is on its way at once. As long as several callers copy, all copies of one caller have as much together.
     public static let copyBytes = 16 << 20
 
     /// Takes a snapshot that a copy is made from, unless there is one of that name.
@@ -135,11 +137,12 @@ extension OpenImage {
     fileprivate func copy(
         _ states: [SnapshotInfo],
         to copy: borrowing OpenImage,
+        _ share: CopyShares.Share,
         _ call: LongCall,
         on resource: CephError.Resource
     ) throws(CephError) {
         let layout = try layout()
-        let data = DataCopy(from: self, to: copy, bytes: Pool.copyBytes, on: resource)
+        let data = DataCopy(from: self, to: copy, bytes: Pool.copyBytes, share: share, on: resource)
         let total = states.reduce(0) { $0 + $1.sizeBytes }
         var (done, overlap): (UInt64, UInt64) = (0, 0)
         for (index, state) in states.enumerated() {

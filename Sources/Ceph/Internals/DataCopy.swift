@@ -31,6 +31,7 @@ final class DataCopy {
     private let source: rbd_image_t
     private let target: rbd_image_t
     private let resource: CephError.Resource
+    private let share: CopyShares.Share
     private var buffers: [UnsafeMutableRawPointer]
     private var free: [UnsafeMutableRawPointer]
     private var reading: [Piece] = []
@@ -44,13 +45,15 @@ final class DataCopy {
 
     /// - Parameters:
     ///   - source: open, and set to the snapshot that is to be read. Both images stay open longer than this object lives.
-    ///   - bytes: how much may be on its way at once.
+    ///   - bytes: how much may be on its way at once, where nobody else copies.
     init(
         from source: borrowing OpenImage,
         to target: borrowing OpenImage,
         bytes: Int,
+        share: CopyShares.Share,
         on resource: CephError.Resource
     ) {
+        self.share = share
         (self.source, self.target, self.resource) = (source.pointer, target.pointer, resource)
         buffers = (0..<max(2, bytes / Self.pieceBytes)).map { _ in
             .allocate(byteCount: Self.pieceBytes, alignment: Self.blockBytes)
@@ -128,8 +131,9 @@ final class DataCopy {
 
     /// - Returns: one that is not used; it still is among those that are free.
     private func freeBuffer() throws(CephError) -> UnsafeMutableRawPointer {
+        let part = share.part(of: buffers.count)
         while true {
-            if let buffer = free.last { return buffer }
+            if reading.count + writing.count < part, let buffer = free.last { return buffer }
             // Half of them read while the other half writes.
             if writing.isEmpty || reading.count > buffers.count / 2 { try writeFirst() } else { try endFirst() }
         }
