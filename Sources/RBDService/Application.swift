@@ -117,6 +117,7 @@ public struct RBDService: Sendable {
         telemetry.sample { [operationTelemetry.sample] }
         telemetry.watch(connection)
         telemetry.sample { [claims] in [MetricSample(.takeovers, Double(claims.takeovers))] }
+        telemetry.sample { [gate] in [MetricSample(.requestsWaiting, Double(gate.places.waiting))] }
         telemetry.sample { [audit] in [MetricSample(.auditLinesPending, Double(audit.pending))] }
     }
 

@@ -40,6 +40,8 @@ struct AccessGate: Sendable {
     let authenticators: [any Authenticator]
     /// Whose pages may change something from a browser.
     let origins: Set<String>
+    /// Nobody's requests keep those of others waiting.
+    var places = RequestPlaces()
 
     /// - Returns: who asks; nil where nobody is asked who he is.
     /// - Throws: `Problem` with `unauthenticated`.
@@ -94,7 +96,9 @@ struct AccessGate: Sendable {
         try await AuditNotes.current?.begin()
         return try await Access.$current.withValue(access) {
             do {
-                return try await Caller.$current.withValue(identity?.name) { try await route.handler(request, context) }
+                return try await places.serve(identity?.name) {
+                    try await Caller.$current.withValue(identity?.name) { try await route.handler(request, context) }
+                }
             } catch let problem as Problem {
                 if access.veil.isDown { RequestNotes.current?.refuse() }
                 throw problem.seen()

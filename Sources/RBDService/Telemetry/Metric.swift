@@ -107,6 +107,11 @@ extension Metric {
         .gauge,
         "Lines of the audit log that wait to be written: more than a few where it can't be written."
     )
+    static let requestsWaiting = Metric(
+        "rbd_rest_api_requests_waiting",
+        .gauge,
+        "Requests that wait until others of the same identity are served, because somebody else asks, too."
+    )
     static let takeovers = Metric(
         "rbd_rest_api_takeovers_total",
         .counter,
@@ -144,7 +149,7 @@ extension Metric {
         callThreads,
         callThreadsRunning,
         callThreadsStuck, callQueueLength, breakerOpen, breakerOpenings, operationsRunning,
-        operationsFinished, auditLines, auditLinesPending, takeovers, connectionGeneration,
+        operationsFinished, auditLines, auditLinesPending, requestsWaiting, takeovers, connectionGeneration,
         clusterConnected,
         buildInfo,
         residentMemory, openFiles, maximumFiles, startTime, processorTime,

@@ -1,0 +1,203 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import NIOCore
+import RBDAPI
+import Synchronization
+
+/// Whose requests are served, and whose wait, while several identities ask at once.
+///
+/// An identity that asks on sixty connections would fill the event loops, the threads and the cluster's own queues, and whoever asks
+/// beside it would wait behind sixty others. So each identity has some places as long as somebody else asks, too, and all the places it
+/// wants as long as nobody does. A request that takes long gives its place up before it is answered: it waits for something, and costs
+/// little. What waits for a place is taken in the order in which it came, and is refused at its deadline.
+final class RequestPlaces: Sendable {
+    struct Rules: Sendable {
+        /// How many requests of one identity are served at once while others ask.
+        var places = 4
+        /// For so long a request has its place.
+        var hold = Duration.milliseconds(250)
+        /// Whoever has asked so long ago still counts as one who asks.
+        var memory = Duration.seconds(1)
+    }
+
+    /// A request that is served.
+    struct Ticket: Sendable {
+        fileprivate let identity: String
+        fileprivate let number: UInt64
+    }
+
+    private struct Waiter {
+        var number: UInt64
+        var deadline: ContinuousClock.Instant?
+        var continuation: CheckedContinuation<Ticket, any Error>
+    }
+
+    private struct Desk {
+        /// When the requests began that are served.
+        var served: [UInt64: ContinuousClock.Instant] = [:]
+        var waiting = CircularBuffer<Waiter>()
+    }
+
+    private struct State {
+        /// Of those identities that have requests here.
+        var desks: [String: Desk] = [:]
+        var tickets: UInt64 = 0
+        /// The two identities that have asked last.
+        var last: (identity: String, at: ContinuousClock.Instant)?
+        var lastButOne: (identity: String, at: ContinuousClock.Instant)?
+        /// Somebody looks again from time to time, because somebody waits.
+        var isWatched = false
+
+        mutating func note(_ identity: String, at now: ContinuousClock.Instant) {
+            if let last, last.identity != identity { lastButOne = last }
+            last = (identity, now)
+        }
+
+        /// When anybody else has asked last.
+        func lastAsked(exceptBy identity: String) -> ContinuousClock.Instant? {
+            last?.identity == identity ? lastButOne?.at : last?.at
+        }
+    }
+
+    private let rules: Rules
+    private let state = Mutex(State())
+
+    init(rules: Rules = Rules()) {
+        self.rules = rules
+    }
+
+    /// How many requests wait.
+    var waiting: Int { state.withLock { $0.desks.values.reduce(0) { $0 + $1.waiting.count } } }
+
+    /// Serves a request once there is a place for it.
+    /// - Parameter identity: who asks; nil where nobody is asked who he is: such requests need no place.
+    /// - Throws: `Problem` with `overloaded` where there is no place before the request's deadline; `CancellationError`; what `body`
+    ///   throws.
+    func serve<Value>(_ identity: String?, _ body: () async throws -> Value) async throws -> Value {
+        guard let identity else { return try await body() }
+        let ticket = try await enter(identity)
+        defer { leave(ticket) }
+        return try await body()
+    }
+
+    private func enter(_ identity: String) async throws -> Ticket {
+        let now = ContinuousClock.now
+        if let ticket = state.withLock({ admit(identity, at: now, &$0) }) { return ticket }
+        let number = state.withLock { state in
+            state.tickets += 1
+            return state.tickets
+        }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let (watches, isLate) = state.withLock { state in
+                    // A cancellation that came before did not find it there.
+                    if Task.isCancelled { return (false, true) }
+                    let waiter = Waiter(number: number, deadline: Deadline.current, continuation: continuation)
+                    state.desks[identity, default: Desk()].waiting.append(waiter)
+                    defer { state.isWatched = true }
+                    return (!state.isWatched, false)
+                }
+                if isLate { continuation.resume(throwing: CancellationError()) }
+                if watches { Task { await watch() } }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state -> Waiter? in
+                guard let index = state.desks[identity]?.waiting.firstIndex(where: { $0.number == number }) else {
+                    return nil
+                }
+                defer { tidy(identity, &state) }
+                return state.desks[identity]?.waiting.remove(at: index)
+            }
+            waiter?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    private func leave(_ ticket: Ticket) {
+        let next = state.withLock { state -> (Waiter, Ticket)? in
+            let now = ContinuousClock.now
+            state.note(ticket.identity, at: now)
+            state.desks[ticket.identity]?.served[ticket.number] = nil
+            defer { tidy(ticket.identity, &state) }
+            return self.next(of: ticket.identity, at: now, &state)
+        }
+        if let (waiter, ticket) = next { waiter.continuation.resume(returning: ticket) }
+    }
+
+    // MARK: Rules
+
+    /// A ticket for a request that need not wait.
+    private func admit(_ identity: String, at now: ContinuousClock.Instant, _ state: inout State) -> Ticket? {
+        state.note(identity, at: now)
+        guard state.desks[identity]?.waiting.isEmpty ?? true, hasPlace(identity, at: now, state) else { return nil }
+        return ticket(for: identity, at: now, &state)
+    }
+
+    private func ticket(for identity: String, at now: ContinuousClock.Instant, _ state: inout State) -> Ticket {
+        state.tickets += 1
+        state.desks[identity, default: Desk()].served[state.tickets] = now
+        return Ticket(identity: identity, number: state.tickets)
+    }
+
+    private func hasPlace(_ identity: String, at now: ContinuousClock.Instant, _ state: State) -> Bool {
+        guard let desk = state.desks[identity], desk.served.count >= rules.places else { return true }
+        let isAlone = state.lastAsked(exceptBy: identity).map { $0 + rules.memory < now } ?? true
+        return isAlone || desk.served.values.count { now - $0 < rules.hold } < rules.places
+    }
+
+    private func next(
+        of identity: String,
+        at now: ContinuousClock.Instant,
+        _ state: inout State
+    ) -> (Waiter, Ticket)? {
+        guard state.desks[identity]?.waiting.isEmpty == false, hasPlace(identity, at: now, state),
+            let waiter = state.desks[identity]?.waiting.removeFirst()
+        else { return nil }
+        return (waiter, ticket(for: identity, at: now, &state))
+    }
+
+    /// Nothing is kept of an identity that has nothing here.
+    private func tidy(_ identity: String, _ state: inout State) {
+        guard let desk = state.desks[identity], desk.served.isEmpty, desk.waiting.isEmpty else { return }
+        state.desks[identity] = nil
+    }
+
+    // MARK: Time
+
+    /// Looks again while anybody waits: places are given up by time, too, and deadlines pass.
+    private func watch() async {
+        while true {
+            try? await Task.sleep(for: .milliseconds(20))
+            let (admitted, refused, isOver) = state.withLock { state in look(at: .now, &state) }
+            for (waiter, ticket) in admitted { waiter.continuation.resume(returning: ticket) }
+            for waiter in refused {
+                waiter.continuation.resume(
+                    throwing: Problem(
+                        .overloaded,
+                        detail: "too many requests of one identity wait, while others ask, too",
+                        hint: "send fewer at once, or try again in a moment"
+                    )
+                )
+            }
+            if isOver { return }
+        }
+    }
+
+    private func look(
+        at now: ContinuousClock.Instant,
+        _ state: inout State
+    ) -> (admitted: [(Waiter, Ticket)], refused: [Waiter], isOver: Bool) {
+        var admitted: [(Waiter, Ticket)] = []
+        var refused: [Waiter] = []
+        for identity in state.desks.keys {
+            func isLate(_ waiter: Waiter) -> Bool { waiter.deadline.map { $0 <= now } ?? false }
+            refused += state.desks[identity]?.waiting.filter(isLate) ?? []
+            state.desks[identity]?.waiting.removeAll(where: isLate)
+            while let next = self.next(of: identity, at: now, &state) { admitted.append(next) }
+            tidy(identity, &state)
+        }
+        state.isWatched = state.desks.values.contains { !$0.waiting.isEmpty }
+        return (admitted, refused, !state.isWatched)
+    }
+}
