@@ -18,6 +18,7 @@ from pathlib import Path
 import abuse
 import endings
 import endurance
+import fairness
 import history_run
 import kept
 import lateness
@@ -40,6 +41,8 @@ SCENARIOS: dict[str, Callable[[Rehearsal], Report]] = {
     "pool-full": outages.pool_full,
     "slow-callers": abuse.slow_callers,
     "pipelining": abuse.pipelining,
+    "greedy": fairness.greedy,
+    "stuck-reads": fairness.stuck_reads,
     "malformed-requests": abuse.malformed_requests,
     "open-files": abuse.open_files,
     "terminated": endings.terminated,

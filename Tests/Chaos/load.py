@@ -83,7 +83,11 @@ class Result:
 
 
 def p99(samples: list[Sample]) -> float | None:
-    times = [sample.seconds for sample in samples]
+    return p99_of([sample.seconds for sample in samples])
+
+
+def p99_of(times: list[float]) -> float | None:
+    """Nothing where there are too few to tell."""
     if len(times) < 20:
         return None
     return quantiles(times, n=100)[98]

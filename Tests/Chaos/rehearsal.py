@@ -47,6 +47,11 @@ class Scale:
     slow_bodies: int = 200
     slow_time: float = 30
     greedy_time: float = 10
+    greedy_clients: int = 64
+    greedy_rounds: int = 3
+    # Samples, where they take long.
+    greedy_least: int = 50
+    stuck_reads: int = 66
     malformed: int = 10_000
     connections: int = 1000
     full_requests: int = 300
@@ -68,7 +73,8 @@ class Scale:
 SHORT = Scale(
     deadline=2, calm=4, outage=6, after=3, clients=3, kills=3, puts=200, grace=3, patience=5, healthy_ratio=6,
     slow_ratio=10, slow_headers=300,
-    idle=300, slow_bodies=50, slow_time=4, greedy_time=1, malformed=500, full_requests=30, rounds=1,
+    idle=300, slow_bodies=50, slow_time=4, greedy_time=1,
+    greedy_clients=24, greedy_rounds=1, greedy_least=20, stuck_reads=66, malformed=500, full_requests=30, rounds=1,
     late_clones=(3, 4), late_copies=(),
     long_image="1TiB", page=400, large_image=192, copies=2, readers=20, listeners=100, open_connections=200, memory_time=12,
 )
