@@ -46,12 +46,14 @@ class Scale:
     idle: int = 2000
     slow_bodies: int = 200
     slow_time: float = 30
-    greedy_time: float = 10
+    greedy_time: float = 8
     greedy_clients: int = 64
-    greedy_rounds: int = 3
+    greedy_rounds: int = 2
     # Samples, where they take long.
-    greedy_least: int = 50
+    greedy_least: int = 20
     stuck_reads: int = 66
+    # The largest whose usage is found by going through it, without fast-diff.
+    read_image: str = "256GiB"
     malformed: int = 10_000
     connections: int = 1000
     full_requests: int = 300

@@ -53,6 +53,38 @@ struct OperationQueueTests {
         #expect(take(&queue) == ["e"])
     }
 
+    /// As long as others ask, too.
+    @Test func besideOthersOneOperationIsBegunAtATime() {
+        let now = ContinuousClock.now
+        var queue = OperationQueue(perPool: 4)
+        func ask(_ id: String, _ owner: String?, at moment: ContinuousClock.Instant) {
+            queue.enqueue(.init(id: id, owner: owner, pool: "p"), asked: moment)
+        }
+        func take(at moment: ContinuousClock.Instant) -> [String] {
+            var ids: [String] = []
+            while let entry = queue.next(of: "p", at: moment) { ids.append(entry.id) }
+            return ids
+        }
+        ask("b0", "b", at: now)
+        for number in 0..<6 { ask("a\(number)", "a", at: now) }
+        ask("n0", nil, at: now)
+        #expect(take(at: now) == ["b0", "a0", "n0"])
+        queue.ended("a0")
+        #expect(take(at: now + .milliseconds(900)) == ["a1"])
+        // Nobody else has asked for a while.
+        #expect(take(at: now + .seconds(2)) == ["a2"])
+        queue.ended("b0")
+        queue.ended("n0")
+        #expect(take(at: now + .seconds(2)) == ["a3", "a4"])
+        // Whoever does one thing after the other is there all the time.
+        ask("b1", "b", at: now + .seconds(3))
+        #expect(take(at: now + .seconds(3)) == ["b1"])
+        for id in ["a1", "a2", "a3"] { queue.ended(id) }
+        #expect(take(at: now + .seconds(3)) == [])
+        queue.ended("a4")
+        #expect(take(at: now + .seconds(3)) == ["a5"])
+    }
+
     @Test func poolsHavePlacesOfTheirOwnAndNothingIsTakenTwice() {
         var queue = queue(perPool: 1, ["a", "a"])
         queue.enqueue(.init(id: "a0", owner: "a", pool: "p"))

@@ -15,7 +15,7 @@ import Synchronization
 final class RequestPlaces: Sendable {
     struct Rules: Sendable {
         /// How many requests of one identity are served at once while others ask.
-        var places = 4
+        var places = 2
         /// For so long a request has its place.
         var hold = Duration.milliseconds(250)
         /// Whoever has asked so long ago still counts as one who asks.
@@ -44,28 +44,17 @@ final class RequestPlaces: Sendable {
         /// Of those identities that have requests here.
         var desks: [String: Desk] = [:]
         var tickets: UInt64 = 0
-        /// The two identities that have asked last.
-        var last: (identity: String, at: ContinuousClock.Instant)?
-        var lastButOne: (identity: String, at: ContinuousClock.Instant)?
+        var callers: RecentCallers
         /// Somebody looks again from time to time, because somebody waits.
         var isWatched = false
-
-        mutating func note(_ identity: String, at now: ContinuousClock.Instant) {
-            if let last, last.identity != identity { lastButOne = last }
-            last = (identity, now)
-        }
-
-        /// When anybody else has asked last.
-        func lastAsked(exceptBy identity: String) -> ContinuousClock.Instant? {
-            last?.identity == identity ? lastButOne?.at : last?.at
-        }
     }
 
     private let rules: Rules
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     init(rules: Rules = Rules()) {
         self.rules = rules
+        state = Mutex(State(callers: RecentCallers(memory: rules.memory)))
     }
 
     /// How many requests wait.
@@ -117,7 +106,7 @@ final class RequestPlaces: Sendable {
     private func leave(_ ticket: Ticket) {
         let next = state.withLock { state -> (Waiter, Ticket)? in
             let now = ContinuousClock.now
-            state.note(ticket.identity, at: now)
+            state.callers.note(ticket.identity, at: now)
             state.desks[ticket.identity]?.served[ticket.number] = nil
             defer { tidy(ticket.identity, &state) }
             return self.next(of: ticket.identity, at: now, &state)
@@ -129,7 +118,7 @@ final class RequestPlaces: Sendable {
 
     /// A ticket for a request that need not wait.
     private func admit(_ identity: String, at now: ContinuousClock.Instant, _ state: inout State) -> Ticket? {
-        state.note(identity, at: now)
+        state.callers.note(identity, at: now)
         guard state.desks[identity]?.waiting.isEmpty ?? true, hasPlace(identity, at: now, state) else { return nil }
         return ticket(for: identity, at: now, &state)
     }
@@ -142,8 +131,8 @@ final class RequestPlaces: Sendable {
 
     private func hasPlace(_ identity: String, at now: ContinuousClock.Instant, _ state: State) -> Bool {
         guard let desk = state.desks[identity], desk.served.count >= rules.places else { return true }
-        let isAlone = state.lastAsked(exceptBy: identity).map { $0 + rules.memory < now } ?? true
-        return isAlone || desk.served.values.count { now - $0 < rules.hold } < rules.places
+        return state.callers.isAlone(identity, at: now)
+            || desk.served.values.count { now - $0 < rules.hold } < rules.places
     }
 
     private func next(

@@ -6,6 +6,9 @@
 /// Places are shared by whoever asked. Of what waits for a pool, the operation is next whose owner has the fewest at work. An owner who has
 /// less than half of the places at work need not wait for one of them: the copies of somebody else may take days. For such owners there
 /// are as many places again.
+///
+/// As long as several owners ask, each begins one operation of a pool at a time: short ones of somebody who asks for thousands would take
+/// most of the pool from the one of somebody else, without ever having too many places.
 struct OperationQueue {
     struct Entry: Equatable {
         var id: String
@@ -19,6 +22,7 @@ struct OperationQueue {
     private var waiting: [String: Waiting] = [:]
     private var running: [String: Entry] = [:]
     private var arrivals = 0
+    private var callers = RecentCallers()
 
     /// What waits for a pool. Thousands may wait, and few owners: only these are compared.
     private struct Waiting {
@@ -37,7 +41,9 @@ struct OperationQueue {
     func backlog(of pool: String) -> Int { waiting[pool]?.ids.count ?? 0 }
 
     /// Puts an operation at the end, unless it waits or is worked on.
-    mutating func enqueue(_ entry: Entry) {
+    /// - Parameter asked: when its owner has asked for it; nil where it was found.
+    mutating func enqueue(_ entry: Entry, asked: ContinuousClock.Instant? = nil) {
+        if let asked { callers.note(entry.owner, at: asked) }
         guard running[entry.id] == nil, waiting[entry.pool, default: Waiting()].ids.insert(entry.id).inserted else {
             return
         }
@@ -47,7 +53,7 @@ struct OperationQueue {
 
     /// Takes the next operation of a pool, which counts as being worked on from now on.
     /// - Returns: nil where none waits, or there is no place.
-    mutating func next(of pool: String) -> Entry? {
+    mutating func next(of pool: String, at now: ContinuousClock.Instant = .now) -> Entry? {
         guard let lanes = waiting[pool]?.byOwner else { return nil }
         let busy = running.values.filter { $0.pool == pool }
         var count: [String?: Int] = [:]
@@ -56,6 +62,7 @@ struct OperationQueue {
         let next = lanes.compactMap { owner, lane in
             lane.first.map { (atWork: count[owner] ?? 0, arrival: $0.arrival, entry: $0.entry) }
         }.filter { busy.count < perPool || busy.count < 2 * perPool && $0.atWork < half }
+            .filter { $0.atWork == 0 || callers.isAlone($0.entry.owner, at: now) }
             .min { ($0.atWork, $0.arrival) < ($1.atWork, $1.arrival) }
         guard let entry = next?.entry else { return nil }
         waiting[pool]?.ids.remove(entry.id)

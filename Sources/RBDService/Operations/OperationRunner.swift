@@ -53,7 +53,10 @@ actor OperationRunner: Service {
 
     /// Takes up an operation as soon as there is room for it.
     func submit(_ record: OperationRecord) {
-        queue.enqueue(.init(id: record.operation.id, owner: record.owner, pool: record.operation.pool))
+        queue.enqueue(
+            .init(id: record.operation.id, owner: record.owner, pool: record.operation.pool),
+            asked: .now
+        )
         pump(record.operation.pool)
     }
 
