@@ -25,6 +25,8 @@ from wire import Address, Answer, Connection, image
 MOST_RATIO = 2.0
 # Between two requests of the modest identity, in seconds.
 PAUSE = 0.02
+# The service's own, in seconds.
+DEADLINE = 5
 # Images that the greedy identity copies.
 SOURCES = 8
 
@@ -149,7 +151,8 @@ def known(rehearsal: Rehearsal, name: str, scopes: dict[str, str]) -> Iterator[t
         command = [rehearsal.binary, "token", "new", "--name", identity, "--scope", scope, "--add-to", file]
         made = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
         tokens[identity] = Token(identity, made.stdout.strip())
-    with rehearsal.daemon(name, options=["--token-file", str(file)]) as daemon:
+    # In the short form, too, the callers' deadlines are much shorter than the service's own.
+    with rehearsal.daemon(name, options=["--token-file", str(file)], deadline=DEADLINE) as daemon:
         yield daemon, tokens
 
 

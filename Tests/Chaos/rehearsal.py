@@ -102,11 +102,11 @@ class Rehearsal:
     @contextmanager
     def daemon(
         self, name: str, ready: bool = True, open_files: int = 0, lease: float = 0, environment: dict[str, str] | None = None,
-        options: list[str] | None = None,
+        options: list[str] | None = None, deadline: int = 0,
     ) -> Iterator[Daemon]:
         """A fresh daemon, which is gone afterwards; and a cluster that goes on afterwards."""
         log = self.logs / f"{name}.log"
-        daemon = Daemon(self.binary, self.cluster, log, self.scale.deadline, open_files, lease, environment, options or [])
+        daemon = Daemon(self.binary, self.cluster, log, deadline or self.scale.deadline, open_files, lease, environment, options or [])
         try:
             daemon.start(ready)
             yield daemon

@@ -31,16 +31,24 @@ struct OwnInterruptionTests {
                 var ids: [String] = []
                 // Each stop takes a lease; the longest sequences are alike for long stretches.
                 let changes = sequence(first: 1) { ending == .killed || $0 < 3 ? $0 + 1 : $0 + 4 }
-                for change in changes {
-                    let image = InterruptedImage(pool: pool, name: "v\(change)")
+                var (wasCutOff, attempts) = (false, 0)
+                var rest = changes.makeIterator()
+                var next = rest.next()
+                while let change = next {
+                    attempts += 1
+                    let image = InterruptedImage(pool: pool, name: "v\(attempts)")
                     let id = try await interruption.prepare(image, server)
                     if let id { ids.append(id) }
                     let label = "\(interruption) \(change)"
-                    guard try await cut(interruption, at: change, image, id, ending, server, label) else {
+                    if try await cut(interruption, at: change, image, id, ending, server, label) {
+                        wasCutOff = true
+                        next = rest.next()
+                    } else if wasCutOff || attempts == 5 {
                         // It came to its end.
-                        #expect(change > 1, "\(label) was never cut off")
+                        #expect(wasCutOff, "\(label) was never cut off")
                         break
                     }
+                    // An operation may be taken up by another replica before this one has begun with it. Then the next one is tried.
                 }
                 let findings = try await findings(in: pool)
                 #expect(findings.isEmpty, "\(interruption): \(findings.joined(separator: "\n"))")
@@ -158,7 +166,11 @@ struct OwnInterruptionTests {
             let code = (try? answer.problem.code) ?? "\(answer.status)"
             if interruption.outcomes.contains(code) { return }
             // Half a minute would be enough on any machine.
-            guard ["change-in-progress", "operation-in-progress", "image-incomplete", "image-in-use"].contains(code),
+            // Other tests' replicas may have taken the operation up, and died over it: three times, and it is set aside.
+            let passing = [
+                "change-in-progress", "operation-in-progress", "image-incomplete", "image-in-use", "operation-stopped",
+            ]
+            guard passing.contains(code),
                 .now - begin < .seconds(60)
             else {
                 let operations = try await server.get("/v1/operations?pool=\(image.pool)").text

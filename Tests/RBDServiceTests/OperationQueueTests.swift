@@ -75,7 +75,7 @@ struct OperationQueueTests {
         #expect(take(at: now + .seconds(2)) == ["a2"])
         queue.ended("b0")
         queue.ended("n0")
-        #expect(take(at: now + .seconds(2)) == ["a3", "a4"])
+        #expect(take(at: now + .milliseconds(2500)) == ["a3", "a4"])
         // Whoever does one thing after the other is there all the time.
         ask("b1", "b", at: now + .seconds(3))
         #expect(take(at: now + .seconds(3)) == ["b1"])
@@ -83,6 +83,11 @@ struct OperationQueueTests {
         #expect(take(at: now + .seconds(3)) == [])
         queue.ended("a4")
         #expect(take(at: now + .seconds(3)) == ["a5"])
+        // What takes longer than a moment keeps nothing else of its owner waiting.
+        ask("a6", "a", at: now + .seconds(3))
+        ask("b2", "b", at: now + .seconds(4))
+        #expect(take(at: now + .milliseconds(3900)) == [])
+        #expect(take(at: now + .milliseconds(4100)) == ["a6", "b2"])
     }
 
     @Test func poolsHavePlacesOfTheirOwnAndNothingIsTakenTwice() {

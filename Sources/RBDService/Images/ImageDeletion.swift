@@ -117,10 +117,19 @@ struct ImageDeletion: Sendable {
         )
     }
 
-    /// Nothing asks the clients when an image goes to the trash. One that opened it after we had looked gets it back.
+    /// How long a client may have an image open that goes to the trash. `rbd trash mv` of the same image is one of these: it finds our entry,
+    /// and goes on to take the name. What it takes after we had given it back would be nowhere.
+    private static let briefUse = Duration.seconds(1)
+
+    /// Nothing asks the clients when an image goes to the trash. One that opened it after we had looked, and stays, gets it back.
     private func giveBack(_ entry: TrashEntry, in place: ImagePlace, ifInUse mark: TrashKeeper.Mark) async throws {
         let pool = try images.pool(place)
-        let use = try await pool.use(ofImageID: entry.id)
+        let end = ContinuousClock.now + Self.briefUse
+        var use = try await pool.use(ofImageID: entry.id)
+        while !use.watchers.isEmpty || !use.locks.isEmpty, .now < end {
+            try await Task.sleep(for: .milliseconds(50))
+            use = try await pool.use(ofImageID: entry.id)
+        }
         guard !use.watchers.isEmpty || !use.locks.isEmpty, var problem = Problem(use, of: place.spec(entry.name)) else {
             return
         }

@@ -8,7 +8,8 @@
 /// are as many places again.
 ///
 /// As long as several owners ask, each begins one operation of a pool at a time: short ones of somebody who asks for thousands would take
-/// most of the pool from the one of somebody else, without ever having too many places.
+/// most of the pool from the one of somebody else, without ever having too many places. One that takes longer than a moment keeps the
+/// next one of its owner waiting no more.
 struct OperationQueue {
     struct Entry: Equatable {
         var id: String
@@ -20,9 +21,12 @@ struct OperationQueue {
     /// How many operations of one pool are worked on at once.
     let perPool: Int
     private var waiting: [String: Waiting] = [:]
-    private var running: [String: Entry] = [:]
+    private var running: [String: (entry: Entry, begun: ContinuousClock.Instant)] = [:]
     private var arrivals = 0
     private var callers = RecentCallers()
+
+    /// For so long an operation keeps the next one of its owner waiting where others ask, too.
+    private static let moment = Duration.seconds(1)
 
     /// What waits for a pool. Thousands may wait, and few owners: only these are compared.
     private struct Waiting {
@@ -55,21 +59,22 @@ struct OperationQueue {
     /// - Returns: nil where none waits, or there is no place.
     mutating func next(of pool: String, at now: ContinuousClock.Instant = .now) -> Entry? {
         guard let lanes = waiting[pool]?.byOwner else { return nil }
-        let busy = running.values.filter { $0.pool == pool }
+        let busy = running.values.filter { $0.entry.pool == pool }
         var count: [String?: Int] = [:]
-        for entry in busy { count[entry.owner, default: 0] += 1 }
+        for (entry, _) in busy { count[entry.owner, default: 0] += 1 }
+        let beginners = Set(busy.filter { now - $0.begun < Self.moment }.map(\.entry.owner))
         // Of equals, the one that came first.
         let next = lanes.compactMap { owner, lane in
             lane.first.map { (atWork: count[owner] ?? 0, arrival: $0.arrival, entry: $0.entry) }
         }.filter { busy.count < perPool || busy.count < 2 * perPool && $0.atWork < half }
-            .filter { $0.atWork == 0 || callers.isAlone($0.entry.owner, at: now) }
+            .filter { !beginners.contains($0.entry.owner) || callers.isAlone($0.entry.owner, at: now) }
             .min { ($0.atWork, $0.arrival) < ($1.atWork, $1.arrival) }
         guard let entry = next?.entry else { return nil }
         waiting[pool]?.ids.remove(entry.id)
         waiting[pool]?.byOwner[entry.owner]?.removeFirst()
         if waiting[pool]?.byOwner[entry.owner]?.isEmpty == true { waiting[pool]?.byOwner[entry.owner] = nil }
         if waiting[pool]?.ids.isEmpty == true { waiting[pool] = nil }
-        running[entry.id] = entry
+        running[entry.id] = (entry, now)
         return entry
     }
 
