@@ -245,7 +245,7 @@ def stuck_reads(rehearsal: Rehearsal) -> Report:
                 for kind in ("read", "create"):
                     times = asyncio.run(modest(
                         report, daemon.address, tokens["modest"], pool, kind, scale.greedy_time, scale.greedy_least))
-                    report.at_most(f"p99 of a {kind} of somebody else in {where}", p99_of(times), 0.5 * scale.patience)
+                    report.at_most(f"p99 of a {kind} of somebody else in {where}", p99_of(times), 0.25 * scale.patience)
             report.holds("it is ready", *ready(daemon))
             outcomes: dict[str, int] = crowd.finish()
         finally:

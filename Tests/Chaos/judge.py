@@ -17,7 +17,7 @@ from linearizability import Outcome, Verdict, check
 from outcomes import Reading
 
 # For one history. More is not worth waiting for: it is reported as undecided, which is no pass.
-MOST_SECONDS = 1800.0
+MOST_SECONDS = 600.0
 
 
 @dataclass
