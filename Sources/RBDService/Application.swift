@@ -104,6 +104,7 @@ public struct RBDService: Sendable {
             store: store,
             claims: claims,
             limits: limits,
+            places: gate.places,
             telemetry: operationTelemetry,
             logger: logger,
             caretaker: { pool, runner in

@@ -105,6 +105,23 @@ struct RequestPlacesTests {
         await end(greedy + modest)
     }
 
+    @Test func anOperationThatBeginsHasAPlaceOfItsOwnersAndNeverWaitsForOne() async throws {
+        let places = RequestPlaces(rules: Self.patient)
+        let modest = requests(1, of: "modest", places)
+        try await wait(for: 1, of: modest, places)
+        let operation = requests(1, of: "greedy", places)
+        try await wait(for: 1, of: operation, places)
+        var greedy: [Request] = []
+        await places.occupied(by: "greedy") {
+            await places.occupied(by: "greedy") {}
+            greedy = requests(3, of: "greedy", places)
+            while places.waiting < 3 { try? await Task.sleep(for: .milliseconds(2)) }
+            #expect(served(greedy) == 0)
+        }
+        try await wait(for: 1, of: greedy, places)
+        await end(operation + greedy + modest)
+    }
+
     @Test func whenTheOthersHaveGoneAllAreServed() async throws {
         let places = RequestPlaces(
             rules: .init(places: 2, hold: .seconds(3600), memory: .milliseconds(300))

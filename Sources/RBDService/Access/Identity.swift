@@ -41,7 +41,7 @@ struct AccessGate: Sendable {
     /// Whose pages may change something from a browser.
     let origins: Set<String>
     /// Nobody's requests keep those of others waiting.
-    var places = RequestPlaces()
+    let places = RequestPlaces()
 
     /// - Returns: who asks; nil where nobody is asked who he is.
     /// - Throws: `Problem` with `unauthenticated`.

@@ -11,11 +11,13 @@ import Synchronization
 /// An identity that asks on sixty connections would fill the event loops, the threads and the cluster's own queues, and whoever asks
 /// beside it would wait behind sixty others. So each identity has some places as long as somebody else asks, too, and all the places it
 /// wants as long as nobody does. A request that takes long gives its place up before it is answered: it waits for something, and costs
-/// little. What waits for a place is taken in the order in which it came, and is refused at its deadline.
+/// little. What waits for a place is taken in the order in which it came, and is refused at its deadline. An operation that begins has a
+/// place of its owner's, too, but never waits for one: ``OperationQueue`` says when it begins.
 final class RequestPlaces: Sendable {
     struct Rules: Sendable {
-        /// How many requests of one identity are served at once while others ask.
-        var places = 2
+        /// How many requests of one identity are served at once while others ask: with each processor busy for somebody else, whoever
+        /// asks now and then waits twice as long as alone.
+        var places = max(2, System.coreCount)
         /// For so long a request has its place.
         var hold = Duration.milliseconds(250)
         /// Whoever has asked so long ago still counts as one who asks.
@@ -67,6 +69,18 @@ final class RequestPlaces: Sendable {
     func serve<Value>(_ identity: String?, _ body: () async throws -> Value) async throws -> Value {
         guard let identity else { return try await body() }
         let ticket = try await enter(identity)
+        defer {
+            // It has asked until now.
+            state.withLock { $0.callers.note(identity, at: .now) }
+            leave(ticket)
+        }
+        return try await body()
+    }
+
+    /// Does something that has begun already, which takes a place away from the requests of its owner.
+    func occupied<Value>(by identity: String?, _ body: () async throws -> Value) async rethrows -> Value {
+        guard let identity else { return try await body() }
+        let ticket = state.withLock { state in self.ticket(for: identity, at: .now, &state) }
         defer { leave(ticket) }
         return try await body()
     }
@@ -106,7 +120,6 @@ final class RequestPlaces: Sendable {
     private func leave(_ ticket: Ticket) {
         let next = state.withLock { state -> (Waiter, Ticket)? in
             let now = ContinuousClock.now
-            state.callers.note(ticket.identity, at: now)
             state.desks[ticket.identity]?.served[ticket.number] = nil
             defer { tidy(ticket.identity, &state) }
             return self.next(of: ticket.identity, at: now, &state)

@@ -21,6 +21,7 @@ actor OperationRunner: Service {
     private let caretaker: Caretaker
     private let work: OperationWork
     private let claims: Claims
+    private let places: RequestPlaces
     private let starts = AsyncStream.makeStream(of: OperationQueue.Entry.self)
     private let ending = Flag()
     private var queue: OperationQueue
@@ -31,6 +32,7 @@ actor OperationRunner: Service {
         store: OperationStore,
         claims: Claims,
         limits: OperationLimits,
+        places: RequestPlaces,
         telemetry: OperationTelemetry,
         logger: Logger,
         caretaker: @escaping Caretaker
@@ -38,6 +40,7 @@ actor OperationRunner: Service {
         self.store = store
         self.claims = claims
         self.limits = limits
+        self.places = places
         self.telemetry = telemetry
         self.logger = logger
         self.caretaker = caretaker
@@ -116,7 +119,9 @@ actor OperationRunner: Service {
             telemetry.began()
             defer { telemetry.ended() }
             let end = try await withTaskCancellationHandler {
-                try await Caller.$current.withValue(start.owner) { try await run.run() }
+                try await Caller.$current.withValue(start.owner) {
+                    try await places.occupied(by: start.owner) { try await run.run() }
+                }
             } onCancel: {
                 call.stop()
             }
