@@ -15,6 +15,12 @@ extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
 // FALLOC_FL_KEEP_SIZE of linux/falloc.h: room is reserved, and the file stays as long as it is.
 static const int clinux_keep_size = 1;
 
+// mallopt(3), of malloc.h, and what it is told here.
+extern int mallopt(int parameter, int value);
+static const int clinux_trim_threshold = -1;
+static const int clinux_mmap_threshold = -3;
+static const int clinux_arena_max = -8;
+
 // The answer to SO_PEERCRED: unix(7).
 struct clinux_ucred {
     pid_t pid;

@@ -8,14 +8,24 @@ final class MemoryBudget: Sendable {
     /// A part of the budget, until it is let go of.
     final class Share: Sendable {
         private let budget: MemoryBudget
-        private let bytes: Int
+        private let bytes: Mutex<Int>
         private let caller: String?
 
         fileprivate init(_ budget: MemoryBudget, _ bytes: Int, _ caller: String?) {
-            (self.budget, self.bytes, self.caller) = (budget, bytes, caller)
+            (self.budget, self.caller) = (budget, caller)
+            self.bytes = Mutex(bytes)
         }
 
-        deinit { budget.give(bytes, caller) }
+        /// Gives back what is not needed after all.
+        func shrink(to count: Int) {
+            let rest = bytes.withLock { bytes in
+                defer { bytes = min(bytes, count) }
+                return max(0, bytes - count)
+            }
+            budget.give(rest, caller)
+        }
+
+        deinit { budget.give(bytes.withLock { $0 }, caller) }
     }
 
     private struct State {

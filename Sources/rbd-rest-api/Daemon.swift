@@ -120,6 +120,7 @@ struct Daemon: AsyncParsableCommand {
     }
 
     func run() async throws {
+        Allocation.giveBackEarly()
         let configuration: ServiceConfiguration
         do {
             let environment = Self.environment

@@ -22,6 +22,7 @@ import fairness
 import history_run
 import kept
 import lateness
+import memory
 import outages
 from cluster import Cluster
 from faults import CALM_RATES
@@ -37,7 +38,7 @@ SCENARIOS: dict[str, Callable[[Rehearsal], Report]] = {
     "client-stuck": outages.client_stuck,
     "late-creates": lateness.late_creates,
     "cancel": endurance.cancel,
-    "memory": endurance.memory,
+    "memory": memory.memory,
     "pool-full": outages.pool_full,
     "slow-callers": abuse.slow_callers,
     "pipelining": abuse.pipelining,

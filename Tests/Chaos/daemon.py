@@ -26,7 +26,7 @@ class Daemon:
     lease = 0.0
 
     def __init__(self, binary: Path, cluster: Cluster, log: Path, deadline: int, open_files: int = 0, lease: float = 0,
-                 environment: dict[str, str] | None = None, options: list[str] | None = None) -> None:
+                 environment: dict[str, str] | None = None, options: list[str] | None = None, group: Path | None = None) -> None:
         self.binary = binary
         self.cluster = cluster
         self.log = log
@@ -34,6 +34,8 @@ class Daemon:
         self.open_files = open_files
         self.environment = environment
         self.options = options or []
+        # The control group that it runs in; None for ours.
+        self.group = group
         if lease:
             self.lease = lease
         self.address: Address = ("127.0.0.1", 0)
@@ -64,6 +66,8 @@ class Daemon:
 
     def prepare(self) -> None:
         die_with_parent()
+        if self.group:
+            (self.group / "cgroup.procs").write_text(str(os.getpid()))
         if self.open_files:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.open_files, self.open_files))
 

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Long work that is to stop, and much of everything at once in a process with little memory."""
+"""Long work that is to stop."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from child import Child
-from daemon import Daemon, raise_open_files
+from daemon import Daemon
 from rehearsal import Rehearsal, count, eventually
 from report import Report
-from wire import Address, Answer, images, once
+from wire import Answer, images, once
 
 # By when work stops that is cancelled, and a process ends that is told to, in seconds.
 STOPPED = 2
 ENDED = 45
 # How long the operation may take to begin.
 BEGUN = 30
-# What the process may have in a container of 512 MiB.
-LIMIT = "512MiB"
-MOST_RESIDENT = 400
 
 # The request that begins each kind of work on an image, and whether it can be cancelled.
 WORK: dict[str, tuple[str, str, Any, bool]] = {
@@ -140,116 +136,3 @@ def goes_on(report: Report, daemon: Daemon, id: str) -> bool:
     def is_taken_up(now: dict[str, Any]) -> bool:
         return now.get("state") == "succeeded" or (now.get("state") == "running" and now.get("attempts", 0) > 1)
     return is_taken_up(polled(report, daemon, id, BEGUN, is_taken_up))
-
-
-async def stalled_readers(stop: asyncio.Event, address: Address, readers: int, target: str) -> int:
-    """Ask for a page and never read it; one that is closed asks again."""
-    asked = 0
-
-    async def read() -> None:
-        nonlocal asked
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(*address, limit=1024)
-                writer.write(f"GET {target} HTTP/1.1\r\nHost: stalled\r\n\r\n".encode())
-                asked += 1
-                await asyncio.sleep(20)
-                writer.transport.abort()
-            except OSError:
-                await asyncio.sleep(1)
-
-    await crowd(stop, [read] * readers)
-    return asked
-
-
-async def listeners(stop: asyncio.Event, address: Address, number: int, target: str) -> int:
-    """Hold a connection open on which events come, or nothing at all."""
-    connected = 0
-
-    async def listen() -> None:
-        nonlocal connected
-        while True:
-            try:
-                reader, writer = await asyncio.open_connection(*address)
-                connected += 1
-                if target:
-                    writer.write(f"GET {target} HTTP/1.1\r\nHost: listener\r\n\r\n".encode())
-                while await reader.read(65536):
-                    pass
-            except OSError:
-                pass
-            await asyncio.sleep(2)
-
-    await crowd(stop, [listen] * number)
-    return connected
-
-
-async def crowd(stop: asyncio.Event, clients: list[Any]) -> None:
-    tasks = []
-    for number, client in enumerate(clients):
-        tasks.append(asyncio.create_task(client()))
-        if number % 20 == 0:
-            await asyncio.sleep(0.01)
-    await stop.wait()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def memory(rehearsal: Rehearsal) -> Report:
-    """Copies of large objects, readers who take nothing, listeners, queued work and idle connections: one by one, and all together."""
-    scale, cluster = rehearsal.scale, rehearsal.cluster
-    report = Report("memory", f"much of everything at once, with --memory-limit {LIMIT}")
-    if raise_open_files() < scale.listeners + scale.open_connections + 1000:
-        raise RuntimeError("the limit on open files is too low; see ulimit -Hn")
-    options = ["--memory-limit", LIMIT, "--connections-per-address", "100000"]
-    with rehearsal.pools(1) as (pool,), rehearsal.daemon(report.name, options=options) as daemon:
-        pid = daemon.pid
-        asyncio.run(make_many(daemon.address, pool, scale.page))
-        ask(report, daemon, "PUT", f"{images(pool)}/large", {"size": f"{scale.large_image}MiB", "objectSize": "32MiB"})
-        cluster.tool(
-            "rbd", "bench", "--io-type", "write", "--io-size", "4M", "--io-total", f"{scale.large_image}M", f"{pool}/large",
-            timeout=300)
-        ask(report, daemon, "PUT", f"{images(pool)}/long", {"size": "1TiB", "features": ["layering"]})
-        shrink = {"size": "1MiB", "allowShrink": True, "confirmSize": "1MiB"}
-        id = operation_of(ask(report, daemon, "PATCH", f"{images(pool)}/long", shrink))
-        page = f"{images(pool)}?limit={scale.page}"
-        crowds = {
-            "stalled readers": Child(stalled_readers, daemon.address, scale.readers, page),
-            "listeners": Child(listeners, daemon.address, scale.listeners, f"/v1/operations/{id}/events"),
-            "idle connections": Child(listeners, daemon.address, scale.open_connections, ""),
-        }
-        highest = 0.0
-        copies = 0
-        try:
-            end = time.perf_counter() + scale.memory_time
-            while time.perf_counter() < end:
-                for number in range(scale.copies):
-                    answer = ask(report, daemon, "POST", f"{images(pool)}/large/copy", {"name": f"copy-{copies}-{number}"})
-                    # One copy at a time takes its snapshot of the image; the others are told to come again.
-                    if answer.status not in (202, 409, 503, 504):
-                        report.wrong.append(f"{answer}")
-                copies += 1
-                until = time.perf_counter() + scale.memory_time / 4
-                while time.perf_counter() < min(until, end):
-                    highest = max(highest, daemon.resident if daemon.lives else 1 << 20)
-                    one = ask(report, daemon, "GET", f"{images(pool)}/large")
-                    if one.status != 200:
-                        report.wrong.append(f"{one}")
-                    time.sleep(0.1)
-            numbers = {name: child.finish() for name, child in crowds.items()}
-        finally:
-            for child in crowds.values():
-                child.kill()
-        report.holds("the process lives", pid, daemon.lives and daemon.pid == pid)
-        report.holds(f"resident memory ≤ {MOST_RESIDENT} MiB", f"{highest:.0f} MiB", highest <= MOST_RESIDENT)
-        report.notes.append(", ".join(f"{number} {name}" for name, number in numbers.items()) + f", {copies * scale.copies} copies")
-    return report
-
-
-async def make_many(address: Address, pool: str, number: int) -> None:
-    async def make(begin: int) -> None:
-        for index in range(begin, number, 16):
-            await once(address, "PUT", f"{images(pool)}/page-{index}", {"size": "1MiB"})
-
-    await asyncio.gather(*(make(begin) for begin in range(16)))

@@ -68,7 +68,9 @@ class Scale:
     copies: int = 6
     readers: int = 60
     listeners: int = 2000
-    open_connections: int = 5000
+    # All clients, listeners and readers among them; and how many operations wait at once.
+    open_connections: int = 8000
+    queued: int = 10_000
     memory_time: float = 60
 
 
@@ -78,7 +80,7 @@ SHORT = Scale(
     idle=300, slow_bodies=50, slow_time=4, greedy_time=2,
     greedy_clients=24, greedy_rounds=1, greedy_least=20, stuck_reads=66, malformed=500, full_requests=30, rounds=1,
     late_clones=(3, 4), late_copies=(),
-    long_image="1TiB", page=400, large_image=192, copies=2, readers=20, listeners=100, open_connections=200, memory_time=12,
+    long_image="1TiB", page=400, large_image=192, copies=2, readers=20, listeners=100, open_connections=300, queued=200, memory_time=8,
 )
 
 
@@ -102,11 +104,12 @@ class Rehearsal:
     @contextmanager
     def daemon(
         self, name: str, ready: bool = True, open_files: int = 0, lease: float = 0, environment: dict[str, str] | None = None,
-        options: list[str] | None = None, deadline: int = 0,
+        options: list[str] | None = None, deadline: int = 0, group: Path | None = None,
     ) -> Iterator[Daemon]:
         """A fresh daemon, which is gone afterwards; and a cluster that goes on afterwards."""
         log = self.logs / f"{name}.log"
-        daemon = Daemon(self.binary, self.cluster, log, deadline or self.scale.deadline, open_files, lease, environment, options or [])
+        daemon = Daemon(
+            self.binary, self.cluster, log, deadline or self.scale.deadline, open_files, lease, environment, options or [], group)
         try:
             daemon.start(ready)
             yield daemon

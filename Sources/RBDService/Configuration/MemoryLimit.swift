@@ -13,9 +13,9 @@ struct MemoryLimit: Hashable, Sendable {
     static let usual = MemoryLimit(bytes: 2 << 30)
 
     /// For data that is being copied.
-    var dataBytes: Int { bytes * 3 / 8 }
+    var dataBytes: Int { bytes / 4 }
     /// For large answers that wait for their readers.
-    var answerBytes: Int { bytes / 8 }
+    var answerBytes: Int { bytes / 16 }
 
     /// - Parameter text: a size; `auto` for what the control group of the process may have.
     init?(_ text: String) {

@@ -14,20 +14,24 @@ struct AnswerBudget: Sendable {
     /// Smaller answers are in the buffers of their connections anyway.
     private static let small = 128 << 10
 
+    /// What an item of a page takes while the page is made, in bytes.
+    private static let itemBytes = 1 << 10
+    private static let pause = Duration.milliseconds(20)
+
     /// - Parameter handler: one that changes nothing: its answer may be refused after all.
     /// - Throws: of the handler that is returned: what the given one throws; `Problem` with `overloaded` where too much waits to be read.
     func bounding(_ handler: @escaping Route.Handler) -> Route.Handler {
         { [self] request, context in
+            // Dozens of large pages would be made side by side, each with all of its memory: they are made as there is room for them.
+            let items = request.uri.queryParameters["limit"].flatMap { Int($0) } ?? 0
+            let expected = min(items, Query.largestPage) * Self.itemBytes
+            var share = expected > Self.small ? try await room(for: expected) : nil
             var response = try await handler(request, context)
             guard let length = response.body.contentLength, length > Self.small else { return response }
-            guard let share = budget.take(length, for: Caller.current) else {
-                throw Problem(
-                    .overloaded,
-                    detail:
-                        "answers of \(budget.used >> 20) MiB wait for their readers, and this one has \(length >> 10) KiB",
-                    hint: "try again in a moment, or ask for smaller pages; --memory-limit says how much may wait"
-                )
-            }
+            // What is more than was expected is rare, and there by now.
+            if share == nil { share = budget.take(length, for: Caller.current) }
+            guard let share else { throw overloaded(length) }
+            share.shrink(to: length)
             let body = response.body
             response.body = ResponseBody(contentLength: length) { writer in
                 defer { withExtendedLifetime(share) {} }
@@ -35,5 +39,25 @@ struct AnswerBudget: Sendable {
             }
             return response
         }
+    }
+
+    /// Waits for room.
+    /// - Throws: `Problem` with `overloaded` where there is none in time; `CancellationError`.
+    private func room(for bytes: Int) async throws -> MemoryBudget.Share {
+        let limit = (Deadline.current ?? .now + .seconds(5)) - .milliseconds(500)
+        while true {
+            if let share = budget.take(bytes, for: Caller.current) { return share }
+            guard .now < limit else { throw overloaded(bytes) }
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    private func overloaded(_ bytes: Int) -> Problem {
+        Problem(
+            .overloaded,
+            detail:
+                "answers of \(budget.used >> 20) MiB wait for their readers, and this one has up to \(bytes >> 10) KiB",
+            hint: "try again in a moment, or ask for smaller pages; --memory-limit says how much may wait"
+        )
     }
 }

@@ -57,9 +57,8 @@ struct OperationEvents: Sendable {
                 try await Task.sleep(for: Self.pulse)
                 try await Access.current.requireStillValid()
                 do {
-                    current = try await service.get(current.id)
-                } catch let problem as Problem where problem.code == ProblemCode.operationNotFound.rawValue {
-                    return
+                    guard let latest = try await service.follow(current.id) else { return }
+                    current = latest
                 } catch is CancellationError {
                     return
                 } catch {

@@ -1,0 +1,269 @@
+# rbd-rest-api: Ceph block storage over HTTP
+# SPDX-License-Identifier: Apache-2.0
+"""Much of everything in a container with little memory: one thing after the other, and all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from child import Child
+from daemon import Daemon, raise_open_files
+from endurance import ask, operation_of
+from rehearsal import Rehearsal
+from report import Report
+from wire import Address, images, once
+
+# What the container has, and what the process may take of it, in MiB.
+LIMIT = 512
+MOST_RESIDENT = 400
+# As many images are made, and as much work is asked for, on that many connections.
+CLIENTS = 16
+# More long work than is done at once, so that all other work of the pool waits.
+LONG = 16
+# How long that may take, in seconds.
+QUEUEING = 900
+# Where control groups are, and what their limit is called: of version 2, and of version 1.
+HIERARCHIES = [("", Path("/sys/fs/cgroup"), "memory.max"), ("memory", Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes")]
+
+
+@dataclass
+class Container:
+    """A control group with little memory."""
+
+    path: Path
+
+    @property
+    def killed(self) -> int:
+        """How many processes the kernel has killed in it, since they took too much."""
+        for name in ("memory.events", "memory.oom_control"):
+            file = self.path / name
+            if file.exists() and (found := re.search(r"^oom_kill (\d+)", file.read_text(), re.MULTILINE)):
+                return int(found[1])
+        return 0
+
+
+@contextmanager
+def container(megabytes: int) -> Iterator[Container | None]:
+    """A control group inside our own; None where we may not make one."""
+    groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    for controllers, root, limit in HIERARCHIES:
+        for _, names, path in groups:
+            if controllers not in names.split(","):
+                continue
+            made = Container(root / path.strip("/") / f"rbd-chaos-{os.getpid()}")
+            try:
+                made.path.mkdir()
+            except OSError:
+                continue
+            try:
+                # The kernel makes it, where this is a control group that memory can be limited in.
+                if not (made.path / limit).exists():
+                    continue
+                (made.path / limit).write_text(str(megabytes << 20))
+                yield made
+                return
+            finally:
+                made.path.rmdir()
+    yield None
+
+
+async def many(stop: asyncio.Event, address: Address, requests: list[tuple[str, str, Any]], statuses: set[int]) -> list[str]:
+    """Asks all of it, on some connections; returns what was wrong."""
+    wrong: list[str] = []
+    left = iter(requests)
+
+    async def go() -> None:
+        for method, target, document in left:
+            answer = await once(address, method, target, document)
+            if answer.status not in statuses:
+                wrong.append(f"{answer}: {answer.body[:300]!r}")
+
+    await asyncio.gather(*(go() for _ in range(CLIENTS)))
+    return wrong
+
+
+async def stalled_readers(stop: asyncio.Event, address: Address, readers: int, target: str) -> int:
+    """Ask for a page and never read it; one that is closed asks again."""
+    asked = 0
+
+    async def read() -> None:
+        nonlocal asked
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(*address, limit=1024)
+                writer.write(f"GET {target} HTTP/1.1\r\nHost: stalled\r\n\r\n".encode())
+                asked += 1
+                await asyncio.sleep(20)
+                writer.transport.abort()
+            except OSError:
+                await asyncio.sleep(1)
+
+    await crowd(stop, [read] * readers)
+    return asked
+
+
+async def listeners(stop: asyncio.Event, address: Address, number: int, target: str) -> int:
+    """Hold connections open on which events come, or nothing at all; returns how many were open at most."""
+    connected = most = 0
+
+    async def listen() -> None:
+        nonlocal connected, most
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(*address)
+            except OSError:
+                await asyncio.sleep(2)
+                continue
+            connected += 1
+            most = max(most, connected)
+            try:
+                if target:
+                    writer.write(f"GET {target} HTTP/1.1\r\nHost: listener\r\n\r\n".encode())
+                while await reader.read(65536):
+                    pass
+            except OSError:
+                pass
+            finally:
+                connected -= 1
+                writer.close()
+            await asyncio.sleep(2)
+
+    await crowd(stop, [listen] * number)
+    return most
+
+
+async def crowd(stop: asyncio.Event, clients: list[Any]) -> None:
+    tasks = []
+    for number, client in enumerate(clients):
+        tasks.append(asyncio.create_task(client()))
+        if number % 20 == 0:
+            await asyncio.sleep(0.01)
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Load:
+    """What is asked of the daemon, thing by thing, and what it takes meanwhile."""
+
+    def __init__(self, rehearsal: Rehearsal, report: Report, daemon: Daemon, pools: list[str]) -> None:
+        self.scale = rehearsal.scale
+        self.report = report
+        self.daemon = daemon
+        # What waits in the one keeps no copy in the other waiting.
+        self.many_images, self.copied = (images(pool) for pool in pools)
+        self.copies = (f"copy-{number}" for number in itertools.count())
+        self.prepare(rehearsal, pools[1])
+
+    def ask(self, method: str, target: str, document: Any, *statuses: int) -> Any:
+        answer = ask(self.report, self.daemon, method, target, document)
+        if answer.status not in statuses:
+            self.report.wrong.append(f"{answer}")
+        return answer
+
+    def many(self, requests: list[tuple[str, str, Any]], *statuses: int) -> Child:
+        return Child(many, self.daemon.address, requests, set(statuses))
+
+    def prepare(self, rehearsal: Rehearsal, pool: str) -> None:
+        count = max(self.scale.page, self.scale.queued)
+        made = self.many([("PUT", f"{self.many_images}/{number}", {"size": "1MiB"}) for number in range(count)], 201)
+        self.report.wrong += made.result(QUEUEING)
+        self.ask("PUT", f"{self.copied}/large", {"size": f"{self.scale.large_image}MiB", "objectSize": "32MiB"}, 201)
+        rehearsal.cluster.tool(
+            "rbd", "bench", "--io-type", "write", "--io-size", "4M", "--io-total", f"{self.scale.large_image}M",
+            f"{pool}/large", timeout=300)
+        self.operation = self.shrink("long")
+
+    def shrink(self, name: str) -> str:
+        """Begins work that does not end in time."""
+        self.ask("PUT", f"{self.many_images}/{name}", {"size": self.scale.long_image, "features": ["layering"]}, 201)
+        shrink = {"size": "1MiB", "allowShrink": True, "confirmSize": "1MiB"}
+        return operation_of(self.ask("PATCH", f"{self.many_images}/{name}", shrink, 202))
+
+    # What is asked for.
+
+    def copy(self) -> None:
+        for _ in range(self.scale.copies):
+            # One copy at a time takes its snapshot of the image; the others are told to come again.
+            self.ask("POST", f"{self.copied}/large/copy", {"name": next(self.copies)}, 202, 409, 503, 504)
+
+    def stall(self) -> Child:
+        return Child(stalled_readers, self.daemon.address, self.scale.readers, f"{self.many_images}?limit={self.scale.page}")
+
+    def listen(self) -> Child:
+        return Child(listeners, self.daemon.address, self.scale.listeners, f"/v1/operations/{self.operation}/events")
+
+    def idle(self, others: int = 0) -> Child:
+        return Child(listeners, self.daemon.address, self.scale.open_connections - others, "")
+
+    def queue(self) -> None:
+        """Work that never ends holds all places; then as much is asked for as the scale says."""
+        for number in range(LONG):
+            self.shrink(f"long-{number}")
+        sparsify = [("POST", f"{self.many_images}/{number}/sparsify", None) for number in range(self.scale.queued)]
+        self.report.wrong += self.many(sparsify, 202).result(QUEUEING)
+
+    # What it takes.
+
+    def watch(self, what: str, seconds: float, *crowds: Child, copies: bool = False) -> None:
+        """Reads an image now and then, while that is going on."""
+        highest, again = 0.0, 0.0
+        answers = self.report.requests
+        end = time.perf_counter() + seconds
+        try:
+            while (now := time.perf_counter()) < end and self.daemon.lives:
+                if copies and now >= again:
+                    self.copy()
+                    again = now + seconds / 4
+                self.ask("GET", f"{self.copied}/large", None, 200)
+                highest = max(highest, self.daemon.resident)
+                time.sleep(0.1)
+            numbers = [child.finish() for child in crowds]
+        finally:
+            for child in crowds:
+                child.kill()
+        told = f" ({', '.join(map(str, numbers))} of them)" if numbers else ""
+        self.report.holds(
+            f"{what}{told}: resident ≤ {MOST_RESIDENT} MiB", f"{highest:.0f} MiB", 0 < highest <= MOST_RESIDENT)
+        self.report.notes.append(f"{what}: {self.report.requests - answers} answers meanwhile")
+
+
+def memory(rehearsal: Rehearsal) -> Report:
+    """Copies of large objects, readers who take nothing, listeners, queued work and idle connections: one by one, and all together."""
+    scale = rehearsal.scale
+    report = Report("memory", f"much of everything in a container of {LIMIT} MiB")
+    if raise_open_files() < scale.open_connections + 1000:
+        raise RuntimeError("the limit on open files is too low; see ulimit -Hn")
+    options = ["--connections-per-address", "100000"]
+    with rehearsal.pools(2) as pools, container(LIMIT) as group:
+        if group is None:
+            report.notes.append("no container could be made here: --memory-limit said how much memory there is")
+            options += ["--memory-limit", f"{LIMIT}MiB"]
+        with rehearsal.daemon(report.name, options=options, group=group.path if group else None) as daemon:
+            pid = daemon.pid
+            load = Load(rehearsal, report, daemon, pools)
+            alone = scale.memory_time / 2
+            load.watch("copies of 32 MiB objects", alone, copies=True)
+            load.watch("stalled readers", alone, load.stall())
+            load.watch("listeners", alone, load.listen())
+            load.watch("connections", alone, load.idle())
+            load.queue()
+            load.watch(f"{scale.queued} queued operations", alone)
+            load.watch(
+                "all together", scale.memory_time, load.stall(), load.listen(), load.idle(scale.readers + scale.listeners), copies=True)
+            report.holds("the process lives", pid, daemon.lives and daemon.pid == pid)
+            if group:
+                report.holds("processes killed by the kernel", group.killed, group.killed == 0)
+            # What never ends is not waited for.
+            daemon.kill()
+    return report
