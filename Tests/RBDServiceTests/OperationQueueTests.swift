@@ -5,18 +5,25 @@ import Testing
 
 @testable import RBDService
 
-struct OperationQueueTests {
+final class OperationQueueTests {
+    private var clock = ContinuousClock.now
+
     private func queue(perPool: Int, _ owners: [String?], pool: String = "p") -> OperationQueue {
-        var queue = OperationQueue(perPool: perPool)
+        var queue = OperationQueue(perPool: perPool, beginners: 1)
         for (number, owner) in owners.enumerated() {
             queue.enqueue(.init(id: "\(owner ?? "-")\(number)", owner: owner, pool: pool))
         }
         return queue
     }
 
-    private func take(_ queue: inout OperationQueue, from pool: String = "p") -> [String] {
+    /// Takes one after the other, so slowly that nobody's turn keeps anybody waiting.
+    private func take(_ queue: inout OperationQueue) -> [String] {
         var ids: [String] = []
-        while let entry = queue.next(of: pool) { ids.append(entry.id) }
+        clock += .seconds(2)
+        while let entry = queue.next(at: clock) {
+            ids.append(entry.id)
+            clock += .seconds(2)
+        }
         return ids
     }
 
@@ -56,13 +63,13 @@ struct OperationQueueTests {
     /// As long as others ask, too.
     @Test func besideOthersOneOperationIsBegunAtATime() {
         let now = ContinuousClock.now
-        var queue = OperationQueue(perPool: 4)
+        var queue = OperationQueue(perPool: 4, beginners: 4)
         func ask(_ id: String, _ owner: String?, at moment: ContinuousClock.Instant) {
             queue.enqueue(.init(id: id, owner: owner, pool: "p"), asked: moment)
         }
         func take(at moment: ContinuousClock.Instant) -> [String] {
             var ids: [String] = []
-            while let entry = queue.next(of: "p", at: moment) { ids.append(entry.id) }
+            while let entry = queue.next(at: moment) { ids.append(entry.id) }
             return ids
         }
         ask("b0", "b", at: now)
@@ -90,13 +97,78 @@ struct OperationQueueTests {
         #expect(take(at: now + .milliseconds(4100)) == ["a6", "b2"])
     }
 
+    /// Owners who do many short things at once take turns with those who do one.
+    @Test func besideOthersOperationsAreBegunOneAfterTheOther() {
+        let now = ContinuousClock.now
+        var queue = OperationQueue(perPool: 4, beginners: 1)
+        func ask(_ id: String, _ owner: String?, pool: String = "p", at moment: ContinuousClock.Instant) {
+            queue.enqueue(.init(id: id, owner: owner, pool: pool), asked: moment)
+        }
+        func take(after milliseconds: Int) -> [String] {
+            var ids: [String] = []
+            while let entry = queue.next(at: now + .milliseconds(milliseconds)) { ids.append(entry.id) }
+            return ids
+        }
+        ask("b0", "b", at: now)
+        for number in 0..<3 { ask("a\(number)", "a", at: now) }
+        ask("a3", "a", pool: "other", at: now)
+        #expect(take(after: 0) == ["b0"])
+        #expect(queue.nextLook(after: now) == now + .milliseconds(100))
+        queue.ended("b0")
+        #expect(take(after: 20) == ["a0"])
+        ask("b1", "b", at: now)
+        #expect(take(after: 40) == [])
+        // It came later than all of the other's, in both pools.
+        queue.ended("a0")
+        #expect(take(after: 50) == ["b1"])
+        #expect(take(after: 149) == [])
+        // Whoever takes longer has had his turn.
+        #expect(take(after: 150) == ["a1"])
+        #expect(take(after: 250) == ["a3"])
+        #expect(take(after: 500) == [])
+        queue.ended("a1")
+        #expect(take(after: 510) == ["a2"])
+        #expect(queue.nextLook(after: now) == nil)
+        // Whoever waits has not gone.
+        ask("b2", "b", at: now + .milliseconds(520))
+        for number in 4..<8 { ask("a\(number)", "a", at: now + .milliseconds(1600)) }
+        queue.ended("b1")
+        #expect(take(after: 1700) == ["b2"])
+        ask("b3", "b", at: now + .milliseconds(1700))
+        #expect(take(after: 2800) == ["a4"])
+        queue.ended("b2", at: now + .milliseconds(2850))
+        #expect(take(after: 2850) == [])
+        queue.ended("a4", at: now + .milliseconds(2850))
+        // Both rest.
+        #expect(take(after: 2890) == [])
+        #expect(take(after: 2960) == ["b3"])
+    }
+
+    @Test func besideOthersWhoeverHadHisTurnRestsForAsLongAsItTook() {
+        let now = ContinuousClock.now
+        var queue = OperationQueue(perPool: 4, beginners: 2)
+        func next(after milliseconds: Int) -> String? { queue.next(at: now + .milliseconds(milliseconds))?.id }
+        for id in ["a0", "a1", "b0"] {
+            queue.enqueue(.init(id: id, owner: String(id.prefix(1)), pool: "p"), asked: now)
+        }
+        #expect(next(after: 0) == "a0")
+        #expect(next(after: 0) == "b0")
+        queue.ended("a0", at: now + .milliseconds(30))
+        #expect(next(after: 59) == nil)
+        #expect(queue.nextLook(after: now + .milliseconds(30)) == now + .milliseconds(60))
+        #expect(next(after: 60) == "a1")
+        // Nobody else asks any more.
+        queue.enqueue(.init(id: "a2", owner: "a", pool: "p"))
+        queue.ended("a1", at: now + .milliseconds(1500))
+        #expect(next(after: 1501) == "a2")
+    }
+
     @Test func poolsHavePlacesOfTheirOwnAndNothingIsTakenTwice() {
         var queue = queue(perPool: 1, ["a", "a"])
         queue.enqueue(.init(id: "a0", owner: "a", pool: "p"))
         #expect(queue.backlog(of: "p") == 2)
         queue.enqueue(.init(id: "x", owner: "a", pool: "other"))
-        #expect(take(&queue) == ["a0"])
-        #expect(take(&queue, from: "other") == ["x"])
+        #expect(take(&queue) == ["a0", "x"])
         queue.enqueue(.init(id: "a0", owner: "a", pool: "p"))
         #expect(queue.backlog(of: "p") == 1)
         queue.ended("a0")

@@ -10,7 +10,8 @@ import Synchronization
 ///
 /// An identity that asks on sixty connections would fill the event loops, the threads and the cluster's own queues, and whoever asks
 /// beside it would wait behind sixty others. So each identity has some places as long as somebody else asks, too, and all the places it
-/// wants as long as nobody does. A request that takes long gives its place up before it is answered: it waits for something, and costs
+/// wants as long as nobody does. A place rests for as long as it was taken before the next of several that wait has it: so an identity has
+/// half of the time. A request that takes long gives its place up before it is answered: it waits for something, and costs
 /// little. What waits for a place is taken in the order in which it came, and is refused at its deadline. An operation that begins has a
 /// place of its owner's, too, but never waits for one: ``OperationQueue`` says when it begins.
 final class RequestPlaces: Sendable {
@@ -20,6 +21,8 @@ final class RequestPlaces: Sendable {
         var places = max(2, System.coreCount)
         /// For so long a request has its place.
         var hold = Duration.milliseconds(250)
+        /// For so long at most a place rests.
+        var rest = Duration.milliseconds(50)
         /// Whoever has asked so long ago still counts as one who asks.
         var memory = Duration.seconds(1)
     }
@@ -103,7 +106,8 @@ final class RequestPlaces: Sendable {
                     return (!state.isWatched, false)
                 }
                 if isLate { continuation.resume(throwing: CancellationError()) }
-                if watches { Task { await watch() } }
+                // Detached: it outlives this request, and has nothing of it.
+                if watches { Task.detached { await self.watch() } }
             }
         } onCancel: {
             let waiter = state.withLock { state -> Waiter? in
@@ -118,6 +122,24 @@ final class RequestPlaces: Sendable {
     }
 
     private func leave(_ ticket: Ticket) {
+        let rest = state.withLock { state in self.rest(after: ticket, at: .now, state) }
+        guard let rest, rest > .zero else { return free(ticket) }
+        // Detached: it outlives this request, and has nothing of it.
+        Task.detached {
+            try? await Task.sleep(for: rest)
+            self.free(ticket)
+        }
+    }
+
+    /// - Returns: nil where nobody else asks, or nothing waits.
+    private func rest(after ticket: Ticket, at now: ContinuousClock.Instant, _ state: State) -> Duration? {
+        guard let desk = state.desks[ticket.identity], !desk.waiting.isEmpty, let begun = desk.served[ticket.number],
+            !state.callers.isAlone(ticket.identity, at: now)
+        else { return nil }
+        return min(now - begun, rules.rest)
+    }
+
+    private func free(_ ticket: Ticket) {
         let next = state.withLock { state -> (Waiter, Ticket)? in
             let now = ContinuousClock.now
             state.desks[ticket.identity]?.served[ticket.number] = nil

@@ -25,6 +25,8 @@ actor OperationRunner: Service {
     private let starts = AsyncStream.makeStream(of: OperationQueue.Entry.self)
     private let ending = Flag()
     private var queue: OperationQueue
+    /// When the queue is looked at again, whatever happens.
+    private var looksAgain: ContinuousClock.Instant?
     /// By the operation's id.
     private var calls: [String: LongCall] = [:]
 
@@ -60,7 +62,7 @@ actor OperationRunner: Service {
             .init(id: record.operation.id, owner: record.owner, pool: record.operation.pool),
             asked: .now
         )
-        pump(record.operation.pool)
+        pump()
     }
 
     /// How many operations of a pool wait here for their turn.
@@ -90,18 +92,30 @@ actor OperationRunner: Service {
 
     // MARK: The queue
 
-    private func pump(_ pool: String) {
-        while !ending.isRaised, let entry = queue.next(of: pool) {
+    private func pump() {
+        while !ending.isRaised, let entry = queue.next() {
             calls[entry.id] = LongCall()
             starts.continuation.yield(entry)
         }
+        guard !ending.isRaised, let next = queue.nextLook(), looksAgain.map({ next < $0 }) ?? true else { return }
+        looksAgain = next
+        // Detached: whoever asked holds a claim, which any other task would keep for as long as it waits.
+        Task.detached {
+            try? await Task.sleep(until: next)
+            await self.lookAgain()
+        }
+    }
+
+    private func lookAgain() {
+        looksAgain = nil
+        pump()
     }
 
     private func work(on start: OperationQueue.Entry) async {
         defer {
             calls[start.id] = nil
             queue.ended(start.id)
-            pump(start.pool)
+            pump()
         }
         guard let call = calls[start.id] else { return }
         do {
@@ -169,7 +183,7 @@ actor OperationRunner: Service {
                 queue.enqueue(.init(id: entry.id, owner: entry.owner, pool: pool.name))
             }
         }
-        pump(pool.name)
+        pump()
         await caretaker(pool, self)
         try? await OperationStore.forgetFinished(in: records)
     }
