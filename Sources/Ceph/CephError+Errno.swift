@@ -24,6 +24,8 @@ enum ErrnoTable {
     static let rows: [Row] = [
         Row(ENOENT, [.configure], .invalidConfiguration),  // no such file, no such option
         Row(ENOENT, [.connect], .keyringNotFound),
+        // A key of the type aes256k, or a cluster that forbids the older type, and a librados before 19.2.6 and 20.2.4.
+        Row(EIO, [.connect], .keyUnsupported),
         Row(
             ENOENT,
             [.openPool, .initializePool, .listImages, .changePool, .deletePool, .listNamespaces, .createNamespace],

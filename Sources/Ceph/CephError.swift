@@ -35,12 +35,12 @@ public struct CephError: Error, Hashable, Sendable {
         case poolNotFound, namespaceNotFound, imageNotFound, dataPoolNotFound
         case trashEntryNotFound
         case poolExists, imageExists
-        case trashDeferred, imageHasNoParent
+        case trashDeferred, imageHasNoParent, imageEncrypted
         case imageBusy, imageHasSnapshots, imageInGroup, imageReadOnly
         case imageIncomplete, imageUnreadable, imageChanged, parentNotFound
         case lockNotFound, watcherNotFound, ownClient
         case groupNotFound, groupExists, groupHasSnapshots, imageNotInGroup
-        case groupSnapshotNotFound, groupSnapshotExists, groupSnapshotIncomplete
+        case groupSnapshotNotFound, groupSnapshotExists, groupSnapshotIncomplete, groupChanged
         case poolDeletionDisabled, poolFull, poolErasureCoded, poolBusy
         case snapshotNotFound, snapshotExists, snapshotProtected, snapshotHasClones, snapshotManaged
         case snapshotLimitReached, invalidSnapshotLimit
@@ -49,7 +49,7 @@ public struct CephError: Error, Hashable, Sendable {
         case invalidObjectSize, invalidFeatures, invalidMetadata, invalidImageOption, invalidPoolOption,
             invalidConfiguration
         case unsupported
-        case keyringNotFound, credentialsRefused, clientBlocklisted
+        case keyringNotFound, keyUnsupported, credentialsRefused, clientBlocklisted
         case clusterUnreachable, poolUnavailable, timedOut, notStarted, overloaded, shutDown, stopped
         case other
     }
@@ -158,6 +158,8 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .trashEntryNotFound: "\(resource) is not in the trash"
         case .trashDeferred: "\(resource) is kept in the trash for some time yet"
         case .imageHasNoParent: "\(resource) is no clone: there is nothing to flatten"
+        case .imageEncrypted:
+            "\(resource) is a clone that was encrypted with a key of its own: without the passphrases this would destroy what it holds"
         case .poolExists, .imageExists, .groupExists, .groupSnapshotExists, .snapshotExists, .namespaceExists:
             "\(resource) exists already"
         case .imageBusy: "\(resource) is in use: a client has it open, or it is being changed"
@@ -166,6 +168,7 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .groupHasSnapshots: "\(resource) has snapshots of its own"
         case .imageNotInGroup: "\(resource) does not belong to the group"
         case .groupSnapshotIncomplete: "\(resource) is incomplete: its making was interrupted, or still goes on"
+        case .groupChanged: "the group does not have the images any more that it had when \(resource) was taken"
         case .imageReadOnly: "\(resource) can only be read"
         case .imageIncomplete:
             "the name of \(resource) is taken, but there is no image behind it: it is being made, or its making was interrupted"
@@ -194,6 +197,8 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .invalidConfiguration: "Ceph refused the configuration"
         case .unsupported: "the cluster does not support this on \(resource)"
         case .keyringNotFound: "the configured user has no key: no keyring, or none with that user in it"
+        case .keyUnsupported:
+            "librados \(Cluster.libradosVersion) can't use the configured user's key: it is damaged, or needs a newer librados (aes256k)"
         case .credentialsRefused: "the cluster refused the service's credentials for \(resource)"
         case .clientBlocklisted: "the cluster has shut this client out (blocklisted)"
         case .clusterUnreachable: "the cluster can't be reached"

@@ -94,9 +94,14 @@ public final class Cluster: Sendable {
         _ = try configure(configuration)
     }
 
-    /// The version of librados in this process, such as `3.0.0`; it counts the library's interface, not Ceph's releases.
-    /// - C function: rados_version
+    /// The release of Ceph that librados in this process is of, such as `16.2.15`. Where the library does not tell, the version of its
+    /// interface, such as `3.0.0`, which has been the same for years.
+    /// - C function: rados_version; `ceph_version_to_str()` of libceph-common, a function of C++ that needs nothing of C++ to be called
     public static var libradosVersion: String {
+        if let symbol = dlsym(nil, "_Z19ceph_version_to_strv") {
+            let release = unsafeBitCast(symbol, to: (@convention(c) () -> UnsafePointer<CChar>?).self)
+            if let text = release() { return String(cString: text) }
+        }
         var (major, minor, extra): (CInt, CInt, CInt) = (0, 0, 0)
         rados_version(&major, &minor, &extra)
         return "\(major).\(minor).\(extra)"

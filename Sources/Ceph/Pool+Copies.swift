@@ -14,8 +14,8 @@ extension Pool {
     ///   - snapshot: the state to copy.
     ///   - withSnapshots: whether the copy gets the user's snapshots that are older than this one, too.
     ///   - target: where the copy goes.
-    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageExists`, `.stopped`, `.poolNotFound`, `.poolFull`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageExists`, `.imageEncrypted`, `.stopped`, `.poolNotFound`,
+    ///   `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_snap_set_by_id, rbd_diff_iterate2, rbd_aio_read, rbd_aio_write, rbd_aio_discard, rbd_resize2, rbd_snap_create,
     ///   rbd_snap_protect, rbd_metadata_set; as of ``createImage(named:sizeBytes:options:)``
     public func copyImage(
@@ -42,6 +42,11 @@ extension Pool {
                 throw CephError(.snapshotNotFound, .copyImage, on: self.resource(ofSnapshot: snapshot, image: name))
             }
             states = Array(withSnapshots ? states[...last] : states[last...last])
+            // The copy has no parent, and would be one piece of two keys.
+            for state in states {
+                try check(rbd_snap_set_by_id(image.pointer, state.id), .copyImage, on: resource)
+                try image.requireNoKeyOfItsOwn(.copyImage, on: self.resource(ofImage: name))
+            }
             _ = try Self.makeImage(
                 named: targetName,
                 sizeBytes: states[0].sizeBytes,

@@ -8,9 +8,9 @@ internal import Glibc
 /// each can be begun again after it was stopped or its process died.
 extension Pool {
     /// Copies into a clone what it still shares with its parent, and lets go of the parent.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageHasNoParent`, `.stopped`, `.poolNotFound`, `.poolFull`,
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageHasNoParent`, `.imageEncrypted`, `.stopped`, `.poolNotFound`, `.poolFull`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_flatten_with_progress
+    /// - C function: rbd_flatten_with_progress, rbd_read
     public func flattenImage(
         named name: String,
         id: String,
@@ -24,6 +24,7 @@ extension Pool {
             // Each takes the data of an object from the parent: librbd would have 2 GiB in hand of objects of 32 MiB.
             let limit = ManagementLimit(to: max(1, Self.flattenBytes / objectBytes), for: call, on: context.rados)
             let image = try OpenImage(id: id, in: context, to: .write)
+            try image.requireNoKeyOfItsOwn(.flattenImage, on: resource)
             let result = withExtendedLifetime(limit) {
                 rbd_flatten_with_progress(image.pointer, ManagementLimit.callback, limit.context)
             }

@@ -66,6 +66,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case trashEntryNotFound = "trash-entry-not-found"
     case trashDeferred = "trash-deferred"
     case imageHasNoParent = "image-has-no-parent"
+    case imageEncrypted = "image-encrypted"
     case operationNotFound = "operation-not-found"
     case operationInProgress = "operation-in-progress"
     case operationFinished = "operation-finished"
@@ -78,6 +79,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case groupSnapshotNotFound = "group-snapshot-not-found"
     case groupSnapshotExists = "group-snapshot-exists"
     case groupSnapshotIncomplete = "group-snapshot-incomplete"
+    case groupChanged = "group-changed"
     case snapshotProtected = "snapshot-protected"
     case snapshotHasClones = "snapshot-has-clones"
     case snapshotManaged = "snapshot-managed"
@@ -114,10 +116,10 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists, .imageDiffers, .imageInUse,
             .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageUnreadable,
             .imageChanged, .parentNotFound,
-            .changeInProgress, .imageHasNoParent,
+            .changeInProgress, .imageHasNoParent, .imageEncrypted,
             .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
             .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .operationNotCancellable,
-            .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete,
+            .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete, .groupChanged,
             .ownClient:
             409
         case .preconditionFailed: 412
@@ -200,6 +202,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .trashEntryNotFound: "The image is not in the trash"
         case .trashDeferred: "The image is still kept in the trash"
         case .imageHasNoParent: "The image is no clone"
+        case .imageEncrypted: "The clone is encrypted with a key of its own"
         case .operationNotFound: "The operation does not exist"
         case .operationInProgress: "Other work on the image is not finished"
         case .operationFinished: "The operation is finished"
@@ -212,6 +215,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .groupSnapshotNotFound: "The group snapshot does not exist"
         case .groupSnapshotExists: "The group snapshot exists already"
         case .groupSnapshotIncomplete: "The group snapshot is incomplete"
+        case .groupChanged: "The group has other images than its snapshot"
         case .snapshotProtected: "The snapshot is protected"
         case .snapshotHasClones: "The snapshot has clones"
         case .snapshotManaged: "The snapshot belongs to something else"

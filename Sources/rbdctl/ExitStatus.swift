@@ -53,10 +53,10 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .preconditionFailed, .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists,
                 .imageDiffers, .imageInUse,
                 .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete,
-                .imageUnreadable, .imageChanged, .parentNotFound, .changeInProgress, .imageHasNoParent,
+                .imageUnreadable, .imageChanged, .parentNotFound, .changeInProgress, .imageHasNoParent, .imageEncrypted,
                 .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
                 .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .operationNotCancellable,
-                .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete,
+                .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete, .groupChanged,
                 .ownClient:
                 .conflict
             case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,

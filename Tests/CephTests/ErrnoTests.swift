@@ -10,6 +10,7 @@ struct ErrnoTests {
     @Test(
         arguments: [
             (ENOENT, .connect, .keyringNotFound),
+            (EIO, .connect, .keyUnsupported),
             (ENOENT, .configure, .invalidConfiguration),
             (ENOENT, .openPool, .poolNotFound),
             (ENOENT, .findNamespace, .namespaceNotFound),

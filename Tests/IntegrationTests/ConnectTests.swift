@@ -111,6 +111,33 @@ struct ConnectTests {
         #expect(error?.code == .credentialsRefused)
     }
 
+    /// As clusters of 19.2.6 and 20.2.4 make it, `aes256k`: 16.2.15 can't read it.
+    @Test func aKeyThatLibradosCannotReadIsSaid() async throws {
+        let keyring = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).keyring").path
+        defer { try? FileManager.default.removeItem(atPath: keyring) }
+        // Its type, when it was made, and how long it is.
+        let key = Data([2, 0] + Array(repeating: 0, count: 8) + [32, 0] + Array(repeating: 1, count: 32))
+        try "[client.admin]\n\tkey = \(key.base64EncodedString())\n".write(
+            toFile: keyring,
+            atomically: true,
+            encoding: .utf8
+        )
+        let configuration = ClusterConfiguration(
+            configFile: TestCluster.configFile,
+            keyring: keyring,
+            timeouts: Self.timeouts
+        )
+        let error = await #expect(throws: CephError.self) { try await Cluster.connect(configuration) }
+        // A librados that knows the type sends it, and is refused.
+        #expect([.keyUnsupported, .credentialsRefused].contains(error?.code), "\(String(describing: error))")
+        if error?.code == .keyUnsupported { #expect(error?.description.contains("aes256k") == true) }
+    }
+
+    @Test func theReleaseOfLibradosIsTold() async throws {
+        let told = try await TestCluster.run("ceph", ["--version"])
+        #expect(told.hasPrefix("ceph version \(Cluster.libradosVersion) "), "\(told)")
+    }
+
     @Test func aMissingKeyringIsSaid() async throws {
         let error = await #expect(throws: CephError.self) {
             try await Cluster.connect(

@@ -42,6 +42,7 @@ extension ProblemCode {
             case .trashEntryNotFound: .trashEntryNotFound
             case .trashDeferred: .trashDeferred
             case .imageHasNoParent: .imageHasNoParent
+            case .imageEncrypted: .imageEncrypted
             case .stopped: .operationStopped
             case .groupNotFound: .groupNotFound
             case .groupExists: .groupExists
@@ -50,6 +51,7 @@ extension ProblemCode {
             case .groupSnapshotNotFound: .groupSnapshotNotFound
             case .groupSnapshotExists: .groupSnapshotExists
             case .groupSnapshotIncomplete: .groupSnapshotIncomplete
+            case .groupChanged: .groupChanged
             case .poolErasureCoded: .poolErasureCoded
             case .poolBusy: .poolBusy
             case .snapshotNotFound: .snapshotNotFound
@@ -72,7 +74,7 @@ extension ProblemCode {
             case .invalidPoolOption: .invalidPoolOption
             case .unsupported: .unsupportedByCluster
             // Our key failed, not the caller's.
-            case .keyringNotFound, .credentialsRefused: .credentialsRefused
+            case .keyringNotFound, .keyUnsupported, .credentialsRefused: .credentialsRefused
             case .clientBlocklisted, .clusterUnreachable, .shutDown: .clusterUnavailable
             case .poolUnavailable: .poolUnavailable
             case .timedOut, .notStarted: .deadlineExceeded
@@ -95,14 +97,15 @@ extension CephError {
         switch code {
         case .poolNotFound: "pool"
         case .namespaceNotFound: "namespace"
-        case .imageNotFound, .imageHasNoParent, .imageNotInGroup, .imageIncomplete, .imageUnreadable, .imageChanged,
+        case .imageNotFound, .imageHasNoParent, .imageEncrypted, .imageNotInGroup, .imageIncomplete, .imageUnreadable,
+            .imageChanged,
             .parentNotFound:
             "image"
         case .lockNotFound, .watcherNotFound, .ownClient: "client"
         case .trashEntryNotFound: "id"
         case .trashDeferred: "force"
         case .groupNotFound, .groupHasSnapshots: "group"
-        case .groupSnapshotNotFound, .groupSnapshotIncomplete: "snapshot"
+        case .groupSnapshotNotFound, .groupSnapshotIncomplete, .groupChanged: "snapshot"
         case .poolErasureCoded: "pool"
         case .dataPoolNotFound: "dataPool"
         case .poolExists, .imageExists, .groupExists, .groupSnapshotExists, .snapshotExists, .namespaceExists: "name"
@@ -124,6 +127,7 @@ extension CephError {
         case .snapshotNotFound: "GET .../snapshots lists the image's snapshots"
         case .snapshotProtected: "rbdctl snapshot unprotect \(resource.commandLineName)"
         case .snapshotHasClones: "flatten or delete the clones first"
+        case .imageEncrypted: Problem.flatteningWithPassphrases(resource.commandLineName)
         case .snapshotLimitReached: "delete a snapshot, or raise the limit: PUT .../snapshot-limit"
         case .invalidSnapshotLimit: "delete snapshots first, or choose a higher limit"
         case .sourceNotFound:
@@ -166,6 +170,9 @@ extension CephError {
             "ceph config set mon mon_allow_pool_delete true (a value in the monitors' ceph.conf wins over this)"
         case .poolFull: "ceph df shows what is full; ceph osd pool set-quota raises a quota"
         case .credentialsRefused: "check the caps of the service's user: ceph auth get NAME"
+        case .keyUnsupported:
+            "keys of the type aes256k need librados 19.2.6, 20.2.4 or newer; for this one the cluster must allow the cipher "
+                + "(ceph mon set auth_allowed_ciphers aes,aes256k) and the user have such a key (ceph auth get-or-create NAME --key_type aes)"
         case .keyringNotFound: "set ceph-user and ceph-keyring in the service's configuration"
         case .timedOut where isOutcomeUnknown: "GET it to find out; repeating a PUT or a DELETE does no harm"
         case .poolUnavailable: "repeat the request later; ceph health detail says what is wrong with the pool"

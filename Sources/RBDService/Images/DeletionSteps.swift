@@ -50,7 +50,8 @@ struct DeletionSteps {
     }
 
     /// How an image is freed from the snapshot that it was cloned from.
-    static func step(freeing clone: ImageChild) -> Plan.Step {
+    /// - Parameter isEncrypted: with a key of its own.
+    static func step(freeing clone: ImageChild, isEncrypted: Bool = false) -> Plan.Step {
         let place = ImagePlace(pool: clone.pool, namespace: clone.namespace)
         if clone.inTrash {
             return Plan.Step(
@@ -58,6 +59,9 @@ struct DeletionSteps {
                 clone.spec,
                 detail: "rbdctl trash purge \(place.spec(clone.imageID)) --force; it is in the trash"
             )
+        }
+        if isEncrypted {
+            return Plan.Step("flatten-clone", clone.spec, detail: Problem.flatteningWithPassphrases(clone.spec))
         }
         return Plan.Step(
             "flatten-clone",

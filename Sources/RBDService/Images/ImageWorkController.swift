@@ -19,7 +19,7 @@ struct ImageWorkController: Sendable {
     }
 
     @Sendable private func flatten(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        try await begin(request, context) { image, _ in try service.flatten(image) }
+        try await begin(request, context) { image, _ in try await service.flatten(image) }
     }
 
     @Sendable private func sparsify(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {

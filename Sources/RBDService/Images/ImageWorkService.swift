@@ -69,10 +69,11 @@ struct ImageWorkService: Sendable {
         )
     }
 
-    func flatten(_ subject: Subject) throws -> Work {
+    func flatten(_ subject: Subject) async throws -> Work {
         guard let parent = subject.info.parent else {
             throw CephError(.imageHasNoParent, .flattenImage, on: subject.place.resource(subject.info.name))
         }
+        try await requireNoKeyOfItsOwn(subject, for: .flattenImage)
         let spec = ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image)
         let source = Access.current.may(.read, spec) ? "\(spec)@\(parent.snapshot)" : "its parent"
         let detail = "copies what it shares with \(source), up to \(ByteCount(parent.overlapBytes))"
@@ -136,6 +137,7 @@ struct ImageWorkService: Sendable {
             )
         }
         if let snapshot = request.snapshot { try await requireSnapshot(snapshot, subject) }
+        if subject.info.parent != nil { try await requireNoKeyOfItsOwn(subject, at: request.snapshot, for: .copyImage) }
         try await requireRoom(for: request.name, in: target)
         let source = request.snapshot.map { "\(subject.spec)@\($0)" } ?? "\(subject.spec)"
         let size = ByteCount(subject.info.sizeBytes)
@@ -159,6 +161,17 @@ struct ImageWorkService: Sendable {
             pool: request.pool ?? place.pool,
             namespace: request.namespace ?? (isElsewhere ? "" : place.namespace)
         )
+    }
+
+    /// - Throws: `CephError` with `.imageEncrypted`, where the passphrases are needed that nobody can give us.
+    private func requireNoKeyOfItsOwn(
+        _ subject: Subject,
+        at snapshot: String? = nil,
+        for operation: CephError.Operation
+    ) async throws {
+        let pool = try images.pool(subject.place)
+        guard try await pool.isEncryptedClone(imageID: subject.info.id, at: snapshot) else { return }
+        throw CephError(.imageEncrypted, operation, on: subject.place.resource(subject.info.name))
     }
 
     private func requireSnapshot(_ snapshot: String, _ subject: Subject) async throws {

@@ -6,6 +6,11 @@ import FoundationEssentials
 import RBDAPI
 
 extension Problem {
+    /// How a clone is flattened that was encrypted with a key of its own.
+    static func flatteningWithPassphrases(_ spec: String) -> String {
+        "rbd flatten \(spec) with an --encryption-passphrase-file for the clone, and one for each of its encrypted parents"
+    }
+
     /// Why an image must not be deleted, with all that stands in the way; nil where nothing does. The code is that of what
     /// has to go first: clients, then locks, snapshots, the group, the migration.
     /// - Parameter clones: those of the snapshots, where they are known.
