@@ -10,6 +10,15 @@ public struct GroupInfo: Hashable, Sendable {
     public var snapshots: [GroupSnapshotInfo]
 }
 
+extension GroupInfo {
+    /// How the group has changed since a snapshot: the images that have joined it, and those that have left it. librbd 18 and newer rolls a
+    /// group back only where there are none: an image that has left may be somebody else's by now.
+    public func changes(since snapshot: GroupSnapshotInfo) -> (joined: [GroupImage], left: [GroupImage]) {
+        let now = members.map(\.image)
+        return (now.filter { !snapshot.images.contains($0) }, snapshot.images.filter { !now.contains($0) })
+    }
+}
+
 /// An image of a group. It may be in another pool than the group, but always is in the namespace of the same name.
 public struct GroupImage: Hashable, Sendable {
     public var pool: String

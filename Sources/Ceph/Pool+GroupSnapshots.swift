@@ -37,11 +37,10 @@ extension Pool {
         }
     }
 
-    /// Takes all images that the snapshot is of back to what they were, also those that have left the group since. It takes
-    /// as long as there is data to copy. librbd would do it under the feet of clients that have an image open: look with
+    /// Takes all images of the group back to what they were when the snapshot was taken. It takes as long as there is data to copy. librbd would do it under the feet of clients that have an image open: look with
     /// ``use(ofGroupImages:)``.
-    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupNotFound`,
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.stopped`, `.timedOut`, `.credentialsRefused`,
+    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupChanged` (other images than then),
+    ///   `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.stopped`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_group_snap_rollback_with_progress
     public func rollBack(
@@ -54,8 +53,14 @@ extension Pool {
         try await withContext(.changeGroupSnapshots, on: resource, through: threads) { context throws(CephError) in
             try call.begin(.changeGroupSnapshots, on: resource)
             var reader = try GroupReader(named: group, in: context)
-            guard try !reader.snapshot(named: snapshot).isIncomplete else {
+            let info = try reader.snapshot(named: snapshot)
+            guard !info.isIncomplete else {
                 throw CephError(.groupSnapshotIncomplete, .changeGroupSnapshots, on: resource)
+            }
+            // Not every release of librbd looks.
+            let changes = GroupInfo(name: group, members: try reader.members(), snapshots: []).changes(since: info)
+            guard changes.joined.isEmpty, changes.left.isEmpty else {
+                throw CephError(.groupChanged, .changeGroupSnapshots, on: resource)
             }
             let result = rbd_group_snap_rollback_with_progress(
                 reader.context.pointer,

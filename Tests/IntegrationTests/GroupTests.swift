@@ -172,7 +172,7 @@ struct GroupTests {
             #expect(blocked.detail.contains("1 snapshot"))
             #expect(blocked.blockers == [Problem.Blocker(.snapshot, name: "\(pool)/g@daily")])
 
-            // The image leaves the group; the snapshot still is of it.
+            // The image leaves the group; the snapshot is of it all the same.
             #expect(try await server.delete("\(groups)/g/images/vol-1").status == 204)
             _ = try await rbd("resize", "--no-progress", "--size", "32M", "\(pool)/vol-1")
             _ = try await rbd("bench", "--io-type", "write", "--io-size", "4096", "--io-total", "64K", "\(pool)/vol-3")
@@ -181,6 +181,15 @@ struct GroupTests {
             #expect(
                 try await server.send("POST", "\(snapshots)/daily/rollback").problem.code == "confirmation-required"
             )
+            // Who knows whose image it is by now.
+            _ = try await server.put("\(groups)/g/images/vol-2", "")
+            for query in ["confirm=daily", "dryRun=true"] {
+                let changed = try await server.send("POST", "\(snapshots)/daily/rollback?\(query)").problem
+                #expect(changed.code == "group-changed")
+                #expect(changed.detail.hasSuffix("\"\(pool)/vol-2\" joined it; \"\(pool)/vol-1\" left it"))
+            }
+            #expect(try await server.delete("\(groups)/g/images/vol-2").status == 204)
+            _ = try await server.put("\(groups)/g/images/vol-1", "")
             let client = try await TestCluster.openClient(of: "\(pool)/vol-1")
             let refused = try await server.send("POST", "\(snapshots)/daily/rollback?confirm=daily").problem
             #expect(refused.code == "image-in-use")

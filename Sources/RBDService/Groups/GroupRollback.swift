@@ -27,7 +27,7 @@ extension GroupSnapshotService {
         // The one that is at work has the group.
         if let begun = try await begun(snapshot, of: group) { return dryRun ? .planned(Plan(steps: [])) : .done(begun) }
         return try await images.changing(group, .changeGroupSnapshots, isDryRun: dryRun) {
-            let info = try await find(snapshot, of: group)
+            let (whole, info) = try await find(snapshot, in: group)
             try Access.current.require(.modify, onAll: info.images.map(\.spec))
             guard !info.isIncomplete else {
                 throw CephError(
@@ -36,6 +36,7 @@ extension GroupSnapshotService {
                     on: pool.resource(ofSnapshot: snapshot, ofGroup: group.name)
                 )
             }
+            try Self.requireSameImages(whole, as: info, spec)
             if let begun = try await begun(snapshot, of: group) {
                 return dryRun ? .planned(Plan(steps: [])) : .done(begun)
             }
@@ -59,6 +60,29 @@ extension GroupSnapshotService {
                 )
             }
         }
+    }
+
+    /// - Throws: `Problem` with `group-changed` where an image has joined the group since, or left it.
+    private static func requireSameImages(
+        _ group: GroupInfo,
+        as snapshot: GroupSnapshotInfo,
+        _ spec: String
+    ) throws(Problem) {
+        let changes = group.changes(since: snapshot)
+        let parts = [("joined", changes.joined), ("left", changes.left)].filter { !$0.1.isEmpty }
+        guard !parts.isEmpty else { return }
+        let told = parts.map { what, images in
+            let seen = images.map(\.spec).filter { Access.current.may(.read, $0) }.map { "\"\($0)\"" }
+            let hidden = images.count - seen.count
+            let names = seen + (hidden > 0 ? ["\(hidden) out of scope"] : [])
+            return "\(names.joined(separator: ", ")) \(what) it"
+        }
+        throw Problem(
+            .groupChanged,
+            detail: "the group has other images than it had in \"\(spec)\": \(told.joined(separator: "; "))",
+            field: "snapshot",
+            hint: "give the group the images that it had then: rbdctl group image add, rbdctl group image remove"
+        )
     }
 
     /// - Returns: the operation that is at the very same work.

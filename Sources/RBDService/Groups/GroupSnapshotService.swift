@@ -79,7 +79,15 @@ struct GroupSnapshotService: Sendable {
     }
 
     func find(_ snapshot: String, of group: GroupPlace) async throws -> GroupSnapshotInfo {
-        guard let found = try await info(group).snapshots.first(where: { $0.name == snapshot }) else {
+        try await find(snapshot, in: group).snapshot
+    }
+
+    func find(
+        _ snapshot: String,
+        in group: GroupPlace
+    ) async throws -> (group: GroupInfo, snapshot: GroupSnapshotInfo) {
+        let whole = try await info(group)
+        guard let found = whole.snapshots.first(where: { $0.name == snapshot }) else {
             throw CephError(
                 .groupSnapshotNotFound,
                 .readGroup,
@@ -91,7 +99,7 @@ struct GroupSnapshotService: Sendable {
                 )
             )
         }
-        return found
+        return (whole, found)
     }
 
     /// librbd would roll back an image under the feet of a client that has it open, and wait without end for a lock that
