@@ -3,6 +3,7 @@
 
 internal import CRBD
 internal import CRados
+internal import Glibc
 
 extension Cluster {
     /// All pools, in the order of their names.
@@ -28,9 +29,10 @@ extension Cluster {
     /// Creates a pool. It serves when its placement groups are active: ``Pool/waitForPlacementGroups(_:call:on:)``; images
     /// can be made in it when ``initializePool(named:on:)`` has been through.
     /// - Throws: `CephError` with `.poolExists`, `.invalidPoolOption` (its detail is the monitor's reason), `.timedOut`,
-    ///   `.credentialsRefused`. Where the pool was created but overwrites could not be allowed, the operation of the error
-    ///   is `.changePool`.
-    /// - C function: rados_mon_command (`osd erasure-code-profile set`, `osd pool create`), rados_wait_for_latest_osdmap
+    ///   `.credentialsRefused`. Where the pool was created but overwrites could not be allowed, or the autoscaler not be set, the operation
+    ///   of the error is `.changePool`.
+    /// - C function: rados_mon_command (`osd erasure-code-profile get`, `osd erasure-code-profile set`, `osd pool create`, `osd pool set`),
+    ///   rados_wait_for_latest_osdmap
     public func createPool(named name: String, options: PoolOptions = PoolOptions()) async throws -> PoolInfo {
         let rados = rados
         try await run(.createPool, on: .pool(name)) { () throws(CephError) in
@@ -38,6 +40,16 @@ extension Cluster {
         }
         // A call of its own: a deadline that comes then must not look as if there were no pool.
         if options.erasureCode != nil { try await changePool(named: name, .allowOverwrites) }
+        let info = try await readBack(name)
+        guard let autoscale = options.autoscale, info.autoscale != autoscale else { return info }
+        // The monitors of Ceph 14 take no notice of it when a pool is made.
+        try await changePool(named: name, .autoscale(autoscale))
+        return try await readBack(name)
+    }
+
+    /// A pool that was just made.
+    private func readBack(_ name: String) async throws -> PoolInfo {
+        let rados = rados
         return try await run(.listPools, on: .pool(name)) { () throws(CephError) in
             do throws(CephError) {
                 return try rados.poolInfo(named: name)
@@ -148,7 +160,13 @@ extension RadosHandle {
                 name += "-\(failureDomain)"
                 values.append("crush-failure-domain=\(failureDomain)")
             }
-            // The same once more does no harm; another one of this name is refused.
+            // Setting it once more would be refused where it was set by another release of Ceph, with other defaults.
+            if let there = try erasureCodeProfile(named: name, pool: pool), there.k == "\(data)",
+                there.m == "\(coding)",
+                failureDomain == nil || there.failureDomain == failureDomain
+            {
+                return name
+            }
             let arguments: [String: MonitorCommand.Value] = ["name": .string(name), "profile": .strings(values)]
             _ = try command(
                 MonitorCommand("osd erasure-code-profile set", arguments),
@@ -156,6 +174,17 @@ extension RadosHandle {
                 on: .pool(pool)
             )
             return name
+        }
+    }
+
+    /// - Returns: nil where there is none of that name.
+    private func erasureCodeProfile(named name: String, pool: String) throws(CephError) -> ErasureCodeProfile? {
+        do throws(CephError) {
+            let arguments: [String: MonitorCommand.Value] = ["name": .string(name)]
+            return try command(MonitorCommand("osd erasure-code-profile get", arguments), .createPool, on: .pool(pool))
+                .decoded(as: ErasureCodeProfile.self, .createPool)
+        } catch  where error.errno == ENOENT {
+            return nil
         }
     }
 
@@ -195,5 +224,17 @@ extension RadosHandle {
         let answer = try command(MonitorCommand("osd pool delete", arguments), .deletePool, on: .pool(name))
         if answer.message.contains("does not exist") { throw CephError(.poolNotFound, .deletePool, on: .pool(name)) }
         try check(rados_wait_for_latest_osdmap(pointer), .deletePool, on: .pool(name))
+    }
+}
+
+/// What a monitor tells of a profile, as far as it was asked for.
+private struct ErasureCodeProfile: Decodable {
+    var k: String?
+    var m: String?
+    var failureDomain: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case k, m
+        case failureDomain = "crush-failure-domain"
     }
 }

@@ -160,7 +160,7 @@ struct CephxTests {
                     case "erasure":
                         try await server.post(
                             "/v1/pools?wait=60s",
-                            #"{"name":"\#(name)","type":"erasure","dataChunks":2,"codingChunks":1}"#
+                            #"{"name":"\#(name)","type":"erasure","dataChunks":7,"codingChunks":3}"#
                         )
                     case "delete": try await server.delete("\(path)?confirm=\(pool)")
                     case "rename": try await server.patch(path, #"{"name":"\#(name)"}"#)

@@ -69,6 +69,22 @@ struct ImageUpdateTests {
     }
 
     /// Without an object map librbd asks for each object that may lie beyond the new end.
+    /// An object map has an end, which librbd says nothing of.
+    @Test func anObjectMapHasAnEnd() async throws {
+        try await withImage { server, path, _ in
+            for query in ["", "?dryRun=true"] {
+                let grown = try await server.patch("\(path)\(query)", #"{"size":"2PiB"}"#).problem
+                #expect(grown.code == "invalid-size" && grown.field == "size", "\(grown)")
+                #expect(grown.detail.contains("at most 256000000"))
+            }
+            let off = #"{"size":"2PiB","disableFeatures":["object-map","fast-diff"]}"#
+            let without = try await server.patch(path, off)
+            #expect(without.status == 200, "\(without.text)")
+            let on = try await server.patch(path, #"{"enableFeatures":["object-map"]}"#).problem
+            #expect(on.code == "invalid-features" && on.field == "enableFeatures", "\(on)")
+        }
+    }
+
     @Test func shrinkingIsAnOperation() async throws {
         try await withImage(#"{"size":"300GiB","features":["layering"]}"#) { server, path, spec in
             let shrink = #""size":"8MiB","allowShrink":true,"confirmSize":"8MiB""#

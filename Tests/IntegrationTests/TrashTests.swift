@@ -155,6 +155,11 @@ struct TrashTests {
             #expect(purge.status == 409)
             #expect(purge.code == "image-migrating", "\(purge)")
             #expect(purge.hint?.contains("rbd migration commit") == true)
+            for query in ["", "?dryRun=true"] {
+                let restore = try await server.post("/v1/pools/\(pool)/trash/\(entry.id)/restore\(query)", "{}").problem
+                #expect(restore.status == 409)
+                #expect(restore.code == "image-migrating", "\(restore)")
+            }
             try await TestCluster.run("rbd", ["migration", "abort", "--no-progress", "\(pool)/target"])
 
             try await TestCluster.run("rbd", ["mirror", "pool", "enable", pool, "image"])

@@ -64,6 +64,8 @@ struct ImageUpdate {
             )
         }
         let size = try Self.size(request, of: image, spec)
+        let features = image.features.union(enabled).subtracting(disabled)
+        if features.contains(.objectMap) { try Self.requireMapFits(size, of: image, spec, isEnabled: !enabled.isEmpty) }
         let way = "from \(image.sizeBytes) to \(size ?? image.sizeBytes) bytes"
         let isGrown = size.map { $0 > image.sizeBytes } ?? false
         if let size, isGrown {
@@ -81,6 +83,30 @@ struct ImageUpdate {
         needsPeace = size != nil || name != image.name
         needsRoom = needsObjectMap || (isGrown && image.features.contains(.objectMap))
         self.steps = steps
+    }
+
+    /// librbd refuses what is larger with an error that says nothing.
+    /// - Parameter size: the new one; nil where it stays as it is.
+    private static func requireMapFits(
+        _ size: UInt64?,
+        of image: ImageInfo,
+        _ spec: ImageSpec,
+        isEnabled: Bool
+    ) throws(Problem) {
+        let bytes = size ?? image.sizeBytes
+        let objects = bytes / image.objectSizeBytes
+        guard size ?? 0 > image.sizeBytes || isEnabled, objects > ImageRules.maximumMappedObjects else { return }
+        let field = isEnabled ? "enableFeatures" : "size"
+        throw Problem(
+            isEnabled ? .invalidFeatures : .invalidSize,
+            detail:
+                "\(field): \(ByteCount(bytes)) in objects of \(ByteCount(image.objectSizeBytes)) are \(objects) objects; "
+                + "an image with object-map has at most \(ImageRules.maximumMappedObjects)",
+            field: field,
+            hint: isEnabled
+                ? "leave out object-map and fast-diff"
+                : "disable object-map and fast-diff of \(spec) in the same request"
+        )
     }
 
     /// - Returns: nil where the size stays as it is.

@@ -95,9 +95,23 @@ struct TrashService: Sendable {
                 hint: "DELETE it to have the rest removed"
             )
         }
+        try Self.requireNoMigration(found.entry, in: place)
         try await operations.store.requireNoOperation(onImage: id, spec: place.spec(found.entry.name))
         if isClaimed, let state = found.entry.state, state != .normal { try await requireStale(found.entry, in: place) }
         return found
+    }
+
+    /// A migration keeps its source in the trash until it is committed or aborted: the data of the image that clients use.
+    /// - Throws: `Problem` with `image-migrating`.
+    private static func requireNoMigration(_ entry: TrashEntry, in place: ImagePlace) throws(Problem) {
+        guard entry.source == .migration else { return }
+        throw Problem(
+            .imageMigrating,
+            detail:
+                "trash entry \(entry.id) is the source of a migration of image \"\(place.spec(entry.name))\", which is not ended",
+            field: "id",
+            hint: "rbd migration commit, after execute, removes the entry; rbd migration abort gives the image back"
+        )
     }
 
     /// Another program may be in the middle of moving it.
@@ -155,6 +169,7 @@ struct TrashService: Sendable {
     private func purgeable(_ id: String, force: Bool, in place: ImagePlace) async throws -> Ceph.TrashedImage {
         let pool = try images.pool(place)
         let found = try await entry(id, .purge, in: place)
+        try Self.requireNoMigration(found.entry, in: place)
         let isDue = if force || found.entry.isBeingRemoved { true } else { try await isOver(found.entry, in: place) }
         guard isDue else {
             throw Problem(CephError(.trashDeferred, .purgeImage, on: place.resource(found.entry.name)))
