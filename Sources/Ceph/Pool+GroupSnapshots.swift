@@ -37,8 +37,8 @@ extension Pool {
         }
     }
 
-    /// Takes all images of the group back to what they were when the snapshot was taken. It takes as long as there is data to copy. librbd would do it under the feet of clients that have an image open: look with
-    /// ``use(ofGroupImages:)``.
+    /// Takes all images of the group back to what they were when the snapshot was taken. It takes as long as there is data to copy.
+    /// librbd would do it under the feet of clients that have an image open: look with ``use(ofGroupImages:)``.
     /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupChanged` (other images than then),
     ///   `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.stopped`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
