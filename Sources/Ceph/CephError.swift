@@ -198,7 +198,8 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .unsupported: "the cluster does not support this on \(resource)"
         case .keyringNotFound: "the configured user has no key: no keyring, or none with that user in it"
         case .keyUnsupported:
-            "librados \(Cluster.libradosVersion) can't use the configured user's key: it is damaged, or needs a newer librados (aes256k)"
+            "librados \(Cluster.libradosVersion) can't use the configured user's key: it is damaged, or of the type aes256k, "
+                + "which needs librados 19.2.6, 20.2.4 or newer"
         case .credentialsRefused: "the cluster refused the service's credentials for \(resource)"
         case .clientBlocklisted: "the cluster has shut this client out (blocklisted)"
         case .clusterUnreachable: "the cluster can't be reached"

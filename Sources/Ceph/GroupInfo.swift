@@ -14,8 +14,8 @@ extension GroupInfo {
     /// How the group has changed since a snapshot: the images that have joined it, and those that have left it. librbd 18 and newer rolls a
     /// group back only where there are none: an image that has left may be somebody else's by now.
     public func changes(since snapshot: GroupSnapshotInfo) -> (joined: [GroupImage], left: [GroupImage]) {
-        let now = members.map(\.image)
-        return (now.filter { !snapshot.images.contains($0) }, snapshot.images.filter { !now.contains($0) })
+        let (now, then) = (Set(members.map(\.image)), Set(snapshot.images))
+        return (members.map(\.image).filter { !then.contains($0) }, snapshot.images.filter { !now.contains($0) })
     }
 }
 

@@ -8,9 +8,11 @@ import asyncio
 import random
 import statistics
 import time
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from child import Child
+from child import Child, crowd
 from daemon import raise_open_files
 from load import Ledger, Result, blunder, p99
 from malformed import Malformed, generate
@@ -39,23 +41,19 @@ async def slow_clients(
     """Keeps that many connections of each kind; one that the server closes is made anew."""
     slow = Slow()
     head = "PUT {} HTTP/1.1\r\nHost: slow\r\nContent-Type: application/json\r\n"
-    tasks = []
-    for number in range(headers + idle + bodies):
-        if number < headers:
-            start, drip = "GET /livez HTTP/1.1\r\nHost: slow\r\nX-Slow: ", b"a"
-        elif number < headers + idle:
-            start, drip = "", b""
-        else:
-            start = head.format(image(pool, f"slow-{number}")) + "Content-Length: 60000\r\n\r\n{"
-            drip = b" "
-        tasks.append(asyncio.create_task(slow_client(address, start.encode(), drip, slow)))
-        if number % 20 == 0:
-            # Connecting is not the attack, and the listening queue is finite.
-            await asyncio.sleep(0.01)
-    await stop.wait()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+
+    def clients() -> Iterator[Coroutine[Any, Any, None]]:
+        for number in range(headers + idle + bodies):
+            if number < headers:
+                start, drip = "GET /livez HTTP/1.1\r\nHost: slow\r\nX-Slow: ", b"a"
+            elif number < headers + idle:
+                start, drip = "", b""
+            else:
+                start = head.format(image(pool, f"slow-{number}")) + "Content-Length: 60000\r\n\r\n{"
+                drip = b" "
+            yield slow_client(address, start.encode(), drip, slow)
+
+    await crowd(stop, clients())
     return slow
 
 

@@ -9,7 +9,7 @@ import ctypes
 import multiprocessing
 import signal
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
@@ -80,3 +80,17 @@ async def supervise(pipe: Pipe, work: Callable[..., Awaitable[Any]], arguments: 
         return await work(stop, *arguments)
     finally:
         asyncio.get_running_loop().remove_reader(pipe.fileno())
+
+
+async def crowd(stop: asyncio.Event, clients: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Has many clients at work until it is asked to end."""
+    tasks = []
+    for number, client in enumerate(clients):
+        tasks.append(asyncio.create_task(client))
+        if number % 20 == 0:
+            # Connecting is not the load, and the listening queue is finite.
+            await asyncio.sleep(0.01)
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

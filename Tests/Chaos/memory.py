@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from child import Child
+from child import Child, crowd
 from daemon import Daemon, raise_open_files
 from endurance import ask, operation_of
 from rehearsal import Rehearsal
@@ -107,7 +107,7 @@ async def stalled_readers(stop: asyncio.Event, address: Address, readers: int, t
             except OSError:
                 await asyncio.sleep(1)
 
-    await crowd(stop, [read] * readers)
+    await crowd(stop, (read() for _ in range(readers)))
     return asked
 
 
@@ -137,20 +137,8 @@ async def listeners(stop: asyncio.Event, address: Address, number: int, target: 
                 writer.close()
             await asyncio.sleep(2)
 
-    await crowd(stop, [listen] * number)
+    await crowd(stop, (listen() for _ in range(number)))
     return most
-
-
-async def crowd(stop: asyncio.Event, clients: list[Any]) -> None:
-    tasks = []
-    for number, client in enumerate(clients):
-        tasks.append(asyncio.create_task(client()))
-        if number % 20 == 0:
-            await asyncio.sleep(0.01)
-    await stop.wait()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Load:

@@ -191,6 +191,22 @@ struct MemoryBudgetTests {
         withExtendedLifetime(second) {}
     }
 
+    @Test func whatIsNotNeededAfterAllIsGivenBackOnce() {
+        let budget = MemoryBudget(bytes: 100)
+        var share = budget.take(50, for: "a")
+        share?.shrink(to: 20)
+        #expect(budget.used == 20)
+        share?.shrink(to: 60)
+        #expect(budget.used == 20)
+        share = nil
+        #expect(budget.used == 0)
+        #expect(share == nil)
+        // The caller's half, too.
+        let whole = budget.take(50, for: "a")
+        #expect(whole != nil)
+        withExtendedLifetime(whole) {}
+    }
+
     @Test func halfIsForOthers() {
         let budget = MemoryBudget(bytes: 100)
         let one = budget.take(30, for: "a")

@@ -6,7 +6,7 @@ import Hummingbird
 import NIOCore
 import RBDAPI
 
-/// Bounds what large answers take that wait for their readers. A reader who takes nothing is waited for as long as the door's
+/// Bounds what large answers take, from before they are made until their readers have them. A reader who takes nothing is waited for as long as the door's
 /// `writeTimeout`; sixty of them with a page of 8,000 images each would have 360 MiB.
 struct AnswerBudget: Sendable {
     let budget: MemoryBudget
@@ -28,7 +28,7 @@ struct AnswerBudget: Sendable {
             var share = expected > Self.small ? try await room(for: expected) : nil
             var response = try await handler(request, context)
             guard let length = response.body.contentLength, length > Self.small else { return response }
-            // What is more than was expected is rare, and there by now.
+            // A page that is larger than expected is rare, and has its memory by now.
             if share == nil { share = budget.take(length, for: Caller.current) }
             guard let share else { throw overloaded(length) }
             share.shrink(to: length)
@@ -56,7 +56,7 @@ struct AnswerBudget: Sendable {
         Problem(
             .overloaded,
             detail:
-                "answers of \(budget.used >> 20) MiB wait for their readers, and this one has up to \(bytes >> 10) KiB",
+                "answers of \(budget.used >> 20) MiB are being made or wait for their readers, and this one has up to \(bytes >> 10) KiB",
             hint: "try again in a moment, or ask for smaller pages; --memory-limit says how much may wait"
         )
     }

@@ -171,8 +171,8 @@ extension CephError {
         case .poolFull: "ceph df shows what is full; ceph osd pool set-quota raises a quota"
         case .credentialsRefused: "check the caps of the service's user: ceph auth get NAME"
         case .keyUnsupported:
-            "keys of the type aes256k need librados 19.2.6, 20.2.4 or newer; for this one the cluster must allow the cipher "
-                + "(ceph mon set auth_allowed_ciphers aes,aes256k) and the user have such a key (ceph auth get-or-create NAME --key_type aes)"
+            "run the service with a newer librados, or give its user a key of the older type: "
+                + "ceph mon set auth_allowed_ciphers aes,aes256k, then ceph auth get-or-create NAME --key_type aes"
         case .keyringNotFound: "set ceph-user and ceph-keyring in the service's configuration"
         case .timedOut where isOutcomeUnknown: "GET it to find out; repeating a PUT or a DELETE does no harm"
         case .poolUnavailable: "repeat the request later; ceph health detail says what is wrong with the pool"

@@ -16,8 +16,8 @@ import Synchronization
 /// place of its owner's, too, but never waits for one: ``OperationQueue`` says when it begins.
 final class RequestPlaces: Sendable {
     struct Rules: Sendable {
-        /// How many requests of one identity are served at once while others ask: with each processor busy for somebody else, whoever
-        /// asks now and then waits twice as long as alone.
+        /// How many requests of one identity are served at once while others ask. With as many as there are processors, the request of
+        /// somebody else shares its processor with one other.
         var places = max(2, System.coreCount)
         /// For so long a request has its place.
         var hold = Duration.milliseconds(250)

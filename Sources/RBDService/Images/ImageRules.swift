@@ -142,15 +142,21 @@ struct ImageRules {
         let objectSize = properties.objectSize?.bytes ?? Self.defaultObjectSize
         let mayHaveMap = properties.features.map { $0.contains("object-map") } ?? true
         let size = properties.size ?? ByteCount(0)
-        let objects = size.bytes / objectSize
-        guard mayHaveMap, objects > Self.maximumMappedObjects else { return nil }
+        guard mayHaveMap, let objection = Self.objectionToMap(size.bytes, objectBytes: objectSize) else { return nil }
         return Problem(
             .invalidSize,
-            detail: "size: \(size) in objects of \(ByteCount(objectSize)) are \(objects) objects; "
-                + "an image with object-map has at most \(Self.maximumMappedObjects)",
+            detail: "size: \(objection)",
             field: "size",
             hint: "choose a larger objectSize, or features without object-map and fast-diff"
         )
+    }
+
+    /// Why an image of that size can't have an object map; nil where it can.
+    static func objectionToMap(_ sizeBytes: UInt64, objectBytes: UInt64) -> String? {
+        let objects = sizeBytes / objectBytes
+        guard objects > maximumMappedObjects else { return nil }
+        return "\(ByteCount(sizeBytes)) in objects of \(ByteCount(objectBytes)) are \(objects) objects; "
+            + "an image with object-map has at most \(maximumMappedObjects)"
     }
 
     /// The likely reason for librbd's EINVAL, which itself says nothing.

@@ -64,8 +64,9 @@ struct ImageUpdate {
             )
         }
         let size = try Self.size(request, of: image, spec)
-        let features = image.features.union(enabled).subtracting(disabled)
-        if features.contains(.objectMap) { try Self.requireMapFits(size, of: image, spec, isEnabled: !enabled.isEmpty) }
+        if image.features.union(enabled).subtracting(disabled).contains(.objectMap) {
+            try Self.requireMapFits(size, of: image, spec, isNew: enabled.contains(.objectMap))
+        }
         let way = "from \(image.sizeBytes) to \(size ?? image.sizeBytes) bytes"
         let isGrown = size.map { $0 > image.sizeBytes } ?? false
         if let size, isGrown {
@@ -85,25 +86,25 @@ struct ImageUpdate {
         self.steps = steps
     }
 
-    /// librbd refuses what is larger with an error that says nothing.
-    /// - Parameter size: the new one; nil where it stays as it is.
+    /// librbd refuses a larger one with an error that says nothing.
+    /// - Parameters:
+    ///   - size: the image's new size; nil where it stays as it is.
+    ///   - isNew: whether the object map is enabled by this request.
     private static func requireMapFits(
         _ size: UInt64?,
         of image: ImageInfo,
         _ spec: ImageSpec,
-        isEnabled: Bool
+        isNew: Bool
     ) throws(Problem) {
-        let bytes = size ?? image.sizeBytes
-        let objects = bytes / image.objectSizeBytes
-        guard size ?? 0 > image.sizeBytes || isEnabled, objects > ImageRules.maximumMappedObjects else { return }
-        let field = isEnabled ? "enableFeatures" : "size"
+        guard isNew || size ?? 0 > image.sizeBytes,
+            let objection = ImageRules.objectionToMap(size ?? image.sizeBytes, objectBytes: image.objectSizeBytes)
+        else { return }
+        let field = isNew ? "enableFeatures" : "size"
         throw Problem(
-            isEnabled ? .invalidFeatures : .invalidSize,
-            detail:
-                "\(field): \(ByteCount(bytes)) in objects of \(ByteCount(image.objectSizeBytes)) are \(objects) objects; "
-                + "an image with object-map has at most \(ImageRules.maximumMappedObjects)",
+            isNew ? .invalidFeatures : .invalidSize,
+            detail: "\(field): \(objection)",
             field: field,
-            hint: isEnabled
+            hint: isNew
                 ? "leave out object-map and fast-diff"
                 : "disable object-map and fast-diff of \(spec) in the same request"
         )

@@ -31,7 +31,6 @@ struct OperationQueue {
     private var callers = RecentCallers()
     /// When owners had their last turn, as far as it was a moment ago.
     private var turns: [String?: ContinuousClock.Instant] = [:]
-
     /// Until when owners rest.
     private var rests: [String?: ContinuousClock.Instant] = [:]
 

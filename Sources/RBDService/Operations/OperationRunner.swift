@@ -99,7 +99,7 @@ actor OperationRunner: Service {
         }
         guard !ending.isRaised, let next = queue.nextLook(), looksAgain.map({ next < $0 }) ?? true else { return }
         looksAgain = next
-        // Detached: whoever asked holds a claim, which any other task would keep for as long as it waits.
+        // Detached: any other task would keep the claim of the request that submits an operation for as long as it sleeps.
         Task.detached {
             try? await Task.sleep(until: next)
             await self.lookAgain()

@@ -169,7 +169,6 @@ struct TrashService: Sendable {
     private func purgeable(_ id: String, force: Bool, in place: ImagePlace) async throws -> Ceph.TrashedImage {
         let pool = try images.pool(place)
         let found = try await entry(id, .purge, in: place)
-        try Self.requireNoMigration(found.entry, in: place)
         let isDue = if force || found.entry.isBeingRemoved { true } else { try await isOver(found.entry, in: place) }
         guard isDue else {
             throw Problem(CephError(.trashDeferred, .purgeImage, on: place.resource(found.entry.name)))
