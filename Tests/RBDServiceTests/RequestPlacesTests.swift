@@ -105,24 +105,6 @@ struct RequestPlacesTests {
         await end(greedy + modest)
     }
 
-    @Test func aPlaceRestsForAsLongAsItWasTaken() async throws {
-        let places = RequestPlaces(
-            rules: .init(places: 1, hold: .seconds(3600), rest: .milliseconds(80), memory: .seconds(3600))
-        )
-        let modest = requests(1, of: "modest", places)
-        try await wait(for: 1, of: modest, places)
-        let greedy = requests(1, of: "greedy", places)
-        try await wait(for: 1, of: greedy, places)
-        let next = requests(1, of: "greedy", places)
-        while places.waiting < 1 { try await Task.sleep(for: .milliseconds(2)) }
-        try await Task.sleep(for: .milliseconds(100))
-        let ended = ContinuousClock.now
-        await end(greedy)
-        while served(next) < 1 { try await Task.sleep(for: .milliseconds(2)) }
-        #expect(.now - ended >= .milliseconds(80))
-        await end(next + modest)
-    }
-
     @Test func anOperationThatBeginsHasAPlaceOfItsOwnersAndNeverWaitsForOne() async throws {
         let places = RequestPlaces(rules: Self.patient)
         let modest = requests(1, of: "modest", places)

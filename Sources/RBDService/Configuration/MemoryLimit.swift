@@ -13,7 +13,7 @@ struct MemoryLimit: Hashable, Sendable {
     static let usual = MemoryLimit(bytes: 2 << 30)
 
     /// For data that is being copied.
-    var dataBytes: Int { bytes / 4 }
+    var dataBytes: Int { bytes * 3 / 16 }
     /// For large answers that wait for their readers.
     var answerBytes: Int { bytes / 16 }
 

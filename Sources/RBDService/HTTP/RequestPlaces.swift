@@ -10,19 +10,15 @@ import Synchronization
 ///
 /// An identity that asks on sixty connections would fill the event loops, the threads and the cluster's own queues, and whoever asks
 /// beside it would wait behind sixty others. So each identity has some places as long as somebody else asks, too, and all the places it
-/// wants as long as nobody does. A place rests for as long as it was taken before the next of several that wait has it: so an identity has
-/// half of the time. A request that takes long gives its place up before it is answered: it waits for something, and costs
+/// wants as long as nobody does. A request that takes long gives its place up before it is answered: it waits for something, and costs
 /// little. What waits for a place is taken in the order in which it came, and is refused at its deadline. An operation that begins has a
 /// place of its owner's, too, but never waits for one: ``OperationQueue`` says when it begins.
 final class RequestPlaces: Sendable {
     struct Rules: Sendable {
-        /// How many requests of one identity are served at once while others ask. With as many as there are processors, the request of
-        /// somebody else shares its processor with one other.
-        var places = max(2, System.coreCount)
+        /// How many requests of one identity are served at once while others ask: with half of the processors it leaves the others to them.
+        var places = max(1, System.coreCount / 2)
         /// For so long a request has its place.
         var hold = Duration.milliseconds(250)
-        /// For so long at most a place rests.
-        var rest = Duration.milliseconds(50)
         /// Whoever has asked so long ago still counts as one who asks.
         var memory = Duration.seconds(1)
     }
@@ -122,24 +118,6 @@ final class RequestPlaces: Sendable {
     }
 
     private func leave(_ ticket: Ticket) {
-        let rest = state.withLock { state in self.rest(after: ticket, at: .now, state) }
-        guard let rest, rest > .zero else { return free(ticket) }
-        // Detached: it outlives this request, and has nothing of it.
-        Task.detached {
-            try? await Task.sleep(for: rest)
-            self.free(ticket)
-        }
-    }
-
-    /// - Returns: nil where nobody else asks, or nothing waits.
-    private func rest(after ticket: Ticket, at now: ContinuousClock.Instant, _ state: State) -> Duration? {
-        guard let desk = state.desks[ticket.identity], !desk.waiting.isEmpty, let begun = desk.served[ticket.number],
-            !state.callers.isAlone(ticket.identity, at: now)
-        else { return nil }
-        return min(now - begun, rules.rest)
-    }
-
-    private func free(_ ticket: Ticket) {
         let next = state.withLock { state -> (Waiter, Ticket)? in
             let now = ContinuousClock.now
             state.desks[ticket.identity]?.served[ticket.number] = nil
