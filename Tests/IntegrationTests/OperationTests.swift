@@ -246,8 +246,18 @@ struct OperationTests {
             try await makeClone(pool, megabytes: 256)
             let begun = try await one.post("/v1/pools/\(pool)/images/clone/flatten", "")
             let id = try begun.decoded(as: RBDAPI.Operation.self).id
+            // Many follow it, and some leave before it ends.
+            for _ in 0..<5 {
+                let leaving = try RawConnection(to: other.url)
+                leaving.send("GET /v1/operations/\(id)/events HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = await leaving.read { $0.contains("event: operation") }
+            }
+            async let follower = other.get("/v1/operations/\(id)/events")
             let answer = try await other.get("/v1/operations/\(id)/events")
             #expect(answer.headers["content-type"] == "text/event-stream")
+            #expect(try await follower.text.contains(#""state":"succeeded""#))
+            // Who comes too late is told how it ended.
+            #expect(try await other.get("/v1/operations/\(id)/events").text.contains(#""state":"succeeded""#))
             let events = answer.text.components(separatedBy: "\n\n").filter { $0.hasPrefix("event: operation\ndata: ") }
             let operations = try events.map { event in
                 try JSONDecoder().decode(

@@ -50,7 +50,7 @@ struct OperationController: Sendable {
     @Sendable private func events(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         _ = try Query(request, known: [])
         let first = try await service.get(try context.pathParameter("operation"))
-        return OperationEvents(service: service, first: first).response
+        return try OperationEvents(followers: service.followers, first: first).response
     }
 }
 

@@ -8,7 +8,13 @@ import RBDAPI
 struct OperationService: Sendable {
     let store: OperationStore
     let runner: OperationRunner
-    private let reading = SharedReading()
+    let followers: OperationFollowers
+
+    init(store: OperationStore, runner: OperationRunner) {
+        self.store = store
+        self.runner = runner
+        followers = OperationFollowers(store: store)
+    }
 
     /// What a list shows.
     struct Filter {
@@ -63,13 +69,6 @@ struct OperationService: Sendable {
 
     func get(_ id: String) async throws -> RBDAPI.Operation {
         try await store.record(id).operation
-    }
-
-    /// The operation as it was a moment ago, for whoever follows it.
-    /// - Returns: nil where its record is gone, or whoever asks may not know of it any more.
-    func follow(_ id: String) async throws -> RBDAPI.Operation? {
-        let operation = try await reading.record(id, in: store)?.operation
-        return operation.flatMap { Access.current.mayFollow($0) ? $0 : nil }
     }
 
     func list(_ filter: Filter, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.Operation> {
