@@ -50,7 +50,7 @@ class Cluster:
         """Removes every object but the one that tells a pool for RBD: sooner done than a new pool is made."""
         objects = [name for name in self.tool("rados", "-p", pool, "ls").split("\n") if name and name != "rbd_info"]
         for begin in range(0, len(objects), 1000):
-            self.tool("rados", "-p", pool, "rm", *objects[begin:begin + 1000], timeout=300)
+            self.tool("rados", "-p", pool, "--force-full", "rm", *objects[begin:begin + 1000], timeout=300)
 
     def await_clean(self) -> None:
         """Until every placement group serves: what the scenario before did must not be held against the next."""

@@ -150,7 +150,9 @@ class Load:
         self.daemon = daemon
         # What waits in the one keeps no copy in the other waiting.
         self.many_images, self.copied = (images(pool) for pool in pools)
-        self.copies = (f"copy-{number}" for number in itertools.count())
+        self.names = (f"copy-{number}" for number in itertools.count())
+        # Those that take room, each with its operation.
+        self.copies: dict[str, str] = {}
         self.prepare(rehearsal, pools[1])
 
     def ask(self, method: str, target: str, document: Any, *statuses: int) -> Any:
@@ -181,9 +183,20 @@ class Load:
     # What is asked for.
 
     def copy(self) -> None:
-        for _ in range(self.scale.copies):
+        """Begins as many as the pool has room for: those that are ready are deleted first."""
+        for name, operation in list(self.copies.items()):
+            # Before it has begun nothing has the name.
+            if self.ask("GET", f"/v1/operations/{operation}", None, 200).document["state"] in ("queued", "running"):
+                continue
+            answer = self.ask("DELETE", f"{self.copied}/{name}?purge=true", None, 202, 204, 404, 409, 503, 504)
+            if answer.status == 404:
+                del self.copies[name]
+        for _ in range(self.scale.copies - len(self.copies)):
+            name = next(self.names)
             # One copy at a time takes its snapshot of the image; the others are told to come again.
-            self.ask("POST", f"{self.copied}/large/copy", {"name": next(self.copies)}, 202, 409, 503, 504)
+            answer = self.ask("POST", f"{self.copied}/large/copy", {"name": name}, 202, 409, 503, 504)
+            if answer.status == 202:
+                self.copies[name] = operation_of(answer)
 
     def stall(self) -> Child:
         return Child(stalled_readers, self.daemon.address, self.scale.readers, f"{self.many_images}?limit={self.scale.page}")
@@ -212,7 +225,7 @@ class Load:
             while (now := time.perf_counter()) < end and self.daemon.lives:
                 if copies and now >= again:
                     self.copy()
-                    again = now + seconds / 4
+                    again = now + min(3, seconds / 4)
                 self.ask("GET", f"{self.copied}/large", None, 200)
                 highest = max(highest, self.daemon.resident)
                 time.sleep(0.1)
