@@ -110,6 +110,8 @@ struct RotationTests {
                 }
                 let url = "\(server.url)/v1/pools/\(pool)/images"
                 let tally = Tally()
+                // Token 0 leaves the file in the first round: nobody uses it then.
+                tally.use(2)
                 var (certificates, refused): (Set<Substring>, Int) = ([], 0)
                 var slowest = Duration.zero
                 try await withThrowingTaskGroup(of: Void.self) { group in
