@@ -17,6 +17,8 @@ public struct DependentImage: Hashable, Sendable {
         case data
         /// It is a clone of an image there, in words of `rbd`: `pool/image@snapshot`.
         case parent(String)
+        /// It is being migrated from an image there, in words of `rbd`: what has not been copied yet is only there.
+        case migration(String)
     }
 
     public var pool: String
@@ -51,7 +53,7 @@ extension Cluster {
     ///   - limit: how many to find at most.
     /// - Returns: those found, and whether all pools were looked through.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_mon_command (`osd pool ls detail`), rados_aio_read_op_operate (class `rbd`)
+    /// - C function: rados_mon_command (`osd pool ls detail`), rados_aio_read_op_operate (class `rbd`), rbd_migration_status
     public func images(
         dependingOnPool name: String,
         within duration: Duration,
@@ -99,9 +101,11 @@ extension Cluster {
                 var position: ImagePosition?
                 repeat {
                     guard found.count < limit, .now < end else { return (found, false) }
-                    let page = try await self.pool(pool, namespace: namespace)
-                        .images(prefix: "", after: position, limit: 1000)
-                    found += page.images.compactMap { $0.dependence(onPool: name, of: pool, namespace) }
+                    let place = self.pool(pool, namespace: namespace)
+                    let page = try await place.images(prefix: "", after: position, limit: 1000)
+                    for image in page.images {
+                        if let dependence = try await image.dependence(onPool: name, in: place) { found.append(dependence) }
+                    }
                     position = page.next
                 } while position != nil
             }
@@ -113,16 +117,29 @@ extension Cluster {
 }
 
 extension ImageInfo {
-    fileprivate func dependence(onPool name: String, of pool: String, _ namespace: String) -> DependentImage? {
+    fileprivate func dependence(onPool name: String, in place: Pool) async throws -> DependentImage? {
         let dependence: DependentImage.Dependence
         if dataPool == name {
             dependence = .data
         } else if let parent = parent ?? snapshotsParent, parent.pool == name {
-            let place = parent.namespace.isEmpty ? parent.pool : "\(parent.pool)/\(parent.namespace)"
-            dependence = .parent("\(place)/\(parent.image)@\(parent.snapshot)")
+            dependence = .parent("\(Self.spec(parent.pool, parent.namespace, parent.image))@\(parent.snapshot)")
+        } else if features.contains(.migrating),
+            let source = try await place.details(.migration, ofImage: self.name, id: id).migration?.source,
+            source.pool == name
+        {
+            dependence = .migration(Self.spec(source.pool, source.namespace, source.image))
         } else {
             return nil
         }
-        return DependentImage(pool: pool, namespace: namespace, image: self.name, dependence: dependence)
+        return DependentImage(
+            pool: place.name,
+            namespace: place.namespace,
+            image: self.name,
+            dependence: dependence
+        )
+    }
+
+    private static func spec(_ pool: String, _ namespace: String, _ image: String) -> String {
+        "\(namespace.isEmpty ? pool : "\(pool)/\(namespace)")/\(image)"
     }
 }

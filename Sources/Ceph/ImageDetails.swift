@@ -14,11 +14,20 @@ public struct ImageDetails: Hashable, Sendable {
         public static let usage = Fields(rawValue: 1 << 0)
         public static let watchers = Fields(rawValue: 1 << 1)
         public static let clones = Fields(rawValue: 1 << 2)
+        public static let mirroring = Fields(rawValue: 1 << 3)
+        public static let migration = Fields(rawValue: 1 << 4)
+        public static let encryption = Fields(rawValue: 1 << 5)
     }
 
     public var usage: ImageUsage?
     public var watchers: [ImageUse.Watcher]?
     public var clones: [ImageClone]?
+    /// Nil also where it is not mirrored.
+    public var mirroring: ImageMirroring?
+    /// Nil also where it is not being migrated.
+    public var migration: ImageMigration?
+    /// Nil also where it does not begin as encrypted images do.
+    public var encryption: ImageEncryption?
 }
 
 extension Pool {
@@ -29,7 +38,7 @@ extension Pool {
     /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`, `.poolNotFound`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only, rbd_open_read_only, rbd_diff_iterate2, rbd_watchers_list, rbd_list_children3, rados_read_op_operate
-    ///   (`children_list` of `rbd_header.<id>`)
+    ///   (`children_list` of `rbd_header.<id>`), rbd_mirror_image_get_info, rbd_mirror_image_get_mode, rbd_migration_status, rbd_read
     public func details(_ fields: ImageDetails.Fields, ofImage name: String, id: String) async throws -> ImageDetails {
         let deadline = Deadline.current
         return try await withContext(.readImage, on: resource(ofImage: name), isLong: fields.contains(.usage)) {
@@ -39,6 +48,9 @@ extension Pool {
             if fields.contains(.usage) { details.usage = try image.usage(until: deadline) }
             if fields.contains(.watchers) { details.watchers = try image.watchers() }
             if fields.contains(.clones) { details.clones = try image.clones(in: context) }
+            if fields.contains(.mirroring) { details.mirroring = try image.mirroring() }
+            if fields.contains(.migration) { details.migration = try image.migration(of: name, in: context) }
+            if fields.contains(.encryption) { details.encryption = try image.encryption() }
             return details
         }
     }

@@ -3,6 +3,11 @@
 
 internal import CRBD
 
+/// The format of an image's encryption, of those that librbd makes.
+public enum ImageEncryption: String, Hashable, Sendable {
+    case luks1, luks2
+}
+
 /// What can be told of the encryption of images without their passphrases.
 extension Pool {
     /// Whether a clone was encrypted with a key of its own, as librbd 17 and newer do it. What it shares with its parent is encrypted with
@@ -21,17 +26,39 @@ extension Pool {
 extension OpenImage {
     /// With these bytes a clone begins that has a key of its own; any other encrypted image begins with `LUKS`.
     private static let magic = Array("RBDL".utf8)
+    private static let luks = Array("LUKS".utf8)
+    /// Follows either of them; a version of two bytes comes next, the greater one first.
+    private static let mark: [UInt8] = [0xBA, 0xBE]
 
     /// Whether it is a clone with a key of its own, in the state that is set.
     func isEncryptedClone(_ operation: CephError.Operation) throws(CephError) -> Bool {
         var overlap: UInt64 = 0
         try check(rbd_get_overlap(pointer, &overlap), operation, on: resource)
         guard overlap > 0 else { return false }
-        // A clone of an encrypted clone has the first bytes from its parent.
-        var begin = [CChar](repeating: 0, count: Self.magic.count)
-        let count = rbd_read(pointer, 0, begin.count, &begin)
-        try check(CInt(clamping: count), operation, on: resource)
-        return count == begin.count && begin.map(UInt8.init(bitPattern:)) == Self.magic
+        return try beginning(Self.magic.count, operation) == Self.magic
+    }
+
+    /// How the image is encrypted; nil where it does not begin as encrypted images do. A clone without a key of its own is encrypted as its
+    /// parent is.
+    /// - C function: rbd_read
+    func encryption() throws(CephError) -> ImageEncryption? {
+        let begin = try beginning(Self.magic.count + Self.mark.count + 2, .readImage)
+        guard begin.starts(with: Self.luks + Self.mark) || begin.starts(with: Self.magic + Self.mark) else {
+            return nil
+        }
+        return switch begin.suffix(2) {
+        case [0, 1]: .luks1
+        case [0, 2]: .luks2
+        default: nil
+        }
+    }
+
+    /// The first bytes of what is set. A clone of an encrypted clone has them from its parent.
+    private func beginning(_ count: Int, _ operation: CephError.Operation) throws(CephError) -> [UInt8] {
+        var begin = [CChar](repeating: 0, count: count)
+        let read = rbd_read(pointer, 0, count, &begin)
+        try check(CInt(clamping: read), operation, on: resource)
+        return begin.prefix(read).map(UInt8.init(bitPattern:))
     }
 
     /// Refuses what would destroy an encrypted clone.

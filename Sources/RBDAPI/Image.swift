@@ -48,6 +48,12 @@ public struct Image: Codable, Hashable, Sendable {
     public var watchers: [ImageWatcher]?
     /// The clones that need its snapshots; null unless they were asked for.
     public var children: [ImageChild]?
+    /// How it is mirrored; null where it is not, or unless it was asked for.
+    public var mirroring: ImageMirroring?
+    /// The migration that it is in; null where it is in none, or unless it was asked for.
+    public var migration: ImageMigration?
+    /// `luks1` or `luks2`; null where it does not begin as encrypted images do, or unless it was asked for.
+    public var encryption: String?
     /// Why it can't be read; null where it can.
     public var problem: Problem?
 
@@ -132,6 +138,9 @@ public struct Image: Codable, Hashable, Sendable {
         try container.encode(usage, forKey: .usage)
         try container.encode(watchers, forKey: .watchers)
         try container.encode(children, forKey: .children)
+        try container.encode(mirroring, forKey: .mirroring)
+        try container.encode(migration, forKey: .migration)
+        try container.encode(encryption, forKey: .encryption)
         try container.encode(problem, forKey: .problem)
     }
 }

@@ -58,7 +58,7 @@ struct CephxTests {
                 }
                 try await expect(201, "PUT", "\(images)/one", #"{"size":"1GiB"}"#)
                 try await expect(201, "PUT", "\(images)/two", #"{"size":"1GiB","stripeUnit":65536,"stripeCount":4}"#)
-                try await expect(200, "GET", "\(images)?fields=usage,watchers,children")
+                try await expect(200, "GET", "\(images)?fields=usage,watchers,children,mirroring,encryption")
                 try await expect(200, "PATCH", "\(images)/one", #"{"size":"2GiB","metadata":{"a":"b"}}"#)
                 try await expect(201, "POST", "\(images)/one/snapshots", #"{"name":"s"}"#)
                 let source = #"{"pool":"\#(pool)","image":"one","snapshot":"s"}"#

@@ -93,7 +93,9 @@ struct UnreadableImageTests {
                 let chosen = try await server.get("\(images)?\(query)").decoded(as: Page<RBDAPI.Image>.self).items
                 #expect(chosen.map(\.name) == ["a-whole", "m-whole", "z-whole"], "\(query)")
             }
-            let details = try await server.get("\(images)?fields=usage,watchers,children")
+            let details = try await server.get(
+                "\(images)?fields=usage,watchers,children,mirroring,migration,encryption"
+            )
             #expect(details.status == 200, "\(details.text)")
             check(try details.decoded(as: Page<RBDAPI.Image>.self).items)
         }

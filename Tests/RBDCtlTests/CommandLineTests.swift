@@ -69,7 +69,7 @@ import Testing
                 "order=desc",
             ]
         )
-        #expect(try parse(ImageList.self, "image ls --with usage,watchers").with == "usage,watchers")
+        #expect(try parse(ImageList.self, "image ls --with usage,watchers").details.with == "usage,watchers")
         _ = try parse(PoolList.self, "pool ls -o yaml")
         _ = try parse(PoolDelete.self, "pool rm p --confirm p")
         #expect(

@@ -18,8 +18,9 @@ struct EntityTag: Hashable, Sendable {
 
     init(_ image: RBDAPI.Image) {
         var image = image
-        // Who uses the image, and what was written to it and when, is not part of its state.
+        // Who uses the image, what was written to it and when, and what other programs do to it, is not part of its state.
         (image.usage, image.watchers, image.children) = (nil, nil, nil)
+        (image.mirroring, image.migration, image.encryption) = (nil, nil, nil)
         (image.modifiedAt, image.accessedAt) = (nil, nil)
         self.init(of: ByteBuffer(image))
     }

@@ -72,6 +72,17 @@ struct DeletionSteps {
         )
     }
 
+    /// A mirrored image is no longer mirrored once it is in the trash, and restoring it changes nothing about that.
+    static func step(ending mirroring: Ceph.ImageMirroring, of spec: String) -> Plan.Step {
+        Plan.Step(
+            "end-mirroring",
+            spec,
+            detail: mirroring.isPrimary
+                ? "its mirroring ends, and rbd-mirror removes its copies in other clusters; restoring it does not mirror it again"
+                : "its mirroring ends; this is the copy of an image of another cluster, whose rbd-mirror makes a new one"
+        )
+    }
+
     /// What is done to a snapshot once it has no clones.
     static func steps(for snapshot: SnapshotInfo, of spec: ImageSpec) -> [Plan.Step] {
         let name = SnapshotSpec(image: spec, snapshot: snapshot.name).description
@@ -85,10 +96,10 @@ struct DeletionSteps {
             return [Plan.Step("delete-group-snapshot", origin, detail: "rbdctl group snapshot delete \(origin)")]
         // It goes with the last of its clones.
         case .trash: return []
-        case .mirror, .unknown:
-            return [
-                Plan.Step("delete-snapshot", name, detail: "mirroring made it, or something newer: delete it there")
-            ]
+        case .mirror:
+            return [Plan.Step("end-mirroring", "\(spec)", detail: "rbd mirror image disable \(spec) removes \(name)")]
+        case .unknown:
+            return [Plan.Step("delete-snapshot", name, detail: "something newer made it: delete it there")]
         }
     }
 }

@@ -24,11 +24,14 @@ extension JSONWriter {
             json.member("children", image.children) { $0.children($1) }
             json.member("createdAt", image.createdAt)
             json.member("dataPool", image.dataPool)
+            json.member("encryption", image.encryption)
             json.member("features", image.features) { $0.strings($1) }
             json.member("flags", image.flags) { $0.strings($1) }
             json.member("group", image.group) { $0.group($1) }
             json.member("id", image.id)
             json.member("metadata", image.metadata) { $0.dictionary($1) { $0.string($1) } }
+            json.member("migration", image.migration) { $0.migration($1) }
+            json.member("mirroring", image.mirroring) { $0.mirroring($1) }
             json.member("modifiedAt", image.modifiedAt)
             json.member("name", image.name)
             json.member("namespace", image.namespace)
@@ -75,6 +78,25 @@ extension JSONWriter {
             json.member("pool", parent.pool)
             json.member("snapshot", parent.snapshot)
             json.member("spec", parent.spec)
+        }
+    }
+
+    private mutating func mirroring(_ mirroring: ImageMirroring) {
+        object { json in
+            json.member("globalId", mirroring.globalID)
+            json.member("mode", mirroring.mode)
+            json.key("primary")
+            json.flag(mirroring.primary)
+            json.member("state", mirroring.state)
+        }
+    }
+
+    private mutating func migration(_ migration: ImageMigration) {
+        object { json in
+            json.member("detail", migration.detail)
+            json.member("source", migration.source)
+            json.member("sourceId", migration.sourceID)
+            json.member("state", migration.state)
         }
     }
 

@@ -211,6 +211,12 @@ struct ImageDeletion: Sendable {
         let cloned = await CloneSnapshots(of: clones, images)
         var steps = DeletionSteps(use, snapshots, clones, cloned, of: place.spec(name)).steps
         let spec = "\(place.spec(name))"
+        // What can't be opened can't be asked.
+        if !image.isBeingRemoved,
+            let mirroring = try? await pool.details(.mirroring, ofImage: name, id: image.id).mirroring
+        {
+            steps.append(DeletionSteps.step(ending: mirroring, of: spec))
+        }
         if image.isBeingRemoved {
             steps.append(
                 Plan.Step("purge-image", spec, detail: "its removal has begun: the rest of its data is removed")

@@ -9,7 +9,7 @@ extension ImageService {
     private static let window = 6
 
     /// What an image's header does not say, and is told only to who asks: each is a member of the image by this name.
-    static let fields: Set<String> = ["usage", "watchers", "children"]
+    static let fields: Set<String> = ["usage", "watchers", "children", "mirroring", "migration", "encryption"]
 
     /// Adds to an image what was asked for.
     /// - Parameter fields: some of ``fields``.
@@ -58,6 +58,9 @@ extension Ceph.ImageDetails.Fields {
         if names.contains("usage") { insert(.usage) }
         if names.contains("watchers") { insert(.watchers) }
         if names.contains("children") { insert(.clones) }
+        if names.contains("mirroring") { insert(.mirroring) }
+        if names.contains("migration") { insert(.migration) }
+        if names.contains("encryption") { insert(.encryption) }
     }
 }
 
@@ -73,6 +76,34 @@ extension RBDAPI.Image {
         usage = details.usage.map(RBDAPI.ImageUsage.init)
         watchers = details.watchers?.map { ImageWatcher($0, in: cluster) }
         children = details.clones?.map(ImageChild.init)
+        mirroring = details.mirroring.map(RBDAPI.ImageMirroring.init)
+        migration = details.migration.map(RBDAPI.ImageMigration.init)
+        encryption = details.encryption?.rawValue
+    }
+}
+
+extension RBDAPI.ImageMirroring {
+    fileprivate init(_ mirroring: Ceph.ImageMirroring) {
+        self.init(
+            mode: mirroring.mode?.rawValue ?? "unknown",
+            state: mirroring.state?.rawValue ?? "unknown",
+            globalID: mirroring.globalID,
+            primary: mirroring.isPrimary
+        )
+    }
+}
+
+extension RBDAPI.ImageMigration {
+    fileprivate init(_ migration: Ceph.ImageMigration) {
+        let source = migration.source
+        let spec = ImageSpec(pool: source.pool, namespace: source.namespace, image: source.image)
+        let isKnown = !source.pool.isEmpty && !source.image.isEmpty && Access.current.may(.read, spec)
+        self.init(
+            source: isKnown ? spec.description : "",
+            sourceID: isKnown ? source.imageID : "",
+            state: migration.state?.rawValue ?? "unknown",
+            detail: migration.detail
+        )
     }
 }
 

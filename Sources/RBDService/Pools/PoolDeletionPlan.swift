@@ -41,6 +41,12 @@ extension PoolService {
             return switch image.dependence {
             case .data: Plan.Step("destroy-image-data", spec, detail: "its data is in this pool")
             case .parent(let parent): Plan.Step("break-clone", spec, detail: "it is a clone of \(parent)")
+            case .migration(let source):
+                Plan.Step(
+                    "break-migration",
+                    spec,
+                    detail: "it is being migrated from \(source), and has not all of its data yet"
+                )
             }
         }
         steps.append(

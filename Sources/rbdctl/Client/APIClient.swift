@@ -58,8 +58,8 @@ struct APIClient: Sendable {
         )
     }
 
-    func image(_ spec: ImageSpec, byID: Bool = false, usage: Bool = false) async throws -> Image {
-        try await transport.get(byID ? spec.idPath : spec.path, query: spec.query + [("fields", usage ? "usage" : nil)])
+    func image(_ spec: ImageSpec, byID: Bool = false, fields: String? = nil) async throws -> Image {
+        try await transport.get(byID ? spec.idPath : spec.path, query: spec.query + [("fields", fields?.nonEmpty)])
     }
 
     /// An image of that name is an error.

@@ -39,3 +39,14 @@ struct ImageFilter: ParsableArguments {
         ]
     }
 }
+
+/// What is told of images only to who asks for it.
+struct ImageDetailsOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Tell these, too, separated by commas: usage, watchers, children, mirroring, migration, encryption. It takes longer.",
+            valueName: "fields"
+        )
+    )
+    var with: String?
+}

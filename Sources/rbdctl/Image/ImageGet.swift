@@ -15,18 +15,21 @@ struct ImageGet: AsyncParsableCommand {
     var specs: [ImageSpec]
 
     @OptionGroup var identity: ByIDOptions
+    @OptionGroup var details: ImageDetailsOptions
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var format: OutputOptions
 
     func run() async throws {
         if specs.count == 1 {
-            let image = try await connection.withClient { try await $0.image(specs[0], byID: identity.byID) }
+            let image = try await connection.withClient {
+                try await $0.image(specs[0], byID: identity.byID, fields: details.with)
+            }
             return try Console.output.write(format.output.render(image))
         }
         let (images, failures) = try await connection.withClient { client in
             var images: [Image] = []
             let failures = try await ForEach(specs).run {
-                images.append(try await client.image($0, byID: identity.byID))
+                images.append(try await client.image($0, byID: identity.byID, fields: details.with))
             }
             return (images, failures)
         }

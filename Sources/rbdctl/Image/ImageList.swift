@@ -22,14 +22,7 @@ struct ImageList: AsyncParsableCommand {
     @Option(help: ArgumentHelp("At most this many images.", valueName: "n"))
     var limit: Int?
 
-    @Option(
-        help: ArgumentHelp(
-            "Tell these, too, separated by commas: usage, watchers, children. It takes longer.",
-            valueName: "fields"
-        )
-    )
-    var with: String?
-
+    @OptionGroup var details: ImageDetailsOptions
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var format: OutputOptions
 
@@ -39,7 +32,7 @@ struct ImageList: AsyncParsableCommand {
 
     func run() async throws {
         let images = try await connection.withClient { client in
-            try await client.images(in: folder ?? .default, filter.query, limit: limit, fields: with)
+            try await client.images(in: folder ?? .default, filter.query, limit: limit, fields: details.with)
         }
         try Console.output.write(format.output.render(images))
         for image in images {

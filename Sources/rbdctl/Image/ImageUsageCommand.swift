@@ -35,7 +35,7 @@ struct ImageUsageCommand: AsyncParsableCommand {
         let (images, failures) = try await connection.withClient { client in
             if let all { return (try await client.images(in: all, fields: "usage"), ReportedFailures?.none) }
             var images: [Image] = []
-            let failures = try await ForEach(specs).run { images.append(try await client.image($0, usage: true)) }
+            let failures = try await ForEach(specs).run { images.append(try await client.image($0, fields: "usage")) }
             return (images, failures)
         }
         if let failures, images.isEmpty { throw failures }

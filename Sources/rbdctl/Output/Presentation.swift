@@ -208,6 +208,9 @@ extension Image: Presentable {
         let asked: [(header: String, cell: (Image) -> String?)] = [
             ("USED", { $0.usedText }), ("WATCHERS", { $0.watchers.map { String($0.count) } }),
             ("CHILDREN", { $0.children.map { String($0.count) } }),
+            ("MIRRORING", { $0.mirroring.map { "\($0.mode), \($0.primary ? "primary" : "not primary")" } }),
+            ("MIGRATION", { $0.migration.map { $0.source.isEmpty ? $0.state : "\($0.state), from \($0.source)" } }),
+            ("ENCRYPTION", \.encryption),
         ].filter { column in items.contains { column.cell($0) != nil } }
         let more = detailed ? ["ID", "OBJECT-SIZE", "DATA-POOL", "GROUP", "FLAGS", "FEATURES"] : []
         return [

@@ -1,0 +1,49 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import Glibc
+
+/// How an image is mirrored to another cluster.
+public struct ImageMirroring: Hashable, Sendable {
+    public enum Mode: String, Hashable, Sendable {
+        case journal, snapshot
+    }
+
+    public enum State: String, Hashable, Sendable {
+        case enabled, disabling
+    }
+
+    /// Nil for one that librbd does not know.
+    public var mode: Mode?
+    /// Nil for one that librbd does not know.
+    public var state: State?
+    /// The same in all clusters.
+    public var globalID: String
+    /// Whether it is written to in this cluster; the others have copies that nobody can write to.
+    public var isPrimary: Bool
+}
+
+extension OpenImage {
+    /// - Returns: nil where the image is not mirrored.
+    /// - C function: rbd_mirror_image_get_info, rbd_mirror_image_get_mode
+    func mirroring() throws(CephError) -> ImageMirroring? {
+        var info = rbd_mirror_image_info_t()
+        let size = MemoryLayout<rbd_mirror_image_info_t>.size
+        let result = rbd_mirror_image_get_info(pointer, &info, size)
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: resource)
+        defer { rbd_mirror_image_get_info_cleanup(&info) }
+        guard info.state != RBD_MIRROR_IMAGE_DISABLED else { return nil }
+        var mode = rbd_mirror_image_mode_t(rawValue: 0)
+        try check(rbd_mirror_image_get_mode(pointer, &mode), .readImage, on: resource)
+        return ImageMirroring(
+            mode: mode == RBD_MIRROR_IMAGE_MODE_JOURNAL
+                ? .journal : mode == RBD_MIRROR_IMAGE_MODE_SNAPSHOT ? .snapshot : nil,
+            state: info.state == RBD_MIRROR_IMAGE_ENABLED
+                ? .enabled : info.state == RBD_MIRROR_IMAGE_DISABLING ? .disabling : nil,
+            globalID: info.global_id.map { String(cString: $0) } ?? "",
+            isPrimary: info.primary
+        )
+    }
+}
