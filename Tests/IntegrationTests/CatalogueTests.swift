@@ -147,7 +147,7 @@ struct CatalogueTests {
             let pool = cluster.pool(name)
             let before = try await pool.image(named: "big")
             let removal = try RunningProcess(
-                "/usr/bin/rbd",
+                TestCluster.tool("rbd"),
                 ["--conf", TestCluster.configFile, "rm", "--no-progress", "\(name)/big"]
             )
             var listed = try await pool.images().images
@@ -270,7 +270,7 @@ struct CatalogueTests {
         // A byte as the shell's printf takes it: three octal digits.
         let octal = bytes.map { "\\" + String(Int($0) + 512, radix: 8).dropFirst() }.joined()
         let spec = "\"\(pool)/$(printf '\(octal)')\""
-        let script = "exec rbd --conf '\(TestCluster.configFile)' create --size 1M \(spec)"
+        let script = "exec \(TestCluster.tool("rbd")) --conf '\(TestCluster.configFile)' create --size 1M \(spec)"
         let result = try await Subprocess.run("/bin/sh", ["-c", script])
         #expect(result.status == 0, "\(result.standardError)")
     }

@@ -42,7 +42,7 @@ struct ImageClientTests {
     /// A client that writes to the image, and so has librbd's own lock.
     private func writer(of spec: String) async throws -> RunningProcess {
         let arguments = ["bench", "--io-type", "write", "--io-size", "4096", "--io-total", "1T", spec]
-        let writer = try RunningProcess("/usr/bin/rbd", ["--conf", TestCluster.configFile] + arguments)
+        let writer = try RunningProcess(TestCluster.tool("rbd"), ["--conf", TestCluster.configFile] + arguments)
         while try await !TestCluster.run("rbd", ["lock", "ls", spec]).contains("auto ") {
             try await Task.sleep(for: .milliseconds(50))
         }

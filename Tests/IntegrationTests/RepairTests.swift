@@ -157,7 +157,7 @@ struct RepairTests {
             let id = try await server.put("\(images)/big", body).decoded(as: RBDAPI.Image.self).id
             #expect(try await server.put("\(images)/whole", #"{"size":"1GiB"}"#).status == 201)
             let removal = try RunningProcess(
-                "/usr/bin/rbd",
+                TestCluster.tool("rbd"),
                 ["--conf", TestCluster.configFile, "rm", "--no-progress", "\(pool)/big"]
             )
             while try await server.get("\(images)/big").status != 404 { try await Task.sleep(for: .milliseconds(50)) }

@@ -32,7 +32,7 @@ public enum CutOff {
     /// - Returns: false where it came to its end before that change.
     public static func rbd(at change: Int, _ arguments: [String]) async throws -> Bool {
         let result = try await Subprocess.run(
-            "/usr/bin/rbd",
+            TestCluster.tool("rbd"),
             ["--conf", TestCluster.configFile] + arguments,
             environment: environment(at: change)
         )

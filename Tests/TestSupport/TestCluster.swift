@@ -21,6 +21,11 @@ public enum TestCluster {
     /// Path of the cluster's ceph.conf.
     public static var configFile: String { ProcessInfo.processInfo.environment["CEPH_CONF"] ?? "" }
 
+    /// The path of one of Ceph's own tools: those of the cluster's release lie in the directory that `dev/matrix` names.
+    public static func tool(_ name: String) -> String {
+        "\(ProcessInfo.processInfo.environment["RBD_REST_API_TEST_TOOLS"] ?? "/usr/bin")/\(name)"
+    }
+
     private static let connection = Task { try await Cluster.connect(try await configuration) }
 
     /// One connection for all the tests of a process.
@@ -72,7 +77,7 @@ public enum TestCluster {
     /// - Returns: what it wrote to standard output.
     @discardableResult
     public static func run(_ tool: String, _ arguments: [String]) async throws -> String {
-        let result = try await Subprocess.run("/usr/bin/\(tool)", ["--conf", configFile] + arguments)
+        let result = try await Subprocess.run(Self.tool(tool), ["--conf", configFile] + arguments)
         guard result.status == 0 else {
             throw Failure(description: "\(tool) \(arguments.joined(separator: " ")): \(result.standardError)")
         }
@@ -81,7 +86,7 @@ public enum TestCluster {
 
     /// Starts a client that has an image open, and waits until the cluster knows. It ends with its input.
     public static func openClient(of spec: String) async throws -> RunningProcess {
-        let client = try RunningProcess("/usr/bin/rbd", ["--conf", configFile, "watch", spec], holdsInput: true)
+        let client = try RunningProcess(tool("rbd"), ["--conf", configFile, "watch", spec], holdsInput: true)
         while try await !run("rbd", ["status", spec]).contains("watcher=") {
             try await Task.sleep(for: .milliseconds(20))
         }
