@@ -104,7 +104,9 @@ extension Cluster {
                     let place = self.pool(pool, namespace: namespace)
                     let page = try await place.images(prefix: "", after: position, limit: 1000)
                     for image in page.images {
-                        if let dependence = try await image.dependence(onPool: name, in: place) { found.append(dependence) }
+                        if let dependence = try await image.dependence(onPool: name, in: place) {
+                            found.append(dependence)
+                        }
                     }
                     position = page.next
                 } while position != nil
