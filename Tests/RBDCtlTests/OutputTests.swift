@@ -105,6 +105,9 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
                   "usage": null,
                   "watchers": null,
                   "children": null,
+                  "mirroring": null,
+                  "migration": null,
+                  "encryption": null,
                   "problem": null
                 }
 
@@ -153,6 +156,7 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
             fsid: "f",
             cephVersion: nil,
             libradosVersion: "1.0.0",
+            keyType: nil,
             health: ClusterHealth(
                 status: "HEALTH_WARN",
                 checks: [HealthCheck(code: "POOL_FULL", severity: "HEALTH_WARN", summary: "1 pool is full")]

@@ -166,7 +166,8 @@ import Testing
         )
         #expect(
             try members(of: image) == #"{"accessedAt":null,"children":null,"createdAt":null,"dataPool":null,"#
-                + #""features":[],"flags":[],"group":null,"id":"1","metadata":null,"modifiedAt":null,"#
+                + #""encryption":null,"features":[],"flags":[],"group":null,"id":"1","metadata":null,"migration":null,"#
+                + #""mirroring":null,"modifiedAt":null,"#
                 + #""name":"v","namespace":"","objectSizeBytes":2,"operationFeatures":[],"parent":null,"pool":"rbd","#
                 + #""problem":null,"qos":null,"sizeBytes":1,"snapshotCount":0,"spec":"rbd/v","state":"ready","stripeCount":1,"#
                 + #""stripeUnitBytes":2,"usage":null,"watchers":null}"#
