@@ -15,6 +15,8 @@ public struct CephError: Error, Hashable, Sendable {
     public var errno: CInt?
     /// Ceph's own words, where a monitor gave some, or ours where we refused.
     public var detail: String?
+    /// Of `.clusterUnreachable`: what the attempt to connect failed with.
+    public var cause: Code?
 
     public init(
         _ code: Code,

@@ -66,11 +66,11 @@ private struct VersionsAnswer: Decodable {
     var mon: [String: Int]
 
     var lowestMonitorVersion: String? {
-        mon.keys.compactMap { sentence -> (parts: [Int], text: String)? in
+        mon.keys.compactMap { sentence -> Release? in
             let words = sentence.split(separator: " ")
             guard words.count > 2, words[0] == "ceph", words[1] == "version" else { return nil }
-            return (words[2].split { $0 == "." || $0 == "-" }.compactMap { Int($0) }, String(words[2]))
-        }.min { $0.parts.lexicographicallyPrecedes($1.parts) }?.text
+            return Release(String(words[2]))
+        }.min()?.description
     }
 }
 

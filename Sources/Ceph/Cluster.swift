@@ -13,6 +13,8 @@ public final class Cluster: Sendable {
     /// Who we are to the cluster, such as `client.admin`.
     public let entity: String
     public let fsid: String
+    /// The kind of the user's key; nil where it can't be told.
+    public let keyType: KeyType?
     /// Where calls that block are made.
     public let calls: BlockingPool
     /// What is known of the cluster's parts that do not answer; it outlives a connection.
@@ -36,6 +38,7 @@ public final class Cluster: Sendable {
     ) {
         rados = configured.rados
         entity = configured.entity
+        keyType = configured.rados.keyType(of: configured.entity)
         files = configured.files
         self.fsid = fsid
         self.calls = calls

@@ -8,6 +8,8 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
     public var cephVersion: String?
     /// The version of the librados that the service runs with.
     public var libradosVersion: String
+    /// The kind of the service's own key: `aes`, or `aes256k` of newer clusters; null where it can't be told.
+    public var keyType: String?
     public var health: ClusterHealth
     public var capacity: ClusterCapacity
 
@@ -15,12 +17,14 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
         fsid: String,
         cephVersion: String?,
         libradosVersion: String,
+        keyType: String?,
         health: ClusterHealth,
         capacity: ClusterCapacity
     ) {
         self.fsid = fsid
         self.cephVersion = cephVersion
         self.libradosVersion = libradosVersion
+        self.keyType = keyType
         self.health = health
         self.capacity = capacity
     }
@@ -31,6 +35,7 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
         try container.encode(fsid, forKey: .fsid)
         try container.encode(cephVersion, forKey: .cephVersion)
         try container.encode(libradosVersion, forKey: .libradosVersion)
+        try container.encode(keyType, forKey: .keyType)
         try container.encode(health, forKey: .health)
         try container.encode(capacity, forKey: .capacity)
     }

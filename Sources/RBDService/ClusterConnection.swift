@@ -26,7 +26,8 @@ final class ClusterConnection: Service, CallObserver {
     }
 
     private enum State {
-        case connecting(reason: String)
+        /// - Parameter cause: what the last attempt failed with.
+        case connecting(reason: String, cause: CephError.Code? = nil)
         case connected(Connection)
     }
 
@@ -79,16 +80,24 @@ final class ClusterConnection: Service, CallObserver {
     func cluster() throws(CephError) -> Cluster {
         switch state.withLock({ $0 }) {
         case .connected(let connection): return connection.cluster
-        case .connecting(let reason):
-            throw CephError(.clusterUnreachable, .connect, on: .cluster, detail: reason)
+        case .connecting(let reason, let cause):
+            var error = CephError(.clusterUnreachable, .connect, on: .cluster, detail: reason)
+            error.cause = cause
+            throw error
         }
+    }
+
+    /// What mends it that there is no connection; nil where there is one, or where time may mend it.
+    var remedy: String? {
+        guard case .connecting(_, let cause?) = state.withLock({ $0 }) else { return nil }
+        return CephError(cause, .connect, on: .cluster).hint
     }
 
     /// Why the service is not ready; nil where it is.
     var trouble: String? {
         switch state.withLock({ $0 }) {
         case .connected(let connection): connection.trouble ?? shortage(connection.cluster)
-        case .connecting(let reason): reason
+        case .connecting(let reason, _): reason
         }
     }
 
@@ -272,6 +281,7 @@ final class ClusterConnection: Service, CallObserver {
                 old == nil ? "connected to the cluster" : "connected to the cluster anew",
                 metadata: [LogKeys.fsid: "\(cluster.fsid)", LogKeys.entity: "\(cluster.entity)"]
             )
+            await compareReleases(cluster)
         } catch is CancellationError {
             return
         } catch {
@@ -290,8 +300,21 @@ final class ClusterConnection: Service, CallObserver {
             if trouble != reason {
                 logger.warning("the cluster does not answer", metadata: [LogKeys.error: "\(Self.described(error))"])
             }
-            state.withLock { $0 = .connecting(reason: reason) }
+            state.withLock { $0 = .connecting(reason: reason, cause: (error as? CephError)?.code) }
         }
+    }
+
+    /// Says once for each connection that its librados is older than the cluster. That works, but for what is newer.
+    private func compareReleases(_ cluster: Cluster) async {
+        let deadline = ContinuousClock.now + .seconds(configuration.timeouts.monitor)
+        let state = try? await Deadline.$current.withValue(deadline) { try await cluster.state() }
+        guard let theirs = state?.version.flatMap(Release.init), let ours = Release(Cluster.libradosVersion),
+            ours.major < theirs.major
+        else { return }
+        logger.warning(
+            "librados is older than the cluster: images with newer features can't be opened, and keys of a newer type can't be used",
+            metadata: [LogKeys.librados: "\(ours)", LogKeys.release: "\(theirs)"]
+        )
     }
 
     private static func described(_ error: any Error) -> String {

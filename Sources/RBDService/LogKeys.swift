@@ -34,4 +34,6 @@ enum LogKeys {
     /// What a breaker is for: the monitors, or a pool.
     static let scope = "ceph.scope"
     static let entity = "ceph.entity"
+    static let librados = "ceph.librados"
+    static let release = "ceph.release"
 }

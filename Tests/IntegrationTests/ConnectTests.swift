@@ -3,6 +3,7 @@
 
 import Ceph
 import Foundation
+import RBDAPI
 import TestSupport
 import Testing
 
@@ -133,8 +134,27 @@ struct ConnectTests {
         if error?.code == .keyUnsupported { #expect(error?.description.contains("aes256k") == true) }
     }
 
+    /// Whoever asks is told what mends it, and so is whoever looks at /readyz.
+    @Test func whatMendsAMissingConnectionIsSaid() async throws {
+        var configuration = try await TestCluster.configuration
+        configuration.keyring = "/nonexistent/keyring"
+        try await TestServer.run(cluster: configuration) { server in
+            var problem = try await server.get("/readyz").problem
+            while problem.hint == nil {
+                try await Task.sleep(for: .milliseconds(50))
+                problem = try await server.get("/readyz").problem
+            }
+            #expect(problem.hint?.contains("ceph-keyring") == true, "\(problem)")
+            let answer = try await server.get("/v1/pools").problem
+            #expect(answer.code == "cluster-unavailable")
+            #expect(answer.detail.contains("keyring"))
+            #expect(answer.hint == problem.hint)
+        }
+    }
+
     @Test func theReleaseOfLibradosIsTold() async throws {
-        let told = try await TestCluster.run("ceph", ["--version"])
+        // Of this machine, whatever the cluster's is.
+        let told = try await Subprocess.run("/usr/bin/ceph", ["--version"]).standardOutput
         #expect(told.hasPrefix("ceph version \(Cluster.libradosVersion) "), "\(told)")
     }
 

@@ -27,6 +27,7 @@ struct HTTPTests {
             let status = try await server.get("/v1/cluster").decoded(as: ClusterStatus.self)
             #expect(try await TestCluster.run("ceph", ["fsid"]).contains(status.fsid))
             #expect(status.capacity.totalBytes > 0)
+            #expect(["aes", "aes256k"].contains(status.keyType))
             #expect(try await server.get("/livez").status == 200)
             #expect(try await server.get("/readyz").decoded(as: Probe.self).status == "ok")
         }

@@ -26,7 +26,9 @@ struct ClusterController: Sendable {
     /// Answers from what was seen last: a probe that waits for a sick cluster would be as sick as the cluster.
     @Sendable private func ready(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         if farewell.hasBegun { throw Problem(.clusterUnavailable, detail: "the service is shutting down") }
-        if let trouble = connection.trouble { throw Problem(.clusterUnavailable, detail: trouble) }
+        if let trouble = connection.trouble {
+            throw Problem(.clusterUnavailable, detail: trouble, hint: connection.remedy)
+        }
         return .json(Probe(status: "ok"))
     }
 
@@ -46,6 +48,7 @@ struct ClusterController: Sendable {
                 fsid: cluster.fsid,
                 cephVersion: state.version,
                 libradosVersion: Cluster.libradosVersion,
+                keyType: cluster.keyType?.name,
                 health: ClusterHealth(
                     status: state.health,
                     checks: state.checks.map { HealthCheck(code: $0.code, severity: $0.severity, summary: $0.summary) }

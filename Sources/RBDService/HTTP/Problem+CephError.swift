@@ -120,8 +120,10 @@ extension CephError {
     }
 
     /// What mends it.
-    fileprivate var hint: String? {
+    /// What whoever asked, or whoever runs the service, can do about it; nil where time may mend it.
+    var hint: String? {
         switch code {
+        case .clusterUnreachable: cause.flatMap { CephError($0, .connect, on: .cluster).hint }
         case .poolNotFound: "GET /v1/pools lists the pools; rbdctl pool create makes one"
         case .namespaceNotFound: "rbdctl namespace create \(resource.commandLineName) makes it"
         case .snapshotNotFound: "GET .../snapshots lists the image's snapshots"

@@ -1,0 +1,70 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+
+/// The kind of a user's secret key. A key begins with the number of its kind, in two bytes, the lesser one first (`CryptoKey` in Ceph's
+/// `auth/Crypto.h`).
+public enum KeyType: UInt16, Hashable, Sendable {
+    case aes = 1
+    /// Since Ceph 19.2.6 and 20.2.4; older clients can't use such a key.
+    case aes256k = 2
+
+    /// Ceph's name of it.
+    public var name: String {
+        switch self {
+        case .aes: "aes"
+        case .aes256k: "aes256k"
+        }
+    }
+
+    /// - Parameter key: as keyrings have it: Base64.
+    init?(ofKey key: String) {
+        guard let bytes = Data(base64Encoded: key), bytes.count > 2 else { return nil }
+        self.init(rawValue: UInt16(bytes[0]) | UInt16(bytes[1]) << 8)
+    }
+
+    /// - Parameters:
+    ///   - entity: the user, such as `client.kubernetes`.
+    ///   - keyring: what is in the file.
+    init?(of entity: String, inKeyring keyring: String) {
+        var isOurs = false
+        for line in keyring.split(whereSeparator: \.isNewline) {
+            let line = line.trimming { $0.isWhitespace }
+            if line.hasPrefix("[") {
+                isOurs = line == "[\(entity)]"
+            } else if isOurs, let equals = line.firstIndex(of: "="),
+                line[..<equals].trimming({ $0.isWhitespace }) == "key"
+            {
+                self.init(ofKey: String(line[line.index(after: equals)...].trimming { $0.isWhitespace || $0 == "\"" }))
+                return
+            }
+        }
+        return nil
+    }
+}
+
+extension RadosHandle {
+    /// The kind of the key that librados uses for a user: it looks at `key`, then at `keyfile`, then at the first file of `keyring` that is
+    /// there.
+    func keyType(of entity: String) -> KeyType? {
+        func text(_ path: Substring) -> String? { try? String(contentsOfFile: String(path), encoding: .utf8) }
+        let key = option("key")
+        if !key.isEmpty { return KeyType(ofKey: key) }
+        let keyFile = option("keyfile")
+        if !keyFile.isEmpty {
+            return text(keyFile[...]).flatMap { KeyType(ofKey: String($0.trimming { $0.isWhitespace })) }
+        }
+        return option("keyring").split { ",; ".contains($0) }.lazy.compactMap(text).first
+            .flatMap { KeyType(of: entity, inKeyring: $0) }
+    }
+}
+
+extension StringProtocol {
+    fileprivate func trimming(_ isTrimmed: (Character) -> Bool) -> SubSequence {
+        guard let first = firstIndex(where: { !isTrimmed($0) }), let last = lastIndex(where: { !isTrimmed($0) }) else {
+            return self[startIndex..<startIndex]
+        }
+        return self[first...last]
+    }
+}
