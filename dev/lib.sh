@@ -214,6 +214,22 @@ make_service_user() {
     service_user=(--ceph-user "$name" --ceph-keyring "$work/$name.keyring")
 }
 
+# check WHAT COMMAND…: one line for each, counted in `passed` and `failed`; the command says on standard output why it fails. Needs a work
+# directory.
+passed=0 failed=0
+check() {
+    local what=$1
+    shift
+    if "$@" >"$work/why"; then
+        passed=$((passed + 1))
+        printf 'ok      %s\n' "$what"
+    else
+        failed=$((failed + 1))
+        printf 'FAILED  %s\n' "$what"
+        head -n 20 "$work/why" | sed 's/^/        /'
+    fi
+}
+
 # forget_other_clusters: drops every setting that could lead the service or a test to another cluster than CEPH_CONF's.
 forget_other_clusters() { unset CEPH_ARGS CEPH_KEYRING "${!RBD_REST_API_@}"; }
 
