@@ -218,11 +218,15 @@ extension RadosHandle {
     }
 
     fileprivate func deletePool(named name: String) throws(CephError) {
+        // librados sends the command again where a monitor is slow, and is told then that there is no such pool.
+        let isThere = try refreshMap(.deletePool, on: .pool(name)).contains(name)
         let arguments: [String: MonitorCommand.Value] = [
             "pool": .string(name), "pool2": .string(name), "yes_i_really_really_mean_it": true,
         ]
         let answer = try command(MonitorCommand("osd pool delete", arguments), .deletePool, on: .pool(name))
-        if answer.message.contains("does not exist") { throw CephError(.poolNotFound, .deletePool, on: .pool(name)) }
+        if !isThere, answer.message.contains("does not exist") {
+            throw CephError(.poolNotFound, .deletePool, on: .pool(name))
+        }
         try check(rados_wait_for_latest_osdmap(pointer), .deletePool, on: .pool(name))
     }
 }
