@@ -329,10 +329,12 @@ struct OperationTests {
             let last = try await self.operation(one, id, wait: "25s")
             #expect(last.state == .failed)
             #expect(last.problem?.code == "operation-stopped")
-            #expect(
-                last.problem?.detail == "3 times the replica that worked on it ended before it came further than 12.5 %"
+            // On a busy machine a replica that lives may lose its lease, too.
+            let (times, why) = (
+                last.attempts - 1, "the replica that worked on it ended before it came further than 12.5 %"
             )
-            #expect(last.attempts == 4)
+            #expect(times >= 3)
+            #expect(last.problem?.detail == "\(times) times \(why)")
             #expect(try await one.get(clone).decoded(as: RBDAPI.Image.self).parent != nil)
             // It can be asked for again.
             #expect(try await one.post("\(clone)/flatten?wait=25s", "").status == 200)

@@ -73,17 +73,20 @@ final class OperationFollowers: Sendable {
         return events
     }
 
-    /// Begins a task that is nobody's request: it has no deadline and sees all; of the request that began it, it has that it ends with the
-    /// service.
+    /// Begins a task that is nobody's request: it has no deadline, asks for nobody and sees all. Of the request that began it, it has that it
+    /// ends with the service.
     private func lookAfter(_ id: String) {
+        let task = {
+            Task {
+                // Where nobody was left, the desk may be somebody else's by now.
+                guard await cancelWhenGracefulShutdown({ await self.run(id) }) else { return }
+                let desk = self.state.withLock { $0.desks.removeValue(forKey: id) }
+                for follower in (desk ?? Desk()).followers.values { follower.stream.finish() }
+            }
+        }
         Deadline.$current.withValue(nil) {
-            Access.$current.withValue(.unlimited) {
-                _ = Task {
-                    // Where nobody was left, the desk may be somebody else's by now.
-                    guard await cancelWhenGracefulShutdown({ await self.run(id) }) else { return }
-                    let desk = self.state.withLock { $0.desks.removeValue(forKey: id) }
-                    for follower in (desk ?? Desk()).followers.values { follower.stream.finish() }
-                }
+            Caller.$current.withValue(nil) {
+                _ = Access.$current.withValue(.unlimited, operation: task)
             }
         }
     }
