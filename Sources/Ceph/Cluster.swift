@@ -38,7 +38,7 @@ public final class Cluster: Sendable {
     ) {
         rados = configured.rados
         entity = configured.entity
-        keyType = configured.rados.keyType(of: configured.entity)
+        keyType = configured.keyType
         files = configured.files
         self.fsid = fsid
         self.calls = calls
@@ -205,6 +205,7 @@ public final class Cluster: Sendable {
     private struct Configured {
         var rados: RadosHandle
         var entity: String
+        var keyType: KeyType?
         var files: ConfigurationFiles
     }
 
@@ -250,7 +251,7 @@ public final class Cluster: Sendable {
             cluster: name,
             keyring: rados.option("keyring")
         )
-        return Configured(rados: rados, entity: entity, files: files)
+        return Configured(rados: rados, entity: entity, keyType: rados.keyType(of: entity), files: files)
     }
 
     private static func readFile(_ path: String?, into rados: RadosHandle) throws(CephError) {
