@@ -31,12 +31,11 @@ extension Cluster {
         return try await run(.readStatus, on: .cluster) { () throws(CephError) in
             let health = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
                 .decoded(as: HealthAnswer.self, .readStatus)
-            let versions = try rados.command(MonitorCommand("versions"), .readStatus, on: .cluster)
-                .decoded(as: VersionsAnswer.self, .readStatus)
+            let release = try rados.lowestMonitorRelease()
             let usage = try rados.command(MonitorCommand("df"), .readStatus, on: .cluster)
                 .decoded(as: UsageAnswer.self, .readStatus)
             return ClusterState(
-                version: versions.lowestMonitorVersion,
+                version: release?.description,
                 health: health.status,
                 checks: health.checks.map { code, check in
                     ClusterState.HealthCheck(code: code, severity: check.severity, summary: check.summary.message)
@@ -46,6 +45,23 @@ extension Cluster {
                 availableBytes: usage.stats.availableBytes
             )
         }
+    }
+}
+
+extension Cluster {
+    /// The release that the monitors run; the lowest where they differ. Nil where none tells.
+    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_mon_command (`versions`)
+    public func release() async throws -> Release? {
+        let rados = rados
+        return try await run(.readStatus, on: .cluster) { () throws(CephError) in try rados.lowestMonitorRelease() }
+    }
+}
+
+extension RadosHandle {
+    fileprivate func lowestMonitorRelease() throws(CephError) -> Release? {
+        try command(MonitorCommand("versions"), .readStatus, on: .cluster)
+            .decoded(as: VersionsAnswer.self, .readStatus).lowestMonitorRelease
     }
 }
 
@@ -65,12 +81,12 @@ private struct VersionsAnswer: Decodable {
     /// The key is a sentence: "ceph version 16.2.15 (…) pacific (stable)".
     var mon: [String: Int]
 
-    var lowestMonitorVersion: String? {
+    var lowestMonitorRelease: Release? {
         mon.keys.compactMap { sentence -> Release? in
             let words = sentence.split(separator: " ")
             guard words.count > 2, words[0] == "ceph", words[1] == "version" else { return nil }
             return Release(String(words[2]))
-        }.min()?.description
+        }.min()
     }
 }
 

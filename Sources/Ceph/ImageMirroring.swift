@@ -22,9 +22,19 @@ public struct ImageMirroring: Hashable, Sendable {
     public var globalID: String
     /// Whether it is written to in this cluster; the others have copies that nobody can write to.
     public var isPrimary: Bool
+
+    /// What is refused to be done to the copy of another cluster's image.
+    public static func refusal(_ operation: CephError.Operation, on resource: CephError.Resource) -> CephError {
+        CephError(.imageReadOnly, operation, on: resource, detail: "it is mirrored from another cluster")
+    }
 }
 
 extension OpenImage {
+    /// - Throws: `CephError` with `.imageReadOnly` where it is the copy of another cluster's image.
+    func requireNoCopy(_ operation: CephError.Operation) throws(CephError) {
+        if try mirroring()?.isPrimary == false { throw ImageMirroring.refusal(operation, on: resource) }
+    }
+
     /// - Returns: nil where the image is not mirrored.
     /// - C function: rbd_mirror_image_get_info, rbd_mirror_image_get_mode
     func mirroring() throws(CephError) -> ImageMirroring? {

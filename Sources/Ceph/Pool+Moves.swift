@@ -12,7 +12,8 @@ extension Pool {
     /// - Parameter entry: what the trash is to say of the image, by the cluster's clock.
     /// - Returns: the entry as it is now.
     /// - Throws: `CephError` with `.imageChanged` (it lost the name, or came to the trash, in this moment), `.imageBusy` (it is being
-    ///   migrated), `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   migrated), `.imageReadOnly` (it is mirrored from another cluster), `.poolNotFound`, `.poolFull`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`trash_add`, `trash_state_set` of `rbd_trash`, `dir_remove_image` of `rbd_directory`),
     ///   rados_write_op_remove (of `rbd_id.<name>`); rbd_trash_move for images that are mirrored or have a journal
     public func moveToTrash(_ entry: TrashEntry) async throws -> TrashEntry {

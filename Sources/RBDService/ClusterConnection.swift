@@ -307,8 +307,8 @@ final class ClusterConnection: Service, CallObserver {
     /// Says once for each connection that its librados is older than the cluster. That works, but for what is newer.
     private func compareReleases(_ cluster: Cluster) async {
         let deadline = ContinuousClock.now + .seconds(configuration.timeouts.monitor)
-        let state = try? await Deadline.$current.withValue(deadline) { try await cluster.state() }
-        guard let theirs = state?.version.flatMap(Release.init), let ours = Release(Cluster.libradosVersion),
+        let release = try? await Deadline.$current.withValue(deadline) { try await cluster.release() }
+        guard let theirs = release, let ours = Release(Cluster.libradosVersion),
             ours.major < theirs.major
         else { return }
         logger.warning(

@@ -78,10 +78,25 @@ struct ImageDetailsTests {
             // Mirroring by snapshots has snapshots of its own, which go with it.
             let refused = try await plan("snapshot")
             #expect(!refused.allowed)
-            #expect(refused.steps.map(\.action).contains("end-mirroring"))
+            #expect(refused.steps.map(\.action) == ["end-mirroring", "move-to-trash"], "\(refused)")
             #expect(try await server.delete("\(images)/snapshot").problem.code == "image-has-snapshots")
             try await rbd("mirror image disable \(pool)/snapshot")
             #expect(try await server.delete("\(images)/snapshot").status == 200)
+        }
+    }
+
+    /// librbd refuses it with an error that says nothing.
+    @Test func theCopyOfAMirroredImageIsNotDeleted() async throws {
+        try await withImages { server, images, pool in
+            try await rbd("mirror pool enable \(pool) image")
+            try await rbd("create --size 8M --image-feature layering,exclusive-lock,journaling \(pool)/copy")
+            try await rbd("mirror image enable \(pool)/copy journal")
+            try await rbd("mirror image demote \(pool)/copy")
+            for query in ["?dryRun=true", "", "?purge=true"] {
+                let problem = try await server.delete("\(images)/copy\(query)").problem
+                #expect(problem.code == "image-read-only", "\(problem)")
+                #expect(problem.hint?.contains("rbd mirror image promote") == true)
+            }
         }
     }
 

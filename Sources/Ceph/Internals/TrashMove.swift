@@ -60,6 +60,10 @@ struct TrashMove {
         let delay = UInt64(max(0, Int64(entry.deferredUntil.seconds) - Int64(entry.deletedAt.seconds)))
         let result = name.withCString { rbd_trash_move(context.pointer, $0, delay) }
         if result == -ENOENT { try context.requireNamespace() }
+        // librbd says no more of a copy of another cluster's image.
+        if result == -EINVAL {
+            try OpenImage(id: entry.id, in: context, resource: resource).requireNoCopy(.moveToTrash)
+        }
         try check(result, .moveToTrash, on: resource)
         let read = try TrashRead(id: entry.id, in: context).entry(.moveToTrash, on: resource)
         guard let written = read else { throw changed(-ENOENT) }

@@ -46,7 +46,9 @@ struct DeletionSteps {
             let detail = isSeen ? "rbdctl group image remove \(name) \(spec)" : "the group is out of scope"
             steps.append(Plan.Step("remove-from-group", "\(spec)", detail: detail))
         }
-        self.steps = steps
+        // All snapshots of mirroring go with one step.
+        var told: Set<Plan.Step> = []
+        self.steps = steps.filter { told.insert($0).inserted }
     }
 
     /// How an image is freed from the snapshot that it was cloned from.
@@ -73,14 +75,8 @@ struct DeletionSteps {
     }
 
     /// A mirrored image is no longer mirrored once it is in the trash, and restoring it changes nothing about that.
-    static func step(ending mirroring: Ceph.ImageMirroring, of spec: String) -> Plan.Step {
-        Plan.Step(
-            "end-mirroring",
-            spec,
-            detail: mirroring.isPrimary
-                ? "its mirroring ends, and rbd-mirror removes its copies in other clusters; restoring it does not mirror it again"
-                : "its mirroring ends; this is the copy of an image of another cluster, whose rbd-mirror makes a new one"
-        )
+    static func step(endingMirroringOf spec: String) -> Plan.Step {
+        Plan.Step("end-mirroring", spec, detail: "its mirroring ends; restoring it does not mirror it again")
     }
 
     /// What is done to a snapshot once it has no clones.
@@ -97,7 +93,8 @@ struct DeletionSteps {
         // It goes with the last of its clones.
         case .trash: return []
         case .mirror:
-            return [Plan.Step("end-mirroring", "\(spec)", detail: "rbd mirror image disable \(spec) removes \(name)")]
+            let detail = "rbd mirror image disable \(spec) removes the snapshots of mirroring"
+            return [Plan.Step("end-mirroring", "\(spec)", detail: detail)]
         case .unknown:
             return [Plan.Step("delete-snapshot", name, detail: "something newer made it: delete it there")]
         }

@@ -212,10 +212,13 @@ struct ImageDeletion: Sendable {
         var steps = DeletionSteps(use, snapshots, clones, cloned, of: place.spec(name)).steps
         let spec = "\(place.spec(name))"
         // What can't be opened can't be asked.
-        if !image.isBeingRemoved,
+        if !image.isBeingRemoved, !steps.contains(where: { $0.action == "end-mirroring" }),
             let mirroring = try? await pool.details(.mirroring, ofImage: name, id: image.id).mirroring
         {
-            steps.append(DeletionSteps.step(ending: mirroring, of: spec))
+            guard mirroring.isPrimary else {
+                throw Ceph.ImageMirroring.refusal(.moveToTrash, on: place.resource(name))
+            }
+            steps.append(DeletionSteps.step(endingMirroringOf: spec))
         }
         if image.isBeingRemoved {
             steps.append(
