@@ -24,6 +24,7 @@ import kept
 import lateness
 import memory
 import outages
+import upgrade
 from cluster import Cluster
 from faults import CALM_RATES
 from rehearsal import SHORT, Rehearsal, Scale
@@ -48,6 +49,8 @@ SCENARIOS: dict[str, Callable[[Rehearsal], Report]] = {
     "open-files": abuse.open_files,
     "terminated": endings.terminated,
 }
+# This one needs a cluster of its own, of an older release.
+UPGRADE = {"upgrade": upgrade.upgrade}
 
 
 def say(text: str) -> None:
@@ -68,6 +71,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--scenario", action="append", choices=SCENARIOS)
+    parser.add_argument("--upgrade", action="store_true")
+    parser.add_argument("--previous", type=Path)
     parser.add_argument("--histories", action="store_true")
     parser.add_argument("--check-histories", action="store_true")
     parser.add_argument("--calm", action="store_true")
@@ -82,7 +87,7 @@ def rehearse(name: str, rehearsal: Rehearsal) -> Report:
     cluster = rehearsal.cluster
     try:
         cluster.await_clean()
-        report = SCENARIOS[name](rehearsal)
+        report = (SCENARIOS | UPGRADE)[name](rehearsal)
         report.holds("no wrong answer, no volume lost", f"{len(report.wrong)} wrong, {len(report.lost)} lost",
                      not report.wrong and not report.lost)
     except Exception as error:
@@ -99,9 +104,10 @@ def describe(options: argparse.Namespace, scale: Scale) -> list[str]:
     """What the figures depend on."""
     deadline = scale.deadline
     form = "short form" if options.short else "full form"
+    store = "bluestore" if options.upgrade else "memory"
     return [
         f"dev/chaos, {form}, {options.build or 'another'} build, seed {options.seed}, {os.cpu_count()} cores for clients, "
-        f"daemon and cluster (a monitor, a manager, two OSDs in memory).",
+        f"daemon and cluster (a monitor, a manager, two OSDs in {store}).",
         f"The daemon ran with --request-timeout, --ceph-osd-timeout, --ceph-mon-timeout and --ceph-connect-timeout {deadline}: "
         f"the deadline is {deadline} s. {scale.clients} clients on each pool where there is a load.",
     ]
@@ -144,9 +150,9 @@ def main() -> int:
         return rehearse_histories(options, cluster)
     # The same malformed requests every time.
     options.seed = 20160801 if options.seed is None else options.seed
-    rehearsal = Rehearsal(cluster, options.binary, options.cut_off, options.logs, scale, options.seed)
+    rehearsal = Rehearsal(cluster, options.binary, options.cut_off, options.logs, scale, options.seed, options.previous)
     reports = []
-    for name in options.scenario or SCENARIOS:
+    for name in UPGRADE if options.upgrade else options.scenario or SCENARIOS:
         began = time.perf_counter()
         say(f"{name} …")
         reports.append(rehearse(name, rehearsal))

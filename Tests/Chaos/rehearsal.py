@@ -87,9 +87,12 @@ SHORT = Scale(
 class Rehearsal:
     """One run: the cluster, the binary and the place for logs that all its scenarios share."""
 
-    def __init__(self, cluster: Cluster, binary: Path, cut_off: Path | None, logs: Path, scale: Scale, seed: int) -> None:
+    def __init__(self, cluster: Cluster, binary: Path, cut_off: Path | None, logs: Path, scale: Scale, seed: int,
+                 previous: Path | None = None) -> None:
         self.cluster = cluster
         self.binary = binary
+        # Another version of the daemon, which this one takes the place of.
+        self.previous = previous
         # The library that Tests/CutOff makes.
         self.cut_off = cut_off
         self.logs = logs
