@@ -109,39 +109,75 @@ final class OperationQueueTests {
             while let entry = queue.next(at: now + .milliseconds(milliseconds)) { ids.append(entry.id) }
             return ids
         }
-        ask("b0", "b", at: now)
-        for number in 0..<3 { ask("a\(number)", "a", at: now) }
+        for owner in ["b", "a"] {
+            for number in 0..<3 { ask("\(owner)\(number)", owner, at: now) }
+        }
         ask("a3", "a", pool: "other", at: now)
         #expect(take(after: 0) == ["b0"])
         #expect(queue.nextLook(after: now) == now + .milliseconds(100))
-        queue.ended("b0")
-        #expect(take(after: 20) == ["a0"])
-        ask("b1", "b", at: now)
+        queue.ended("b0", at: now + .milliseconds(10))
+        #expect(take(after: 15) == ["a0"])
         #expect(take(after: 40) == [])
         // It came later than all of the other's, in both pools.
-        queue.ended("a0")
+        queue.ended("a0", at: now + .milliseconds(50))
         #expect(take(after: 50) == ["b1"])
         #expect(take(after: 149) == [])
         // Whoever takes longer has had his turn.
         #expect(take(after: 150) == ["a1"])
         #expect(take(after: 250) == ["a3"])
         #expect(take(after: 500) == [])
-        queue.ended("a1")
-        #expect(take(after: 510) == ["a2"])
-        #expect(queue.nextLook(after: now) == nil)
+        queue.ended("a1", at: now + .milliseconds(500))
+        // It rests.
+        #expect(take(after: 599) == [])
+        #expect(take(after: 610) == ["a2"])
         // Whoever waits has not gone.
-        ask("b2", "b", at: now + .milliseconds(520))
+        ask("b3", "b", at: now + .milliseconds(620))
         for number in 4..<8 { ask("a\(number)", "a", at: now + .milliseconds(1600)) }
-        queue.ended("b1")
-        #expect(take(after: 1700) == ["b2"])
-        ask("b3", "b", at: now + .milliseconds(1700))
-        #expect(take(after: 2800) == ["a4"])
-        queue.ended("b2", at: now + .milliseconds(2850))
-        #expect(take(after: 2850) == [])
-        queue.ended("a4", at: now + .milliseconds(2850))
+        queue.ended("b1", at: now + .milliseconds(1600))
+        #expect(take(after: 1720) == ["b2"])
+        #expect(take(after: 1821) == ["a4"])
+        queue.ended("b2", at: now + .milliseconds(1850))
+        queue.ended("a4", at: now + .milliseconds(1850))
         // Both rest.
-        #expect(take(after: 2890) == [])
-        #expect(take(after: 2960) == ["b3"])
+        #expect(take(after: 1860) == [])
+        #expect(take(after: 1951) == ["b3"])
+    }
+
+    @Test func whoHasButOneOperationToDoBeginsBesideTheOthers() {
+        let now = ContinuousClock.now
+        var queue = OperationQueue(perPool: 8, beginners: 1)
+        func ask(_ id: String, at milliseconds: Int) {
+            queue.enqueue(
+                .init(id: id, owner: String(id.prefix(1)), pool: "p"),
+                asked: now + .milliseconds(milliseconds)
+            )
+        }
+        func take(after milliseconds: Int) -> [String] {
+            var ids: [String] = []
+            while let entry = queue.next(at: now + .milliseconds(milliseconds)) { ids.append(entry.id) }
+            return ids
+        }
+        func end(_ id: String, after milliseconds: Int) { queue.ended(id, at: now + .milliseconds(milliseconds)) }
+        ask("b0", at: 0)
+        #expect(take(after: 0) == ["b0"])
+        end("b0", after: 5)
+        for number in 0..<3 { ask("a\(number)", at: 5) }
+        #expect(take(after: 5) == ["a0"])
+        ask("b1", at: 6)
+        #expect(take(after: 6) == ["b1"])
+        // As many again, and no more.
+        ask("c0", at: 7)
+        #expect(take(after: 7) == [])
+        end("b1", after: 10)
+        #expect(take(after: 10) == ["c0"])
+        end("c0", after: 20)
+        // Nothing waited when it had ended: it need not rest.
+        ask("b2", at: 20)
+        #expect(take(after: 20) == ["b2"])
+        end("a0", after: 30)
+        #expect(take(after: 56) == [])
+        end("b2", after: 56)
+        #expect(take(after: 56) == ["a1"])
     }
 
     @Test func besideOthersWhoeverHadHisTurnRestsForAsLongAsItTook() {

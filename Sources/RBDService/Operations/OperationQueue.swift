@@ -11,8 +11,9 @@ import NIOCore
 ///
 /// As long as several owners ask, they take turns: short operations of somebody who asks for thousands would take most of the processors
 /// and of the cluster from the one of somebody else, without ever having too many places. Each owner begins one operation of a pool at a
-/// time, and all together begin one for every two processors. After one the owner rests for as long as it took: so nobody has more than half
-/// of the time. One that takes longer than a moment keeps nobody waiting.
+/// time, and all together begin one for every two processors. After one an owner who has more to do rests for as long as it took: so nobody
+/// has more than half of the time. An owner who has but one to do is no reason for any of this: beside those that are at work as many again
+/// are begun for such owners. One that takes longer than a moment keeps nobody waiting.
 struct OperationQueue {
     struct Entry: Equatable {
         var id: String
@@ -56,6 +57,9 @@ struct OperationQueue {
     /// How many of a pool wait.
     func backlog(of pool: String) -> Int { waiting[pool]?.ids.count ?? 0 }
 
+    /// How many of an owner wait.
+    private func backlog(of owner: String?) -> Int { waiting.values.reduce(0) { $0 + ($1.byOwner[owner]?.count ?? 0) } }
+
     /// Puts an operation at the end, unless it waits or is worked on.
     /// - Parameter asked: when its owner has asked for it; nil where it was found.
     mutating func enqueue(_ entry: Entry, asked: ContinuousClock.Instant? = nil) {
@@ -81,7 +85,8 @@ struct OperationQueue {
             // Whoever waits asks, however long ago that was, and so does he whose operation has just begun.
             let isAlone = owners.count == 1 && !begun.contains { $0.entry.owner != owner }
             if isAlone, callers.isAlone(owner, at: now) { return true }
-            return inTurn < beginners && rests[owner] == nil
+            let mayBegin = backlog(of: owner) == 1 ? 2 * beginners : beginners
+            return inTurn < mayBegin && rests[owner] == nil
                 && !begun.contains { $0.entry.owner == owner && $0.entry.pool == pool }
         }.min { ($0.atWork, $0.turn, $0.arrival) < ($1.atWork, $1.turn, $1.arrival) }
         guard let entry = next?.entry else { return nil }
@@ -127,6 +132,6 @@ struct OperationQueue {
 
     mutating func ended(_ id: String, at now: ContinuousClock.Instant = .now) {
         guard let (entry, begun) = running.removeValue(forKey: id) else { return }
-        rests[entry.owner] = now + min(now - begun, Self.turn)
+        if backlog(of: entry.owner) > 0 { rests[entry.owner] = now + min(now - begun, Self.turn) }
     }
 }
