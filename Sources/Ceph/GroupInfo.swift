@@ -4,6 +4,8 @@
 /// A group of images, which can be given a snapshot all at the same moment.
 public struct GroupInfo: Hashable, Sendable {
     public var name: String
+    /// What librbd tells it by, as `rbd group info` shows it. It stays with a renamed group, and a new group of an old name has another.
+    public var id: String
     /// In the order of their pools and names.
     public var members: [GroupMember]
     /// In the order of their names.
@@ -39,6 +41,8 @@ public struct GroupMember: Hashable, Sendable {
 
 public struct GroupSnapshotInfo: Hashable, Sendable {
     public var name: String
+    /// What librbd tells it by, as `rbd group snap ls` shows it from Ceph 19 on.
+    public var id: String
     /// Its making was interrupted, or still goes on: some images may lack their part.
     public var isIncomplete: Bool
     /// Whose states it holds. They need not belong to the group any more.

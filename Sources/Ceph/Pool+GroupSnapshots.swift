@@ -58,7 +58,8 @@ extension Pool {
                 throw CephError(.groupSnapshotIncomplete, .changeGroupSnapshots, on: resource)
             }
             // Not every release of librbd looks.
-            let changes = GroupInfo(name: group, members: try reader.members(), snapshots: []).changes(since: info)
+            let changes = GroupInfo(name: group, id: reader.id, members: try reader.members(), snapshots: [])
+                .changes(since: info)
             guard changes.joined.isEmpty, changes.left.isEmpty else {
                 throw CephError(.groupChanged, .changeGroupSnapshots, on: resource)
             }

@@ -43,19 +43,22 @@ extension Pool {
     public func group(named name: String) async throws -> GroupInfo {
         try await withContext(.readGroup, on: resource(ofGroup: name)) { context throws(CephError) in
             var group = try GroupReader(named: name, in: context)
-            return GroupInfo(name: name, members: try group.members(), snapshots: try group.snapshots())
+            return GroupInfo(name: name, id: group.id, members: try group.members(), snapshots: try group.snapshots())
         }
     }
 
+    /// - Returns: the new group, which has neither images nor snapshots.
     /// - Throws: `CephError` with `.groupExists`, `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_group_create
-    public func createGroup(named name: String) async throws {
+    public func createGroup(named name: String) async throws -> GroupInfo {
         let resource = resource(ofGroup: name)
-        try await withContext(.changeGroup, on: resource) { context throws(CephError) in
+        return try await withContext(.changeGroup, on: resource) { context throws(CephError) in
             // librbd would make it in a namespace that does not exist, where nobody would look for it.
             try context.requireNamespace()
             try check(rbd_group_create(context.pointer, name), .changeGroup, on: resource)
+            let group = try GroupReader(named: name, in: context)
+            return GroupInfo(name: name, id: group.id, members: [], snapshots: [])
         }
     }
 

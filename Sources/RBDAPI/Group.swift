@@ -9,6 +9,8 @@ public struct Group: Codable, Hashable, Sendable {
     /// Empty for the pool's default namespace.
     public var namespace: String
     public var name: String
+    /// What Ceph tells the group by; it stays when the group is renamed. Null in a list.
+    public var id: String?
     /// Null in a list: only one group's own answer has them.
     public var images: [GroupImage]?
     /// Null in a list.
@@ -18,6 +20,7 @@ public struct Group: Codable, Hashable, Sendable {
         pool: String,
         namespace: String,
         name: String,
+        id: String? = nil,
         images: [GroupImage]? = nil,
         snapshots: [GroupSnapshot]? = nil
     ) {
@@ -25,6 +28,7 @@ public struct Group: Codable, Hashable, Sendable {
         self.pool = pool
         self.namespace = namespace
         self.name = name
+        self.id = id
         self.images = images
         self.snapshots = snapshots
     }
@@ -36,6 +40,7 @@ public struct Group: Codable, Hashable, Sendable {
         try container.encode(pool, forKey: .pool)
         try container.encode(namespace, forKey: .namespace)
         try container.encode(name, forKey: .name)
+        try container.encode(id, forKey: .id)
         try container.encode(images, forKey: .images)
         try container.encode(snapshots, forKey: .snapshots)
     }
@@ -65,14 +70,17 @@ public struct GroupSnapshot: Codable, Hashable, Sendable {
     /// As `rbd` writes it: `pool/group@snapshot`.
     public var spec: String
     public var name: String
+    /// What Ceph tells the snapshot by.
+    public var id: String
     /// `complete`; `incomplete` where its making was interrupted, or still goes on.
     public var state: String
     /// The specs of the images that it holds the state of. They need not belong to the group any more.
     public var images: [String]
 
-    public init(spec: String, name: String, state: String, images: [String]) {
+    public init(spec: String, name: String, id: String, state: String, images: [String]) {
         self.spec = spec
         self.name = name
+        self.id = id
         self.state = state
         self.images = images
     }

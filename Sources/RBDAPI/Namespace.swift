@@ -7,11 +7,33 @@ public struct Namespace: Codable, Hashable, Sendable {
     public var name: String
     /// Null in lists: it takes several reads for each namespace.
     public var contents: Contents?
+    /// Null in lists.
+    public var mirroring: Mirroring?
 
-    public init(pool: String, name: String, contents: Contents?) {
+    public init(pool: String, name: String, contents: Contents?, mirroring: Mirroring?) {
         self.pool = pool
         self.name = name
         self.contents = contents
+        self.mirroring = mirroring
+    }
+
+    /// Which of its images are mirrored to another cluster.
+    public struct Mirroring: Codable, Hashable, Sendable {
+        /// `disabled`, `image` (those that it is enabled for), `pool` (all that have a journal), `init-only` (none), or `unknown`.
+        public var mode: String
+        /// The namespace of the other cluster that has the copies; null where nobody has set one.
+        public var remoteNamespace: String?
+
+        public init(mode: String, remoteNamespace: String?) {
+            self.mode = mode
+            self.remoteNamespace = remoteNamespace
+        }
+
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(mode, forKey: .mode)
+            try container.encode(remoteNamespace, forKey: .remoteNamespace)
+        }
     }
 
     /// What keeps a namespace from being deleted.
@@ -33,6 +55,7 @@ public struct Namespace: Codable, Hashable, Sendable {
         try container.encode(pool, forKey: .pool)
         try container.encode(name, forKey: .name)
         try container.encode(contents, forKey: .contents)
+        try container.encode(mirroring, forKey: .mirroring)
     }
 }
 

@@ -22,7 +22,7 @@ struct FaultTests {
         try await TestCluster.withPool { name, _ in
             _ = try await cluster.pool(name).createImage(named: "one", sizeBytes: 1 << 20)
             let entity = address.split(separator: " ").last.map(String.init) ?? address
-            try await TestCluster.run("ceph", ["osd", "blocklist", "add", entity])
+            try await TestCluster.blocklist("add", entity)
             while !cluster.isShutOut {
                 do {
                     _ = try await cluster.pool(name).image(named: "one")

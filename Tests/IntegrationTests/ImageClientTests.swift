@@ -32,11 +32,11 @@ struct ImageClientTests {
     }
 
     private func isShutOut(_ address: String) async throws -> Bool {
-        try await TestCluster.run("ceph", ["osd", "blocklist", "ls"]).contains(address)
+        try await TestCluster.blocklist("ls").contains(address)
     }
 
     private func letIn(_ address: String) async throws {
-        try await TestCluster.run("ceph", ["osd", "blocklist", "rm", address])
+        try await TestCluster.blocklist("rm", address)
     }
 
     /// A client that writes to the image, and so has librbd's own lock.

@@ -10,6 +10,27 @@ import Testing
 /// Namespaces over HTTP, against what `rbd` sees.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct NamespaceTests {
+    @Test func itIsShownHowANamespaceIsMirrored() async throws {
+        try await TestServer.withCluster { server in
+            try await TestCluster.withPool { pool, _ in
+                let path = "/v1/pools/\(pool)/namespaces"
+                let created: Namespace = try await server.post(path, #"{"name":"team"}"#).decoded()
+                #expect(created.mirroring == Namespace.Mirroring(mode: "disabled", remoteNamespace: nil))
+                try await TestCluster.run("rbd", ["mirror", "pool", "enable", pool, "image"])
+                for mode in ["image", "pool"] {
+                    try await TestCluster.run("rbd", ["mirror", "pool", "enable", "\(pool)/team", mode])
+                    let shown = try await server.get("\(path)/team").decoded(as: Namespace.self)
+                    #expect(shown.mirroring == Namespace.Mirroring(mode: mode, remoteNamespace: nil))
+                }
+                let listed = try await server.get(path).decoded(as: Page<Namespace>.self)
+                #expect(listed.items.map(\.mirroring) == [nil])
+                #expect(try await server.delete("\(path)/team").status == 204)
+                let anew: Namespace = try await server.post(path, #"{"name":"team"}"#).decoded()
+                #expect(anew.mirroring?.mode == "disabled")
+            }
+        }
+    }
+
     @Test func theLifeOfANamespace() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in

@@ -82,7 +82,7 @@ struct OwnClientTests {
             }
             // Still let in.
             try await pool.purge(try await pool.trashImage(named: "vol-1"))
-            let shutOut = try await TestCluster.run("ceph", ["osd", "blocklist", "ls"])
+            let shutOut = try await TestCluster.blocklist("ls")
             #expect(!shutOut.contains(cluster.address))
         }
     }
@@ -101,7 +101,7 @@ struct OwnClientTests {
                 #expect(error?.code == .lockNotFound)
                 #expect(locks.map(\.client) == [other.client])
             }
-            let shutOut = try await TestCluster.run("ceph", ["osd", "blocklist", "ls"])
+            let shutOut = try await TestCluster.blocklist("ls")
             #expect(!shutOut.contains(other.address))
         }
     }

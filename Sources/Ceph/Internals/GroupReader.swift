@@ -12,6 +12,7 @@ struct GroupReader: ~Copyable {
 
     let context: IOContext
     let name: String
+    let id: String
     let resource: CephError.Resource
     private let header: String
     private var imageNames: [ImageKey: GroupImage] = [:]
@@ -35,6 +36,7 @@ struct GroupReader: ~Copyable {
         }
         self.context = context
         self.name = name
+        self.id = id
         self.resource = resource
         header = "rbd_group_header.\(id)"
     }
@@ -90,7 +92,7 @@ struct GroupReader: ~Copyable {
                     images.append(try self.image(id: id, poolID: pool))
                 }
                 images.sort { ($0.pool, $0.name) < ($1.pool, $1.name) }
-                snapshots.append(GroupSnapshotInfo(name: name, isIncomplete: state != 1, images: images))
+                snapshots.append(GroupSnapshotInfo(name: name, id: id, isIncomplete: state != 1, images: images))
                 last = id
                 guard list.skipFrame() != nil else { throw unreadable }
             }

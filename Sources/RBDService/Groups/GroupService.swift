@@ -37,10 +37,7 @@ struct GroupService: Sendable {
             return Attempt(Plan.Step("create-group", group.spec))
         }
         return try await images.changing(group, .changeGroup, isDryRun: false) {
-            try await pool.createGroup(named: name)
-            return .done(
-                RBDAPI.Group(pool: place.pool, namespace: place.namespace, name: name, images: [], snapshots: [])
-            )
+            .done(RBDAPI.Group(try await pool.createGroup(named: name), of: group))
         }
     }
 
@@ -226,6 +223,7 @@ extension RBDAPI.GroupSnapshot {
         self.init(
             spec: group.spec(ofSnapshot: info.name),
             name: info.name,
+            id: info.id,
             state: info.isIncomplete ? "incomplete" : "complete",
             images: info.images.map { $0.spec.description }
         )
@@ -238,6 +236,7 @@ extension RBDAPI.Group {
             pool: group.place.pool,
             namespace: group.place.namespace,
             name: group.name,
+            id: info.id,
             images: info.members.map { RBDAPI.GroupImage($0) },
             snapshots: info.snapshots.map { RBDAPI.GroupSnapshot($0, of: group) }
         )

@@ -17,17 +17,19 @@ struct NamespaceService: Sendable {
         }
         let items = wanted.prefix(limit)
         return Page(
-            items: items.map { Namespace(pool: pool, name: $0, contents: nil) },
+            items: items.map { Namespace(pool: pool, name: $0, contents: nil, mirroring: nil) },
             nextCursor: wanted.count > limit ? items.last.map { Cursor(name: $0).text } : nil
         )
     }
 
     func get(_ name: String, in pool: String) async throws -> Namespace {
-        let contents = try await connection.cluster().pool(pool, namespace: name).namespaceContents()
+        let place = try connection.cluster().pool(pool, namespace: name)
+        let contents = try await place.namespaceContents()
         return Namespace(
             pool: pool,
             name: name,
-            contents: Namespace.Contents(images: contents.images, trash: contents.trash, groups: contents.groups)
+            contents: Namespace.Contents(images: contents.images, trash: contents.trash, groups: contents.groups),
+            mirroring: Namespace.Mirroring(try await place.namespaceMirroring())
         )
     }
 
@@ -39,7 +41,10 @@ struct NamespaceService: Sendable {
         return Namespace(
             pool: pool,
             name: name,
-            contents: Namespace.Contents(images: 0, trash: 0, groups: 0)
+            contents: Namespace.Contents(images: 0, trash: 0, groups: 0),
+            mirroring: Namespace.Mirroring(
+                try await connection.cluster().pool(pool, namespace: name).namespaceMirroring()
+            )
         )
     }
 
@@ -88,5 +93,19 @@ struct NamespaceService: Sendable {
             }
         problem.detail += ": it holds " + parts.joined(separator: ", ")
         return problem
+    }
+}
+
+extension Namespace.Mirroring {
+    init(_ mirroring: NamespaceMirroring) {
+        let mode =
+            switch mirroring.mode {
+            case .disabled: "disabled"
+            case .image: "image"
+            case .pool: "pool"
+            case .initOnly: "init-only"
+            case nil: "unknown"
+            }
+        self.init(mode: mode, remoteNamespace: mirroring.remoteNamespace)
     }
 }

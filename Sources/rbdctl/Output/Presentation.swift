@@ -158,10 +158,11 @@ extension Namespace: Presentable {
     static func table(of items: [Namespace], detailed: Bool) -> [Table] {
         [
             Table(
-                header: ["POOL", "NAMESPACE"] + (detailed ? ["IMAGES", "TRASH", "GROUPS"] : []),
+                header: ["POOL", "NAMESPACE"] + (detailed ? ["IMAGES", "TRASH", "GROUPS", "MIRRORING"] : []),
                 rows: items.map { item in
                     let contents = item.contents.map { [String($0.images), String($0.trash), String($0.groups)] }
-                    return [item.pool, item.name] + (detailed ? contents ?? ["", "", ""] : [])
+                    let more = (contents ?? ["", "", ""]) + [item.mirroring?.mode ?? ""]
+                    return [item.pool, item.name] + (detailed ? more : [])
                 }
             )
         ]
