@@ -162,7 +162,7 @@ def main() -> int:
         print(markdown(reports, describe(options, scale)))
     else:
         print("\n" + "\n".join(describe(options, scale)) + "\n\n" + table(reports) + "\n")
-        print(f"chaos: {passed} passed, {len(reports) - passed} failed")
+        print(f"{'upgrade' if options.upgrade else 'chaos'}: {passed} passed, {len(reports) - passed} failed")
     return 0 if passed == len(reports) else 1
 
 
