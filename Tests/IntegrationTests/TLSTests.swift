@@ -91,7 +91,7 @@ struct TLSTests {
                 try await expectAnswer(server, client)
                 try await withTLSClient(trusting: certificate.trust) { try await expectAnswer(server, $0) }
             }
-            let warnings = log.entries.filter { $0.level >= .warning }
+            let warnings = log.warnings
             #expect(warnings.isEmpty)
         }
     }

@@ -179,7 +179,7 @@ import Testing
         let group = Group(pool: "p", namespace: "n", name: "g")
         #expect(
             try members(of: group)
-                == #"{"images":null,"name":"g","namespace":"n","pool":"p","snapshots":null,"spec":"p/n/g"}"#
+                == #"{"id":null,"images":null,"name":"g","namespace":"n","pool":"p","snapshots":null,"spec":"p/n/g"}"#
         )
         #expect(try JSONDecoder().decode(Group.self, from: Data(members(of: group).utf8)) == group)
     }

@@ -28,11 +28,12 @@ public enum CutOff {
         ]) { $1 }
     }
 
-    /// Runs `rbd`.
+    /// Runs the `rbd` that has the librbd of this process: what is preloaded was built beside it, and tools of another release may lie in
+    /// another Debian.
     /// - Returns: false where it came to its end before that change.
     public static func rbd(at change: Int, _ arguments: [String]) async throws -> Bool {
         let result = try await Subprocess.run(
-            TestCluster.tool("rbd"),
+            "/usr/bin/rbd",
             ["--conf", TestCluster.configFile] + arguments,
             environment: environment(at: change)
         )
