@@ -14,7 +14,7 @@ struct Bench: ParsableCommand {
         discussion: "dev/bench starts the cluster and the service, and runs this.",
         subcommands: [
             ListBench.self, GetBench.self, CreateBench.self, ClientsBench.self, PutBench.self, RemoveBench.self,
-            DeleteBench.self, LiveBench.self, AuthenticationBench.self, Report.self,
+            DeleteBench.self, LiveBench.self, AuthenticationBench.self, OperationsBench.self, Report.self,
         ]
     )
 }
