@@ -236,11 +236,13 @@ class Upgrade:
         first = next(moment for what, moment in self.moments if what.startswith("upgrade"))
         early = sum(not sample.fine for sample in samples if sample.ended < first)
         report.holds("no request fails while replicas are replaced", early, early == 0)
-        report.holds("operations came to their end", dict(copies.states), sum(copies.states.values()) >= 20)
+        ended = ", ".join(f"{number} × {what}" for what, number in sorted(copies.states.items()))
+        report.holds("operations came to their end", ended or "none", sum(copies.states.values()) >= 20)
         report.notes.append(f"an operation was begun {copies.attempts} times at the most")
         report.recovery = recovery(samples, well)
         report.at_most("all is well again after the upgrade", report.recovery, 5)
-        report.holds("both replicas live", [replica.lives for replica in self.replicas], all(replica.lives for replica in self.replicas))
+        living = sum(replica.lives for replica in self.replicas)
+        report.holds("all replicas live", f"{living} of {len(self.replicas)}", living == len(self.replicas))
         unfinished: list[str] = ["never told"]
 
         def is_finished() -> bool:
