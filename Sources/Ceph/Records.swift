@@ -50,6 +50,40 @@ public struct Records: Sendable {
         }
     }
 
+    /// A state of the records; each change leads to a new one.
+    public struct Version: Hashable, Sendable {
+        fileprivate let number: UInt64
+    }
+
+    /// Whether nothing was changed since this version was read.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_read_op_assert_version
+    public func isUnchanged(since version: Version) async throws -> Bool {
+        let (object, resource) = (object, pool.resource)
+        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
+            try RecordRead.hasVersion(version.number, object, in: context, resource)
+        }
+    }
+
+    /// The version that the records have, nil where there never were any, and then the values of the keys that begin so. What is changed
+    /// meanwhile may be among these, and leads to a newer version.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_read_op_omap_get_vals2, rados_get_last_version
+    public func versionAndValues(
+        prefix: String
+    ) async throws -> (version: Version?, values: [(key: String, value: [UInt8])]) {
+        let (object, resource) = (object, pool.resource)
+        let first = try await pool.withContext(.readRecord, on: resource, through: threads) {
+            context throws(CephError) in
+            try RecordRead.values(object, in: context, prefix: prefix, after: "", limit: RecordRead.page, resource)
+        }
+        var values = first.values
+        if first.hasMore, let last = values.last?.key { values += try await self.values(prefix: prefix, after: last) }
+        return (first.version.map(Version.init), values)
+    }
+
     /// Values by their keys, in the order of the keys.
     /// - Parameters:
     ///   - prefix: only keys that begin with it.

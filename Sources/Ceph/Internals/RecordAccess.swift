@@ -12,6 +12,23 @@ enum RecordRead {
     struct Page {
         var values: [(key: String, value: [UInt8])]
         var hasMore: Bool
+        /// That of the object when it was read; nil where there is none.
+        var version: UInt64?
+    }
+
+    /// Whether the object still has a version.
+    static func hasVersion(
+        _ version: UInt64,
+        _ object: String,
+        in context: borrowing IOContext,
+        _ resource: CephError.Resource
+    ) throws(CephError) -> Bool {
+        let read = CompoundRead(capacity: 0)
+        read.assertVersion(version)
+        let result = read.operate(on: object, in: context)
+        if result == -ERANGE || result == -EOVERFLOW || result == -ENOENT { return false }
+        try check(result, .readRecord, on: resource)
+        return true
     }
 
     static func values(
@@ -34,7 +51,9 @@ enum RecordRead {
         if result == -ENOENT { return Page(values: [], hasMore: false) }
         try check(result, .readRecord, on: resource)
         try check(status, .readRecord, on: resource)
-        return Page(values: collect(iterator), hasMore: hasMore != 0)
+        let version = rados_get_last_version(context.pointer)
+        // Zero is no version that could be asked for.
+        return Page(values: collect(iterator), hasMore: hasMore != 0, version: version > 0 ? version : nil)
     }
 
     /// What `set_modify_timestamp` of the class `rbd` writes.

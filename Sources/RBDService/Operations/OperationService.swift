@@ -74,11 +74,15 @@ struct OperationService: Sendable {
     func list(_ filter: Filter, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.Operation> {
         let access = Access.current
         let all = try await store.list(pool: filter.pool.map(access.visible))
-        let wanted = all.filter { operation in
-            guard filter.state == nil || operation.state == filter.state, access.mayFollow(operation) else {
-                return false
-            }
-            return cursor.map { ($0.name, $0.id) > (operation.createdAt, operation.id) } ?? true
+        var wanted: [RBDAPI.Operation] = []
+        for operation in all {
+            guard filter.state == nil || operation.state == filter.state,
+                cursor.map({ ($0.name, $0.id) > (operation.createdAt, operation.id) }) ?? true,
+                access.mayFollow(operation)
+            else { continue }
+            wanted.append(operation)
+            // One more tells that there is another page.
+            if wanted.count > limit { break }
         }
         let items = Array(wanted.prefix(limit))
         let next = wanted.count > limit ? items.last.map { Cursor(name: $0.createdAt, id: $0.id).text } : nil

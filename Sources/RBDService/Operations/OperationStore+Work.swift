@@ -39,8 +39,8 @@ extension OperationStore {
         var change = Records.Change()
         change.require(id, heldBy: claim)
         change.set("operation.\(id)", to: record.bytes)
-        change.set("finished.\(Self.sortable(end)).\(id)", to: [])
-        change.remove("open.\(id)")
+        change.set("\(Self.finishedPrefix)\(Self.sortable(end)).\(id)", to: [])
+        change.remove("\(Self.openPrefix)\(id)")
         change.remove("cancel.\(id)")
         for claim in record.claims { change.remove(claim) }
         return try await records.apply(change) ? record : nil
@@ -48,8 +48,8 @@ extension OperationStore {
 
     /// The unfinished operations of a pool.
     static func open(in records: Records) async throws -> [(id: String, owner: String?)] {
-        try await records.values(prefix: "open.").map { key, value in
-            (String(key.dropFirst("open.".count)), value.isEmpty ? nil : String(decoding: value, as: UTF8.self))
+        try await records.values(prefix: openPrefix).map { key, value in
+            (String(key.dropFirst(openPrefix.count)), value.isEmpty ? nil : String(decoding: value, as: UTF8.self))
         }
     }
 
@@ -69,7 +69,7 @@ extension OperationStore {
 
     /// Removes the records whose time is over by the cluster's clock. That is only asked where this machine's says so as well.
     static func forgetFinished(in records: Records) async throws {
-        let prefix = "finished."
+        let prefix = finishedPrefix
         let keys = try await records.values(prefix: prefix, limit: 1000).map(\.key)
         func due(_ now: Date) -> [String] { Array(keys.prefix { $0.dropFirst(prefix.count) < sortable(now) }) }
         guard !due(Date()).isEmpty else { return }

@@ -31,6 +31,8 @@ struct OperationStore: Sendable {
     }
 
     static let object = "rbd_rest_api.operations"
+    static let openPrefix = "open."
+    static let finishedPrefix = "finished."
 
     static func records(_ pool: Ceph.Pool) -> Records {
         Records(pool: pool.cluster.pool(pool.name), object: object)
@@ -145,7 +147,7 @@ struct OperationStore: Sendable {
                 change.set(claim, to: Array(id.utf8))
             }
             change.set("operation.\(id)", to: record.bytes)
-            change.set("open.\(id)", to: Array((record.owner ?? "").utf8))
+            change.set("\(Self.openPrefix)\(id)", to: Array((record.owner ?? "").utf8))
             if try await records.apply(change) { return .new(record) }
             if let other = try await begun(record, in: records) { return .existing(other) }
         }
@@ -288,7 +290,7 @@ struct OperationStore: Sendable {
     /// - Throws: `CephError`, where the one pool that was asked for can't be read.
     func list(pool: String?) async throws -> [RBDAPI.Operation] {
         let cluster = try connection.cluster()
-        if let pool { return try await list(cluster.pool(pool)).sorted(by: Self.isNewer) }
+        if let pool { return try await list(cluster.pool(pool)) }
         let names = try await cluster.knownPools()
         return await withTaskGroup(of: [RBDAPI.Operation].self) { group in
             for name in names { group.addTask { (try? await list(cluster.pool(name))) ?? [] } }
@@ -304,8 +306,8 @@ struct OperationStore: Sendable {
         let creation = try await creations.operation(onPool: pool)
         // Nothing can be read from it yet.
         if let creation, !creation.state.isFinished { return [creation] }
-        let records = try await Self.records(pool).values(prefix: "operation.")
-        return read.operations(of: pool.name, records) + (creation.map { [$0] } ?? [])
+        let operations = try await read.list(Self.records(pool))
+        return creation.map { (operations + [$0]).sorted(by: Self.isNewer) } ?? operations
     }
 
     static func record(_ id: String, in records: Records) async throws -> OperationRecord? {

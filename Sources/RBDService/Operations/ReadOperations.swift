@@ -1,38 +1,72 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
 import RBDAPI
 import Synchronization
 
-/// What operations were when they were listed last, so that a record is not read out of its JSON again while it stays the same:
-/// of four thousand that takes a tenth of a second of processor time, whoever asks, and whatever he may see of them.
+/// What operations were when they were listed last, so that most of them need not be read again: of four thousand that takes a tenth of a
+/// second of processor time, whoever asks, and whatever he may see of them.
+///
+/// While nothing was changed nothing is read. Else keys tell which operations there are, and those are read that have not been known to be
+/// finished: a finished one stays as it is.
 final class ReadOperations: Sendable {
-    private struct Entry {
-        var bytes: [UInt8]
-        var operation: RBDAPI.Operation
+    private struct Place: Hashable {
+        /// A pool that is made anew under an old name has other operations.
+        var id: Int64
+        /// It is a part of each operation.
+        var name: String
     }
 
-    /// More than that, of all pools together, are read anew each time. An entry has about a kilobyte.
+    private struct Known {
+        var version: Records.Version
+        var newestFirst: [RBDAPI.Operation]
+    }
+
+    /// More than that, of all pools together, are not kept. One has about a kilobyte.
     private static let most = 10_000
+    /// So many are asked for at once.
+    private static let page = 1000
 
-    private let byPool = Mutex<[String: [String: Entry]]>([:])
+    private let byPlace = Mutex<[Place: Known]>([:])
 
-    /// The operations that a pool's records are about. Only those are remembered afterwards.
-    /// - Parameter records: the values by their keys. What can't be read is left out.
-    func operations(of pool: String, _ records: [(key: String, value: [UInt8])]) -> [RBDAPI.Operation] {
-        let known = byPool.withLock { $0[pool] ?? [:] }
-        var entries: [String: Entry] = [:]
-        for (key, value) in records {
-            if let entry = known[key], entry.bytes == value {
-                entries[key] = entry
-            } else if let operation = OperationRecord(value, in: pool)?.operation {
-                entries[key] = Entry(bytes: value, operation: operation)
+    /// The operations of a pool, the newest first. Those whose records can't be read are left out.
+    func list(_ records: Records) async throws -> [RBDAPI.Operation] {
+        let place = Place(id: try await records.pool.id(), name: records.pool.name)
+        let known = byPlace.withLock { $0[place] }
+        if let known, try await records.isUnchanged(since: known.version) { return known.newestFirst }
+        // In this order: what finishes in between is among both.
+        let open = try await records.versionAndValues(prefix: OperationStore.openPrefix)
+        let finished = try await records.values(prefix: OperationStore.finishedPrefix)
+        let openIDs = Set(open.values.map { String($0.key.dropFirst(OperationStore.openPrefix.count)) })
+        let finishedIDs = finished.compactMap { $0.key.split(separator: ".").last.map(String.init) }
+        let finishedBefore = Dictionary(
+            (known?.newestFirst ?? []).filter { $0.state.isFinished }.map { ($0.id, $0) }
+        ) { first, _ in first }
+        var operations: [RBDAPI.Operation] = []
+        var unknown = Array(openIDs)
+        for id in finishedIDs where !openIDs.contains(id) {
+            if let operation = finishedBefore[id] { operations.append(operation) } else { unknown.append(id) }
+        }
+        for begin in stride(from: 0, to: unknown.count, by: Self.page) {
+            let keys = unknown[begin..<min(begin + Self.page, unknown.count)].map { "operation.\($0)" }
+            for value in try await records.values(of: keys).values {
+                if let operation = OperationRecord(value, in: place.name)?.operation { operations.append(operation) }
             }
         }
-        byPool.withLock { byPool in
-            let others = byPool.reduce(0) { $1.key == pool ? $0 : $0 + $1.value.count }
-            byPool[pool] = others + entries.count <= Self.most && !entries.isEmpty ? entries : nil
+        operations.sort(by: OperationStore.isNewer)
+        remember(open.version.map { Known(version: $0, newestFirst: operations) }, at: place)
+        return operations
+    }
+
+    private func remember(_ known: Known?, at place: Place) {
+        byPlace.withLock { byPlace in
+            byPlace[place] = nil
+            guard let known, known.newestFirst.count <= Self.most else { return }
+            // Some may be of pools that are gone.
+            let others = byPlace.values.reduce(0) { $0 + $1.newestFirst.count }
+            if others + known.newestFirst.count > Self.most { byPlace = [:] }
+            byPlace[place] = known
         }
-        return entries.values.map(\.operation)
     }
 }
