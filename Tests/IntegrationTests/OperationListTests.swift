@@ -63,7 +63,9 @@ struct OperationListTests {
                 while try await listed()?.state != .running { try await Task.sleep(for: .milliseconds(20)) }
                 #expect(try await server.delete("/v1/operations/\(begun.id)").status == 202)
                 while try await listed()?.state != .cancelled { try await Task.sleep(for: .milliseconds(20)) }
-                #expect(try await list(server, "pool=\(pool)&state=running").isEmpty)
+                // What there was of the copy may be being purged.
+                let running = try await list(server, "pool=\(pool)&state=running")
+                #expect(!running.contains { $0.id == begun.id })
             }
         }
     }
