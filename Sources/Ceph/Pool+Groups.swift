@@ -50,7 +50,7 @@ extension Pool {
     /// - Returns: the new group, which has neither images nor snapshots.
     /// - Throws: `CephError` with `.groupExists`, `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_group_create
+    /// - C function: rbd_group_create, rados_read_op_operate (`dir_get_id` of the group directory)
     public func createGroup(named name: String) async throws -> GroupInfo {
         let resource = resource(ofGroup: name)
         return try await withContext(.changeGroup, on: resource) { context throws(CephError) in

@@ -246,13 +246,12 @@ class Upgrade:
         unfinished: list[str] = ["never told"]
 
         def is_finished() -> bool:
-            unfinished[:] = [
-                f"{item['id']} {item['kind']}" for state in ("queued", "running")
-                for item in asyncio.run(get(address, f"/v1/operations?state={state}&limit=1000")).document.get("items", ["?"])
-            ]
+            answers = [asyncio.run(get(address, f"/v1/operations?state={state}&limit=1000")) for state in ("queued", "running")]
+            unfinished[:] = [str(answer) for answer in answers if answer.status != 200]
+            unfinished.extend(f"{item['id']} {item['kind']}" for answer in answers for item in answer.document.get("items", []))
             return not unfinished
         within(SETTLING, is_finished, 1)
-        report.holds("no operation is left unfinished", len(unfinished), not unfinished)
+        report.holds("no operation is left unfinished", "; ".join(unfinished[:3]) or 0, not unfinished)
         findings: list[str] = ["never told"]
 
         def is_clean() -> bool:
