@@ -131,6 +131,18 @@ struct DoorTests {
         }
     }
 
+    /// The head would else be a packet of its own, and the client be woken for it.
+    @Test func aShortAnswerIsOnePacket() async throws {
+        try await TestServer.run { server in
+            let connection = try RawConnection(to: server.url)
+            for _ in 0..<50 {
+                connection.send("GET /livez HTTP/1.1\r\n\(Self.host)\r\n")
+                let first = await connection.read { !$0.isEmpty }
+                #expect(first.hasSuffix(#"{"status":"ok"}"#))
+            }
+        }
+    }
+
     @Test func pipelinedRequestsAreAnsweredInTheirOrder() async throws {
         try await TestServer.run { server in
             let get = { (path: String) in "GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n" }

@@ -36,8 +36,12 @@ struct ProblemMiddleware: RouterMiddleware {
 
     /// Hummingbird matches paths without regard to empty components: `/v1/pools//images` would be a pool named "images".
     private static func isCanonical(_ path: String) -> Bool {
-        path == "/" || (!path.contains("//") && !path.hasSuffix("/"))
+        let bytes = path.utf8
+        return path == "/"
+            || (bytes.last != slash && !zip(bytes, bytes.dropFirst()).contains { $0 == slash && $1 == slash })
     }
+
+    private static let slash = UInt8(ascii: "/")
 
     private func unrouted(_ request: Request, context: Context) -> Response {
         guard let methods = routes.methods(of: request.uri.path) else {

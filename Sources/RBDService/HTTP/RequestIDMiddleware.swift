@@ -4,6 +4,7 @@
 import HTTPTypes
 import Hummingbird
 import Logging
+import Synchronization
 
 /// Gives every request an id and every answer the header that carries it.
 struct RequestIDMiddleware: RouterMiddleware {
@@ -41,8 +42,15 @@ struct RequestIDMiddleware: RouterMiddleware {
             }
     }
 
+    private static let count = Atomic(UInt64.random(in: .min ... .max))
+
+    /// Never the same twice: each number is mixed to another one. Asking the kernel for each id would cost more than the id is worth.
     static func makeID() -> String {
-        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+        // The steps of SplitMix64.
+        var mixed = count.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        let digits = String(mixed ^ (mixed >> 31), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

@@ -57,6 +57,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
                 withEncoderConfiguration: .init(),
                 withDecoderLimitConfiguration: decoderLimits
             )
+            try pipeline.addHandler(AnswerFlush())
             try pipeline.addHandler(guardian)
             try pipeline.addHandler(CompressionMiddleware.handler())
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))

@@ -1,0 +1,61 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import Testing
+
+@testable import RBDService
+
+/// What leaves when, flush by flush.
+struct AnswerFlushTests {
+    private let channel = EmbeddedChannel(handler: AnswerFlush())
+    private let head = HTTPServerResponsePart.head(.init(version: .http1_1, status: .ok))
+    private let body = HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(string: "{}")))
+
+    /// Writes and flushes, as Hummingbird does with each part.
+    private func send(_ part: HTTPServerResponsePart) {
+        channel.pipeline.writeAndFlush(part, promise: nil)
+    }
+
+    private func sent() throws -> [HTTPServerResponsePart] {
+        var parts: [HTTPServerResponsePart] = []
+        while let part = try channel.readOutbound(as: HTTPServerResponsePart.self) { parts.append(part) }
+        return parts
+    }
+
+    @Test func anAnswerLeavesAsAWhole() throws {
+        send(head)
+        send(body)
+        #expect(try sent() == [])
+        send(.end(nil))
+        #expect(try sent() == [head, body, .end(nil)])
+    }
+
+    /// The next answer is held back anew, whatever was planned for the one before.
+    @Test func answersFollowEachOther() throws {
+        for _ in 0..<3 {
+            send(head)
+            #expect(try sent() == [])
+            send(.end(nil))
+            #expect(try sent() == [head, .end(nil)])
+        }
+    }
+
+    @Test func whatIsFollowedByNothingLeavesWithTheTurn() throws {
+        send(head)
+        channel.embeddedEventLoop.run()
+        #expect(try sent() == [head])
+        send(body)
+        channel.embeddedEventLoop.run()
+        #expect(try sent() == [body])
+    }
+
+    @Test func nothingIsLostWhereTheConnectionIsClosed() throws {
+        send(head)
+        send(body)
+        channel.close(promise: nil)
+        #expect(try sent() == [head, body])
+    }
+}
