@@ -56,6 +56,21 @@ struct ClaimTests {
         }
     }
 
+    /// Of whom it is known so that what they hold is let go by itself.
+    @Test func replicasAreKnownByTheirAddresses() async throws {
+        try await withClaims { claims, session, pool in
+            try await withClaims { others, other, _ in
+                #expect(try await claims.replicas(in: pool, session.cluster) == [session.cluster.address])
+                let claim = try await others.take([Self.subject], for: .changeImage, in: pool, other)
+                #expect(
+                    try await claims.replicas(in: pool, session.cluster)
+                        == [session.cluster.address, other.cluster.address]
+                )
+                withExtendedLifetime(claim) {}
+            }
+        }
+    }
+
     /// All of what is claimed together, or none of it.
     @Test func whatIsClaimedTogetherIsClaimedAtOnce() async throws {
         try await withClaims { claims, session, pool in

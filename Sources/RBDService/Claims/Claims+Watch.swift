@@ -152,6 +152,12 @@ extension Claims: Service {
         }
     }
 
+    /// The addresses of the replicas, this one's among them, that have lately had claims in a pool and that nobody has taken for dead.
+    func replicas(in pool: String, _ cluster: Cluster) async throws -> Set<String> {
+        let signs = try await records(pool, session(of: cluster)).values(prefix: ClaimSession.prefix)
+        return Set(signs.compactMap { ClaimSession.Sign($0.value)?.address }).union([cluster.address])
+    }
+
     /// Lets go of what there is, as far as it goes, so that nobody has to wait for the lease to run out.
     private func end() async {
         let limit = ContinuousClock.now + Self.farewell

@@ -18,8 +18,6 @@ struct OperationRun: Sendable {
     /// Whether this process is to end.
     let isEnding: @Sendable () -> Bool
 
-    /// How long an image may be busy before that is a failure: a client that died counts as alive for half a minute.
-    private static let busyPatience = Duration.seconds(60)
     /// How often it is looked whether the operation is to be cancelled.
     private static let pulse = Duration.milliseconds(400)
 
@@ -139,7 +137,7 @@ struct OperationRun: Sendable {
         // Cancelled before anybody had begun.
         if state.read.isCancelled { return .stopped }
         if let deadEnd = state.read.record.deadEnd { return .failed(deadEnd) }
-        let start = ContinuousClock.now
+        var patience = BusyPatience()
         var pause = Duration.milliseconds(500)
         while true {
             do {
@@ -148,10 +146,13 @@ struct OperationRun: Sendable {
             } catch let error as CephError where error.code == .stopped {
                 return .stopped
             } catch let error as CephError {
-                let isBusy = error.code == .imageBusy
-                guard error.code.isRetriable, !isBusy || .now - start < Self.busyPatience else {
-                    return .failed(await work.problem(error, kind, job(state, claim)))
+                var isFailure = !error.code.isRetriable
+                if error.code == .imageBusy {
+                    isFailure = await patience.isExhausted { await work.isHeldByReplicas(job(state, claim)) }
+                } else {
+                    patience.renew()
                 }
+                guard !isFailure else { return .failed(await work.problem(error, kind, job(state, claim))) }
                 state.update { state in
                     state.record.operation.note = error.description
                     state.hasChanged = true

@@ -104,6 +104,15 @@ struct OperationWork: Sendable {
         return problem
     }
 
+    /// Whether nobody has the image open, or locked, but replicas of this service.
+    func isHeldByReplicas(_ job: Job) async -> Bool {
+        guard let use = try? await job.pool.use(ofImageID: job.imageID),
+            let replicas = try? await claims.replicas(in: job.pool.name, job.cluster)
+        else { return false }
+        let holders = Set(use.watchers.map(\.address) + use.locks.map(\.address))
+        return !holders.isEmpty && holders.isSubset(of: replicas)
+    }
+
     /// Begun again after it was broken off, it begins with the first object: what is rolled back stays so.
     private func rollBack(_ job: Job) async throws {
         guard let snapshot = job.parameters.snapshot, let id = job.parameters.snapshotID else { return }
