@@ -12,6 +12,7 @@ let strict: [SwiftSetting] = [
 /// What every test of the service works with.
 let testing: [Target.Dependency] = [
     "TestSupport",
+    "Naming",
     "RBDAPI",
     .product(name: "HTTPTypes", package: "swift-http-types"),
 ]
@@ -21,6 +22,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Ceph", targets: ["Ceph"]),
+        .library(name: "Naming", targets: ["Naming"]),
         .library(name: "RBDAPI", targets: ["RBDAPI"]),
         .executable(name: "rbd-rest-api", targets: ["rbd-rest-api"]),
         .executable(name: "rbdctl", targets: ["rbdctl"]),
@@ -52,9 +54,11 @@ let package = Package(
         // Only a header.
         .systemLibrary(name: "CLinux"),
 
+        // The names that everybody speaks.
+        .target(name: "Naming", swiftSettings: strict),
         .target(
             name: "Ceph",
-            dependencies: ["CRados", "CRBD"],
+            dependencies: ["CRados", "CRBD", "Naming"],
             swiftSettings: strict + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
         ),
         .target(
@@ -64,11 +68,11 @@ let package = Package(
             // Linked statically, so that no binary needs libyaml where it runs.
             linkerSettings: [.linkedLibrary(":libyaml.a", .when(platforms: [.linux]))]
         ),
-        .target(name: "RBDAPI", swiftSettings: strict),
+        .target(name: "RBDAPI", dependencies: ["Naming"], swiftSettings: strict),
         .target(
             name: "RBDService",
             dependencies: [
-                "CLinux", "Ceph", "RBDAPI", "YAML",
+                "CLinux", "Ceph", "Naming", "RBDAPI", "YAML",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -94,7 +98,7 @@ let package = Package(
         .executableTarget(
             name: "rbd-rest-api",
             dependencies: [
-                "Ceph", "RBDService",
+                "Ceph", "RBDAPI", "RBDService",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
@@ -104,7 +108,7 @@ let package = Package(
         .executableTarget(
             name: "rbdctl",
             dependencies: [
-                "RBDAPI", "YAML",
+                "Naming", "RBDAPI", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -116,7 +120,7 @@ let package = Package(
         .executableTarget(
             name: "rbd-bench",
             dependencies: [
-                "CRados", "CRBD", "RBDAPI",
+                "CRados", "CRBD", "Naming", "RBDAPI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks",
@@ -126,7 +130,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Ceph", "RBDAPI", "RBDService",
+                "Ceph", "Naming", "RBDAPI", "RBDService",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -141,7 +145,7 @@ let package = Package(
             path: "Tests/CutOff",
             linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]
         ),
-        .testTarget(name: "CephTests", dependencies: ["Ceph"], swiftSettings: strict),
+        .testTarget(name: "CephTests", dependencies: ["Ceph", "Naming"], swiftSettings: strict),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: strict),
         .testTarget(
             name: "RBDServiceTests",

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Foundation
+import Naming
 
 /// Creates images with many clients at once, by the service and everybody else: what counts is how many a second.
 struct ClientsBench: ParsableCommand {

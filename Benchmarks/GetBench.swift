@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Naming
 
 /// Gets one image after another, by the service and everybody else.
 struct GetBench: ParsableCommand {

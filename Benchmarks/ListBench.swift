@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Naming
 import RBDAPI
 
 /// Lists all images of a pool with their details, and a page of them; looks at what the service's memory does meanwhile.

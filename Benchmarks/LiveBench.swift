@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Glibc
+import Naming
 
 /// HTTP and nothing else: how many requests a second the service answers that cost it nothing, beside a server of Go's
 /// standard library that gives the same answer.

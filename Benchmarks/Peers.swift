@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Foundation
+import Naming
 import RBDAPI
 
 /// Who else takes part. Without an option that contestant stays away.

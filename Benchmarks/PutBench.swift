@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Naming
 
 /// Describes an image that exists just so: what a provisioner does that repeats itself.
 struct PutBench: ParsableCommand {

@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Naming
+
 /// The part of the cluster that a call depends on. Parts fail apart from each other: a pool whose OSDs are away does not
 /// answer while all the others do, and without its monitors a cluster goes on serving the pools that are known.
 public enum CallScope: Hashable, Sendable {
@@ -29,22 +31,28 @@ extension CallScope: CustomStringConvertible {
 }
 
 extension CephError.Resource {
-    /// The pool that it is, or that it is in.
-    public var pool: String? {
+    /// The pool, or the namespace of it, that it is or that it is in.
+    var place: Place? {
         switch self {
         case .cluster: nil
-        case .pool(let pool), .namespace(_, let pool), .image(_, _, let pool), .snapshot(_, _, _, let pool),
-            .group(_, _, let pool), .groupSnapshot(_, _, _, let pool):
-            pool
+        case .pool(let pool): Place(pool: pool)
+        case .namespace(let place): place
+        case .image(let spec): spec.place
+        case .snapshot(let spec): spec.image.place
+        case .group(let spec): spec.place
+        case .groupSnapshot(let spec): spec.group.place
         }
     }
+
+    /// The pool that it is, or that it is in.
+    public var pool: String? { place?.pool }
 
     /// The image that it is, or that it is a snapshot of.
     var image: CephError.Resource? {
         switch self {
         case .cluster, .pool, .namespace, .group, .groupSnapshot: nil
         case .image: self
-        case .snapshot(_, let image, let namespace, let pool): .image(image, namespace: namespace, pool: pool)
+        case .snapshot(let spec): .image(spec.image)
         }
     }
 }

@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+public import Naming
+
 /// What went wrong in Ceph, said in terms of what was tried and on what.
 ///
 /// `description` is safe to show to a caller; `debugDescription` adds the operation and the errno for the log.
@@ -72,11 +74,11 @@ public struct CephError: Error, Hashable, Sendable {
     public enum Resource: Hashable, Sendable {
         case cluster
         case pool(String)
-        case namespace(String, pool: String)
-        case image(String, namespace: String, pool: String)
-        case group(String, namespace: String, pool: String)
-        case groupSnapshot(String, group: String, namespace: String, pool: String)
-        case snapshot(String, image: String, namespace: String, pool: String)
+        case namespace(Place)
+        case image(ImageSpec)
+        case snapshot(SnapshotSpec)
+        case group(GroupSpec)
+        case groupSnapshot(GroupSnapshotSpec)
     }
 }
 
@@ -125,17 +127,11 @@ extension CephError.Resource: CustomStringConvertible {
         switch self {
         case .cluster: "the cluster"
         case .pool(let pool): "pool \"\(pool)\""
-        case .namespace(let namespace, let pool): "namespace \"\(pool)/\(namespace)\""
-        case .image(let image, let namespace, let pool):
-            namespace.isEmpty ? "image \"\(pool)/\(image)\"" : "image \"\(pool)/\(namespace)/\(image)\""
-        case .group(let group, let namespace, let pool):
-            namespace.isEmpty ? "group \"\(pool)/\(group)\"" : "group \"\(pool)/\(namespace)/\(group)\""
-        case .groupSnapshot(let snapshot, let group, let namespace, let pool):
-            namespace.isEmpty
-                ? "group snapshot \"\(pool)/\(group)@\(snapshot)\""
-                : "group snapshot \"\(pool)/\(namespace)/\(group)@\(snapshot)\""
-        case .snapshot(let snapshot, let image, let namespace, let pool):
-            "snapshot \"\(pool)/\(namespace.isEmpty ? "" : "\(namespace)/")\(image)@\(snapshot)\""
+        case .namespace(let place): "namespace \"\(place)\""
+        case .image(let spec): "image \"\(spec)\""
+        case .snapshot(let spec): "snapshot \"\(spec)\""
+        case .group(let spec): "group \"\(spec)\""
+        case .groupSnapshot(let spec): "group snapshot \"\(spec)\""
         }
     }
 }

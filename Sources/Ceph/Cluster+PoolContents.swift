@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Naming
+
 /// What RBD keeps in a pool, counted.
 public struct PoolContents: Hashable, Sendable {
     public var images = 0
@@ -36,7 +38,7 @@ extension Pool {
             var contents = PoolContents()
             contents.namespaces = try context.namespaceNames()
             for namespace in [""] + contents.namespaces {
-                let place = try IOContext(pool: context.pool, namespace: namespace, rados: context.rados)
+                let place = try IOContext(Place(pool: context.pool, namespace: namespace), rados: context.rados)
                 contents.images += try place.imageCount()
                 contents.trash += try place.trashCount()
                 contents.groups += try place.groupCount()
@@ -124,12 +126,16 @@ extension ImageInfo {
         if dataPool == name {
             dependence = .data
         } else if let parent = parent ?? snapshotsParent, parent.pool == name {
-            dependence = .parent("\(Self.spec(parent.pool, parent.namespace, parent.image))@\(parent.snapshot)")
+            dependence = .parent(
+                "\(ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image))@\(parent.snapshot)"
+            )
         } else if features.contains(.migrating),
             let source = try await place.details(.migration, ofImage: self.name, id: id).migration?.source,
             source.pool == name
         {
-            dependence = .migration(Self.spec(source.pool, source.namespace, source.image))
+            dependence = .migration(
+                "\(ImageSpec(pool: source.pool, namespace: source.namespace, image: source.image))"
+            )
         } else {
             return nil
         }
@@ -139,9 +145,5 @@ extension ImageInfo {
             image: self.name,
             dependence: dependence
         )
-    }
-
-    private static func spec(_ pool: String, _ namespace: String, _ image: String) -> String {
-        "\(namespace.isEmpty ? pool : "\(pool)/\(namespace)")/\(image)"
     }
 }

@@ -4,6 +4,7 @@
 internal import CRBD
 internal import CRados
 internal import Glibc
+import Naming
 
 extension Cluster {
     /// All pools, in the order of their names.
@@ -213,7 +214,7 @@ extension RadosHandle {
     fileprivate func initializePool(named name: String) throws(CephError) {
         // It may have been made elsewhere a moment ago.
         try check(rados_wait_for_latest_osdmap(pointer), .initializePool, on: .pool(name))
-        let context = try IOContext(pool: name, namespace: "", rados: self)
+        let context = try IOContext(Place(pool: name), rados: self)
         try check(rbd_pool_init(context.pointer, false), .initializePool, on: .pool(name))
     }
 

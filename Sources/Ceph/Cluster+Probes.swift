@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CRados
+import Naming
 
 /// Looks for signs of life. Probes are made in a pool of their own, where they do not wait behind the work of others, and
 /// past the breakers, which wait for them.
@@ -30,12 +31,12 @@ extension Cluster {
         let rados = rados
         try await noticing {
             try await pool.run(.readImage, on: .pool(name)) { () throws(CephError) in
-                let context = try IOContext(pool: name, namespace: image?.namespace ?? "", rados: rados)
+                let context = try IOContext(image?.place ?? Place(pool: name), rados: rados)
                 // That there is none is an answer.
                 try check(rados_stat(context.pointer, "rbd_directory", nil, nil), .readImage, on: .pool(name))
-                if case .image(let image, _, _) = image {
+                if case .image(let spec) = image {
                     var reader = ImageReader(context)
-                    _ = try reader.image(named: RawName(image))
+                    _ = try reader.image(named: RawName(spec.image))
                 }
             }
         }
@@ -53,17 +54,6 @@ extension Cluster {
             breakers.probeEnded(probe.scope, hasAnswered: Breakers.isAnswer(error))
         } catch {
             breakers.probeEnded(probe.scope, hasAnswered: false)
-        }
-    }
-}
-
-extension CephError.Resource {
-    fileprivate var namespace: String {
-        switch self {
-        case .cluster, .pool: ""
-        case .namespace(let namespace, _), .image(_, let namespace, _), .snapshot(_, _, let namespace, _),
-            .group(_, let namespace, _), .groupSnapshot(_, _, let namespace, _):
-            namespace
         }
     }
 }

@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Naming
+
 /// A group of images, which can be given a snapshot all at the same moment.
 public struct GroupInfo: Hashable, Sendable {
     public var name: String
@@ -30,7 +32,7 @@ public struct GroupImage: Hashable, Sendable {
     public var id: String
     public var poolID: Int64
 
-    public var resource: CephError.Resource { .image(name, namespace: namespace, pool: pool) }
+    public var resource: CephError.Resource { .image(ImageSpec(pool: pool, namespace: namespace, image: name)) }
 }
 
 public struct GroupMember: Hashable, Sendable {

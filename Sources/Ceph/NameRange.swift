@@ -15,12 +15,12 @@ public struct NameRange: Hashable, Sendable {
         (self.begin, self.isExact) = (begin, isExact)
     }
 
-    enum Place {
+    enum Side {
         case before, within, after
     }
 
     /// Where a name stands.
-    func place(of name: some Sequence<UInt8>) -> Place {
+    func place(of name: some Sequence<UInt8>) -> Side {
         if isExact ? name.elementsEqual(begin) : name.starts(with: begin) { return .within }
         return name.lexicographicallyPrecedes(begin) ? .before : .after
     }

@@ -3,6 +3,7 @@
 
 internal import CRBD
 internal import Glibc
+public import Naming
 
 extension Pool {
     /// Clones a snapshot in clone format 2: the snapshot need not be protected, and nobody has to look through all pools
@@ -13,12 +14,12 @@ extension Pool {
     /// - C function: rbd_clone3
     public func cloneImage(
         named name: String,
-        from source: SnapshotLocation,
+        from source: SnapshotSpec,
         options: ImageOptions = ImageOptions()
     ) async throws -> ImageInfo {
         let resource = resource(ofImage: name)
         let clone: @Sendable (consuming IOContext) throws(CephError) -> ImageInfo = { context throws(CephError) in
-            let parentContext = try IOContext(pool: source.pool, namespace: source.namespace, rados: context.rados)
+            let parentContext = try IOContext(source.image.place, rados: context.rados)
             let layout = try Self.requireCloneable(source, in: parentContext)
             var options = options
             if let order = options.objectOrder, options.stripeUnitBytes == nil, !layout.isStriped {
@@ -31,7 +32,7 @@ extension Pool {
             try creation.setCloneFormat2()
             let result = rbd_clone3(
                 parentContext.pointer,
-                source.image,
+                source.image.image,
                 source.snapshot,
                 context.pointer,
                 name,
@@ -51,13 +52,15 @@ extension Pool {
         do {
             do {
                 return try await withContext(.cloneImage, on: resource, clone)
-            } catch let error as CephError where error.isPoolNotFound(source.pool) && source.pool != self.name {
+            } catch let error as CephError
+                where error.isPoolNotFound(source.image.pool) && source.image.pool != self.name
+            {
                 // The client's map may lack the source's pool only.
-                try await cluster.learnPool(named: source.pool)
+                try await cluster.learnPool(named: source.image.pool)
                 return try await withContext(.cloneImage, on: resource, clone)
             }
-        } catch let error as CephError where error.isPoolNotFound(source.pool) && source.pool != self.name {
-            throw CephError(.sourceNotFound, .cloneImage, on: source.resource, errno: error.errno)
+        } catch let error as CephError where error.isPoolNotFound(source.image.pool) && source.image.pool != self.name {
+            throw CephError(.sourceNotFound, .cloneImage, on: .snapshot(source), errno: error.errno)
         }
     }
 
@@ -65,14 +68,14 @@ extension Pool {
     /// - Throws: `CephError` with `.sourceNotFound`, `.invalidSource`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_open_read_only, rbd_snap_list
-    public func requireCloneable(_ source: SnapshotLocation) async throws {
+    public func requireCloneable(_ source: SnapshotSpec) async throws {
         do {
-            let pool = cluster.pool(source.pool, namespace: source.namespace)
-            try await pool.withContext(.readImage, on: source.resource) { context throws(CephError) in
+            let pool = cluster.pool(source.image.place)
+            try await pool.withContext(.readImage, on: .snapshot(source)) { context throws(CephError) in
                 _ = try Self.requireCloneable(source, in: context)
             }
         } catch let error as CephError where error.code == .poolNotFound {
-            throw CephError(.sourceNotFound, .cloneImage, on: source.resource, errno: error.errno)
+            throw CephError(.sourceNotFound, .cloneImage, on: .snapshot(source), errno: error.errno)
         }
     }
 
@@ -109,7 +112,7 @@ extension Pool {
                 ancestors.append(parent)
                 next = nil
                 do throws(CephError) {
-                    let place = try IOContext(pool: parent.pool, namespace: parent.namespace, rados: rados)
+                    let place = try IOContext(Place(pool: parent.pool, namespace: parent.namespace), rados: rados)
                     var reader = ImageReader(place)
                     let entry = ImageReader.Entry(name: parent.image, id: parent.imageID)
                     next = parent.imageID.isEmpty ? nil : try reader.images([entry]).first?.parent
@@ -126,18 +129,18 @@ extension Pool {
 
     /// - Throws: `CephError` with `.sourceNotFound`, `.invalidSource`.
     private static func requireCloneable(
-        _ source: SnapshotLocation,
+        _ source: SnapshotSpec,
         in context: borrowing IOContext
     ) throws(CephError) -> ImageLayout {
         do throws(CephError) {
             let rados = context.rados
-            let image = try OpenImage.named(source.image, in: context)
-            _ = try image.userSnapshot(named: source.snapshot, .cloneImage, on: source.resource, rados: rados)
+            let image = try OpenImage.named(source.image.image, in: context)
+            _ = try image.userSnapshot(named: source.snapshot, .cloneImage, on: .snapshot(source), rados: rados)
             guard try image.features().contains(.layering) else {
                 throw CephError(
                     .invalidSource,
                     .cloneImage,
-                    on: source.resource,
+                    on: .snapshot(source),
                     detail: "the image does not have the feature layering"
                 )
             }
@@ -145,9 +148,9 @@ extension Pool {
         } catch {
             switch error.code {
             case .imageNotFound, .namespaceNotFound, .snapshotNotFound:
-                throw CephError(.sourceNotFound, .cloneImage, on: source.resource, errno: error.errno)
+                throw CephError(.sourceNotFound, .cloneImage, on: .snapshot(source), errno: error.errno)
             case .snapshotManaged:
-                throw CephError(.invalidSource, .cloneImage, on: source.resource, detail: error.detail)
+                throw CephError(.invalidSource, .cloneImage, on: .snapshot(source), detail: error.detail)
             default: throw error
             }
         }

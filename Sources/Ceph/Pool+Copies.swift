@@ -34,7 +34,7 @@ extension Pool {
             context throws(CephError) in
             defer { withExtendedLifetime(share) {} }
             try call.begin(.copyImage, on: resource)
-            let destination = try IOContext(pool: target.name, namespace: target.namespace, rados: context.rados)
+            let destination = try IOContext(target.place, rados: context.rados)
             let image = try OpenImage(id: id, at: snapshot, in: context)
             var states = try image.snapshotInfos(rados: context.rados).filter { $0.kind == .user }
                 .sorted { $0.id < $1.id }

@@ -3,6 +3,7 @@
 
 internal import CRados
 internal import Glibc
+import Naming
 
 /// What happens to a pool between its making and its being ready: its placement groups become active one by one, which
 /// may take as long as OSDs are missing. Until then nothing can be kept in the pool itself.
@@ -44,7 +45,7 @@ extension Pool {
         let (name, rados, resource) = (name, cluster.rados, resource)
         // Past the breakers: nothing is asked of anybody.
         return try await cluster.calls.run(.openPool, on: resource) { () throws(CephError) in
-            let context = try IOContext(pool: name, namespace: "", rados: rados)
+            let context = try IOContext(Place(pool: name), rados: rados)
             var buffer = [CChar](repeating: 0, count: Self.markLength + 1)
             var length = buffer.count
             let result = rados_application_metadata_get(

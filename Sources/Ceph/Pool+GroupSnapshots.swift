@@ -3,11 +3,12 @@
 
 internal import CRBD
 internal import Glibc
+import Naming
 
 extension Pool {
     /// How errors name a snapshot of a group of this place.
     public func resource(ofSnapshot snapshot: String, ofGroup group: String) -> CephError.Resource {
-        .groupSnapshot(snapshot, group: group, namespace: namespace, pool: name)
+        .groupSnapshot(place.group(group).snapshot(snapshot))
     }
 
     /// Takes a snapshot of all images of a group at one moment. Clients that have one open are asked to hold their writes

@@ -3,11 +3,12 @@
 
 internal import CRBD
 internal import Glibc
+import Naming
 
 extension Pool {
     /// How errors name a group of this place.
     public func resource(ofGroup group: String) -> CephError.Resource {
-        .group(group, namespace: namespace, pool: name)
+        .group(place.group(group))
     }
 
     /// The names of all groups, in order.
@@ -100,7 +101,10 @@ extension Pool {
         try await pool.beKnown()
         return try await withContext(.changeGroupImages, on: resource) { context throws(CephError) in
             var group = try GroupReader(named: name, in: context)
-            let pool = try IOContext(pool: imagePool, namespace: group.context.namespace, rados: group.context.rados)
+            let pool = try IOContext(
+                Place(pool: imagePool, namespace: group.context.namespace),
+                rados: group.context.rados
+            )
             let members = try group.members()
             if members.contains(where: { $0.image.isNamed(image, imagePool) && !$0.isIncomplete }) { return false }
             let result = rbd_group_image_add(group.context.pointer, name, pool.pointer, image)

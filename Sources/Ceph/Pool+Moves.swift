@@ -3,6 +3,7 @@
 
 internal import CRBD
 internal import Glibc
+import Naming
 
 /// How an image goes to the trash, comes back and changes its name: step by step, in librbd's order, each step guarded. librbd's own
 /// steps remove what has a name without a look whose it is by then. Whoever is killed in between leaves what librbd would have left.
@@ -103,8 +104,8 @@ extension IOContext {
 
     /// Renames an image, in librbd's order.
     func rename(_ name: RawName, id: String, to newName: RawName) throws(CephError) {
-        let source = CephError.Resource.image(name.text, namespace: namespace, pool: pool)
-        let target = CephError.Resource.image(newName.text, namespace: namespace, pool: pool)
+        let source = CephError.Resource.image(place.image(name.text))
+        let target = CephError.Resource.image(place.image(newName.text))
         if try isReplicated(id, on: source) {
             let result = name.withCString { from in newName.withCString { rbd_rename(pointer, from, $0) } }
             try check(result, .changeImage, on: result == -EEXIST ? target : source)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CRBD
+import Naming
 
 /// What keeps a namespace from being removed.
 public struct NamespaceContents: Hashable, Sendable {
@@ -41,7 +42,7 @@ extension Pool {
     ///   `.clientBlocklisted`.
     /// - C function: rbd_namespace_create
     public func createNamespace(named namespace: String) async throws {
-        let resource = CephError.Resource.namespace(namespace, pool: name)
+        let resource = CephError.Resource.namespace(Place(pool: name, namespace: namespace))
         try await cluster.pool(name).withContext(.createNamespace, on: resource) { context throws(CephError) in
             _ = try check(rbd_namespace_create(context.pointer, namespace), .createNamespace, on: resource)
             return
@@ -55,9 +56,9 @@ extension Pool {
     /// - C function: rbd_namespace_exists, rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rbd_trash_list,
     ///   rbd_group_list, rbd_namespace_remove
     public func removeNamespace(named namespace: String) async throws {
-        let resource = CephError.Resource.namespace(namespace, pool: name)
+        let resource = CephError.Resource.namespace(Place(pool: name, namespace: namespace))
         try await cluster.pool(name).withContext(.removeNamespace, on: resource) { context throws(CephError) in
-            let inside = try IOContext(pool: context.pool, namespace: namespace, rados: context.rados)
+            let inside = try IOContext(Place(pool: context.pool, namespace: namespace), rados: context.rados)
             guard try Self.contents(of: inside).isEmpty else {
                 throw CephError(.namespaceNotEmpty, .removeNamespace, on: resource)
             }

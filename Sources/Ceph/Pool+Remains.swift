@@ -3,6 +3,7 @@
 
 internal import CRados
 internal import Glibc
+import Naming
 
 extension Pool {
     /// Looks for what is left of an image that has no header. A create that was interrupted leaves nothing but a name, because the header
@@ -40,7 +41,7 @@ extension IOContext {
         let found = try objects(withPrefixes: own, limit: Self.enough, call, resource)
         guard found.isEmpty else { return found }
         for name in try rados.mapPools(resource) where name != pool {
-            let other = try IOContext(pool: name, namespace: namespace, rados: rados)
+            let other = try IOContext(Place(pool: name, namespace: namespace), rados: rados)
             do throws(CephError) {
                 let prefixes = ids.map { "rbd_data.\(poolID).\($0)." }
                 let found = try other.objects(withPrefixes: prefixes, limit: Self.enough, call, resource)

@@ -3,11 +3,12 @@
 
 internal import CRBD
 internal import Glibc
+import Naming
 
 extension Pool {
     /// How errors name a snapshot of this place.
     public func resource(ofSnapshot snapshot: String, image: String) -> CephError.Resource {
-        .snapshot(snapshot, image: image, namespace: namespace, pool: name)
+        .snapshot(place.image(image).snapshot(snapshot))
     }
 
     // MARK: Reading

@@ -44,24 +44,6 @@ public struct SnapshotInfo: Hashable, Sendable {
     }
 }
 
-/// Which snapshot of which image.
-public struct SnapshotLocation: Hashable, Sendable {
-    public var pool: String
-    /// Empty for the pool's default namespace.
-    public var namespace: String
-    public var image: String
-    public var snapshot: String
-
-    public init(pool: String, namespace: String = "", image: String, snapshot: String) {
-        self.pool = pool
-        self.namespace = namespace
-        self.image = image
-        self.snapshot = snapshot
-    }
-
-    var resource: CephError.Resource { .snapshot(snapshot, image: image, namespace: namespace, pool: pool) }
-}
-
 /// An image that was cloned from a snapshot and still needs it.
 public struct ImageClone: Hashable, Sendable {
     public var pool: String

@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+public import Naming
+
 /// A group of images, which can be given a snapshot all at the same moment.
 public struct Group: Codable, Hashable, Sendable {
     /// As `rbd` writes it: `pool/group` or `pool/namespace/group`.

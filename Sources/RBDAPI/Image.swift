@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+public import Naming
+
 /// An RBD image as the API shows it. Sizes are exact bytes; times are RFC 3339 in UTC.
 public struct Image: Codable, Hashable, Sendable {
     /// `pool/name` or `pool/namespace/name`.

@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+public import Naming
+
 /// What a new image is made from.
 public struct ImageSource: Codable, Hashable, Sendable {
     /// Left out: the new image's own.

@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+public import Naming
+
 /// Work that takes longer than a request: `GET /v1/operations/{id}`. It goes on, and can be asked for, whatever becomes of
 /// the process that began it.
 public struct Operation: Codable, Hashable, Sendable {

@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+public import Naming
+
 /// A snapshot of an image as the API shows it.
 public struct Snapshot: Codable, Hashable, Sendable {
     /// `pool/image@snapshot` or `pool/namespace/image@snapshot`.
@@ -82,29 +84,6 @@ public struct Snapshot: Codable, Hashable, Sendable {
         try container.encode(protected, forKey: .protected)
         try container.encode(usage, forKey: .usage)
     }
-}
-
-/// Where a snapshot is, written as Ceph writes it: `pool/image@snapshot` or `pool/namespace/image@snapshot`.
-public struct SnapshotSpec: Hashable, Sendable, CustomStringConvertible {
-    public var image: ImageSpec
-    public var snapshot: String
-
-    public init(image: ImageSpec, snapshot: String) {
-        self.image = image
-        self.snapshot = snapshot
-    }
-
-    /// Reads an image's spec, `@` and a name.
-    /// - Returns: nil where one of them is missing.
-    public init?(parsing text: String) {
-        // The last one: what librbd allows in names is more than can be told apart here.
-        guard let at = text.lastIndex(of: "@"), let image = ImageSpec(parsing: String(text[..<at])) else { return nil }
-        let snapshot = String(text[text.index(after: at)...])
-        guard !snapshot.isEmpty else { return nil }
-        self.init(image: image, snapshot: snapshot)
-    }
-
-    public var description: String { "\(image)@\(snapshot)" }
 }
 
 /// The answer to `GET …/images/{image}/snapshots`.

@@ -122,8 +122,6 @@ public struct RBDService: Sendable {
         telemetry.sample { [audit] in [MetricSample(.auditLinesPending, Double(audit.pending))] }
     }
 
-    public static let version = "0.1.0"
-
     /// A way in, and what it is listened on for.
     public enum Door: Sendable {
         case api, webhook, health

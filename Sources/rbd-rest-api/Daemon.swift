@@ -6,6 +6,7 @@ import Ceph
 import CoreMetrics
 import Glibc
 import Logging
+import RBDAPI
 import RBDService
 
 @main
@@ -18,7 +19,7 @@ struct Daemon: AsyncParsableCommand {
             file, else it is the default. The file is YAML or JSON: one mapping from the names below, without dashes, \
             to values. SIGTERM and SIGINT end the service once what is in flight is answered.
             """,
-        version: RBDService.version,
+        version: programVersion,
         subcommands: [TokenCommand.self]
     )
 

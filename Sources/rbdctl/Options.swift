@@ -3,6 +3,7 @@
 
 internal import ArgumentParser
 internal import FoundationEssentials
+import Naming
 internal import RBDAPI
 
 struct OutputOptions: ParsableArguments {

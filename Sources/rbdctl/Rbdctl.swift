@@ -2,11 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+import RBDAPI
 
 @main
 struct Rbdctl: AsyncParsableCommand {
-    static let version = "0.1.0"
-
     static let configuration = CommandConfiguration(
         commandName: "rbdctl",
         abstract: "Provision Ceph RBD images through rbd-rest-api.",
@@ -20,7 +19,7 @@ struct Rbdctl: AsyncParsableCommand {
 
             Of several failures, the first decides.
             """,
-        version: version,
+        version: programVersion,
         subcommands: [
             ClusterCommand.self, PoolCommand.self, ImageCommand.self, SnapshotCommand.self, NamespaceCommand.self,
             TrashCommand.self, GroupCommand.self,

@@ -1,13 +1,14 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Naming
 import Testing
 
 @testable import Ceph
 
 struct BreakersTests {
     private let sick = CallScope.pool("sick")
-    private let image = CephError.Resource.image("vol-1", namespace: "", pool: "sick")
+    private let image = CephError.Resource.image(ImageSpec(pool: "sick", image: "vol-1"))
 
     private func timeout(_ operation: CephError.Operation = .readImage, errno: CInt? = nil) -> CephError {
         CephError(.timedOut, operation, on: image, errno: errno)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import Naming
 import Testing
 
 @testable import Ceph
@@ -87,13 +88,13 @@ struct ErrnoTests {
     @Test func checkReadsCephsConvention() throws {
         #expect(try check(0, .readImage, on: .cluster) == 0)
         #expect(try check(7, .readImage, on: .cluster) == 7)
-        let image = CephError.Resource.image("vol-1", namespace: "", pool: "rbd")
+        let image = CephError.Resource.image(ImageSpec(pool: "rbd", image: "vol-1"))
         let error = #expect(throws: CephError.self) { try check(-ENOENT, .readImage, on: image) }
         #expect(error == CephError(.imageNotFound, .readImage, on: image, errno: ENOENT))
     }
 
     @Test func descriptionNamesTheResourceAndHidesTheNumber() {
-        let image = CephError.Resource.image("vol-1", namespace: "ns", pool: "rbd")
+        let image = CephError.Resource.image(ImageSpec(pool: "rbd", namespace: "ns", image: "vol-1"))
         let error = CephError(errno: ENOTEMPTY, .removeImage, on: image)
         #expect(error.description == "image \"rbd/ns/vol-1\" has snapshots")
         #expect(error.debugDescription == "\(error.description) [removeImage, imageHasSnapshots, errno 39]")

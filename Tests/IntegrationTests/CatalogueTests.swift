@@ -3,6 +3,7 @@
 
 import Ceph
 import Foundation
+import Naming
 import TestSupport
 import Testing
 
@@ -197,7 +198,7 @@ struct CatalogueTests {
             value[1] = value[0] + 1
             try await TestCluster.setValue(value, of: "parent", in: header, pool: name)
             let error = await #expect(throws: CephError.self) { try await pool.image(named: "clone") }
-            #expect(error?.resource == .image("clone", namespace: "", pool: name))
+            #expect(error?.resource == .image(ImageSpec(pool: name, image: "clone")))
         }
     }
 

@@ -3,6 +3,7 @@
 
 import Ceph
 import Foundation
+import Naming
 import RBDAPI
 import RBDService
 import TestSupport

@@ -4,6 +4,7 @@
 import AsyncHTTPClient
 import Ceph
 import Foundation
+import Naming
 import RBDAPI
 import TestSupport
 import Testing

@@ -4,6 +4,7 @@
 import CRBD
 import Dispatch
 import Logging
+import Naming
 import RBDAPI
 import TestSupport
 import Testing

@@ -6,6 +6,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Logging
+import Naming
 import RBDAPI
 import Testing
 import YAML
@@ -45,7 +46,7 @@ struct ContractTests {
 
     @Test func everyErrorOfCephHasAProblem() {
         for code in CephError.Code.allCases {
-            let problem = Problem(CephError(code, .readImage, on: .image("vol-1", namespace: "", pool: "rbd")))
+            let problem = Problem(CephError(code, .readImage, on: .image(ImageSpec(pool: "rbd", image: "vol-1"))))
             #expect(problem.status >= 400)
             #expect(problem.retryable == code.isRetriable, "\(code)")
         }

@@ -3,6 +3,7 @@
 
 import Foundation
 import NIOCore
+import Naming
 import RBDAPI
 import Testing
 

@@ -4,6 +4,7 @@
 import Foundation
 import HTTPTypes
 import Logging
+import Naming
 import Testing
 
 @testable import RBDService
@@ -56,12 +57,13 @@ struct ScopeTests {
     func whatAScopeCovers(text: String, clusters: Int, pools: Int, namespaces: Int, names: Int) throws {
         let scope = try Scope(parsing: text)
         let all = Self.pools.flatMap { pool in
-            Self.namespaces.map { ImagePlace(pool: pool, namespace: $0) }
+            Self.namespaces.map { Place(pool: pool, namespace: $0) }
         }
         #expect([AccessTarget.cluster].count(where: scope.covers) == clusters)
         #expect(Self.pools.map(AccessTarget.pool).count(where: scope.covers) == pools)
         #expect(
-            all.map { AccessTarget.namespace($0.namespace, pool: $0.pool) }.count(where: scope.covers) == namespaces
+            all.map { AccessTarget.namespace(Place(pool: $0.pool, namespace: $0.namespace)) }.count(where: scope.covers)
+                == namespaces
         )
         let targets = all.flatMap { place in Self.names.map { AccessTarget.name($0, place: place) } }
         #expect(targets.count(where: scope.covers) == names)
@@ -69,7 +71,7 @@ struct ScopeTests {
         for place in all {
             let touched = Self.names.contains { scope.covers(.name($0, place: place)) }
             if touched {
-                #expect(scope.touches(.namespace(place.namespace, pool: place.pool)))
+                #expect(scope.touches(.namespace(place)))
                 #expect(scope.touches(.pool(place.pool)))
             }
         }
@@ -77,7 +79,7 @@ struct ScopeTests {
 
     @Test func otherSpellingsOfACharacterAreOtherNames() throws {
         let scope = try Scope(parsing: "read:rbd/\u{e9}*")
-        let place = ImagePlace(pool: "rbd", namespace: "")
+        let place = Place(pool: "rbd")
         #expect(scope.covers(.name("\u{e9}1", place: place)))
         #expect(!scope.covers(.name("e\u{301}1", place: place)))
     }
@@ -86,7 +88,7 @@ struct ScopeTests {
         let access = Access(
             Identity(name: "a", scopes: [try Scope(parsing: "read:rbd/a-*"), try Scope(parsing: "delete:rbd/b-*")])
         )
-        let place = ImagePlace(pool: "rbd", namespace: "")
+        let place = Place(pool: "rbd")
         #expect(access.may(.read, .name("a-1", place: place)))
         #expect(!access.may(.delete, .name("a-1", place: place)))
         #expect(!access.may(.read, .name("b-1", place: place)))

@@ -6,6 +6,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Logging
+import Naming
 import RBDAPI
 import TestSupport
 import Testing
@@ -66,7 +67,7 @@ struct TelemetryTests {
             #expect(found.values("rbd_rest_api_http_requests_in_flight") == [1])
             #expect(found.values("rbd_rest_api_cluster_connected") == [0])
             #expect(found.values("rbd_rest_api_call_threads_stuck") == [0])
-            #expect(found.values("rbd_rest_api_build_info", ["version": RBDService.version]) == [1])
+            #expect(found.values("rbd_rest_api_build_info", ["version": programVersion]) == [1])
             let next = try await scrape(client)
             #expect(next.values(name, ["method": "GET", "route": "/metrics", "status": "200"]) == [1])
         }
@@ -133,7 +134,7 @@ struct TelemetryTests {
 
     @Test func callsAreCountedByOperationAndOutcome() async throws {
         let service = try makeService()
-        let image = CephError.Resource.image("vol\n1", namespace: "ns", pool: "rbd")
+        let image = CephError.Resource.image(ImageSpec(pool: "rbd", namespace: "ns", image: "vol\n1"))
         var logger = service.logger
         logger[metadataKey: "request.id"] = "id-1"
         let notes = RequestNotes(logger: logger)

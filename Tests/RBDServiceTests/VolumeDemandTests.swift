@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Naming
 import RBDAPI
 import Testing
 
@@ -49,7 +50,7 @@ struct VolumeDemandTests {
 
     @Test func aStaticVolumeIsWanted() throws {
         let demand = try #require(try demand(volume(attributes: ["imageFeatures": "layering, exclusive-lock,"])))
-        #expect(demand.place == ImagePlace(pool: "rbd", namespace: ""))
+        #expect(demand.place == Place(pool: "rbd"))
         #expect(demand.image == "vol")
         #expect(demand.sizeBytes == 1 << 30)
         #expect(demand.features == ["layering", "exclusive-lock"])
@@ -107,7 +108,7 @@ struct VolumeDemandTests {
 
     @Test func theOldPluginsVolumesHaveItsDefaults() throws {
         let demand = try #require(try demand(inTree(#"{"monitors": ["a"], "image": "img"}"#)))
-        #expect(demand.place == ImagePlace(pool: "rbd", namespace: ""))
+        #expect(demand.place == Place(pool: "rbd"))
         #expect(demand.image == "img")
         #expect(demand.features == nil)
         #expect(try self.demand(inTree(#"{"image": "img", "pool": "kube"}"#))?.place.pool == "kube")

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
+import Naming
 
 /// Reads a group from its own object, for one blocking call. librbd's listings answer for a group that does not exist as
 /// for one that is empty, hide which images a snapshot is of, and fail where a single image is in the trash.
@@ -26,7 +27,7 @@ struct GroupReader: ~Copyable {
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`dir_get_id` of the group directory)
     init(named name: String, in context: consuming IOContext) throws(CephError) {
-        let resource = CephError.Resource.group(name, namespace: context.namespace, pool: context.pool)
+        let resource = CephError.Resource.group(context.place.group(name))
         let key = WireWriter.string(name)
         let id = try context.text("dir_get_id", input: key, of: Self.directory, on: resource, .readGroup)
         guard let id else {
@@ -110,7 +111,7 @@ struct GroupReader: ~Copyable {
     }
 
     func resource(ofSnapshot snapshot: String) -> CephError.Resource {
-        .groupSnapshot(snapshot, group: name, namespace: context.namespace, pool: context.pool)
+        .groupSnapshot(context.place.group(name).snapshot(snapshot))
     }
 
     private var unreadable: CephError {

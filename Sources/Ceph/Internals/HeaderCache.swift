@@ -8,12 +8,6 @@ internal import Synchronization
 /// Nothing is told from memory alone: the OSD is asked whether the object still has that version, which it knows without reading
 /// any of it. That takes half of what it takes to read the header, and where it has changed the header is read.
 final class HeaderCache: Sendable {
-    /// The pool's number and not its name, which another pool may have had.
-    struct Place: Hashable {
-        var poolID: Int64
-        var namespace: String
-    }
-
     /// An object of its own: a table of ten thousand of them is moved each time it grows.
     final class Known: Sendable {
         let header: ImageHeader
@@ -36,9 +30,9 @@ final class HeaderCache: Sendable {
     }
 
     private struct State {
-        var places: [Place: [String: Known]] = [:]
+        var places: [NumberedPlace: [String: Known]] = [:]
         var count = 0
-        var changing: Set<Place> = []
+        var changing: Set<NumberedPlace> = []
         var forgetAt: ContinuousClock.Instant
     }
 
@@ -49,7 +43,7 @@ final class HeaderCache: Sendable {
 
     private let state = Mutex(State(forgetAt: .now + lifetime))
 
-    func knowledge(of ids: some Sequence<String>, in place: Place) -> Knowledge {
+    func knowledge(of ids: some Sequence<String>, in place: NumberedPlace) -> Knowledge {
         state.withLock { state in
             let known = state.places[place] ?? [:]
             return Knowledge(headers: ids.map { known[$0] }, isWorthAsking: !state.changing.contains(place))
@@ -59,7 +53,7 @@ final class HeaderCache: Sendable {
     /// - Parameter unchanged: whether most of what was known was still so; nil where nothing was known.
     func keep(
         _ headers: some Sequence<(id: String, known: Known)>,
-        of place: Place,
+        of place: NumberedPlace,
         unchanged: Bool?,
         now: ContinuousClock.Instant = .now
     ) {

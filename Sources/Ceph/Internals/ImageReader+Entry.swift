@@ -40,7 +40,7 @@ extension ImageReader.Entry {
         return position < other.position
     }
 
-    func place(in range: NameRange) -> NameRange.Place {
+    func place(in range: NameRange) -> NameRange.Side {
         rawName.map(range.place) ?? range.place(of: name.utf8)
     }
 }

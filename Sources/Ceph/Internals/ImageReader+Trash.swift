@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
+import Naming
 
 /// The pool's trash. A removal moves the image there first, marked as being removed. One that was interrupted stays:
 /// `rbd_list2` still lists the image, `rbd_trash_list` hides it; here it is seen.
@@ -67,7 +68,7 @@ extension ImageReader {
         if directory.operate(on: "rbd_directory", in: pool) >= 0, var reader = directory.output(name) {
             return reader.string().map { ($0, false) }
         }
-        let resource = CephError.Resource.image("#\(id)", namespace: pool.namespace, pool: pool.pool)
+        let resource = CephError.Resource.image(pool.place.image("#\(id)"))
         return try TrashRead(id: id, in: pool).entry(.readImage, on: resource).map { ($0.name, true) }
     }
 

@@ -4,6 +4,7 @@
 internal import CRBD
 internal import CRados
 internal import Glibc
+import Naming
 
 /// Reads images, one or many, without opening any: names and ids from the pool's directory, then one compound read per
 /// image with a window of them on their way at once. Lives for one blocking call.
@@ -32,7 +33,7 @@ struct ImageReader: ~Copyable {
     }
 
     func resource(_ name: String) -> CephError.Resource {
-        .image(name, namespace: context.namespace, pool: context.pool)
+        .image(context.place.image(name))
     }
 
     /// The pool's directory as a whole, in the order of the names. It has half-removed images too, and says which they are.

@@ -3,6 +3,7 @@
 
 internal import CRBD
 internal import Glibc
+import Naming
 
 /// How an image's data is laid out in objects.
 struct ImageLayout: Hashable, Sendable {

@@ -5,6 +5,7 @@ internal import CRBD
 internal import CRados
 internal import FoundationEssentials
 internal import Glibc
+import Naming
 
 extension OpenImage {
     /// All snapshots, oldest first, whoever made them.
@@ -160,10 +161,10 @@ extension OpenImage {
         guard rbd_snap_get_group_namespace(pointer, id, &group, size) >= 0 else { return nil }
         defer { rbd_snap_group_namespace_cleanup(&group, size) }
         let pool = (try? rados.poolName(id: group.group_pool)) ?? "#\(group.group_pool)"
-        let name = "\(String(cString: group.group_name))@\(String(cString: group.group_snap_name))"
         // A group is in the namespace of its images.
-        if case .image(_, let namespace, _) = resource, !namespace.isEmpty { return "\(pool)/\(namespace)/\(name)" }
-        return "\(pool)/\(name)"
+        let place = Place(pool: pool, namespace: resource.place?.namespace ?? "")
+        return place.group(String(cString: group.group_name)).snapshot(String(cString: group.group_snap_name))
+            .description
     }
 }
 

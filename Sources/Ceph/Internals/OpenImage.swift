@@ -5,6 +5,7 @@ internal import CRBD
 internal import CRados
 internal import FoundationEssentials
 internal import Glibc
+import Naming
 
 /// Owns a `rbd_image_t` for the length of one blocking call.
 struct OpenImage: ~Copyable {
@@ -28,7 +29,7 @@ struct OpenImage: ~Copyable {
         in context: borrowing IOContext,
         to access: Access = .read
     ) throws(CephError) -> OpenImage {
-        let resource = CephError.Resource.image(name, namespace: context.namespace, pool: context.pool)
+        let resource = CephError.Resource.image(context.place.image(name))
         guard case .image(let id) = try DirectoryRead.image(named: RawName(name), in: context, on: resource) else {
             return try OpenImage(format1: name, in: context, to: access)
         }
@@ -54,7 +55,7 @@ struct OpenImage: ~Copyable {
         in context: borrowing IOContext,
         to access: Access = .read
     ) throws(CephError) {
-        let resource = CephError.Resource.image(name, namespace: context.namespace, pool: context.pool)
+        let resource = CephError.Resource.image(context.place.image(name))
         // Without it librbd would look for one of format 2.
         let found = rados_stat(context.pointer, "\(name).rbd", nil, nil)
         if found == -ENOENT { try context.requireNamespace() }
@@ -84,7 +85,7 @@ struct OpenImage: ~Copyable {
         to access: Access = .read,
         resource: CephError.Resource? = nil
     ) throws(CephError) {
-        let resource = resource ?? .image("#\(id)", namespace: context.namespace, pool: context.pool)
+        let resource = resource ?? .image(context.place.image("#\(id)"))
         var opened: rbd_image_t?
         func open() -> CInt {
             switch access {
@@ -104,7 +105,7 @@ struct OpenImage: ~Copyable {
                 throw CephError(
                     .snapshotNotFound,
                     .readImage,
-                    on: .snapshot(snapshot, image: "#\(id)", namespace: context.namespace, pool: context.pool),
+                    on: .snapshot(context.place.image("#\(id)").snapshot(snapshot)),
                     errno: ENOENT
                 )
             }

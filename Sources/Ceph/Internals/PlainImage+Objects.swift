@@ -3,6 +3,7 @@
 
 internal import CRados
 internal import Glibc
+import Naming
 
 extension PlainImage {
     /// Makes the image.
@@ -11,7 +12,7 @@ extension PlainImage {
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate, rados_read_op_operate, rados_write_op_operate
     func make(in context: borrowing IOContext) throws(CephError) -> String? {
-        let resource = CephError.Resource.image(name, namespace: context.namespace, pool: context.pool)
+        let resource = CephError.Resource.image(context.place.image(name))
         guard try RBDInfoRead(of: context).isPlain(resource) else { return nil }
         // Another image may have drawn the same id, once in many millions.
         for _ in 0..<3 {

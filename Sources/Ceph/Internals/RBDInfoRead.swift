@@ -3,6 +3,7 @@
 
 internal import CRados
 internal import Glibc
+import Naming
 
 /// A question for `rbd_info`, in which librbd keeps what it knows of a pool as a whole. It is on its way while something else
 /// is done.
@@ -25,7 +26,7 @@ struct RBDInfoRead {
         } else {
             result = read.operate(
                 on: "rbd_info",
-                in: try IOContext(pool: context.pool, namespace: "", rados: context.rados)
+                in: try IOContext(Place(pool: context.pool), rados: context.rados)
             )
         }
     }

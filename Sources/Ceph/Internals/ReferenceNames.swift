@@ -2,15 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
+import Naming
 
 /// Finds the names behind the numbers that headers hold: of pools, parents and groups. Each is asked for once, whether one
 /// image or ten thousand refer to it, and several are on their way at a time.
 struct ReferenceNames: ~Copyable {
-    private struct Place: Hashable {
-        var poolID: Int64
-        var namespace: String
-    }
-
     /// What could be told of a parent.
     private struct ParentNames {
         var pool: String
@@ -28,7 +24,7 @@ struct ReferenceNames: ~Copyable {
     private static let window = 64
     private static let groups = "rbd_group_directory"
 
-    private var places: [Place: Shared] = [:]
+    private var places: [NumberedPlace: Shared] = [:]
     private var pools: [Int64: String] = [:]
     private var parents: [ImageHeader.ParentReference: ParentNames] = [:]
     private var parentQuestions: [ImageHeader.ParentReference: ParentQuestion] = [:]
@@ -93,7 +89,7 @@ struct ReferenceNames: ~Copyable {
         _ namespace: String,
         _ rados: RadosHandle
     ) throws(CephError) -> Shared? {
-        let key = Place(poolID: poolID, namespace: namespace)
+        let key = NumberedPlace(poolID: poolID, namespace: namespace)
         if let place = places[key] { return place }
         do {
             let place = Shared(try IOContext(poolID: poolID, namespace: namespace, rados: rados))
@@ -152,9 +148,7 @@ struct ReferenceNames: ~Copyable {
         {
             do {
                 let resource = CephError.Resource.image(
-                    "#\(reference.imageID)",
-                    namespace: reference.namespace,
-                    pool: names.pool
+                    ImageSpec(pool: names.pool, namespace: reference.namespace, image: "#\(reference.imageID)")
                 )
                 if let name = try Self.text(question.image, on: resource) {
                     names.image = name

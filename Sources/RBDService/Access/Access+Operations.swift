@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Naming
 import RBDAPI
 
 extension Access {
@@ -30,7 +31,7 @@ extension AccessTarget {
         self =
             name.isEmpty
             ? .pool(operation.pool)
-            : .name(name, place: ImagePlace(pool: operation.pool, namespace: operation.namespace))
+            : .name(name, place: Place(pool: operation.pool, namespace: operation.namespace))
     }
 }
 

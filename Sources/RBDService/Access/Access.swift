@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// What the request at hand may see and do. It travels with the task, so that whatever names something has no need of a
@@ -54,12 +55,12 @@ struct Access: Sendable {
     func may(_ verb: Verb, _ image: ImageSpec) -> Bool { may(verb, AccessTarget(image)) }
 
     /// Which names in a namespace may be read.
-    func readableNames(in place: ImagePlace) -> [NameRange] {
-        guard let identity, !may(.read, .namespace(place.namespace, pool: place.pool)) else {
+    func readableNames(in place: Place) -> [NameRange] {
+        guard let identity, !may(.read, .namespace(place)) else {
             return [NameRange(prefix: "")]
         }
         return identity.scopes.filter { scope in
-            scope.verbs.contains(.read) && scope.touches(.namespace(place.namespace, pool: place.pool))
+            scope.verbs.contains(.read) && scope.touches(.namespace(place))
         }.map(\.name.range)
     }
 
@@ -96,13 +97,13 @@ struct Access: Sendable {
     /// it is.
     /// - Parameter kind: what is to be made.
     /// - Throws: `Problem` with `image-not-found` or `group-not-found`; with `forbidden` for names that can be seen.
-    func requireCreation(of name: String, in place: ImagePlace, _ kind: Veil.Kind = .image) throws(Problem) {
+    func requireCreation(of name: String, in place: Place, _ kind: Veil.Kind = .image) throws(Problem) {
         let target = AccessTarget.name(name, place: place)
         guard isOutOfScope || sees(target) else {
             RequestNotes.current?.refuse()
             throw Problem(
                 kind == .image ? .imageNotFound : .groupNotFound,
-                detail: "\(kind.rawValue) \"\(place.spec(name))\" does not exist, and is not among the scopes of "
+                detail: "\(kind.rawValue) \"\(place.image(name))\" does not exist, and is not among the scopes of "
                     + "\"\(identity?.name ?? "")\" to be made",
                 field: "name",
                 hint: "whoever runs the service gives scopes: create:\(target.scope) would do"
@@ -141,12 +142,12 @@ struct Access: Sendable {
     /// Something that is to be read only, such as the source of a clone, where its parts are in scope; else with the first
     /// part that is not replaced by a name that nothing has.
     /// - Throws: `Problem` with `forbidden` where it can be seen, but must not be read.
-    func readable(_ name: String, in place: ImagePlace) throws(Problem) -> (name: String, place: ImagePlace) {
+    func readable(_ name: String, in place: Place) throws(Problem) -> (name: String, place: Place) {
         if !sees(.pool(place.pool)) {
-            return (name, ImagePlace(pool: veil.token(for: place.pool), namespace: place.namespace))
+            return (name, Place(pool: veil.token(for: place.pool), namespace: place.namespace))
         }
-        if !sees(.namespace(place.namespace, pool: place.pool)) {
-            return (name, ImagePlace(pool: place.pool, namespace: veil.token(for: place.namespace)))
+        if !sees(.namespace(place)) {
+            return (name, Place(pool: place.pool, namespace: veil.token(for: place.namespace)))
         }
         let target = AccessTarget.name(name, place: place)
         if !sees(target) { return (veil.token(for: name), place) }
@@ -157,16 +158,17 @@ struct Access: Sendable {
 
 extension AccessTarget {
     init(_ image: ImageSpec) {
-        self = .name(image.image, place: ImagePlace(image))
+        self = .name(image.image, place: image.place)
     }
 
     var text: String {
         switch self {
         case .cluster: "the cluster as a whole"
         case .pool(let pool): "the pool \"\(pool)\" as a whole"
-        case .namespace("", let pool): "the default namespace of the pool \"\(pool)\" as a whole"
-        case .namespace(let namespace, let pool): "the namespace \"\(pool)/\(namespace)\" as a whole"
-        case .name(let name, let place): "\"\(place.spec(name))\""
+        case .namespace(let place) where place.namespace.isEmpty:
+            "the default namespace of the pool \"\(place.pool)\" as a whole"
+        case .namespace(let place): "the namespace \"\(place)\" as a whole"
+        case .name(let name, let place): "\"\(place.image(name))\""
         }
     }
 
@@ -175,8 +177,8 @@ extension AccessTarget {
         switch self {
         case .cluster: "*"
         case .pool(let pool): pool
-        case .namespace(let namespace, let pool): namespace.isEmpty ? "\(pool)/*" : "\(pool)/\(namespace)/*"
-        case .name(let name, let place): place.spec(name).description
+        case .namespace(let place): "\(place)/*"
+        case .name(let name, let place): place.image(name).description
         }
     }
 }

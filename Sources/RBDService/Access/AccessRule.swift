@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import Naming
 import RBDAPI
 
 /// What a route asks of whoever uses it.
@@ -67,15 +68,15 @@ enum AccessRule: Sendable {
             guard access.finds(pool: pool) else { return }
             guard access.may(verb, someOf: .pool(pool)) else { throw access.forbidden(verb, .pool(pool)) }
         case .namespace(let verb):
-            let place = ImagePlace(
+            let place = Place(
                 pool: try context.pathParameter("pool"),
                 namespace: try context.pathParameter("namespace")
             )
-            if access.finds(place) { try access.require(verb, .namespace(place.namespace, pool: place.pool)) }
+            if access.finds(place) { try access.require(verb, .namespace(place)) }
         case .place(let verb):
             let place = try Self.place(request, context)
             guard access.finds(place) else { return }
-            let target = AccessTarget.namespace(place.namespace, pool: place.pool)
+            let target = AccessTarget.namespace(place)
             guard access.may(verb, someOf: target) else { throw access.forbidden(verb, target) }
         case .image(let verb):
             try Self.check(verb, "image", try Self.place(request, context), &access, context)
@@ -98,7 +99,7 @@ enum AccessRule: Sendable {
     private static func check(
         _ verb: Verb,
         _ parameter: String,
-        _ place: ImagePlace,
+        _ place: Place,
         _ access: inout Access,
         _ context: ServiceRequestContext
     ) throws(Problem) {
@@ -110,8 +111,8 @@ enum AccessRule: Sendable {
     }
 
     /// As the handler will read it. What is given twice the handler refuses.
-    private static func place(_ request: Request, _ context: ServiceRequestContext) throws(Problem) -> ImagePlace {
-        ImagePlace(
+    private static func place(_ request: Request, _ context: ServiceRequestContext) throws(Problem) -> Place {
+        Place(
             pool: try context.pathParameter("pool"),
             namespace: Query.value(of: "namespace", in: request) ?? ""
         )
@@ -127,9 +128,9 @@ extension Access {
     }
 
     /// Hides the pool, or the namespace, where nothing in it is in scope.
-    fileprivate mutating func finds(_ place: ImagePlace) -> Bool {
+    fileprivate mutating func finds(_ place: Place) -> Bool {
         guard finds(pool: place.pool) else { return false }
-        if sees(.namespace(place.namespace, pool: place.pool)) { return true }
+        if sees(.namespace(place)) { return true }
         hide("namespace", place.namespace)
         return false
     }

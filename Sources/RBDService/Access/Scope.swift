@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 
 /// What somebody may do.
 enum Verb: String, CaseIterable, Sendable {
@@ -25,9 +26,9 @@ enum AccessTarget: Hashable, Sendable {
     /// A pool with all that is in it.
     case pool(String)
     /// A namespace with all that is in it; an empty one is the pool's default.
-    case namespace(String, pool: String)
+    case namespace(Place)
     /// An image, or a group.
-    case name(String, place: ImagePlace)
+    case name(String, place: Place)
 }
 
 /// A name, or with `*` at its end all that begin so.
@@ -101,8 +102,8 @@ struct Scope: Hashable, Sendable, CustomStringConvertible {
         switch target {
         case .cluster: pool.isAny && namespace.isAny && name.isAny
         case .pool(let pool): self.pool.matches(pool) && namespace.isAny && name.isAny
-        case .namespace(let namespace, let pool):
-            self.pool.matches(pool) && self.namespace.matches(namespace) && name.isAny
+        case .namespace(let place):
+            pool.matches(place.pool) && namespace.matches(place.namespace) && name.isAny
         case .name(let name, let place):
             pool.matches(place.pool) && namespace.matches(place.namespace) && self.name.matches(name)
         }
@@ -113,7 +114,7 @@ struct Scope: Hashable, Sendable, CustomStringConvertible {
         switch target {
         case .cluster: true
         case .pool(let pool): self.pool.matches(pool)
-        case .namespace(let namespace, let pool): self.pool.matches(pool) && self.namespace.matches(namespace)
+        case .namespace(let place): pool.matches(place.pool) && namespace.matches(place.namespace)
         case .name: covers(target)
         }
     }

@@ -10,7 +10,7 @@ extension AuditLine {
     /// A file, or standard output, is written to from now on.
     static func opened(time: String = LogText.time()) -> String {
         line([
-            ("time", "\"\(time)\""), ("event", "\"opened\""), ("version", quoted(RBDService.version)),
+            ("time", "\"\(time)\""), ("event", "\"opened\""), ("version", quoted(programVersion)),
             ("process", "\(getpid())"),
         ])
     }

@@ -3,6 +3,7 @@
 
 import FoundationEssentials
 import NIOCore
+import Naming
 import RBDAPI
 import Synchronization
 

@@ -17,14 +17,14 @@ final class ClaimSession: Sendable {
     /// Those of this process wait for each other here, in the order of asking, and not by asking the cluster again and again.
     let locks = KeyedLocks()
 
-    private struct Place {
+    private struct Activity {
         /// How many claims there are, or may be.
         var claims = 0
         /// When the last sign of life was sent that has arrived.
         var confirmed: ContinuousClock.Instant?
     }
 
-    private let places = Mutex<[String: Place]>([:])
+    private let activities = Mutex<[String: Activity]>([:])
     private let beats = Atomic(0)
     private let lost = Flag()
     /// Clients that this connection knows to be shut out.
@@ -72,15 +72,15 @@ final class ClaimSession: Sendable {
     }
 
     /// The pools in which there are claims, or may be.
-    var pools: [String] { places.withLock { $0.filter { $0.value.claims > 0 }.map(\.key) } }
+    var pools: [String] { activities.withLock { $0.filter { $0.value.claims > 0 }.map(\.key) } }
 
     /// Those in which there ever were any.
-    var everyPool: [String] { places.withLock { Array($0.keys) } }
+    var everyPool: [String] { activities.withLock { Array($0.keys) } }
 
-    func claims(in pool: String) -> Int { places.withLock { $0[pool]?.claims ?? 0 } }
+    func claims(in pool: String) -> Int { activities.withLock { $0[pool]?.claims ?? 0 } }
 
     /// Until when nobody takes the session for dead, as far as is known here.
-    func confirmed(in pool: String) -> ContinuousClock.Instant? { places.withLock { $0[pool]?.confirmed } }
+    func confirmed(in pool: String) -> ContinuousClock.Instant? { activities.withLock { $0[pool]?.confirmed } }
 
     /// Adds a sign of life to a change.
     func sign(_ change: inout Records.Change) {
@@ -90,18 +90,18 @@ final class ClaimSession: Sendable {
     }
 
     func began(in pool: String) {
-        places.withLock { $0[pool, default: Place()].claims += 1 }
+        activities.withLock { $0[pool, default: Activity()].claims += 1 }
     }
 
     /// A sign of life has arrived.
     func arrived(in pool: String, sent: ContinuousClock.Instant) {
-        places.withLock { places in
-            places[pool, default: Place()].confirmed = max(places[pool]?.confirmed ?? sent, sent)
+        activities.withLock { activities in
+            activities[pool, default: Activity()].confirmed = max(activities[pool]?.confirmed ?? sent, sent)
         }
     }
 
     func ended(in pool: String) {
-        places.withLock { $0[pool]?.claims -= 1 }
+        activities.withLock { $0[pool]?.claims -= 1 }
     }
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import Naming
 import RBDAPI
 
 /// `/v1/pools/{pool}/images/{image}/locks` and `/watchers`: decode, call, encode.
@@ -67,6 +68,6 @@ extension ServiceRequestContext {
     /// - Throws: `Problem` with `invalid-parameter`.
     fileprivate func image(_ query: Query) throws(Problem) -> ImageSpec {
         let place = try imagePlace(query)
-        return place.spec(try pathParameter("image"))
+        return place.image(try pathParameter("image"))
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// The rules of locks and watchers. What is done to them shuts a client out of the cluster, so it must be confirmed with the
@@ -18,7 +19,7 @@ struct ImageClientService: Sendable {
     // MARK: Reading
 
     func locks(of image: ImageSpec) async throws -> ImageLocks {
-        let pool = try images.pool(ImagePlace(image))
+        let pool = try images.pool(image.place)
         return ImageLocks(
             items: try await pool.locks(ofImage: image.image).map { lock in
                 ImageLock(
@@ -34,7 +35,7 @@ struct ImageClientService: Sendable {
     }
 
     func watchers(of image: ImageSpec) async throws -> ImageWatchers {
-        let pool = try images.pool(ImagePlace(image))
+        let pool = try images.pool(image.place)
         return ImageWatchers(
             items: try await pool.watchers(ofImage: image.image).map { ImageWatcher($0, in: pool.cluster) }
         )
@@ -53,7 +54,7 @@ struct ImageClientService: Sendable {
         dryRun: Bool
     ) async throws -> Attempt<Void> {
         try Self.require(confirmation, of: client, dryRun, "breaking a lock")
-        let pool = try images.pool(ImagePlace(image))
+        let pool = try images.pool(image.place)
         let lock = try Self.choose(try await pool.locks(ofImage: image.image), client, cookie, image)
         // Nobody of this service ever takes another lock than librbd's own. One of somebody else's may be what the operation
         // waits for.
@@ -117,7 +118,7 @@ struct ImageClientService: Sendable {
         dryRun: Bool
     ) async throws -> Attempt<Void> {
         try Self.require(confirmation, of: client, dryRun, "evicting a client")
-        let pool = try images.pool(ImagePlace(image))
+        let pool = try images.pool(image.place)
         let resource = pool.resource(ofImage: image.image)
         guard let watcher = try await pool.watchers(ofImage: image.image).first(where: { $0.client == client }) else {
             throw CephError(.watcherNotFound, .evictClient, on: resource, detail: client)

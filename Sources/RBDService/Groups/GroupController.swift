@@ -3,6 +3,7 @@
 
 import HTTPTypes
 import Hummingbird
+import Naming
 import RBDAPI
 
 /// `/v1/pools/{pool}/groups`: decode, call, encode.
@@ -56,7 +57,7 @@ struct GroupController: Sendable {
             .json(
                 group,
                 status: .created,
-                headers: [.location: Self.location(GroupPlace(place: place, name: group.name))]
+                headers: [.location: Self.location(GroupSpec(place, name: group.name))]
             )
         }
     }
@@ -175,7 +176,7 @@ struct GroupController: Sendable {
     private static let changing: Set<String> = ["namespace", "dryRun"]
     private static let list: Set<String> = ["namespace", "limit", "cursor"]
 
-    private static func location(_ group: GroupPlace, _ rest: String = "") -> String {
+    private static func location(_ group: GroupSpec, _ rest: String = "") -> String {
         var location = "/v1/pools/\(PercentEncoding.encode(group.place.pool))"
         location += "/groups/\(PercentEncoding.encode(group.name))\(rest)"
         let namespace = group.place.namespace
@@ -196,7 +197,7 @@ extension Response {
 
 extension ServiceRequestContext {
     /// - Throws: `Problem` with `invalid-parameter`.
-    fileprivate func group(_ query: Query) throws(Problem) -> GroupPlace {
-        GroupPlace(place: try imagePlace(query), name: try pathParameter("group"))
+    fileprivate func group(_ query: Query) throws(Problem) -> GroupSpec {
+        GroupSpec(try imagePlace(query), name: try pathParameter("group"))
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// The rules of rolling a group back.
@@ -10,11 +11,11 @@ extension GroupSnapshotService {
     /// - Parameter confirmation: must be the snapshot's name; a dry run needs none.
     func rollBack(
         _ snapshot: String,
-        of group: GroupPlace,
+        of group: GroupSpec,
         confirmation: String?,
         dryRun: Bool
     ) async throws -> Attempt<RBDAPI.Operation> {
-        let spec = group.spec(ofSnapshot: snapshot)
+        let spec = "\(group.snapshot(snapshot))"
         guard confirmation == snapshot || dryRun && confirmation == nil else {
             throw Problem(
                 .confirmationRequired,
@@ -87,17 +88,17 @@ extension GroupSnapshotService {
 
     /// - Returns: the operation that is at the very same work.
     /// - Throws: `Problem` with `operation-in-progress` where other work on the group is not finished.
-    private func begun(_ snapshot: String, of group: GroupPlace) async throws -> RBDAPI.Operation? {
+    private func begun(_ snapshot: String, of group: GroupSpec) async throws -> RBDAPI.Operation? {
         guard let other = try await operations.store.unfinished(onGroup: group) else { return nil }
         guard other.kind == .rollBackGroup, other.parameters.snapshot == snapshot else {
-            throw OperationStore.inProgress(other, "group \"\(group.spec)\"", field: "group")
+            throw OperationStore.inProgress(other, "group \"\(group)\"", field: "group")
         }
         return other.operation
     }
 
     private func parameters(
         _ snapshot: String,
-        of group: GroupPlace,
+        of group: GroupSpec,
         _ info: GroupSnapshotInfo
     ) -> OperationRecord.Parameters {
         let ids = Dictionary(grouping: info.images, by: \.pool).mapValues { $0.map(\.id) }

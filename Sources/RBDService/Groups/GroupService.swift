@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// The rules of groups and of what belongs to them.
@@ -10,7 +11,7 @@ struct GroupService: Sendable {
     let operations: OperationStore
 
     func list(
-        in place: ImagePlace,
+        in place: Place,
         prefix: String,
         after cursor: Cursor?,
         limit: Int
@@ -23,28 +24,28 @@ struct GroupService: Sendable {
         }
     }
 
-    func get(_ group: GroupPlace) async throws -> RBDAPI.Group {
+    func get(_ group: GroupSpec) async throws -> RBDAPI.Group {
         RBDAPI.Group(try await info(group), of: group)
     }
 
-    func create(_ name: String, in place: ImagePlace, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
+    func create(_ name: String, in place: Place, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
         try ImageRules.checkName(name, field: "name", what: "group")
         try Access.current.requireCreation(of: name, in: place, .group)
-        let group = GroupPlace(place: place, name: name)
+        let group = GroupSpec(place, name: name)
         let pool = try images.pool(place)
         guard !dryRun else {
             try await requireFree(group, in: pool)
-            return Attempt(Plan.Step("create-group", group.spec))
+            return Attempt(Plan.Step("create-group", group.description))
         }
         return try await images.changing(group, .changeGroup, isDryRun: false) {
             .done(RBDAPI.Group(try await pool.createGroup(named: name), of: group))
         }
     }
 
-    func rename(_ group: GroupPlace, to name: String, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
+    func rename(_ group: GroupSpec, to name: String, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
         try ImageRules.checkName(name, field: "name", what: "group")
         if name != group.name { try Access.current.requireCreation(of: name, in: group.place, .group) }
-        let renamed = GroupPlace(place: group.place, name: name)
+        let renamed = GroupSpec(group.place, name: name)
         let pool = try images.pool(group.place)
         return try await images.changingQuiet(group, and: name, .changeGroup, isDryRun: dryRun) {
             // A repeated request finds it done.
@@ -52,7 +53,7 @@ struct GroupService: Sendable {
             if dryRun {
                 if name == group.name { return .planned(Plan(steps: [])) }
                 try await requireFree(renamed, in: pool)
-                return Attempt(Plan.Step("rename-group", group.spec, detail: "to \(renamed.spec)"))
+                return Attempt(Plan.Step("rename-group", group.description, detail: "to \(renamed)"))
             }
             if name != group.name { try await pool.renameGroup(named: group.name, to: name) }
             return .done(RBDAPI.Group(info, of: renamed))
@@ -60,7 +61,7 @@ struct GroupService: Sendable {
     }
 
     /// Deletes a group. Its images stay; its snapshots stand in the way.
-    func delete(_ group: GroupPlace, dryRun: Bool) async throws -> Attempt<Void> {
+    func delete(_ group: GroupSpec, dryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
         return try await images.changingQuiet(group, .changeGroup, isDryRun: dryRun) {
             let info = try await pool.group(named: group.name)
@@ -72,7 +73,7 @@ struct GroupService: Sendable {
             let problem = Self.hasSnapshots(info, group)
             if dryRun {
                 let snapshots = info.snapshots.map {
-                    Plan.Step("delete-group-snapshot", group.spec(ofSnapshot: $0.name))
+                    Plan.Step("delete-group-snapshot", "\(group.snapshot($0.name))")
                 }
                 let members = info.members.map {
                     Plan.Step("remove-image-from-group", $0.image.spec.description, detail: "the image stays")
@@ -80,7 +81,7 @@ struct GroupService: Sendable {
                 return .planned(
                     Plan(
                         allowed: problem == nil,
-                        steps: snapshots + members + [Plan.Step("delete-group", group.spec)],
+                        steps: snapshots + members + [Plan.Step("delete-group", group.description)],
                         blockers: problem?.blockers ?? []
                     )
                 )
@@ -91,7 +92,7 @@ struct GroupService: Sendable {
         }
     }
 
-    func listImages(_ group: GroupPlace, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupImage> {
+    func listImages(_ group: GroupSpec, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupImage> {
         let members = try await info(group).members.map { RBDAPI.GroupImage($0) }
             .filter { Access.current.may(.read, $0.place) }
         return Page(members, after: cursor, limit: limit, by: \.spec) { $0 }
@@ -101,21 +102,21 @@ struct GroupService: Sendable {
     func add(
         _ image: String,
         ofPool imagePool: String,
-        to group: GroupPlace,
+        to group: GroupSpec,
         dryRun: Bool
     ) async throws -> Attempt<(image: RBDAPI.GroupImage, isNew: Bool)> {
-        let place = ImagePlace(pool: imagePool, namespace: group.place.namespace)
-        let member = RBDAPI.GroupImage(spec: place.spec(image), state: "attached")
+        let place = Place(pool: imagePool, namespace: group.place.namespace)
+        let member = RBDAPI.GroupImage(spec: place.image(image), state: "attached")
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
         return try await images.changingQuiet(group, .changeGroupImages, isDryRun: dryRun) {
             if dryRun {
                 let isMember = try await pool.group(named: group.name).members
-                    .contains { $0.image.resource == place.resource(image) && !$0.isIncomplete }
+                    .contains { $0.image.resource == .image(place.image(image)) && !$0.isIncomplete }
                 if isMember { return .planned(Plan(steps: [])) }
                 if let other = try await own.use(ofImage: image).group {
-                    throw Self.inGroup(place.spec(image), other)
+                    throw Self.inGroup(place.image(image), other)
                 }
-                return Attempt(Plan.Step("add-image-to-group", member.spec, detail: "to \(group.spec)"))
+                return Attempt(Plan.Step("add-image-to-group", member.spec, detail: "to \(group)"))
             }
             // A missing group is told before a missing image.
             _ = try await pool.group(named: group.name)
@@ -125,7 +126,7 @@ struct GroupService: Sendable {
                     return .done((member, isNew))
                 } catch let error as CephError where error.code == .imageInGroup {
                     guard let other = try await own.use(ofImage: image).group else { throw error }
-                    throw Self.inGroup(place.spec(image), other, errno: error.errno)
+                    throw Self.inGroup(place.image(image), other, errno: error.errno)
                 }
             }
         }
@@ -134,19 +135,19 @@ struct GroupService: Sendable {
     func remove(
         _ image: String,
         ofPool imagePool: String,
-        from group: GroupPlace,
+        from group: GroupSpec,
         dryRun: Bool
     ) async throws -> Attempt<Void> {
-        let place = ImagePlace(pool: imagePool, namespace: group.place.namespace)
+        let place = Place(pool: imagePool, namespace: group.place.namespace)
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
         return try await images.changingQuiet(group, .changeGroupImages, isDryRun: dryRun) {
             let members = try await pool.group(named: group.name).members
-            guard let member = members.first(where: { $0.image.resource == place.resource(image) }) else {
-                throw CephError(.imageNotInGroup, .changeGroupImages, on: place.resource(image))
+            guard let member = members.first(where: { $0.image.resource == .image(place.image(image)) }) else {
+                throw CephError(.imageNotInGroup, .changeGroupImages, on: .image(place.image(image)))
             }
             if dryRun {
                 return Attempt(
-                    Plan.Step("remove-image-from-group", place.spec(image).description, detail: "the image stays")
+                    Plan.Step("remove-image-from-group", place.image(image).description, detail: "the image stays")
                 )
             }
             return try await images.changing(all: [member.image], isDryRun: false) {
@@ -156,24 +157,24 @@ struct GroupService: Sendable {
         }
     }
 
-    func info(_ group: GroupPlace) async throws -> GroupInfo {
+    func info(_ group: GroupSpec) async throws -> GroupInfo {
         try await images.pool(group.place).group(named: group.name)
     }
 
-    private func requireFree(_ group: GroupPlace, in pool: Ceph.Pool) async throws {
+    private func requireFree(_ group: GroupSpec, in pool: Ceph.Pool) async throws {
         guard try await pool.groups().contains(group.name) else { return }
-        throw CephError(.groupExists, .changeGroup, on: group.resource)
+        throw CephError(.groupExists, .changeGroup, on: .group(group))
     }
 
-    private static func hasSnapshots(_ info: GroupInfo, _ group: GroupPlace) -> Problem? {
+    private static func hasSnapshots(_ info: GroupInfo, _ group: GroupSpec) -> Problem? {
         guard let first = info.snapshots.first else { return nil }
         let count = info.snapshots.count
         return Problem(
             .groupHasSnapshots,
-            detail: "group \"\(group.spec)\" has \(count) snapshot\(count == 1 ? "" : "s")",
+            detail: "group \"\(group)\" has \(count) snapshot\(count == 1 ? "" : "s")",
             field: "group",
-            hint: "delete them first: rbdctl group snapshot delete \(group.spec(ofSnapshot: first.name))",
-            blockers: info.snapshots.map { Problem.Blocker(.snapshot, name: group.spec(ofSnapshot: $0.name)) }
+            hint: "delete them first: rbdctl group snapshot delete \(group.snapshot(first.name))",
+            blockers: info.snapshots.map { Problem.Blocker(.snapshot, name: "\(group.snapshot($0.name))") }
         )
     }
 
@@ -219,9 +220,9 @@ extension RBDAPI.GroupImage {
 }
 
 extension RBDAPI.GroupSnapshot {
-    init(_ info: GroupSnapshotInfo, of group: GroupPlace) {
+    init(_ info: GroupSnapshotInfo, of group: GroupSpec) {
         self.init(
-            spec: group.spec(ofSnapshot: info.name),
+            spec: "\(group.snapshot(info.name))",
             name: info.name,
             id: info.id,
             state: info.isIncomplete ? "incomplete" : "complete",
@@ -231,7 +232,7 @@ extension RBDAPI.GroupSnapshot {
 }
 
 extension RBDAPI.Group {
-    init(_ info: GroupInfo, of group: GroupPlace) {
+    init(_ info: GroupInfo, of group: GroupSpec) {
         self.init(
             pool: group.place.pool,
             namespace: group.place.namespace,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// The rules of the snapshots of groups.
@@ -9,19 +10,19 @@ struct GroupSnapshotService: Sendable {
     let images: ImageAccess
     let operations: OperationService
 
-    func list(_ group: GroupPlace, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupSnapshot> {
+    func list(_ group: GroupSpec, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupSnapshot> {
         let snapshots = try await info(group).snapshots.map { RBDAPI.GroupSnapshot($0, of: group) }
         return Page(snapshots, after: cursor, limit: limit, by: \.name) { $0 }
     }
 
-    func get(_ snapshot: String, of group: GroupPlace) async throws -> RBDAPI.GroupSnapshot {
+    func get(_ snapshot: String, of group: GroupSpec) async throws -> RBDAPI.GroupSnapshot {
         RBDAPI.GroupSnapshot(try await find(snapshot, of: group), of: group)
     }
 
     /// Takes a snapshot of all images of the group at one moment. Clients may have them open.
     func create(
         _ snapshot: String,
-        of group: GroupPlace,
+        of group: GroupSpec,
         dryRun: Bool
     ) async throws -> Attempt<RBDAPI.GroupSnapshot> {
         try ImageRules.checkName(snapshot, field: "name", what: "snapshot")
@@ -43,7 +44,7 @@ struct GroupSnapshotService: Sendable {
                     return .planned(
                         Plan(
                             steps: members.map { Plan.Step("create-snapshot", $0.spec.description) }
-                                + [Plan.Step("create-group-snapshot", group.spec(ofSnapshot: snapshot))]
+                                + [Plan.Step("create-group-snapshot", "\(group.snapshot(snapshot))")]
                         )
                     )
                 }
@@ -53,7 +54,7 @@ struct GroupSnapshotService: Sendable {
         }
     }
 
-    func delete(_ snapshot: String, of group: GroupPlace, dryRun: Bool) async throws -> Attempt<Void> {
+    func delete(_ snapshot: String, of group: GroupSpec, dryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
         return try await images.changingQuiet(group, .changeGroupSnapshots, isDryRun: dryRun) {
             let images = try await find(snapshot, of: group).images
@@ -64,7 +65,7 @@ struct GroupSnapshotService: Sendable {
                     return .planned(
                         Plan(
                             steps: images.map { Plan.Step("delete-snapshot", $0.spec.description) }
-                                + [Plan.Step("delete-group-snapshot", group.spec(ofSnapshot: snapshot))]
+                                + [Plan.Step("delete-group-snapshot", "\(group.snapshot(snapshot))")]
                         )
                     )
                 }
@@ -74,29 +75,24 @@ struct GroupSnapshotService: Sendable {
         }
     }
 
-    private func info(_ group: GroupPlace) async throws -> GroupInfo {
+    private func info(_ group: GroupSpec) async throws -> GroupInfo {
         try await images.pool(group.place).group(named: group.name)
     }
 
-    func find(_ snapshot: String, of group: GroupPlace) async throws -> GroupSnapshotInfo {
+    func find(_ snapshot: String, of group: GroupSpec) async throws -> GroupSnapshotInfo {
         try await find(snapshot, in: group).snapshot
     }
 
     func find(
         _ snapshot: String,
-        in group: GroupPlace
+        in group: GroupSpec
     ) async throws -> (group: GroupInfo, snapshot: GroupSnapshotInfo) {
         let whole = try await info(group)
         guard let found = whole.snapshots.first(where: { $0.name == snapshot }) else {
             throw CephError(
                 .groupSnapshotNotFound,
                 .readGroup,
-                on: .groupSnapshot(
-                    snapshot,
-                    group: group.name,
-                    namespace: group.place.namespace,
-                    pool: group.place.pool
-                )
+                on: .groupSnapshot(group.snapshot(snapshot))
             )
         }
         return (whole, found)

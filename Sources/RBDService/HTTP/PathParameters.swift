@@ -2,14 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import Naming
 import RBDAPI
 
 extension ServiceRequestContext {
     /// The pool of the path and the namespace of the query.
     /// - Throws: `Problem` with `invalid-parameter`.
-    func imagePlace(_ query: Query) throws(Problem) -> ImagePlace {
+    func imagePlace(_ query: Query) throws(Problem) -> Place {
         let namespace = Access.current.substitutes["namespace"] ?? query["namespace"]
-        return ImagePlace(pool: try pathParameter("pool"), namespace: namespace ?? "")
+        return Place(pool: try pathParameter("pool"), namespace: namespace ?? "")
     }
 
     /// A part of the path, decoded: the router hands them over as they were sent. What is out of scope has another name here.

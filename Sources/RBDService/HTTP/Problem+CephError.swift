@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 extension Problem {
@@ -191,15 +192,11 @@ extension CephError.Resource {
         switch self {
         case .cluster: ""
         case .pool(let pool): pool
-        case .namespace(let namespace, let pool): "\(pool)/\(namespace)"
-        case .image(let image, let namespace, let pool):
-            ImageSpec(pool: pool, namespace: namespace, image: image).description
-        case .group(let group, let namespace, let pool):
-            ImageSpec(pool: pool, namespace: namespace, image: group).description
-        case .groupSnapshot(let snapshot, let group, let namespace, let pool):
-            "\(ImageSpec(pool: pool, namespace: namespace, image: group))@\(snapshot)"
-        case .snapshot(let snapshot, let image, let namespace, let pool):
-            "\(ImageSpec(pool: pool, namespace: namespace, image: image))@\(snapshot)"
+        case .namespace(let place): place.description
+        case .image(let spec): spec.description
+        case .snapshot(let spec): spec.description
+        case .group(let spec): spec.description
+        case .groupSnapshot(let spec): spec.description
         }
     }
 }

@@ -2,13 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 extension ImageRules {
     /// The snapshot to clone.
     /// - Returns: nil for an image that is made from nothing.
     /// - Throws: `Problem` with `invalid-source`.
-    func source(in place: ImagePlace) throws(Problem) -> SnapshotLocation? {
+    func source(in place: Place) throws(Problem) -> SnapshotSpec? {
         guard let source = properties.source else { return nil }
         guard let snapshot = source.snapshot else {
             throw Problem(
@@ -20,11 +21,8 @@ extension ImageRules {
             )
         }
         try source.checkNames()
-        return SnapshotLocation(
-            pool: source.pool ?? place.pool,
-            namespace: source.namespace ?? "",
-            image: source.image,
-            snapshot: snapshot
+        return Place(pool: source.pool ?? place.pool, namespace: source.namespace ?? "").image(source.image).snapshot(
+            snapshot
         )
     }
 }
@@ -32,12 +30,10 @@ extension ImageRules {
 extension ImageService {
     /// A clone is as large as its source, whatever is asked for.
     /// - Throws: `Problem` with `invalid-size`.
-    func requireSize(_ size: ByteCount, of source: SnapshotLocation, for name: String, in pool: Ceph.Pool) async throws
-    {
+    func requireSize(_ size: ByteCount, of source: SnapshotSpec, for name: String, in pool: Ceph.Pool) async throws {
         let snapshots: [SnapshotInfo]
         do {
-            snapshots = try await pool.cluster.pool(source.pool, namespace: source.namespace)
-                .snapshots(ofImage: source.image)
+            snapshots = try await pool.cluster.pool(source.image.place).snapshots(ofImage: source.image.image)
         } catch let error as CephError where error.code.isNotFound {
             // The clone itself says so, or finds that it is there already.
             return
@@ -46,7 +42,7 @@ extension ImageService {
         guard size.bytes != snapshot.sizeBytes else { return }
         throw Problem(
             .invalidSize,
-            detail: "size: a clone of \(source.spec) has its size, \(ByteCount(snapshot.sizeBytes))",
+            detail: "size: a clone of \(source) has its size, \(ByteCount(snapshot.sizeBytes))",
             field: "size",
             hint: "leave size out, and change it afterwards"
         )
@@ -61,7 +57,7 @@ extension ImageService {
     }
 
     /// - Throws: `Problem` with `image-differs`.
-    func requireSame(_ image: ImageInfo, _ rules: ImageRules, in place: ImagePlace) async throws {
+    func requireSame(_ image: ImageInfo, _ rules: ImageRules, in place: Place) async throws {
         var differences = rules.differences(from: image, in: place.pool)
         if let source = try rules.source(in: place), let difference = try await difference(of: image, from: source) {
             differences.append(difference)
@@ -69,7 +65,7 @@ extension ImageService {
         guard !differences.isEmpty else { return }
         throw Problem(
             .imageDiffers,
-            detail: "image \"\(place.spec(image.name))\" exists already and differs in "
+            detail: "image \"\(place.image(image.name))\" exists already and differs in "
                 + differences.map(\.field).joined(separator: ", "),
             field: differences.first?.field,
             hint: rules.properties.source != nil && image.parent == nil
@@ -83,44 +79,35 @@ extension ImageService {
     /// the source is there.
     private func difference(
         of image: ImageInfo,
-        from source: SnapshotLocation
+        from source: SnapshotSpec
     ) async throws -> Problem.Difference? {
         guard let parent = image.parent else {
-            return Problem.Difference(field: "source", requested: source.spec, actual: "none")
+            return Problem.Difference(field: "source", requested: source.description, actual: "none")
         }
-        let actual = SnapshotLocation(
-            pool: parent.pool,
-            namespace: parent.namespace,
-            image: parent.image,
-            snapshot: parent.snapshot
-        )
-        guard Access.current.may(.read, ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image))
-        else {
-            return Problem.Difference(field: "source", requested: source.spec, actual: "an image that is out of scope")
+        let actual = Place(pool: parent.pool, namespace: parent.namespace).image(parent.image).snapshot(parent.snapshot)
+        guard Access.current.may(.read, actual.image) else {
+            return Problem.Difference(
+                field: "source",
+                requested: source.description,
+                actual: "an image that is out of scope"
+            )
         }
         guard actual == source else {
-            return Problem.Difference(field: "source", requested: source.spec, actual: actual.spec)
+            return Problem.Difference(field: "source", requested: source.description, actual: actual.description)
         }
-        let pool = try images.pool(ImagePlace(pool: source.pool, namespace: source.namespace))
+        let pool = try images.pool(source.image.place)
         let found: ImageInfo
         do {
-            found = try await pool.image(named: source.image)
+            found = try await pool.image(named: source.image.image)
         } catch let error as CephError where error.code.isNotFound {
             return nil
         }
         guard found.id != parent.imageID else { return nil }
         return Problem.Difference(
             field: "source",
-            requested: source.spec,
-            actual: "\(actual.spec) of an image of that name with the id \(parent.imageID), not \(found.id)"
+            requested: source.description,
+            actual: "\(actual) of an image of that name with the id \(parent.imageID), not \(found.id)"
         )
-    }
-}
-
-extension SnapshotLocation {
-    /// As Ceph writes it.
-    var spec: String {
-        SnapshotSpec(image: ImageSpec(pool: pool, namespace: namespace, image: image), snapshot: snapshot).description
     }
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// What stands in the way of freeing a snapshot of its clones: snapshots of clones that need the parent even after their clone is
@@ -20,7 +21,7 @@ struct CloneSnapshots {
         var found: [String: [SnapshotInfo]] = [:]
         var encrypted: Set<String> = []
         for clone in clones.prefix(Self.limit) where !clone.isInTrash && !clone.image.isEmpty {
-            let place = ImagePlace(pool: clone.pool, namespace: clone.namespace)
+            let place = Place(pool: clone.pool, namespace: clone.namespace)
             guard let pool = try? images.pool(place) else { continue }
             if (try? await pool.isEncryptedClone(imageID: clone.imageID)) == true { encrypted.insert(clone.imageID) }
             guard let info = try? await pool.image(named: clone.image), info.snapshotCount > 0,

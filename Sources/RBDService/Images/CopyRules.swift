@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 extension ImageProperties {
@@ -14,7 +15,7 @@ extension ImageWorkService {
     /// - Returns: the image to be copied, and the copy to be made.
     /// - Throws: `Problem` with `invalid-source`, `invalid-image-option`, `invalid-size`, `invalid-name`; `CephError` with
     ///   `.sourceNotFound`, `.imageExists`, and what speaks of the place.
-    func copy(_ request: CreateImageRequest, in place: ImagePlace) async throws -> (subject: Subject, work: Work)? {
+    func copy(_ request: CreateImageRequest, in place: Place) async throws -> (subject: Subject, work: Work)? {
         let properties = request.properties
         guard properties.isCopy, let source = properties.source else { return nil }
         try source.checkNames()
@@ -44,8 +45,8 @@ extension ImageWorkService {
         return (subject, try await self.copy(subject, copy))
     }
 
-    private func subject(of source: ImageSource, in place: ImagePlace) async throws -> Subject {
-        let place = ImagePlace(pool: source.pool ?? place.pool, namespace: source.namespace ?? "")
+    private func subject(of source: ImageSource, in place: Place) async throws -> Subject {
+        let place = Place(pool: source.pool ?? place.pool, namespace: source.namespace ?? "")
         do {
             return try await subject(source.image, in: place)
         } catch var problem as Problem {
@@ -54,7 +55,7 @@ extension ImageWorkService {
         } catch let error as CephError {
             switch error.code {
             case .poolNotFound, .namespaceNotFound, .imageNotFound:
-                throw CephError(.sourceNotFound, .copyImage, on: place.resource(source.image), errno: error.errno)
+                throw CephError(.sourceNotFound, .copyImage, on: .image(place.image(source.image)), errno: error.errno)
             default: throw error
             }
         }

@@ -2,16 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// What creating an image would come to.
 extension ImageService {
-    func planCreate(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> Plan {
+    func planCreate(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> Plan {
         try ImageRules.checkName(name, field: "name", what: "image")
         let rules = ImageRules(properties)
         let step = try await planned(name, rules, in: place)
         guard try await existingOrMendable(name, in: images.pool(place)) == nil else {
-            throw CephError(.imageExists, .createImage, on: place.resource(name))
+            throw CephError(.imageExists, .createImage, on: .image(place.image(name)))
         }
         return Plan(steps: [step])
     }
@@ -19,7 +20,7 @@ extension ImageService {
     func planPut(
         _ name: String,
         _ properties: ImageProperties,
-        in place: ImagePlace,
+        in place: Place,
         if precondition: Precondition = .none
     ) async throws -> Plan {
         try ImageRules.checkName(name, field: "image", what: "image")
@@ -51,7 +52,7 @@ extension ImageService {
     }
 
     /// Checks what librbd would find out in the making.
-    private func planned(_ name: String, _ rules: ImageRules, in place: ImagePlace) async throws -> Plan.Step {
+    private func planned(_ name: String, _ rules: ImageRules, in place: Place) async throws -> Plan.Step {
         _ = try rules.options()
         try images.requireAllowed(rules.properties.size?.bytes)
         let pool = try images.pool(place)
@@ -60,7 +61,7 @@ extension ImageService {
             do {
                 _ = try await pool.cluster.poolInfo(named: dataPool)
             } catch let error as CephError where error.code == .poolNotFound {
-                throw CephError(.dataPoolNotFound, .createImage, on: place.resource(name))
+                throw CephError(.dataPoolNotFound, .createImage, on: .image(place.image(name)))
             }
         }
         let source = try rules.source(in: place)
@@ -68,12 +69,12 @@ extension ImageService {
             if let size = rules.properties.size { try await requireSize(size, of: source, for: name, in: pool) }
             try await pool.requireCloneable(source)
         }
-        let image = place.resource(name)
+        let image = CephError.Resource.image(place.image(name))
         // Where the features are Ceph's to choose, only it knows whether there is an object map.
         if rules.properties.features != nil, let objection = rules.objectionToSize { throw objection }
         try await requireUsablePools(pool, dataPool, image)
-        let spec = place.spec(name).description
-        if let source { return Plan.Step("clone-image", spec, detail: "from \(source.spec)") }
+        let spec = place.image(name).description
+        if let source { return Plan.Step("clone-image", spec, detail: "from \(source)") }
         return Plan.Step("create-image", spec, detail: "of \(rules.properties.size ?? ByteCount(0))")
     }
 

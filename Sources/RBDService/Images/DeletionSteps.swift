@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// What is to be done before an image can be deleted, in an order that works.
@@ -54,12 +55,12 @@ struct DeletionSteps {
     /// How an image is freed from the snapshot that it was cloned from.
     /// - Parameter isEncrypted: with a key of its own.
     static func step(freeing clone: ImageChild, isEncrypted: Bool = false) -> Plan.Step {
-        let place = ImagePlace(pool: clone.pool, namespace: clone.namespace)
+        let place = Place(pool: clone.pool, namespace: clone.namespace)
         if clone.inTrash {
             return Plan.Step(
                 "purge-image",
                 clone.spec,
-                detail: "rbdctl trash purge \(place.spec(clone.imageID)) --force; it is in the trash"
+                detail: "rbdctl trash purge \(place.image(clone.imageID)) --force; it is in the trash"
             )
         }
         if isEncrypted {

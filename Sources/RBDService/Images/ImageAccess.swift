@@ -2,22 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
-
-/// A pool, or a namespace of it, as a request names it.
-struct ImagePlace: Hashable {
-    var pool: String
-    /// Empty for the pool's default namespace.
-    var namespace: String
-
-    func spec(_ image: String) -> ImageSpec {
-        ImageSpec(pool: pool, namespace: namespace, image: image)
-    }
-
-    func resource(_ image: String) -> CephError.Resource {
-        .image(image, namespace: namespace, pool: pool)
-    }
-}
 
 /// How the services of images, snapshots and the like come to an image, and how they change one: alone, whichever replica others came to.
 ///
@@ -41,7 +27,7 @@ struct ImageAccess: Sendable {
     }
 
     /// - Throws: `CephError` with `.clusterUnreachable` while there is no connection.
-    func pool(_ place: ImagePlace) throws -> Ceph.Pool {
+    func pool(_ place: Place) throws -> Ceph.Pool {
         try cluster().pool(place.pool, namespace: place.namespace)
     }
 
@@ -64,7 +50,7 @@ struct ImageAccess: Sendable {
     ///   - dataPool: may be full, too.
     func making<Value: Sendable>(
         _ names: [String],
-        in place: ImagePlace,
+        in place: Place,
         for purpose: ClaimPurpose = .createImage,
         dataPool: String? = nil,
         _ body: () async throws -> Value
@@ -75,7 +61,7 @@ struct ImageAccess: Sendable {
                 names.map { RawName($0) },
                 in: place,
                 for: purpose,
-                .image(place.spec(names[0])),
+                .image(place.image(names[0])),
                 session,
                 body
             )
@@ -92,7 +78,7 @@ struct ImageAccess: Sendable {
     func changing<Value: Sendable>(
         _ name: String,
         and others: [String] = [],
-        in place: ImagePlace,
+        in place: Place,
         for purpose: ClaimPurpose = .changeImage,
         _ operation: CephError.Operation = .changeImage,
         isQuiet: Bool = false,
@@ -108,7 +94,7 @@ struct ImageAccess: Sendable {
                     ([name] + others).map { RawName($0) },
                     in: place,
                     for: purpose,
-                    .image(place.spec(name)),
+                    .image(place.image(name)),
                     session,
                     isQuiet: isQuiet
                 ) { () async throws -> Value? in
@@ -117,7 +103,7 @@ struct ImageAccess: Sendable {
                 }
                 if let outcome { return outcome }
             }
-            throw CephError(.imageChanged, operation, on: place.resource(name))
+            throw CephError(.imageChanged, operation, on: .image(place.image(name)))
         }
     }
 
@@ -125,7 +111,7 @@ struct ImageAccess: Sendable {
     func changing<Value: Sendable>(
         imageID id: String,
         and names: [RawName] = [],
-        in place: ImagePlace,
+        in place: Place,
         for purpose: ClaimPurpose,
         _ operation: CephError.Operation,
         _ body: () async throws -> Value
@@ -138,7 +124,7 @@ struct ImageAccess: Sendable {
     /// Holds a name, whatever has it, to delete or to mend it.
     func holding<Value: Sendable>(
         _ name: String,
-        in place: ImagePlace,
+        in place: Place,
         for purpose: ClaimPurpose,
         _ operation: CephError.Operation,
         _ body: (ImageStanding) async throws -> Value
@@ -153,7 +139,7 @@ struct ImageAccess: Sendable {
                     [RawName(name)],
                     in: place,
                     for: purpose,
-                    .image(place.spec(name)),
+                    .image(place.image(name)),
                     session
                 ) { () async throws -> Value? in
                     let standing = try await pool.standing(of: RawName(name))
@@ -162,7 +148,7 @@ struct ImageAccess: Sendable {
                 }
                 if let outcome { return outcome }
             }
-            throw CephError(.imageChanged, operation, on: place.resource(name))
+            throw CephError(.imageChanged, operation, on: .image(place.image(name)))
         }
     }
 
@@ -171,7 +157,7 @@ struct ImageAccess: Sendable {
     ///   - newName: one that it is to have.
     ///   - isDryRun: nothing is changed, and nothing claimed.
     func changing<Value: Sendable>(
-        _ group: GroupPlace,
+        _ group: GroupSpec,
         and newName: String? = nil,
         _ operation: CephError.Operation,
         isDryRun: Bool,
@@ -182,7 +168,7 @@ struct ImageAccess: Sendable {
         return try await PoolFullness.telling(try pool(place)) {
             let session = try session()
             let key = [place.pool, place.namespace, name, "group"].joined(separator: "\0")
-            return try await session.locks.withLock(key, on: group.resource, operation) {
+            return try await session.locks.withLock(key, on: .group(group), operation) {
                 try await held(
                     Set([name, newName ?? name]).sorted().map { .group($0, namespace: place.namespace) },
                     in: place.pool,
@@ -227,14 +213,14 @@ struct ImageAccess: Sendable {
 
     /// What errors speak of.
     private enum Subject {
-        case image(ImageSpec), imageID(String, ImagePlace), group(GroupPlace), images([Ceph.GroupImage])
+        case image(ImageSpec), imageID(String, Place), group(GroupSpec), images([Ceph.GroupImage])
     }
 
     /// Waits for those of this process that have one of the names. A full pool, whatever part of the change met it, is told with its
     /// numbers.
     private func queued<Value: Sendable>(
         _ names: [String],
-        in place: ImagePlace,
+        in place: Place,
         _ operation: CephError.Operation,
         dataPool: String? = nil,
         _ body: (ClaimSession) async throws -> Value
@@ -248,7 +234,7 @@ struct ImageAccess: Sendable {
     /// In an order that two who exchange names agree on.
     private func locked<Value: Sendable>(
         _ names: ArraySlice<String>,
-        in place: ImagePlace,
+        in place: Place,
         _ operation: CephError.Operation,
         _ session: ClaimSession,
         _ body: () async throws -> Value
@@ -256,7 +242,7 @@ struct ImageAccess: Sendable {
         guard let name = names.first else { return try await body() }
         // No part can hold a zero byte: requests with one are refused.
         let key = [place.pool, place.namespace, name].joined(separator: "\0")
-        return try await session.locks.withLock(key, on: place.resource(name), operation) {
+        return try await session.locks.withLock(key, on: .image(place.image(name)), operation) {
             try await locked(names.dropFirst(), in: place, operation, session, body)
         }
     }
@@ -264,7 +250,7 @@ struct ImageAccess: Sendable {
     private func claimed<Value: Sendable>(
         _ ids: [String],
         _ names: [RawName],
-        in place: ImagePlace,
+        in place: Place,
         for purpose: ClaimPurpose,
         _ subject: Subject,
         _ session: ClaimSession,
@@ -303,8 +289,8 @@ struct ImageAccess: Sendable {
         let (what, field): (String, String) =
             switch subject {
             case .image(let spec): ("image \"\(spec)\"", "image")
-            case .imageID(let id, let place): ("image \"\(place.spec("#\(id)"))\"", "id")
-            case .group(let group): ("group \"\(group.spec)\"", "group")
+            case .imageID(let id, let place): ("image \"\(place.image("#\(id)"))\"", "id")
+            case .group(let group): ("group \"\(group)\"", "group")
             case .images: ("an image of the group", "group")
             }
         // It may be in another pool.
@@ -324,14 +310,14 @@ struct ImageAccess: Sendable {
     /// Makes a change. Who it is that holds on to the image is told, where the change met somebody.
     func telling<Value: Sendable>(
         usersOf name: String,
-        in place: ImagePlace,
+        in place: Place,
         _ body: () async throws -> Value
     ) async throws -> Value {
         do {
             return try await body()
         } catch let error as CephError where error.code == .imageBusy {
             guard let use = try? await pool(place).use(ofImage: name) else { throw error }
-            throw Problem(changing: place.spec(name), use) ?? Problem(error)
+            throw Problem(changing: place.image(name), use) ?? Problem(error)
         }
     }
 }

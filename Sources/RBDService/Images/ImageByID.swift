@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// Images that are named by their ids. It is the way to those whose names are not UTF-8, which no path and no JSON can hold: to look at
@@ -11,16 +12,16 @@ struct ImageByID: Sendable {
 
     private var images: ImageAccess { service.images }
 
-    func get(_ id: String, in place: ImagePlace) async throws -> RBDAPI.Image {
+    func get(_ id: String, in place: Place) async throws -> RBDAPI.Image {
         RBDAPI.Image(try await find(id, .read, in: place), in: place)
     }
 
     /// An image whose name is in scope.
     /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `forbidden` where that must not be done with it.
-    private func find(_ id: String, _ verb: Verb, in place: ImagePlace) async throws -> ImageInfo {
+    private func find(_ id: String, _ verb: Verb, in place: Place) async throws -> ImageInfo {
         let image = try await images.pool(place).image(id: id)
         guard Access.current.sees(.name(image.name, place: place)) else {
-            throw CephError(.imageNotFound, .readImage, on: place.resource("#\(id)"))
+            throw CephError(.imageNotFound, .readImage, on: .image(place.image("#\(id)")))
         }
         try Access.current.require(verb, .name(image.name, place: place))
         return image
@@ -32,7 +33,7 @@ struct ImageByID: Sendable {
         _ id: String,
         and newName: RawName? = nil,
         _ verb: Verb,
-        in place: ImagePlace,
+        in place: Place,
         for purpose: ClaimPurpose,
         _ operation: CephError.Operation,
         _ body: (ImageInfo) async throws -> Value
@@ -52,7 +53,7 @@ struct ImageByID: Sendable {
             }
             if let outcome { return outcome }
         }
-        throw CephError(.imageChanged, operation, on: place.resource("#\(id)"))
+        throw CephError(.imageChanged, operation, on: .image(place.image("#\(id)")))
     }
 
     // MARK: Names
@@ -60,14 +61,16 @@ struct ImageByID: Sendable {
     func rename(
         _ id: String,
         to newName: String,
-        in place: ImagePlace,
+        in place: Place,
         if precondition: Precondition
     ) async throws -> RBDAPI.Image {
         try ImageRules.checkName(newName, field: "name", what: "image")
         let target = RawName(newName)
         return try await changing(id, and: target, .modify, in: place, for: .changeImage, .changeImage) { image in
             try precondition.check(RBDAPI.Image(image, in: place))
-            guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(place.resource(image.name), errno: nil) }
+            guard !image.isBeingRemoved else {
+                throw ImageRepair.beingRemoved(.image(place.image(image.name)), errno: nil)
+            }
             guard image.fullName != target else { return RBDAPI.Image(image, in: place) }
             AuditNotes.current?.before(AuditImage(image))
             let pool = try images.pool(place)
@@ -81,18 +84,20 @@ struct ImageByID: Sendable {
     func planToRename(
         _ id: String,
         to newName: String,
-        in place: ImagePlace,
+        in place: Place,
         if precondition: Precondition
     ) async throws -> Plan {
         try ImageRules.checkName(newName, field: "name", what: "image")
         let image = try await find(id, .modify, in: place)
         try precondition.check(RBDAPI.Image(image, in: place))
-        guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(place.resource(image.name), errno: nil) }
+        guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(.image(place.image(image.name)), errno: nil) }
         guard image.fullName != RawName(newName) else { return Plan(steps: []) }
         guard try await service.existing(newName, in: images.pool(place)) == nil else {
-            throw CephError(.imageExists, .changeImage, on: place.resource(newName))
+            throw CephError(.imageExists, .changeImage, on: .image(place.image(newName)))
         }
-        return Plan(steps: [Plan.Step("rename-image", "\(place.spec(image.name))", detail: "to \(place.spec(newName))")]
+        return Plan(steps: [
+            Plan.Step("rename-image", "\(place.image(image.name))", detail: "to \(place.image(newName))")
+        ]
         )
     }
 
@@ -101,7 +106,7 @@ struct ImageByID: Sendable {
     /// - Parameter delay: for how long it can be restored; nil to purge it at once.
     func delete(
         _ id: String,
-        in place: ImagePlace,
+        in place: Place,
         keptFor delay: Duration?,
         if precondition: Precondition
     ) async throws -> ImageDeletion.Outcome {
@@ -113,7 +118,7 @@ struct ImageByID: Sendable {
 
     func planToDelete(
         _ id: String,
-        in place: ImagePlace,
+        in place: Place,
         keptFor delay: Duration?,
         if precondition: Precondition
     ) async throws -> Plan {
@@ -123,7 +128,7 @@ struct ImageByID: Sendable {
     }
 
     /// The scope for what is purged, or kept for a shorter time than the service would keep it.
-    func requirePurge(_ id: String, in place: ImagePlace) async throws {
+    func requirePurge(_ id: String, in place: Place) async throws {
         _ = try await find(id, .purge, in: place)
     }
 }

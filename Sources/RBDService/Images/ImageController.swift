@@ -3,6 +3,7 @@
 
 import Hummingbird
 import NIOCore
+import Naming
 import RBDAPI
 
 /// `/v1/pools/{pool}/images`: decode, call, encode.
@@ -120,7 +121,7 @@ struct ImageController: Sendable {
 
     /// What the requests that delete an image say.
     private struct Deletion {
-        let place: ImagePlace
+        let place: Place
         /// For how long the image can be restored; nil to purge it at once.
         let kept: Duration?
         /// What is kept for a shorter time than the service would keep it is as good as purged.

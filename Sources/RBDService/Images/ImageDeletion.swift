@@ -3,6 +3,7 @@
 
 import Ceph
 import FoundationEssentials
+import Naming
 import RBDAPI
 
 /// How an image is deleted: into the trash, from where it can be restored for a while; or for good.
@@ -24,7 +25,7 @@ struct ImageDeletion: Sendable {
     /// - Parameter delay: for how long it can be restored; nil to purge it at once.
     func delete(
         _ name: String,
-        in place: ImagePlace,
+        in place: Place,
         keptFor delay: Duration?,
         if precondition: Precondition
     ) async throws -> Outcome {
@@ -41,15 +42,15 @@ struct ImageDeletion: Sendable {
                 if let outcome = try await clear(name, in: place, keptFor: delay, error) { return outcome }
             }
         }
-        throw CephError(.imageChanged, .moveToTrash, on: place.resource(name))
+        throw CephError(.imageChanged, .moveToTrash, on: .image(place.image(name)))
     }
 
     /// Deletes an image that is claimed.
-    func delete(_ image: ImageInfo, in place: ImagePlace, keptFor delay: Duration?) async throws -> Outcome {
+    func delete(_ image: ImageInfo, in place: Place, keptFor delay: Duration?) async throws -> Outcome {
         let pool = try images.pool(place)
         if image.isBeingRemoved {
             guard let entry = try await pool.trace(ofImageID: image.id).trash else {
-                throw CephError(.imageChanged, .moveToTrash, on: place.resource(image.name))
+                throw CephError(.imageChanged, .moveToTrash, on: .image(place.image(image.name)))
             }
             return .purging(try await repair.resumeRemoval(of: entry, in: pool))
         }
@@ -60,7 +61,7 @@ struct ImageDeletion: Sendable {
         if image.parent != nil { try await repair.completeClone(image, in: pool) }
         AuditNotes.current?.before(AuditImage(image))
         guard !image.id.isEmpty else {
-            guard delay == nil else { throw Self.cannotBeTrashed(place.spec(image.name)) }
+            guard delay == nil else { throw Self.cannotBeTrashed(place.image(image.name)) }
             try await pool.removeFormat1Image(named: image.name)
             return .gone
         }
@@ -84,7 +85,7 @@ struct ImageDeletion: Sendable {
         if delay != nil { return .trashed(RBDAPI.TrashedImage(moved, image: image, in: place)) }
         let operation = try await operations.start(
             .purgeImage,
-            on: place.spec(image.name),
+            on: place.image(image.name),
             imageID: image.id,
             parameters: .init(force: true)
         )
@@ -93,12 +94,12 @@ struct ImageDeletion: Sendable {
     }
 
     /// - Throws: `Problem`, where somebody or something holds on to the image.
-    private func requireFree(_ image: ImageInfo, in place: ImagePlace) async throws {
+    private func requireFree(_ image: ImageInfo, in place: Place) async throws {
         let pool = try images.pool(place)
         let use = try await use(of: image, in: pool)
         // Clones of format 1 may be in pools that do not answer: it is refused without naming them then.
         let clones = use.snapshots.isEmpty ? [] : (try? await pool.clones(ofImage: image.name)) ?? []
-        if let problem = Problem(use, clones: clones, of: place.spec(image.name)) { throw problem }
+        if let problem = Problem(use, clones: clones, of: place.image(image.name)) { throw problem }
         if use.abandonedSnapshotCount > 0 { try await pool.removeAbandonedSnapshots(ofImageID: image.id) }
     }
 
@@ -122,7 +123,7 @@ struct ImageDeletion: Sendable {
     private static let briefUse = Duration.seconds(1)
 
     /// Nothing asks the clients when an image goes to the trash. One that opened it after we had looked, and stays, gets it back.
-    private func giveBack(_ entry: TrashEntry, in place: ImagePlace, ifInUse mark: TrashKeeper.Mark) async throws {
+    private func giveBack(_ entry: TrashEntry, in place: Place, ifInUse mark: TrashKeeper.Mark) async throws {
         let pool = try images.pool(place)
         let end = ContinuousClock.now + Self.briefUse
         var use = try await pool.use(ofImageID: entry.id)
@@ -130,7 +131,8 @@ struct ImageDeletion: Sendable {
             try await Task.sleep(for: .milliseconds(50))
             use = try await pool.use(ofImageID: entry.id)
         }
-        guard !use.watchers.isEmpty || !use.locks.isEmpty, var problem = Problem(use, of: place.spec(entry.name)) else {
+        guard !use.watchers.isEmpty || !use.locks.isEmpty, var problem = Problem(use, of: place.image(entry.name))
+        else {
             return
         }
         do {
@@ -150,7 +152,7 @@ struct ImageDeletion: Sendable {
     /// - Returns: nil where the image is there.
     private func clear(
         _ name: String,
-        in place: ImagePlace,
+        in place: Place,
         keptFor delay: Duration?,
         _ missing: CephError
     ) async throws -> Outcome? {
@@ -176,7 +178,7 @@ struct ImageDeletion: Sendable {
     /// An image whose move to the trash was interrupted is kept for as long as that one said, or this one, whichever is later.
     private func kept(
         _ entry: TrashEntry,
-        in place: ImagePlace,
+        in place: Place,
         for delay: Duration
     ) async throws -> RBDAPI.TrashedImage {
         let pool = try images.pool(place)
@@ -191,7 +193,7 @@ struct ImageDeletion: Sendable {
     // MARK: Plans
 
     /// What deleting it would do, and where it would be refused, what is to be done first.
-    func plan(_ name: String, in place: ImagePlace, keptFor delay: Duration?) async throws -> Plan {
+    func plan(_ name: String, in place: Place, keptFor delay: Duration?) async throws -> Plan {
         do {
             return try await plan(try await images.pool(place).image(named: name), in: place, keptFor: delay)
         } catch let error as CephError where error.code == .imageNotFound || error.code == .imageIncomplete {
@@ -199,24 +201,24 @@ struct ImageDeletion: Sendable {
         }
     }
 
-    func plan(_ image: ImageInfo, in place: ImagePlace, keptFor delay: Duration?) async throws -> Plan {
+    func plan(_ image: ImageInfo, in place: Place, keptFor delay: Duration?) async throws -> Plan {
         let (pool, name) = (try images.pool(place), image.name)
         let use = try await use(of: image, in: pool)
         // What can't be opened, since its parent is gone, goes to the trash all the same.
         let snapshots = use.snapshots.isEmpty ? [] : (try? await pool.snapshots(ofImage: name)) ?? []
         let clones = snapshots.isEmpty ? [] : (try? await pool.clones(ofImage: name)) ?? []
-        let blockers = Problem(use, clones: clones, of: place.spec(name))?.blockers ?? []
+        let blockers = Problem(use, clones: clones, of: place.image(name))?.blockers ?? []
         if image.parent != nil, blockers.isEmpty { try await repair.requireAttachable(image, in: pool) }
-        guard !image.id.isEmpty || delay == nil else { throw Self.cannotBeTrashed(place.spec(name)) }
+        guard !image.id.isEmpty || delay == nil else { throw Self.cannotBeTrashed(place.image(name)) }
         let cloned = await CloneSnapshots(of: clones, images)
-        var steps = DeletionSteps(use, snapshots, clones, cloned, of: place.spec(name)).steps
-        let spec = "\(place.spec(name))"
+        var steps = DeletionSteps(use, snapshots, clones, cloned, of: place.image(name)).steps
+        let spec = "\(place.image(name))"
         // What can't be opened can't be asked.
         if !image.isBeingRemoved, !steps.contains(where: { $0.action == "end-mirroring" }),
             let mirroring = try? await pool.details(.mirroring, ofImage: name, id: image.id).mirroring
         {
             guard mirroring.isPrimary else {
-                throw Ceph.ImageMirroring.refusal(.moveToTrash, on: place.resource(name))
+                throw Ceph.ImageMirroring.refusal(.moveToTrash, on: .image(place.image(name)))
             }
             steps.append(DeletionSteps.step(endingMirroringOf: spec))
         }
@@ -233,10 +235,10 @@ struct ImageDeletion: Sendable {
         return Plan(allowed: blockers.isEmpty, steps: steps, blockers: blockers)
     }
 
-    private func planToClear(_ name: String, in place: ImagePlace, _ missing: CephError) async throws -> Plan {
+    private func planToClear(_ name: String, in place: Place, _ missing: CephError) async throws -> Plan {
         let pool = try images.pool(place)
         let standing = try await pool.standing(of: RawName(name))
-        let spec = "\(place.spec(name))"
+        let spec = "\(place.image(name))"
         switch standing.state {
         case .withoutHeader:
             try await repair.requireRemnant(standing, in: pool)

@@ -2,17 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// A list of images, read as far as it is sent: what has been handed on is kept no longer.
 struct ImageListing: Sendable {
     let service: ImageService
-    let place: ImagePlace
+    let place: Place
     let query: ImageQuery
     /// Kept here, since a stream is written when the request's handler has returned.
     let access = Access.current
 
-    init(service: ImageService, place: ImagePlace, query: ImageQuery) {
+    init(service: ImageService, place: Place, query: ImageQuery) {
         self.service = service
         self.place = place
         self.query = query
@@ -126,7 +127,7 @@ struct ImageListing: Sendable {
     ) throws -> ImageCatalogue {
         var matches: (@Sendable (String) -> Bool)?
         if let pattern = query.pattern { matches = { pattern.matches($0) } }
-        if !access.isUnlimited, !access.may(.read, .namespace(place.namespace, pool: place.pool)) {
+        if !access.isUnlimited, !access.may(.read, .namespace(place)) {
             matches = { [access, place, pattern = query.pattern] name in
                 access.may(.read, .name(name, place: place)) && pattern.map { $0.matches(name) } ?? true
             }

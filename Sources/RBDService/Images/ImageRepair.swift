@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// Mends what was left half-made under a name, when somebody asks for the name the next time. What is mended is claimed, so that no

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// What can be told of a request before Ceph is asked. librbd refuses most of it with a bare EINVAL, and accepts some of

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 extension ImageService {
@@ -13,7 +14,7 @@ extension ImageService {
 
     /// Adds to an image what was asked for.
     /// - Parameter fields: some of ``fields``.
-    func add(_ fields: Set<String>, to image: inout RBDAPI.Image, in place: ImagePlace) async throws {
+    func add(_ fields: Set<String>, to image: inout RBDAPI.Image, in place: Place) async throws {
         guard !fields.isEmpty else { return }
         let pool = try images.pool(place)
         image.add(
@@ -24,7 +25,7 @@ extension ImageService {
 
     /// Adds to many images what was asked for. One that is going away is left without; one that can't be opened
     /// is told with why.
-    func add(_ fields: Set<String>, to items: inout [RBDAPI.Image], in place: ImagePlace) async throws {
+    func add(_ fields: Set<String>, to items: inout [RBDAPI.Image], in place: Place) async throws {
         guard !fields.isEmpty else { return }
         let pool = try images.pool(place)
         let wanted = Ceph.ImageDetails.Fields(fields)

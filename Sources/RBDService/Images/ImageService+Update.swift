@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// Changes of images that are there.
@@ -16,7 +17,7 @@ extension ImageService {
     func update(
         _ name: String,
         _ request: UpdateImageRequest,
-        in place: ImagePlace,
+        in place: Place,
         if precondition: Precondition
     ) async throws -> UpdateOutcome {
         // The same shrink that was asked for before goes on: it has the image.
@@ -34,12 +35,12 @@ extension ImageService {
                 }
                 if let failure = outcome.failure {
                     if update.steps[..<failure.index].contains(where: \.dropsObjectMap) {
-                        _ = try? await operations.start(.rebuildObjectMap, on: place.spec(name), imageID: image.id)
+                        _ = try? await operations.start(.rebuildObjectMap, on: place.image(name), imageID: image.id)
                     }
                     throw await problem(failure, outcome.left, update, in: pool)
                 }
             }
-            let spec = place.spec(update.name)
+            let spec = place.image(update.name)
             if update.needsObjectMap {
                 // Without a map the image is whole, only slower: that the work can't begin now is no reason to fail.
                 _ = try? await operations.start(.rebuildObjectMap, on: spec, imageID: image.id)
@@ -74,24 +75,24 @@ extension ImageService {
     func planUpdate(
         _ name: String,
         _ request: UpdateImageRequest,
-        in place: ImagePlace,
+        in place: Place,
         if precondition: Precondition
     ) async throws -> Plan {
         let (image, update, begun) = try await prepared(name, request, in: place, if: precondition)
         if begun != nil { return Plan(steps: []) }
         let pool = try images.pool(place)
         if update.name != name, try await existing(update.name, in: pool) != nil {
-            throw CephError(.imageExists, .changeImage, on: place.resource(update.name))
+            throw CephError(.imageExists, .changeImage, on: .image(place.image(update.name)))
         }
         let use = try await pool.use(ofImage: name)
         let isLocked = !use.locks.isEmpty && image.features.contains(.exclusiveLock)
-        if isLocked, !update.steps.isEmpty, let problem = Problem(changing: place.spec(name), use) {
+        if isLocked, !update.steps.isEmpty, let problem = Problem(changing: place.image(name), use) {
             throw problem
         }
         try await requireRoom(for: update, of: name, in: place)
         var steps = update.steps.map(\.plan) + (update.shrink.map { [$0.plan] } ?? [])
         if update.needsObjectMap {
-            steps.append(Plan.Step("rebuild-object-map", "\(place.spec(update.name))", detail: "as an operation"))
+            steps.append(Plan.Step("rebuild-object-map", "\(place.image(update.name))", detail: "as an operation"))
         }
         return Plan(steps: steps)
     }
@@ -100,14 +101,14 @@ extension ImageService {
     private func prepared(
         _ name: String,
         _ request: UpdateImageRequest,
-        in place: ImagePlace,
+        in place: Place,
         if precondition: Precondition
     ) async throws -> (ImageInfo, ImageUpdate, RBDAPI.Operation?) {
         let pool = try images.pool(place)
-        let spec = place.spec(name)
+        let spec = place.image(name)
         let image = try await pool.image(named: name)
         try precondition.check(RBDAPI.Image(image, in: place))
-        guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(place.resource(name), errno: nil) }
+        guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(.image(place.image(name)), errno: nil) }
         guard !image.id.isEmpty else { throw ImageWorkService.oldFormat(spec) }
         let update = try ImageUpdate(request, of: image, in: place)
         if let size = request.size, size.bytes > image.sizeBytes { try images.requireAllowed(size.bytes) }
@@ -125,9 +126,9 @@ extension ImageService {
     }
 
     /// In a full pool librbd makes an image larger, but not its object map, and marks that as invalid without a word.
-    private func requireRoom(for update: ImageUpdate, of name: String, in place: ImagePlace) async throws {
+    private func requireRoom(for update: ImageUpdate, of name: String, in place: Place) async throws {
         guard update.needsRoom else { return }
-        try await PoolFullness(try images.pool(place)).requireRoom(for: .changeImage, on: place.resource(name))
+        try await PoolFullness(try images.pool(place)).requireRoom(for: .changeImage, on: .image(place.image(name)))
     }
 
     /// The names that the image is to have, as far as they can be names.
@@ -139,7 +140,7 @@ extension ImageService {
     private func shrinking(
         _ name: String,
         _ request: UpdateImageRequest,
-        in place: ImagePlace,
+        in place: Place,
         if precondition: Precondition
     ) async throws -> RBDAPI.Operation? {
         guard request.size != nil, request.allowShrink == true else { return nil }

@@ -3,6 +3,7 @@
 
 import Ceph
 import FoundationEssentials
+import Naming
 import RBDAPI
 
 /// The rules of images: what is checked, what may run side by side, what a repeated request means.
@@ -17,28 +18,28 @@ struct ImageService: Sendable {
         case existed(RBDAPI.Image)
     }
 
-    func get(_ name: String, in place: ImagePlace) async throws -> RBDAPI.Image {
+    func get(_ name: String, in place: Place) async throws -> RBDAPI.Image {
         RBDAPI.Image(try await images.pool(place).image(named: name), in: place)
     }
 
     /// Creates an image that does not exist yet.
-    func create(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> RBDAPI.Image {
+    func create(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> RBDAPI.Image {
         try ImageRules.checkName(name, field: "name", what: "image")
         let rules = ImageRules(properties)
         for _ in 0..<Self.attempts {
             if let image = try await make(name, rules, in: place) { return RBDAPI.Image(image, in: place) }
             if try await whole(name, in: place, isTaken: true) != nil {
-                throw CephError(.imageExists, .createImage, on: place.resource(name))
+                throw CephError(.imageExists, .createImage, on: .image(place.image(name)))
             }
         }
-        throw ImageRepair.incomplete(place.resource(name))
+        throw ImageRepair.incomplete(.image(place.image(name)))
     }
 
     /// Sees to it that the image exists as described. It never changes one that does.
     func put(
         _ name: String,
         _ properties: ImageProperties,
-        in place: ImagePlace,
+        in place: Place,
         if precondition: Precondition = .none
     ) async throws -> PutOutcome {
         try ImageRules.checkName(name, field: "image", what: "image")
@@ -63,7 +64,7 @@ struct ImageService: Sendable {
     /// - Parameter delay: for how long it can be restored; nil to purge it at once.
     func delete(
         _ name: String,
-        in place: ImagePlace,
+        in place: Place,
         keptFor delay: Duration?,
         if precondition: Precondition = .none
     ) async throws -> ImageDeletion.Outcome {
@@ -72,7 +73,7 @@ struct ImageService: Sendable {
 
     func planToDelete(
         _ name: String,
-        in place: ImagePlace,
+        in place: Place,
         keptFor delay: Duration?,
         if precondition: Precondition = .none
     ) async throws -> Plan {
@@ -81,7 +82,7 @@ struct ImageService: Sendable {
     }
 
     /// Asks for the image only where something is expected of it.
-    func require(_ precondition: Precondition, of name: String, in place: ImagePlace) async throws {
+    func require(_ precondition: Precondition, of name: String, in place: Place) async throws {
         guard !precondition.isEmpty else { return }
         try precondition.check(try await existing(name, in: images.pool(place)).map { RBDAPI.Image($0, in: place) })
     }
@@ -97,7 +98,7 @@ struct ImageService: Sendable {
 
     /// Finds the image that has the name, whatever it is like, or creates it. It is looked for first: a pool that is full, or a name
     /// that could not be made, is no reason to refuse what is there.
-    func findOrCreate(_ name: String, _ properties: ImageProperties, in place: ImagePlace) async throws -> Ensured {
+    func findOrCreate(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> Ensured {
         if let image = try await whole(name, in: place) { return .existed(image) }
         try ImageRules.checkName(name, field: "image", what: "image")
         return try await ensure(name, ImageRules(properties), in: place)
@@ -111,7 +112,7 @@ struct ImageService: Sendable {
     private func ensure(
         _ name: String,
         _ rules: ImageRules,
-        in place: ImagePlace,
+        in place: Place,
         check: (ImageInfo?) throws -> Void = { _ in }
     ) async throws -> Ensured {
         for attempt in 0..<Self.attempts {
@@ -122,13 +123,13 @@ struct ImageService: Sendable {
             try check(nil)
             if let image = try await make(name, rules, in: place) { return .created(image) }
         }
-        throw ImageRepair.incomplete(place.resource(name))
+        throw ImageRepair.incomplete(.image(place.image(name)))
     }
 
     /// The image that has the name. What was left half-made by others is mended before, or cleared away.
     /// - Parameter isTaken: whether somebody has found that the name can't be had: then something has it that is no image.
     /// - Returns: nil where nobody has the name.
-    private func whole(_ name: String, in place: ImagePlace, isTaken: Bool = false) async throws -> ImageInfo? {
+    private func whole(_ name: String, in place: Place, isTaken: Bool = false) async throws -> ImageInfo? {
         let pool = try images.pool(place)
         do {
             let image = try await pool.image(named: name)
@@ -146,7 +147,7 @@ struct ImageService: Sendable {
     }
 
     /// Does what whoever made the image did not come to. It is only claimed where there is something to be done.
-    private func completed(_ image: ImageInfo, in place: ImagePlace) async throws -> ImageInfo {
+    private func completed(_ image: ImageInfo, in place: Place) async throws -> ImageInfo {
         let pool = try images.pool(place)
         async let missing = pool.missingParts(of: image)
         let unattached = image.parent == nil ? nil : try await pool.unattachedClone(image)
@@ -162,7 +163,7 @@ struct ImageService: Sendable {
 
     /// Makes the image.
     /// - Returns: nil where the name is taken.
-    private func make(_ name: String, _ rules: ImageRules, in place: ImagePlace) async throws -> ImageInfo? {
+    private func make(_ name: String, _ rules: ImageRules, in place: Place) async throws -> ImageInfo? {
         let options = try rules.options()
         try images.requireAllowed(rules.properties.size?.bytes)
         let source = try rules.source(in: place)
@@ -182,7 +183,7 @@ struct ImageService: Sendable {
             case .imageExists: return nil
             case .invalidImageOption:
                 let refusal = ErasureCodedPools(try images.pool(place), dataPool: rules.properties.dataPool)
-                throw await refusal.problem(error, place.resource(name)) ?? rules.explain(error)
+                throw await refusal.problem(error, .image(place.image(name))) ?? rules.explain(error)
             default: throw error
             }
         }
@@ -190,24 +191,24 @@ struct ImageService: Sendable {
 
     /// Clones under a name for the time being, and gives the clone its own once it is whole.
     private func clone(
-        _ source: SnapshotLocation,
+        _ source: SnapshotSpec,
         to name: String,
         _ options: ImageOptions,
-        in place: ImagePlace,
+        in place: Place,
         dataPool: String?
     ) async throws -> ImageInfo {
         let temporary = TemporaryClone.newName()
         return try await images.making([name, temporary], in: place, for: .cloneImage, dataPool: dataPool) {
             let pool = try images.pool(place)
             guard try await pool.standing(of: RawName(name)).state == .free else {
-                throw CephError(.imageExists, .cloneImage, on: place.resource(name))
+                throw CephError(.imageExists, .cloneImage, on: .image(place.image(name)))
             }
             let clone: ImageInfo
             do {
                 clone = try await pool.cloneImage(named: temporary, from: source, options: options)
             } catch var error as CephError {
                 // Nobody has heard of the other name.
-                if error.resource == place.resource(temporary) { error.resource = place.resource(name) }
+                if error.resource == .image(place.image(temporary)) { error.resource = .image(place.image(name)) }
                 throw error
             }
             do {
@@ -226,14 +227,14 @@ struct ImageService: Sendable {
 }
 
 extension RBDAPI.Image {
-    init(_ info: ImageInfo, in place: ImagePlace) {
+    init(_ info: ImageInfo, in place: Place) {
         if let trouble = info.trouble {
             let state = trouble.code == .imageIncomplete ? "incomplete" : "unreadable"
-            self.init(spec: place.spec(info.name), id: info.id, state: state, problem: Problem(trouble))
+            self.init(spec: place.image(info.name), id: info.id, state: state, problem: Problem(trouble))
             return
         }
         self.init(
-            spec: place.spec(info.name),
+            spec: place.image(info.name),
             id: info.id,
             state: info.isBeingRemoved ? "removing" : "ready",
             sizeBytes: info.sizeBytes,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// Clears up after whoever held a claim and is gone, or whose change did not end well. Nobody else has touched what is claimed, and nobody

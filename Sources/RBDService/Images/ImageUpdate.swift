@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// The changes that take an image from what it is to what it is to be, in the order in which they are made: what can be
@@ -41,8 +42,8 @@ struct ImageUpdate {
 
     /// - Throws: `Problem` with `invalid-size`, `confirmation-required`, `invalid-name`, `invalid-features`,
     ///   `invalid-metadata`, `invalid-qos`.
-    init(_ request: UpdateImageRequest, of image: ImageInfo, in place: ImagePlace) throws(Problem) {
-        let spec = place.spec(image.name)
+    init(_ request: UpdateImageRequest, of image: ImageInfo, in place: Place) throws(Problem) {
+        let spec = place.image(image.name)
         name = request.name ?? image.name
         var steps = try Self.metadata(request, of: image, spec)
         steps += try Self.qos(request, of: image, spec)
@@ -54,7 +55,7 @@ struct ImageUpdate {
         needsObjectMap = !enabled.isDisjoint(with: [.objectMap, .fastDiff])
         if name != image.name {
             try ImageRules.checkName(name, field: "name", what: "image")
-            let plan = Plan.Step("rename-image", "\(spec)", detail: "to \(place.spec(name))")
+            let plan = Plan.Step("rename-image", "\(spec)", detail: "to \(place.image(name))")
             steps.append(Step(field: "name", change: .rename(name), plan: plan))
         }
         if !disabled.isEmpty {
@@ -78,7 +79,7 @@ struct ImageUpdate {
             let detail = "\(way), as an operation; what lies beyond is lost for ever"
             return Shrink(
                 bytes: size,
-                plan: Plan.Step("shrink-image", "\(place.spec(request.name ?? image.name))", detail: detail)
+                plan: Plan.Step("shrink-image", "\(place.image(request.name ?? image.name))", detail: detail)
             )
         }
         needsPeace = size != nil || name != image.name

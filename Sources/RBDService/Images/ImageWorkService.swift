@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// The rules of what takes long with an image. What would fail after hours for a reason that is there now is refused now.
@@ -11,10 +12,10 @@ struct ImageWorkService: Sendable {
 
     /// The image that a request is about, as it is now.
     struct Subject: Sendable {
-        var place: ImagePlace
+        var place: Place
         var info: ImageInfo
 
-        var spec: ImageSpec { place.spec(info.name) }
+        var spec: ImageSpec { place.image(info.name) }
     }
 
     /// What is to be done.
@@ -25,10 +26,10 @@ struct ImageWorkService: Sendable {
     }
 
     /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `image-read-only` for an image of the old format.
-    func subject(_ name: String, in place: ImagePlace) async throws -> Subject {
+    func subject(_ name: String, in place: Place) async throws -> Subject {
         let info = try await images.pool(place).image(named: name)
         guard !info.id.isEmpty else {
-            throw Self.oldFormat(place.spec(name))
+            throw Self.oldFormat(place.image(name))
         }
         return Subject(place: place, info: info)
     }
@@ -51,7 +52,7 @@ struct ImageWorkService: Sendable {
         }
         return try await images.changing(subject.info.name, in: subject.place) { image in
             guard image.id == id else {
-                throw CephError(.imageChanged, .changeImage, on: subject.place.resource(spec.image))
+                throw CephError(.imageChanged, .changeImage, on: .image(subject.place.image(spec.image)))
             }
             return try await beginClaimed(work, on: subject)
         }
@@ -71,7 +72,7 @@ struct ImageWorkService: Sendable {
 
     func flatten(_ subject: Subject) async throws -> Work {
         guard let parent = subject.info.parent else {
-            throw CephError(.imageHasNoParent, .flattenImage, on: subject.place.resource(subject.info.name))
+            throw CephError(.imageHasNoParent, .flattenImage, on: .image(subject.place.image(subject.info.name)))
         }
         try await requireNoKeyOfItsOwn(subject, for: .flattenImage)
         let spec = ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image)
@@ -149,15 +150,15 @@ struct ImageWorkService: Sendable {
                 snapshot: request.snapshot,
                 withSnapshots: withSnapshots
             ),
-            plan: Plan(steps: [Plan.Step("copy-image", "\(target.spec(request.name))", detail: detail)])
+            plan: Plan(steps: [Plan.Step("copy-image", "\(target.image(request.name))", detail: detail)])
         )
     }
 
     /// Where a copy goes.
     /// - Parameter place: where the image is that is copied.
-    func target(of request: CopyImageRequest, in place: ImagePlace) -> ImagePlace {
+    func target(of request: CopyImageRequest, in place: Place) -> Place {
         let isElsewhere = request.pool != nil && request.pool != place.pool
-        return ImagePlace(
+        return Place(
             pool: request.pool ?? place.pool,
             namespace: request.namespace ?? (isElsewhere ? "" : place.namespace)
         )
@@ -171,7 +172,7 @@ struct ImageWorkService: Sendable {
     ) async throws {
         let pool = try images.pool(subject.place)
         guard try await pool.isEncryptedClone(imageID: subject.info.id, at: snapshot) else { return }
-        throw CephError(.imageEncrypted, operation, on: subject.place.resource(subject.info.name))
+        throw CephError(.imageEncrypted, operation, on: .image(subject.place.image(subject.info.name)))
     }
 
     private func requireSnapshot(_ snapshot: String, _ subject: Subject) async throws {
@@ -186,13 +187,13 @@ struct ImageWorkService: Sendable {
     }
 
     /// - Throws: `CephError`, where the place does not exist, or the name is taken; `Problem` with `pool-full`.
-    private func requireRoom(for name: String, in place: ImagePlace) async throws {
+    private func requireRoom(for name: String, in place: Place) async throws {
         let pool = try images.pool(place)
         do {
             _ = try await pool.image(named: name)
         } catch let error as CephError where error.code == .imageNotFound {
-            return try await PoolFullness(pool).requireRoom(for: .copyImage, on: place.resource(name))
+            return try await PoolFullness(pool).requireRoom(for: .copyImage, on: .image(place.image(name)))
         }
-        throw CephError(.imageExists, .copyImage, on: place.resource(name))
+        throw CephError(.imageExists, .copyImage, on: .image(place.image(name)))
     }
 }

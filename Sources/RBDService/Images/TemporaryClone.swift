@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// A clone has a name of its own until it is whole: librbd makes an empty image first and gives it a parent then, and one that is cut

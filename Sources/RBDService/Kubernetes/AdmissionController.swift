@@ -4,6 +4,7 @@
 import Ceph
 import Hummingbird
 import NIOCore
+import Naming
 import RBDAPI
 
 /// `POST /kubernetes/v1/admission/persistentvolumes`: a validating admission webhook of `admission.k8s.io/v1`.
@@ -67,7 +68,7 @@ struct AdmissionController: Sendable {
             object,
             isDryRun: isDryRun,
             admit: { demand in
-                AuditNotes.current?.set(object: demand.place.spec(demand.image))
+                AuditNotes.current?.set(object: demand.place.image(demand.image))
                 if !isDryRun { try await AuditNotes.current?.begin(.create) }
             }
         )

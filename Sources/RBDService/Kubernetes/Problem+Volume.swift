@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Naming
 import RBDAPI
 
 extension Problem {
@@ -21,7 +22,7 @@ extension Problem {
     /// What mends it, where that is something else for whoever applies a volume than for whoever asks by HTTP.
     private static func hint(for code: ProblemCode, _ demand: VolumeDemand) -> String? {
         let place = demand.place
-        let image = place.spec(demand.image).description
+        let image = place.image(demand.image).description
         return switch code {
         case .poolNotFound: "correct it, or make the pool: rbdctl pool create \(place.pool)"
         case .namespaceNotFound: "make the namespace: rbdctl namespace create \(place.pool)/\(place.namespace)"

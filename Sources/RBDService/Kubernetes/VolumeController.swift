@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import Naming
 import RBDAPI
 
 /// `/kubernetes/v1/persistentvolumes`: what the admission webhook does, for those who ask for it themselves.
@@ -19,7 +20,7 @@ struct VolumeController: Sendable {
         try volume.requireKind()
         AuditNotes.current?.set(["volume": volume.name])
         let authorize: (VolumeDemand) throws -> Void = { demand in
-            AuditNotes.current?.set(object: demand.place.spec(demand.image))
+            AuditNotes.current?.set(object: demand.place.image(demand.image))
             try Access.current.requireCreation(of: demand.image, in: demand.place)
         }
         let outcome = try await service.ensure(volume, isDryRun: isDryRun, authorize: authorize)

@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Naming
 import RBDAPI
 
 /// Which PersistentVolumes have an image of ours, and where it may be.
@@ -21,7 +22,7 @@ struct VolumeRules: Hashable, Sendable {
 
 /// The image that a PersistentVolume needs.
 struct VolumeDemand: Hashable, Sendable {
-    var place: ImagePlace
+    var place: Place
     var image: String
     var sizeBytes: UInt64
     /// Nil where the volume names none.
@@ -145,7 +146,7 @@ extension VolumeRules {
         }
         guard !csi.volumeHandle.isEmpty else { throw Self.invalid("spec.csi.volumeHandle", "it names no image") }
         return VolumeDemand(
-            place: ImagePlace(pool: try attribute("pool", "name the pool of the image"), namespace: namespace),
+            place: Place(pool: try attribute("pool", "name the pool of the image"), namespace: namespace),
             image: csi.volumeHandle,
             sizeBytes: size,
             features: csi.volumeAttributes?["imageFeatures"].flatMap(Self.features),
@@ -162,7 +163,7 @@ extension VolumeRules {
         guard !rbd.image.isEmpty else { throw invalid("spec.rbd.image", "it names no image") }
         return VolumeDemand(
             // As Kubernetes has it where nothing is said.
-            place: ImagePlace(pool: rbd.pool.flatMap { $0.isEmpty ? nil : $0 } ?? "rbd", namespace: ""),
+            place: Place(pool: rbd.pool.flatMap { $0.isEmpty ? nil : $0 } ?? "rbd", namespace: ""),
             image: rbd.image,
             sizeBytes: size,
             features: nil,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// Sees to it that a PersistentVolume's image is there. Every way in to that leads here: the admission webhook, the HTTP API that
@@ -67,7 +68,7 @@ struct VolumeService: Sendable {
         features: [String],
         _ isDryRun: Bool
     ) -> VolumeOutcome {
-        let spec = demand.place.spec(demand.image).description
+        let spec = demand.place.image(demand.image).description
         let made = features.isEmpty ? "without features" : "features \(features.joined(separator: ","))"
         return VolumeOutcome(
             volume: "",
@@ -83,7 +84,7 @@ struct VolumeService: Sendable {
 
     /// - Throws: `Problem` with `image-differs` where it is too small.
     private func adopt(_ image: ImageInfo, _ demand: VolumeDemand, _ isDryRun: Bool) throws -> VolumeOutcome {
-        let spec = demand.place.spec(demand.image).description
+        let spec = demand.place.image(demand.image).description
         guard image.sizeBytes >= demand.sizeBytes else {
             let needed = ByteCount(demand.sizeBytes)
             throw Problem(

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// The rules of namespaces.
@@ -12,7 +13,8 @@ struct NamespaceService: Sendable {
         let all = try await connection.cluster().pool(pool).namespaces()
         let access = Access.current
         let wanted = all.filter { name in
-            access.may(.read, someOf: .namespace(name, pool: pool)) && (prefix.isEmpty || name.hasPrefix(prefix))
+            access.may(.read, someOf: .namespace(Place(pool: pool, namespace: name)))
+                && (prefix.isEmpty || name.hasPrefix(prefix))
                 && cursor.map { $0.name < name } ?? true
         }
         let items = wanted.prefix(limit)
@@ -35,7 +37,7 @@ struct NamespaceService: Sendable {
 
     func create(_ name: String, in pool: String) async throws -> Namespace {
         try ImageRules.checkName(name, field: "name", what: "namespace")
-        try Access.current.require(.admin, .namespace(name, pool: pool))
+        try Access.current.require(.admin, .namespace(Place(pool: pool, namespace: name)))
         let place = try connection.cluster().pool(pool)
         try await PoolFullness.telling(place) { try await place.createNamespace(named: name) }
         return Namespace(
@@ -63,9 +65,9 @@ struct NamespaceService: Sendable {
 
     func planCreate(_ name: String, in pool: String) async throws -> Plan {
         try ImageRules.checkName(name, field: "name", what: "namespace")
-        try Access.current.require(.admin, .namespace(name, pool: pool))
+        try Access.current.require(.admin, .namespace(Place(pool: pool, namespace: name)))
         let place = try connection.cluster().pool(pool)
-        let resource = CephError.Resource.namespace(name, pool: pool)
+        let resource = CephError.Resource.namespace(Place(pool: pool, namespace: name))
         if try await place.namespaces().contains(name) {
             throw CephError(.namespaceExists, .createNamespace, on: resource)
         }
@@ -75,7 +77,7 @@ struct NamespaceService: Sendable {
 
     func planDelete(_ name: String, in pool: String) async throws -> Plan {
         let place = try connection.cluster().pool(pool, namespace: name)
-        let resource = CephError.Resource.namespace(name, pool: pool)
+        let resource = CephError.Resource.namespace(Place(pool: pool, namespace: name))
         let contents = try await place.namespaceContents()
         guard contents.isEmpty else {
             throw Self.notEmpty(CephError(.namespaceNotEmpty, .removeNamespace, on: resource), contents)

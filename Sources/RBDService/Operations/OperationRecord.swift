@@ -3,6 +3,7 @@
 
 import Ceph
 import FoundationEssentials
+import Naming
 import RBDAPI
 
 /// What the work of an operation is. A record of a kind that this release does not know is left to the newer one that
@@ -84,7 +85,7 @@ struct OperationRecord: Codable, Sendable {
     }
 
     var kind: OperationKind? { OperationKind(rawValue: operation.kind) }
-    var place: ImagePlace { ImagePlace(pool: operation.pool, namespace: operation.namespace) }
+    var place: Place { Place(pool: operation.pool, namespace: operation.namespace) }
 
     /// Whether the other was asked for a second time. How a purge or a sparsify is done makes no other work of it.
     func isSameWork(as other: OperationRecord) -> Bool {
@@ -188,15 +189,4 @@ extension OperationRecord {
         // Our own types hold nothing that JSON can't.
         (try? JSONEncoder().encode(self)).map(Array.init) ?? []
     }
-}
-
-/// Moments as the API writes them, to the millisecond: operations are listed in their order.
-enum Timestamp {
-    private static let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-
-    static func text(_ date: Date) -> String { date.formatted(style) }
-
-    static var now: String { text(Date()) }
-
-    static func date(_ text: String) -> Date? { try? style.parse(text) }
 }

@@ -197,12 +197,3 @@ struct OperationLimits: Sendable {
     /// For the data of copies and the like, of all pools.
     var dataMemory = MemoryBudget(bytes: MemoryLimit.usual.dataBytes)
 }
-
-/// Raised once, seen by all.
-final class Flag: Sendable {
-    private let value = Atomic(false)
-
-    var isRaised: Bool { value.load(ordering: .acquiring) }
-
-    func raise() { value.store(true, ordering: .releasing) }
-}

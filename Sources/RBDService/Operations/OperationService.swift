@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// Begins operations, and tells of them.
@@ -34,7 +35,7 @@ struct OperationService: Sendable {
 
     func start(
         _ kind: OperationKind,
-        on group: GroupPlace,
+        on group: GroupSpec,
         parameters: OperationRecord.Parameters
     ) async throws -> RBDAPI.Operation {
         await submitted(try await store.create(kind, on: group, parameters: parameters))

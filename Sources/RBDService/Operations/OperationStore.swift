@@ -3,6 +3,7 @@
 
 import Ceph
 import FoundationEssentials
+import Naming
 import RBDAPI
 
 /// The records of operations. Each pool keeps its own, in one RADOS object, so that they are where the images are, go with
@@ -109,7 +110,7 @@ struct OperationStore: Sendable {
     ///   finished; `CephError`.
     func create(
         _ kind: OperationKind,
-        on group: GroupPlace,
+        on group: GroupSpec,
         parameters: OperationRecord.Parameters
     ) async throws -> Created {
         let pool = try cluster().pool(group.place.pool)
@@ -195,7 +196,7 @@ struct OperationStore: Sendable {
     }
 
     /// The operation that has the group.
-    func unfinished(onGroup group: GroupPlace) async throws -> OperationRecord? {
+    func unfinished(onGroup group: GroupSpec) async throws -> OperationRecord? {
         let records = Self.records(try cluster().pool(group.place.pool))
         let claim = OperationRecord.claim(onGroup: group.name, namespace: group.place.namespace)
         guard let holder = try await records.value(claim) else { return nil }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// What is done for each kind of operation. All of it can be begun again after it was broken off anywhere.
@@ -160,7 +161,7 @@ struct OperationWork: Sendable {
                 .trashEntryNotFound,
                 detail: "image \"\(job.record.operation.spec)\" was taken out of the trash before it was purged",
                 field: "id",
-                hint: "it is \(job.record.place.spec(name.text)) now; DELETE that where it is to go after all"
+                hint: "it is \(job.record.place.image(name.text)) now; DELETE that where it is to go after all"
             )
         }
         if job.parameters.force != true, !entry.isBeingRemoved,

@@ -11,7 +11,7 @@ import Synchronization
 /// While nothing was changed nothing is read. Else keys tell which operations there are, and those are read that have not been known to be
 /// finished: a finished one stays as it is.
 final class ReadOperations: Sendable {
-    private struct Place: Hashable {
+    private struct NumberedPool: Hashable {
         /// A pool that is made anew under an old name has other operations.
         var id: Int64
         /// It is a part of each operation.
@@ -28,12 +28,12 @@ final class ReadOperations: Sendable {
     /// So many are asked for at once.
     private static let page = 1000
 
-    private let byPlace = Mutex<[Place: Known]>([:])
+    private let byPool = Mutex<[NumberedPool: Known]>([:])
 
     /// The operations of a pool, the newest first. Those whose records can't be read are left out.
     func list(_ records: Records) async throws -> [RBDAPI.Operation] {
-        let place = Place(id: try await records.pool.id(), name: records.pool.name)
-        let known = byPlace.withLock { $0[place] }
+        let pool = NumberedPool(id: try await records.pool.id(), name: records.pool.name)
+        let known = byPool.withLock { $0[pool] }
         if let known, try await records.isUnchanged(since: known.version) { return known.newestFirst }
         // In this order: what finishes in between is among both.
         let open = try await records.versionAndValues(prefix: OperationStore.openPrefix)
@@ -53,22 +53,22 @@ final class ReadOperations: Sendable {
         for begin in stride(from: 0, to: unknown.count, by: Self.page) {
             let keys = unknown[begin..<min(begin + Self.page, unknown.count)].map { "operation.\($0)" }
             for value in try await records.values(of: keys).values {
-                if let operation = OperationRecord(value, in: place.name)?.operation { operations.append(operation) }
+                if let operation = OperationRecord(value, in: pool.name)?.operation { operations.append(operation) }
             }
         }
         operations.sort(by: OperationStore.isNewer)
-        remember(Known(version: version, newestFirst: operations), at: place)
+        remember(Known(version: version, newestFirst: operations), of: pool)
         return operations
     }
 
-    private func remember(_ known: Known, at place: Place) {
-        byPlace.withLock { byPlace in
-            byPlace[place] = nil
+    private func remember(_ known: Known, of pool: NumberedPool) {
+        byPool.withLock { byPool in
+            byPool[pool] = nil
             guard known.newestFirst.count <= Self.most else { return }
             // Some may be of pools that are gone.
-            let others = byPlace.values.reduce(0) { $0 + $1.newestFirst.count }
-            if others + known.newestFirst.count > Self.most { byPlace = [:] }
-            byPlace[place] = known
+            let others = byPool.values.reduce(0) { $0 + $1.newestFirst.count }
+            if others + known.newestFirst.count > Self.most { byPool = [:] }
+            byPool[pool] = known
         }
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import Naming
 import RBDAPI
 
 /// `/v1/pools/{pool}/images/{image}/snapshots` and what belongs to it: decode, call, encode.
@@ -115,6 +116,6 @@ extension ServiceRequestContext {
     /// - Throws: `Problem` with `invalid-parameter`.
     fileprivate func image(_ query: Query) throws(Problem) -> ImageSpec {
         let place = try imagePlace(query)
-        return place.spec(try pathParameter("image"))
+        return place.image(try pathParameter("image"))
     }
 }

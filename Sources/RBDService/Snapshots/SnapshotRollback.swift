@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
+import Naming
 import RBDAPI
 
 /// The rules of rolling an image back: what is looked at before it begins, and what may be asked for again.
@@ -43,7 +44,7 @@ extension SnapshotService {
     /// All of it is looked at again when the work begins: that may be later, and elsewhere.
     private func prepareRollBack(_ image: ImageSpec, to name: String) async throws -> Prepared {
         let pool = try pool(of: image)
-        let subject = try await work.subject(image.image, in: ImagePlace(image))
+        let subject = try await work.subject(image.image, in: image.place)
         let snapshot = try await findOwn(name, .rollBackImage, of: image)
         // The one that is at work would be found as a client that has the image open.
         if let other = try await work.operations.store.unfinished(onImage: subject.info.id, spec: image) {

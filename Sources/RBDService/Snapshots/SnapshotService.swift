@@ -3,6 +3,7 @@
 
 import Ceph
 import FoundationEssentials
+import Naming
 import RBDAPI
 
 /// The rules of snapshots, and of the clones that are made of them.
@@ -120,7 +121,7 @@ struct SnapshotService: Sendable {
     // MARK: Parts
 
     func pool(of image: ImageSpec) throws -> Ceph.Pool {
-        try images.pool(ImagePlace(image))
+        try images.pool(image.place)
     }
 
     /// One snapshot, whoever made it; of several with the name, that which somebody asked for.
@@ -179,16 +180,10 @@ struct SnapshotService: Sendable {
         _ operation: CephError.Operation,
         _ body: (Ceph.Pool) async throws -> Value
     ) async throws -> Value {
-        try await images.changing(image.image, in: ImagePlace(image), operation) { _ in
+        try await images.changing(image.image, in: image.place, operation) { _ in
             let pool = try pool(of: image)
-            return try await images.telling(usersOf: image.image, in: ImagePlace(image)) { try await body(pool) }
+            return try await images.telling(usersOf: image.image, in: image.place) { try await body(pool) }
         }
-    }
-}
-
-extension ImagePlace {
-    init(_ image: ImageSpec) {
-        self.init(pool: image.pool, namespace: image.namespace)
     }
 }
 

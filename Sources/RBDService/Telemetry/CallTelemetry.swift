@@ -4,6 +4,7 @@
 import Ceph
 import CoreMetrics
 import Logging
+import Naming
 
 /// Counts and logs every call to the cluster.
 final class CallTelemetry: CallObserver {
@@ -71,20 +72,26 @@ extension CephError.Resource {
         switch self {
         case .cluster: [:]
         case .pool(let pool): [LogKeys.pool: "\(pool)"]
-        case .namespace(let namespace, let pool): [LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)"]
-        case .image(let image, "", let pool): [LogKeys.pool: "\(pool)", LogKeys.image: "\(image)"]
-        case .image(let image, let namespace, let pool):
-            [LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)", LogKeys.image: "\(image)"]
-        case .group(let group, let namespace, let pool):
-            [LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)", LogKeys.group: "\(group)"]
-        case .groupSnapshot(let snapshot, let group, let namespace, let pool):
-            [
-                LogKeys.pool: "\(pool)", LogKeys.namespace: "\(namespace)", LogKeys.group: "\(group)",
-                LogKeys.snapshot: "\(snapshot)",
-            ]
-        case .snapshot(let snapshot, let image, let namespace, let pool):
-            CephError.Resource.image(image, namespace: namespace, pool: pool).metadata
-                .merging([LogKeys.snapshot: "\(snapshot)"]) { first, _ in first }
+        case .namespace(let place): Self.metadata(place)
+        case .image(let spec): Self.metadata(spec.place, [LogKeys.image: "\(spec.image)"])
+        case .snapshot(let spec):
+            Self.metadata(
+                spec.image.place,
+                [LogKeys.image: "\(spec.image.image)", LogKeys.snapshot: "\(spec.snapshot)"]
+            )
+        case .group(let spec): Self.metadata(spec.place, [LogKeys.group: "\(spec.name)"])
+        case .groupSnapshot(let spec):
+            Self.metadata(
+                spec.group.place,
+                [LogKeys.group: "\(spec.group.name)", LogKeys.snapshot: "\(spec.snapshot)"]
+            )
         }
+    }
+
+    private static func metadata(_ place: Place, _ more: Logger.Metadata = [:]) -> Logger.Metadata {
+        var metadata = more
+        metadata[LogKeys.pool] = "\(place.pool)"
+        if !place.namespace.isEmpty { metadata[LogKeys.namespace] = "\(place.namespace)" }
+        return metadata
     }
 }

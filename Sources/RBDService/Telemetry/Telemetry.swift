@@ -23,7 +23,7 @@ final class Telemetry: Sendable {
         self.logger = logger
         calls = CallTelemetry(registry: registry, logger: logger)
         requests = RequestMetrics(registry: registry)
-        let build = MetricSample(.buildInfo, labels: [RBDService.version, Cluster.libradosVersion], 1)
+        let build = MetricSample(.buildInfo, labels: [programVersion, Cluster.libradosVersion], 1)
         sample { [build] + ProcessSampler.samples() }
     }
 

@@ -3,6 +3,7 @@
 
 import Ceph
 import FoundationEssentials
+import Naming
 import RBDAPI
 
 /// Remembers which images this service, in whatever replica, has moved to the trash, and has them purged when their time is
@@ -40,7 +41,7 @@ struct TrashKeeper: Sendable {
     /// - Parameter entry: what the trash will say of it.
     func announce(
         _ entry: TrashEntry,
-        in place: ImagePlace,
+        in place: Place,
         until: ClusterTime,
         _ records: Records
     ) async throws -> Mark {

@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Naming
 internal import RBDAPI
 
 extension APIClient {
@@ -88,37 +89,11 @@ extension APIClient {
     }
 }
 
-/// Where a group is, written as an image's place is.
-struct GroupSpec: Hashable, Sendable, CustomStringConvertible {
-    private var spec: ImageSpec
-
-    /// - Returns: nil where a part is empty or there are more than three.
-    init?(parsing text: String) {
-        guard let spec = ImageSpec(parsing: text) else { return nil }
-        self.spec = spec
-    }
-
-    var pool: String { spec.pool }
-    var namespace: String { spec.namespace }
-    var name: String { spec.image }
-    var description: String { spec.description }
-
+extension GroupSpec {
     var path: [String] { ["v1", "pools", pool, "groups", name] }
     var query: Transport.Query { [("namespace", namespace.nonEmpty)] }
 }
 
-/// A snapshot of a group: `pool/group@snapshot`.
-struct GroupSnapshotSpec: Hashable, Sendable, CustomStringConvertible {
-    var group: GroupSpec
-    var snapshot: String
-
-    init?(parsing text: String) {
-        guard let at = text.lastIndex(of: "@"), let group = GroupSpec(parsing: String(text[..<at])) else { return nil }
-        self.group = group
-        snapshot = String(text[text.index(after: at)...])
-        if snapshot.isEmpty { return nil }
-    }
-
-    var description: String { "\(group)@\(snapshot)" }
+extension GroupSnapshotSpec {
     var path: [String] { group.path + ["snapshots", snapshot] }
 }

@@ -131,7 +131,7 @@ struct Transport: Sendable {
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: server.url(path, query: query))
         request.method = HTTPMethod(rawValue: method.rawValue)
-        request.headers.add(name: "user-agent", value: "rbdctl/\(Rbdctl.version)")
+        request.headers.add(name: "user-agent", value: "rbdctl/\(programVersion)")
         request.headers.add(name: "accept", value: "application/json, \(Problem.contentType)")
         // RFC 9112, section 3.2: there is one in every request.
         if server.isSocket { request.headers.add(name: "host", value: "localhost") }
@@ -189,7 +189,7 @@ struct Transport: Sendable {
         } catch {
             throw Failure(
                 .other,
-                "\(server) answered in a way that this rbdctl (\(Rbdctl.version)) does not understand; "
+                "\(server) answered in a way that this rbdctl (\(programVersion)) does not understand; "
                     + "is the service of another version?"
             )
         }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+import Naming
 internal import RBDAPI
 
 struct TrashPurge: AsyncParsableCommand {

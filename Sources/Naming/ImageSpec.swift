@@ -3,15 +3,16 @@
 
 /// Where an image is, written as Ceph writes it: `pool/image` or `pool/namespace/image`.
 public struct ImageSpec: Hashable, Sendable, CustomStringConvertible {
-    public var pool: String
-    /// Empty for the pool's default namespace.
-    public var namespace: String
+    public var place: Place
     public var image: String
 
-    public init(pool: String, namespace: String = "", image: String) {
-        self.pool = pool
-        self.namespace = namespace
+    public init(_ place: Place, image: String) {
+        self.place = place
         self.image = image
+    }
+
+    public init(pool: String, namespace: String = "", image: String) {
+        self.init(Place(pool: pool, namespace: namespace), image: image)
     }
 
     /// Reads `pool/image`, `pool/namespace/image`, or a lone `image`, which `rbd` looks for in the pool `rbd`.
@@ -30,7 +31,18 @@ public struct ImageSpec: Hashable, Sendable, CustomStringConvertible {
     /// The pool that `rbd` takes where none is named.
     public static let defaultPool = "rbd"
 
-    public var description: String {
-        namespace.isEmpty ? "\(pool)/\(image)" : "\(pool)/\(namespace)/\(image)"
+    public var pool: String {
+        get { place.pool }
+        set { place.pool = newValue }
     }
+
+    /// Empty for the pool's default namespace.
+    public var namespace: String {
+        get { place.namespace }
+        set { place.namespace = newValue }
+    }
+
+    public func snapshot(_ name: String) -> SnapshotSpec { SnapshotSpec(image: self, snapshot: name) }
+
+    public var description: String { "\(place)/\(image)" }
 }

@@ -1,0 +1,111 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CRBD
+internal import CRados
+internal import Glibc
+import Naming
+
+/// Owns a `rados_ioctx_t` for the length of one blocking call.
+///
+/// librados' contexts are cheap to make and not safe to reconfigure while shared, so the namespace is set once, right
+/// after creation, and the context is never handed on.
+struct IOContext: ~Copyable {
+    let pointer: rados_ioctx_t
+    let rados: RadosHandle
+    let place: Place
+
+    var pool: String { place.pool }
+    var namespace: String { place.namespace }
+
+    /// - Throws: `CephError` with `.poolNotFound` where the client's map does not have the pool, `.clientBlocklisted`.
+    /// - C function: rados_ioctx_create, rados_ioctx_set_namespace, rados_set_pool_full_try
+    init(_ place: Place, rados: RadosHandle) throws(CephError) {
+        let pool = place.pool
+        guard try rados.mapHasPool(named: pool) else { throw CephError(.poolNotFound, .openPool, on: .pool(pool)) }
+        var pointer: rados_ioctx_t?
+        try check(rados_ioctx_create(rados.pointer, pool, &pointer), .openPool, on: .pool(pool))
+        guard let pointer else { throw CephError(.other, .openPool, on: .pool(pool)) }
+        self.init(pointer, place, rados: rados)
+    }
+
+    /// - Throws: `CephError` with `.poolNotFound`, `.clientBlocklisted`, `.timedOut`.
+    /// - C function: rados_ioctx_create2, rados_ioctx_set_namespace
+    init(poolID: Int64, namespace: String, rados: RadosHandle) throws(CephError) {
+        let name = try rados.poolName(id: poolID)
+        var pointer: rados_ioctx_t?
+        try check(rados_ioctx_create2(rados.pointer, poolID, &pointer), .openPool, on: .pool(name))
+        guard let pointer else { throw CephError(.other, .openPool, on: .pool(name)) }
+        self.init(pointer, Place(pool: name, namespace: namespace), rados: rados)
+    }
+
+    private init(_ pointer: rados_ioctx_t, _ place: Place, rados: RadosHandle) {
+        rados_ioctx_set_namespace(pointer, place.namespace)
+        // A write to a full pool comes back at once with EDQUOT or ENOSPC, instead of waiting for room.
+        rados_set_pool_full_try(pointer)
+        self.pointer = pointer
+        self.place = place
+        self.rados = rados
+    }
+
+    deinit {
+        rados_ioctx_destroy(pointer)
+    }
+
+    /// - C function: rados_ioctx_get_id
+    var poolID: Int64 { rados_ioctx_get_id(pointer) }
+
+    /// Whether this namespace exists. Listing one that does not would look like listing an empty one.
+    /// - Throws: `CephError` with `.namespaceNotFound`.
+    /// - C function: rbd_namespace_exists
+    func requireNamespace() throws(CephError) {
+        guard !namespace.isEmpty else { return }
+        let resource = CephError.Resource.namespace(place)
+        var exists = false
+        try check(rbd_namespace_exists(pointer, namespace, &exists), .findNamespace, on: resource)
+        guard exists else { throw CephError(.namespaceNotFound, .findNamespace, on: resource) }
+    }
+}
+
+extension RadosHandle {
+    /// Whether the client's own map has the pool; the monitors are not asked.
+    fileprivate func mapHasPool(named name: String) throws(CephError) -> Bool {
+        try mapPools(.pool(name)).contains(name)
+    }
+
+    /// The names of the pools in the client's own map; the monitors are not asked.
+    /// - C function: rados_pool_list
+    func mapPools(_ resource: CephError.Resource) throws(CephError) -> [String] {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        while true {
+            let needed = Int(try check(rados_pool_list(pointer, &buffer, buffer.count), .openPool, on: resource))
+            guard needed > buffer.count else { break }
+            buffer = [CChar](repeating: 0, count: needed + 1024)
+        }
+        // Names one after another, each with its terminating zero; an empty one ends the list.
+        return buffer.withUnsafeBytes { bytes in
+            var names: [String] = []
+            var rest = bytes[...]
+            while let end = rest.firstIndex(of: 0), end > rest.startIndex {
+                names.append(String(decoding: rest[..<end], as: UTF8.self))
+                rest = rest[(end + 1)...]
+            }
+            return names
+        }
+    }
+
+    /// - Throws: `CephError` with `.poolNotFound`.
+    /// - C function: rados_pool_reverse_lookup
+    func poolName(id: Int64) throws(CephError) -> String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        while true {
+            let length = rados_pool_reverse_lookup(pointer, id, &buffer, buffer.count)
+            if length == -ERANGE, buffer.count < 1 << 20 {
+                buffer = [CChar](repeating: 0, count: buffer.count * 2)
+                continue
+            }
+            try check(length, .openPool, on: .pool("#\(id)"))
+            return String(decoding: buffer.prefix(Int(length)).map(UInt8.init(bitPattern:)), as: UTF8.self)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+/// A pool, or a namespace of it: where images and groups are. Written as Ceph writes it: `pool` or `pool/namespace`.
+public struct Place: Hashable, Sendable, CustomStringConvertible {
+    public var pool: String
+    /// Empty for the pool's default namespace.
+    public var namespace: String
+
+    public init(pool: String, namespace: String = "") {
+        self.pool = pool
+        self.namespace = namespace
+    }
+
+    public func image(_ name: String) -> ImageSpec { ImageSpec(self, image: name) }
+
+    public func group(_ name: String) -> GroupSpec { GroupSpec(self, name: name) }
+
+    public var description: String { namespace.isEmpty ? pool : "\(pool)/\(namespace)" }
+}
