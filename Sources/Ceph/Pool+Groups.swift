@@ -18,22 +18,16 @@ extension Pool {
     public func groups() async throws -> [String] {
         let resource = resource
         return try await withContext(.readGroup, on: resource) { context throws(CephError) in
-            var buffer = [CChar](repeating: 0, count: 4096)
-            while true {
-                // Bytes, with the zero at the end of each name.
-                var size = buffer.count
-                let result = rbd_group_list(context.pointer, &buffer, &size)
-                if result == -ERANGE {
-                    buffer = [CChar](repeating: 0, count: max(size, buffer.count) + 4096)
-                    continue
-                }
-                let length = try check(result, .readGroup, on: resource)
-                // A namespace that does not exist lists as empty.
-                if length == 0 { try context.requireNamespace() }
-                return buffer.prefix(Int(length)).split(separator: 0)
-                    .map { String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self) }
-                    .sorted()
+            let pointer = context.pointer
+            let names = try GrowingRoom.fill(from: 4096) {
+                rbd_group_list(pointer, $0, &$1)
+            } then: { (room: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
+                let bytes = try check(result, .readGroup, on: resource)
+                return GrowingRoom.texts(room, bytes: Int(bytes))
             }
+            // A namespace that does not exist lists as empty.
+            if names.isEmpty { try context.requireNamespace() }
+            return names.sorted()
         }
     }
 

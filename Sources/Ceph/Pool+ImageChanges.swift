@@ -112,17 +112,12 @@ extension OpenImage {
     /// - Returns: nil where the key is not set.
     /// - C function: rbd_metadata_get
     fileprivate func metadata(_ key: String, on resource: CephError.Resource) throws(CephError) -> String? {
-        var size = 4096
-        while true {
-            var value = [CChar](repeating: 0, count: size)
-            let result = rbd_metadata_get(pointer, key, &value, &size)
+        try GrowingRoom.fill(from: 4096) {
+            rbd_metadata_get(pointer, key, $0, &$1)
+        } then: { (value: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
             if result == -ENOENT { return nil }
-            if result == -ERANGE {
-                size = max(size, value.count) + 1
-                continue
-            }
             try check(result, .changeImage, on: resource)
-            return String(decoding: value.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            return GrowingRoom.text(value)
         }
     }
 

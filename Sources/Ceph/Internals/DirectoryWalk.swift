@@ -191,18 +191,11 @@ struct DirectoryWalk: Sendable {
 
     /// - C function: rbd_list2, rbd_image_spec_list_cleanup
     private static func format1Entries(_ reader: borrowing ImageReader) throws(CephError) -> [ImageReader.Entry] {
-        var capacity = 1024
-        while true {
-            let specs = UnsafeMutablePointer<rbd_image_spec_t>.allocate(capacity: capacity)
-            defer { specs.deallocate() }
-            var count = capacity
-            let result = rbd_list2(reader.context.pointer, specs, &count)
-            if result == -ERANGE {
-                // The count is now what is needed; images may be added meanwhile.
-                capacity = max(count, capacity) + 256
-                continue
-            }
-            try check(result, .listImages, on: .pool(reader.context.pool))
+        let (context, pool) = (reader.context.pointer, reader.context.pool)
+        return try GrowingRoom.fill(from: 1024) {
+            rbd_list2(context, $0, &$1)
+        } then: { (specs: UnsafeMutablePointer<rbd_image_spec_t>, count, result) throws(CephError) in
+            try check(result, .listImages, on: .pool(pool))
             defer { rbd_image_spec_list_cleanup(specs, count) }
             return (0..<count).compactMap { index in
                 guard specs[index].id.pointee == 0 else { return nil }

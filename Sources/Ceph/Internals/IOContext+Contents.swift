@@ -41,16 +41,9 @@ extension IOContext {
         _ operation: CephError.Operation,
         _ list: (UnsafeMutablePointer<CChar>, inout Int) -> CInt
     ) throws(CephError) -> [String] {
-        var size = 4096
-        while true {
-            var buffer = [CChar](repeating: 0, count: size)
-            let result = list(&buffer, &size)
-            if result == -ERANGE {
-                size = max(size, buffer.count) + 4096
-                continue
-            }
+        try GrowingRoom.fill(from: 4096, with: list) { room, size, result throws(CephError) in
             try check(result, operation, on: .pool(pool))
-            return buffer.split(separator: 0).map { String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self) }
+            return GrowingRoom.texts(room, bytes: size)
         }
     }
 }

@@ -97,15 +97,12 @@ extension RadosHandle {
     /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_pool_reverse_lookup
     func poolName(id: Int64) throws(CephError) -> String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        while true {
-            let length = rados_pool_reverse_lookup(pointer, id, &buffer, buffer.count)
-            if length == -ERANGE, buffer.count < 1 << 20 {
-                buffer = [CChar](repeating: 0, count: buffer.count * 2)
-                continue
-            }
-            try check(length, .openPool, on: .pool("#\(id)"))
-            return String(decoding: buffer.prefix(Int(length)).map(UInt8.init(bitPattern:)), as: UTF8.self)
+        // It does not say what it needs.
+        try GrowingRoom.fill(from: 256) {
+            rados_pool_reverse_lookup(pointer, id, $0, $1)
+        } then: { (name: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
+            try check(result, .openPool, on: .pool("#\(id)"))
+            return GrowingRoom.text(name)
         }
     }
 }

@@ -94,16 +94,9 @@ extension OpenImage {
         // Removed in this moment.
         if set == -ENOENT { return [] }
         try check(set, .readImage, on: resource)
-        var capacity = 64
-        while true {
-            let list = UnsafeMutablePointer<rbd_linked_image_spec_t>.allocate(capacity: capacity)
-            defer { list.deallocate() }
-            var count = capacity
-            let result = rbd_list_children3(pointer, list, &count)
-            if result == -ERANGE {
-                capacity = max(count, capacity) + 64
-                continue
-            }
+        return try GrowingRoom.fill(from: 64) {
+            rbd_list_children3(pointer, $0, &$1)
+        } then: { (list: UnsafeMutablePointer<rbd_linked_image_spec_t>, count, result) throws(CephError) in
             try check(result, .readImage, on: resource)
             defer { rbd_linked_image_spec_list_cleanup(list, count) }
             return Self.sorted(

@@ -140,18 +140,13 @@ extension OpenImage {
 
     /// - C function: rbd_snap_get_trash_namespace
     private func originalName(ofSnapshot id: UInt64) -> String? {
-        var size = 256
-        while size <= 1 << 20 {
-            var buffer = [CChar](repeating: 0, count: size)
-            let result = rbd_snap_get_trash_namespace(pointer, id, &buffer, buffer.count)
-            if result == -ERANGE {
-                size *= 4
-                continue
-            }
-            guard result >= 0 else { return nil }
-            return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        // It does not say what it needs.
+        try? GrowingRoom.fill(from: 256) {
+            rbd_snap_get_trash_namespace(pointer, id, $0, $1)
+        } then: { (name: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
+            try check(result, .readImage, on: resource)
+            return GrowingRoom.text(name)
         }
-        return nil
     }
 
     /// - C function: rbd_snap_get_group_namespace, rbd_snap_group_namespace_cleanup

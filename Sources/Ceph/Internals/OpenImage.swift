@@ -186,16 +186,9 @@ struct OpenImage: ~Copyable {
 
     /// - C function: rbd_watchers_list, rbd_watchers_list_cleanup
     func watchers() throws(CephError) -> [ImageUse.Watcher] {
-        var capacity = 16
-        while true {
-            let list = UnsafeMutablePointer<rbd_image_watcher_t>.allocate(capacity: capacity)
-            defer { list.deallocate() }
-            var count = capacity
-            let result = rbd_watchers_list(pointer, list, &count)
-            if result == -ERANGE {
-                capacity = max(count, capacity) + 16
-                continue
-            }
+        try GrowingRoom.fill(from: 16) {
+            rbd_watchers_list(pointer, $0, &$1)
+        } then: { (list: UnsafeMutablePointer<rbd_image_watcher_t>, count, result) throws(CephError) in
             try check(result, .readImage, on: resource)
             defer { rbd_watchers_list_cleanup(list, count) }
             return (0..<count).map { index in
@@ -261,16 +254,11 @@ struct OpenImage: ~Copyable {
 
     /// - C function: rbd_snap_list, rbd_snap_list_end
     func listSnapshots() throws(CephError) -> [(id: UInt64, name: String, sizeBytes: UInt64)] {
-        var capacity: CInt = 16
-        while true {
-            let list = UnsafeMutablePointer<rbd_snap_info_t>.allocate(capacity: Int(capacity))
-            defer { list.deallocate() }
-            var count = capacity
-            let result = rbd_snap_list(pointer, list, &count)
-            if result == -ERANGE {
-                capacity = max(count, capacity) + 16
-                continue
-            }
+        try GrowingRoom.fill(from: 16) { room, size in
+            var count = CInt(size)
+            defer { size = Int(count) }
+            return rbd_snap_list(pointer, room, &count)
+        } then: { (list: UnsafeMutablePointer<rbd_snap_info_t>, _, result) throws(CephError) in
             try check(result, .readImage, on: resource)
             // Without snapshots it leaves the list as it was: there is nothing to free.
             defer { if result > 0 { rbd_snap_list_end(list) } }
