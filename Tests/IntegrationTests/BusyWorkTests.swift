@@ -60,7 +60,7 @@ struct BusyWorkTests {
                 if kind == .rollBackGroup {
                     change.set(OperationRecord.claim(onGroup: "g", namespace: ""), to: Array(id.utf8))
                 }
-                #expect(try await OperationStore.records(cluster.pool(pool)).apply(change))
+                #expect(try await Records(of: cluster.pool(pool)).apply(change))
 
                 var now = operation
                 while now.note == nil {
@@ -106,7 +106,7 @@ struct BusyWorkTests {
                 var change = Records.Change()
                 change.set("operation.\(id)", to: OperationRecord(operation: operation, parameters: parameters).bytes)
                 change.set("open.\(id)", to: [])
-                #expect(try await OperationStore.records(cluster.pool(pool)).apply(change))
+                #expect(try await Records(of: cluster.pool(pool)).apply(change))
 
                 let reader = try RawConnection(to: server.url)
                 reader.send("GET /v1/operations/\(id)/events HTTP/1.1\r\nHost: reader\r\nConnection: close\r\n")

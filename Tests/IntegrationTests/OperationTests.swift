@@ -335,7 +335,7 @@ struct OperationTests {
             change.set("operation.\(id)", to: record.bytes)
             change.set("open.\(id)", to: [])
             for claim in record.claims { change.set(claim, to: Array(id.utf8)) }
-            #expect(try await OperationStore.records(place).apply(change))
+            #expect(try await Records(of: place).apply(change))
 
             let last = try await self.operation(one, id, wait: "25s")
             #expect(last.state == .failed)
@@ -347,6 +347,37 @@ struct OperationTests {
             #expect(try await one.get(clone).decoded(as: RBDAPI.Image.self).parent != nil)
             // It can be asked for again.
             #expect(try await one.post("\(clone)/flatten?wait=25s", "").status == 200)
+        }
+    }
+
+    /// A record that lacks what its work needs is no work that is done.
+    @Test(arguments: ["shrink-image", "rollback-image", "copy-image", "rollback-group"])
+    func whatCanNotBeDoneFails(kind: String) async throws {
+        try await withReplicas { one, _, pool in
+            let image = "/v1/pools/\(pool)/images/vol-1"
+            #expect(try await one.put(image, #"{"size":"8MiB"}"#).status == 201)
+            let place = try await TestCluster.connect().pool(pool)
+            let id = "\(try await place.id())-\(OperationStore.newNumber())"
+            let operation = RBDAPI.Operation(
+                id: id,
+                kind: kind,
+                spec: ImageSpec(pool: pool, image: "vol-1"),
+                imageID: try await one.get(image).decoded(as: RBDAPI.Image.self).id,
+                target: nil,
+                createdAt: Timestamp.now
+            )
+            let record = OperationRecord(operation: operation, parameters: .init())
+            var change = Records.Change()
+            change.set("operation.\(id)", to: record.bytes)
+            change.set("open.\(id)", to: [])
+            for claim in record.claims { change.set(claim, to: Array(id.utf8)) }
+            #expect(try await Records(of: place).apply(change))
+
+            let last = try await self.operation(one, id, wait: "25s")
+            #expect(last.state == .failed)
+            #expect(last.problem?.code == "internal-error")
+            let lacks = "the record of operation \(id) (\(kind)) lacks its "
+            #expect(last.problem?.detail.hasPrefix(lacks) == true)
         }
     }
 

@@ -49,7 +49,7 @@ extension Claims: Service {
         var change = Records.Change()
         session.sign(&change)
         let heart = session.cluster.threads(for: Self.heart)
-        let records = Records(pool: session.cluster.pool(pool), object: OperationStore.object, threads: heart)
+        let records = Records(pool: session.cluster.pool(pool), object: Records.object, threads: heart)
         let sent = ContinuousClock.now
         do {
             _ = try await records.apply(change)

@@ -71,7 +71,7 @@ final class Claims: Sendable {
 
     func records(_ pool: String, _ session: ClaimSession) -> Records {
         let threads = session.cluster.threads(for: Self.threads)
-        return Records(pool: session.cluster.pool(pool), object: OperationStore.object, threads: threads)
+        return Records(pool: session.cluster.pool(pool), object: Records.object, threads: threads)
     }
 
     // MARK: Taking
@@ -211,7 +211,7 @@ final class Claims: Sendable {
     /// - Returns: nil where the operation is finished.
     private func unfinished(_ operation: String?, in records: Records) async throws -> String? {
         guard let operation else { return nil }
-        let record = try await OperationStore.record(operation, in: records)
+        let record = try await records.operation(operation)
         return record?.operation.state.isFinished == true ? nil : operation
     }
 

@@ -97,7 +97,7 @@ struct GroupController: Sendable {
         let group = try context.group(query)
         let outcome = try await groups.add(
             try context.pathParameter("image"),
-            ofPool: Access.current.substitutes["imagePool"] ?? query["imagePool"] ?? group.place.pool,
+            ofPool: Access.current.substitutes["imagePool"] ?? query["imagePool"] ?? group.pool,
             to: group,
             dryRun: try query.flag("dryRun")
         )
@@ -109,7 +109,7 @@ struct GroupController: Sendable {
         let group = try context.group(query)
         let outcome = try await groups.remove(
             try context.pathParameter("image"),
-            ofPool: Access.current.substitutes["imagePool"] ?? query["imagePool"] ?? group.place.pool,
+            ofPool: Access.current.substitutes["imagePool"] ?? query["imagePool"] ?? group.pool,
             from: group,
             dryRun: try query.flag("dryRun")
         )
@@ -177,9 +177,9 @@ struct GroupController: Sendable {
     private static let list: Set<String> = ["namespace", "limit", "cursor"]
 
     private static func location(_ group: GroupSpec, _ rest: String = "") -> String {
-        var location = "/v1/pools/\(PercentEncoding.encode(group.place.pool))"
+        var location = "/v1/pools/\(PercentEncoding.encode(group.pool))"
         location += "/groups/\(PercentEncoding.encode(group.name))\(rest)"
-        let namespace = group.place.namespace
+        let namespace = group.namespace
         return namespace.isEmpty ? location : "\(location)?namespace=\(PercentEncoding.encode(namespace))"
     }
 }

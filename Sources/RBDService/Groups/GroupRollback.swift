@@ -104,8 +104,8 @@ extension GroupSnapshotService {
         let ids = Dictionary(grouping: info.images, by: \.pool).mapValues { $0.map(\.id) }
         return OperationRecord.Parameters(
             snapshot: snapshot,
-            imageIDs: ids[group.place.pool] ?? [],
-            imageIDsElsewhere: ids.filter { $0.key != group.place.pool }
+            imageIDs: ids[group.pool] ?? [],
+            imageIDsElsewhere: ids.filter { $0.key != group.pool }
         )
     }
 }
@@ -113,7 +113,8 @@ extension GroupSnapshotService {
 extension OperationWork {
     /// Begun again after it was broken off, it begins with the first image: what is rolled back stays so.
     func rollBackGroup(_ job: Job) async throws {
-        guard let snapshot = job.parameters.snapshot, let name = job.record.operation.group else { return }
+        let snapshot = try job.required(job.parameters.snapshot, "snapshot")
+        let name = try job.required(job.record.operation.group, "group")
         // Whoever died at it counts as a client for half a minute: the runner is to try again.
         if try await holders(job) != nil {
             let resource = job.pool.resource(ofSnapshot: snapshot, ofGroup: name)

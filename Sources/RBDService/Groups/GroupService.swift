@@ -105,7 +105,7 @@ struct GroupService: Sendable {
         to group: GroupSpec,
         dryRun: Bool
     ) async throws -> Attempt<(image: RBDAPI.GroupImage, isNew: Bool)> {
-        let place = Place(pool: imagePool, namespace: group.place.namespace)
+        let place = Place(pool: imagePool, namespace: group.namespace)
         let member = RBDAPI.GroupImage(spec: place.image(image), state: "attached")
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
         return try await images.changingQuiet(group, .changeGroupImages, isDryRun: dryRun) {
@@ -138,7 +138,7 @@ struct GroupService: Sendable {
         from group: GroupSpec,
         dryRun: Bool
     ) async throws -> Attempt<Void> {
-        let place = Place(pool: imagePool, namespace: group.place.namespace)
+        let place = Place(pool: imagePool, namespace: group.namespace)
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
         return try await images.changingQuiet(group, .changeGroupImages, isDryRun: dryRun) {
             let members = try await pool.group(named: group.name).members
@@ -234,8 +234,8 @@ extension RBDAPI.GroupSnapshot {
 extension RBDAPI.Group {
     init(_ info: GroupInfo, of group: GroupSpec) {
         self.init(
-            pool: group.place.pool,
-            namespace: group.place.namespace,
+            pool: group.pool,
+            namespace: group.namespace,
             name: group.name,
             id: info.id,
             images: info.members.map { RBDAPI.GroupImage($0) },

@@ -50,8 +50,7 @@ struct RequestIDMiddleware: RouterMiddleware {
         var mixed = count.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        let digits = String(mixed ^ (mixed >> 31), radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        return (mixed ^ (mixed >> 31)).text(digits: 16, radix: 16)
     }
 }
 

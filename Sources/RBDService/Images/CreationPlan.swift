@@ -46,7 +46,7 @@ extension ImageService {
         let resource = pool.resource(ofImage: name)
         let standing = try await pool.standing(of: RawName(name))
         guard standing.state == .free || repair.remnants.isStale(.name(standing), of: resource) else {
-            throw ImageRepair.incomplete(resource)
+            throw Problem.incomplete(resource)
         }
         return nil
     }

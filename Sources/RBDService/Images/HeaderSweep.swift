@@ -39,12 +39,12 @@ final class HeaderSweep: Sendable {
         // Another value each time: a search that has begun before does not answer for this one.
         let value = String(UInt64.random(in: .min ... .max), radix: 36)
         change.set("\(prefix)\(pool.namespace)/\(idPrefix)", to: Array(value.utf8))
-        _ = try await OperationStore.records(pool).apply(change)
+        _ = try await Records(of: pool).apply(change)
     }
 
     /// What the runner does for each pool now and then. It is not waited for: a search takes as long as there are objects.
     func care(for pool: Ceph.Pool) async {
-        guard let found = try? await OperationStore.records(pool).values(prefix: Self.prefix, limit: 16) else { return }
+        guard let found = try? await Records(of: pool).values(prefix: Self.prefix, limit: 16) else { return }
         let notes = Set(found.map { Note(pool: pool.name, key: $0.key, value: $0.value) })
         let due = searched.withLock { searched in
             searched = searched.filter { $0.key.pool != pool.name || notes.contains($0.key) }
@@ -93,6 +93,6 @@ final class HeaderSweep: Sendable {
         var change = Records.Change()
         change.require(note.key, equals: note.value)
         change.remove(note.key)
-        _ = try? await OperationStore.records(pool).apply(change)
+        _ = try? await Records(of: pool).apply(change)
     }
 }

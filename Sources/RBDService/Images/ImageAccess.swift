@@ -28,7 +28,7 @@ struct ImageAccess: Sendable {
 
     /// - Throws: `CephError` with `.clusterUnreachable` while there is no connection.
     func pool(_ place: Place) throws -> Ceph.Pool {
-        try cluster().pool(place.pool, namespace: place.namespace)
+        try cluster().pool(place)
     }
 
     /// What is done under a claim goes through the connection that the claim was made with: it is that one which others shut out.
@@ -85,7 +85,7 @@ struct ImageAccess: Sendable {
         _ body: (ImageInfo) async throws -> Value
     ) async throws -> Value {
         try await queued([name] + others, in: place, operation) { session in
-            let pool = session.cluster.pool(place.pool, namespace: place.namespace)
+            let pool = session.cluster.pool(place)
             // It may get another name, and another image this one, before it is claimed.
             for _ in 0..<3 {
                 let id = try await pool.imageID(named: name)
@@ -130,7 +130,7 @@ struct ImageAccess: Sendable {
         _ body: (ImageStanding) async throws -> Value
     ) async throws -> Value {
         try await queued([name], in: place, operation) { session in
-            let pool = session.cluster.pool(place.pool, namespace: place.namespace)
+            let pool = session.cluster.pool(place)
             for _ in 0..<3 {
                 let before = try await pool.standing(of: RawName(name))
                 let ids = Set([before.image?.id, before.nameObject?.id].compactMap(\.self))

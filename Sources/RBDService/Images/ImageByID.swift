@@ -69,7 +69,7 @@ struct ImageByID: Sendable {
         return try await changing(id, and: target, .modify, in: place, for: .changeImage, .changeImage) { image in
             try precondition.check(RBDAPI.Image(image, in: place))
             guard !image.isBeingRemoved else {
-                throw ImageRepair.beingRemoved(.image(place.image(image.name)), errno: nil)
+                throw Problem.beingRemoved(.image(place.image(image.name)), errno: nil)
             }
             guard image.fullName != target else { return RBDAPI.Image(image, in: place) }
             AuditNotes.current?.before(AuditImage(image))
@@ -90,7 +90,7 @@ struct ImageByID: Sendable {
         try ImageRules.checkName(newName, field: "name", what: "image")
         let image = try await find(id, .modify, in: place)
         try precondition.check(RBDAPI.Image(image, in: place))
-        guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(.image(place.image(image.name)), errno: nil) }
+        guard !image.isBeingRemoved else { throw Problem.beingRemoved(.image(place.image(image.name)), errno: nil) }
         guard image.fullName != RawName(newName) else { return Plan(steps: []) }
         guard try await service.existing(newName, in: images.pool(place)) == nil else {
             throw CephError(.imageExists, .changeImage, on: .image(place.image(newName)))

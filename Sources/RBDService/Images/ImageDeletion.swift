@@ -54,7 +54,7 @@ struct ImageDeletion: Sendable {
             }
             return .purging(try await repair.resumeRemoval(of: entry, in: pool))
         }
-        let records = OperationStore.records(pool)
+        let records = Records(of: pool)
         async let asked = records.timeOfChange()
         try await requireFree(image, in: place)
         // Else the snapshot that it lives on could be removed while it is in the trash.
@@ -137,7 +137,7 @@ struct ImageDeletion: Sendable {
         }
         do {
             _ = try await pool.restoreImage(entry, as: entry.rawName)
-            try await keeper.withdraw(mark, OperationStore.records(pool))
+            try await keeper.withdraw(mark, Records(of: pool))
         } catch {
             problem.detail += "; it was in the trash by then, and could not be taken out again"
             problem.hint = "POST /v1/pools/\(place.pool)/trash/\(entry.id)/restore gives it back"
@@ -182,7 +182,7 @@ struct ImageDeletion: Sendable {
         for delay: Duration
     ) async throws -> RBDAPI.TrashedImage {
         let pool = try images.pool(place)
-        let records = OperationStore.records(pool)
+        let records = Records(of: pool)
         let until = try await records.timeOfChange() + delay
         let kept = entry.deferredUntil < until ? try await pool.deferRemoval(of: entry, until: until) : entry
         _ = try await keeper.announce(kept, in: place, until: kept.deferredUntil, records)

@@ -78,10 +78,10 @@ struct ImageRepair: Sendable {
         let id = standing.state == .withoutHeader ? standing.image?.id : nil
         guard remnants.isStale(.name(standing), of: resource) else {
             if let id { search.begin(ofImageID: id, in: pool) }
-            throw Self.incomplete(resource)
+            throw Problem.incomplete(resource)
         }
         guard let id else { return }
-        guard let objects = await search.remains(ofImageID: id, in: pool) else { throw Self.incomplete(resource) }
+        guard let objects = await search.remains(ofImageID: id, in: pool) else { throw Problem.incomplete(resource) }
         guard !objects.isEmpty else { return }
         throw Self.lostHeader(resource, id: id, objects)
     }
@@ -130,25 +130,5 @@ struct ImageRepair: Sendable {
             )
         }
         return clone
-    }
-
-    static func beingRemoved(_ image: CephError.Resource, errno: CInt?) -> Problem {
-        Problem(
-            .imageIncomplete,
-            detail: "\(image) is being removed, or its removal was interrupted",
-            field: "image",
-            errno: errno,
-            hint: "DELETE it to have the rest removed"
-        )
-    }
-
-    static func incomplete(_ image: CephError.Resource) -> Problem {
-        Problem(
-            .imageIncomplete,
-            detail: "the name of \(image) is taken, but there is no whole image behind it: "
-                + "another program is making or removing it, or that was interrupted",
-            field: "image",
-            hint: "repeat the request; what stays half-made is mended after twice the service's ceph-osd-timeout"
-        )
     }
 }

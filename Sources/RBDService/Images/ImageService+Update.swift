@@ -108,7 +108,7 @@ extension ImageService {
         let spec = place.image(name)
         let image = try await pool.image(named: name)
         try precondition.check(RBDAPI.Image(image, in: place))
-        guard !image.isBeingRemoved else { throw ImageRepair.beingRemoved(.image(place.image(name)), errno: nil) }
+        guard !image.isBeingRemoved else { throw Problem.beingRemoved(.image(place.image(name)), errno: nil) }
         guard !image.id.isEmpty else { throw ImageWorkService.oldFormat(spec) }
         let update = try ImageUpdate(request, of: image, in: place)
         if let size = request.size, size.bytes > image.sizeBytes { try images.requireAllowed(size.bytes) }

@@ -32,7 +32,7 @@ struct ImageService: Sendable {
                 throw CephError(.imageExists, .createImage, on: .image(place.image(name)))
             }
         }
-        throw ImageRepair.incomplete(.image(place.image(name)))
+        throw Problem.incomplete(.image(place.image(name)))
     }
 
     /// Sees to it that the image exists as described. It never changes one that does.
@@ -123,7 +123,7 @@ struct ImageService: Sendable {
             try check(nil)
             if let image = try await make(name, rules, in: place) { return .created(image) }
         }
-        throw ImageRepair.incomplete(.image(place.image(name)))
+        throw Problem.incomplete(.image(place.image(name)))
     }
 
     /// The image that has the name. What was left half-made by others is mended before, or cleared away.

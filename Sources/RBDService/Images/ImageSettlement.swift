@@ -14,7 +14,7 @@ struct ImageSettlement: Sendable {
     /// - Throws: `CephError`, where it must be tried again.
     @Sendable func settle(_ claim: ClaimRecord, in place: Ceph.Pool) async throws {
         if claim.isTakenOver == true, let id = claim.operation, claim.keys.contains(ClaimSubject.operation(id).key) {
-            try await store.noteDeath(of: id, claim.token, in: OperationStore.records(place))
+            try await store.noteDeath(of: id, claim.token, in: Records(of: place))
         }
         let pool = place.cluster.pool(place.name, namespace: claim.namespace)
         var isImage = false

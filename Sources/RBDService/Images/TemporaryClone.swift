@@ -16,7 +16,7 @@ enum TemporaryClone {
 
     /// Removes a clone that did not come to its own name. The name is claimed.
     static func discard(_ name: RawName, id: String, in pool: Ceph.Pool, _ store: OperationStore) async throws {
-        let now = try await OperationStore.records(pool).now()
+        let now = try await Records(of: pool).now()
         _ = try await pool.moveToTrash(TrashEntry(id: id, name: name, deletedAt: now, deferredUntil: now))
         let spec = ImageSpec(pool: pool.name, namespace: pool.namespace, image: name.text)
         _ = try await store.create(.purgeImage, on: spec, imageID: id, parameters: .init(force: true))

@@ -6,41 +6,6 @@ import FoundationEssentials
 import Naming
 import RBDAPI
 
-/// What the work of an operation is. A record of a kind that this release does not know is left to the newer one that
-/// wrote it.
-enum OperationKind: String, CaseIterable {
-    case purgeImage = "purge-image"
-    case flattenImage = "flatten-image"
-    case copyImage = "copy-image"
-    case sparsifyImage = "sparsify-image"
-    case rebuildObjectMap = "rebuild-object-map"
-    case rollBackImage = "rollback-image"
-    case shrinkImage = "shrink-image"
-    case rollBackGroup = "rollback-group"
-    case createPool = "create-pool"
-
-    /// What it takes to begin it, and to cancel it.
-    var verb: Verb {
-        switch self {
-        case .purgeImage: .purge
-        case .copyImage: .create
-        case .createPool: .admin
-        case .flattenImage, .sparsifyImage, .rebuildObjectMap, .rollBackImage, .rollBackGroup, .shrinkImage: .modify
-        }
-    }
-
-    /// Whether data comes through this process, which takes memory.
-    var movesData: Bool { self == .copyImage || self == .flattenImage }
-
-    /// Whether it leaves something whole where it is broken off for good.
-    var isCancellable: Bool {
-        switch self {
-        case .purgeImage, .flattenImage, .copyImage, .sparsifyImage, .rebuildObjectMap: true
-        case .rollBackImage, .rollBackGroup, .shrinkImage, .createPool: false
-        }
-    }
-}
-
 /// An operation as it is kept in RADOS: what is told of it, and what is needed to do it.
 struct OperationRecord: Codable, Sendable {
     var operation: RBDAPI.Operation
@@ -154,9 +119,19 @@ struct OperationRecord: Codable, Sendable {
     /// The name that a copy gets, and the one that it has before, where they are in the pool.
     private func target(in pool: String) -> [ClaimSubject] {
         guard let target = parameters.target, target.pool == pool else { return [] }
-        return [target.name, OperationWork.temporaryName(self)].sorted()
+        return [target.name, temporaryName].sorted()
             .map { .name(RawName($0), namespace: target.namespace) }
     }
+
+    /// The name that a copy has until it is whole.
+    var temporaryName: String { Self.temporaryPrefix + operation.id }
+
+    /// The operation that makes the copy; nil where it is no such name.
+    static func operationID(ofTemporaryName name: String) -> String? {
+        name.hasPrefix(temporaryPrefix) ? String(name.dropFirst(temporaryPrefix.count)) : nil
+    }
+
+    private static let temporaryPrefix = "rbd-rest-api.copy-"
 
     /// What is claimed in other pools.
     var subjectsElsewhere: [(pool: String, subjects: [ClaimSubject])] {

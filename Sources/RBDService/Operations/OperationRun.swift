@@ -36,11 +36,11 @@ struct OperationRun: Sendable {
         case left
     }
 
-    private var records: Records { OperationStore.records(pool) }
+    private var records: Records { Records(of: pool) }
 
     /// - Throws: `CephError`, where the record can't be read or written.
     func run() async throws -> End {
-        guard let record = try await OperationStore.record(id, in: records), !record.operation.state.isFinished,
+        guard let record = try await records.operation(id), !record.operation.state.isFinished,
             record.kind != nil
         else { return .left }
         do {
@@ -65,7 +65,7 @@ struct OperationRun: Sendable {
 
     private func run(under claim: HeldClaim) async throws -> End {
         // Somebody may have brought it to its end before it was claimed.
-        guard var record = try await OperationStore.record(id, in: records), !record.operation.state.isFinished,
+        guard var record = try await records.operation(id), !record.operation.state.isFinished,
             let kind = record.kind
         else { return .left }
         allowCall()

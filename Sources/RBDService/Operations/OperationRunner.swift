@@ -174,7 +174,7 @@ actor OperationRunner: Service {
         guard let id = try? await pool.id(), (try? await store.creations.isMakingReady(pool, id)) == false else {
             return
         }
-        let records = OperationStore.records(pool)
+        let records = Records(of: pool)
         // A pool that can't be read may be read at the next look.
         guard let open = try? await OperationStore.open(in: records) else { return }
         store.creations.settle(id)
@@ -187,13 +187,4 @@ actor OperationRunner: Service {
         await caretaker(pool, self)
         try? await OperationStore.forgetFinished(in: records)
     }
-}
-
-struct OperationLimits: Sendable {
-    /// How many operations of one pool this process works on at once.
-    var perPool: Int
-    /// By when others take over from a process that no longer answers. Three times in it, it is looked for work.
-    var lease: Duration
-    /// For the data of copies and the like, of all pools.
-    var dataMemory = MemoryBudget(bytes: MemoryLimit.usual.dataBytes)
 }

@@ -39,8 +39,8 @@ extension OperationStore {
         var change = Records.Change()
         change.require(id, heldBy: claim)
         change.set("operation.\(id)", to: record.bytes)
-        change.set("\(Self.finishedPrefix)\(Self.sortable(end)).\(id)", to: [])
-        change.remove("\(Self.openPrefix)\(id)")
+        change.set("\(Records.finishedPrefix)\(Self.sortable(end)).\(id)", to: [])
+        change.remove("\(Records.openPrefix)\(id)")
         change.remove("cancel.\(id)")
         for claim in record.claims { change.remove(claim) }
         return try await records.apply(change) ? record : nil
@@ -48,8 +48,11 @@ extension OperationStore {
 
     /// The unfinished operations of a pool.
     static func open(in records: Records) async throws -> [(id: String, owner: String?)] {
-        try await records.values(prefix: openPrefix).map { key, value in
-            (String(key.dropFirst(openPrefix.count)), value.isEmpty ? nil : String(decoding: value, as: UTF8.self))
+        try await records.values(prefix: Records.openPrefix).map { key, value in
+            (
+                String(key.dropFirst(Records.openPrefix.count)),
+                value.isEmpty ? nil : String(decoding: value, as: UTF8.self)
+            )
         }
     }
 
@@ -69,7 +72,7 @@ extension OperationStore {
 
     /// Removes the records whose time is over by the cluster's clock. That is only asked where this machine's says so as well.
     static func forgetFinished(in records: Records) async throws {
-        let prefix = finishedPrefix
+        let prefix = Records.finishedPrefix
         let keys = try await records.values(prefix: prefix, limit: 1000).map(\.key)
         func due(_ now: Date) -> [String] { Array(keys.prefix { $0.dropFirst(prefix.count) < sortable(now) }) }
         guard !due(Date()).isEmpty else { return }
@@ -91,8 +94,7 @@ extension OperationStore {
 
     /// A moment as a text that sorts as the moments do.
     static func sortable(_ date: Date) -> String {
-        let text = String(UInt64(max(0, date.timeIntervalSince1970)))
-        return String(repeating: "0", count: max(0, 12 - text.count)) + text
+        UInt64(max(0, date.timeIntervalSince1970)).text(digits: 12)
     }
 }
 

@@ -6,15 +6,7 @@ import FoundationEssentials
 import Naming
 import RBDAPI
 
-/// The records of operations. Each pool keeps its own, in one RADOS object, so that they are where the images are, go with
-/// the pool, and can be read with a key that may use no other pool. The keys of the object:
-///
-/// - `operation.<id>`: the record;
-/// - `open.<id>`: it is not finished, and which identity asked for it. The only keys that are looked at all the time;
-/// - `claim.…`: which unfinished operation has the image;
-/// - `held.…`: who is at work on an image, a name, a group or an operation right now; `session.…`: that those are alive (``Claims``);
-/// - `cancel.<id>`: it is to be cancelled;
-/// - `finished.<time>.<id>`: when the record can go.
+/// The operations of all pools.
 struct OperationStore: Sendable {
     let connection: ClusterConnection
     /// How long the record of a finished operation is kept.
@@ -29,14 +21,6 @@ struct OperationStore: Sendable {
         self.retention = retention
         self.creations = creations
         self.perIdentity = perIdentity
-    }
-
-    static let object = "rbd_rest_api.operations"
-    static let openPrefix = "open."
-    static let finishedPrefix = "finished."
-
-    static func records(_ pool: Ceph.Pool) -> Records {
-        Records(pool: pool.cluster.pool(pool.name), object: object)
     }
 
     enum Created {
@@ -90,14 +74,14 @@ struct OperationStore: Sendable {
         parameters: OperationRecord.Parameters
     ) async throws -> OperationRecord? {
         let pool = try cluster().pool(spec.pool)
-        return try await begun(try await record(kind, on: spec, imageID, parameters, in: pool), in: Self.records(pool))
+        return try await begun(try await record(kind, on: spec, imageID, parameters, in: pool), in: Records(of: pool))
     }
 
     private func begun(_ record: OperationRecord, in records: Records) async throws -> OperationRecord? {
         let (subject, field) = (record.operation.subject, record.operation.group == nil ? "image" : "group")
         for claim in record.claims {
             guard let holder = try await records.value(claim),
-                let other = try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
+                let other = try await records.operation(String(decoding: holder, as: UTF8.self))
             else { continue }
             if other.isSameWork(as: record) { return other }
             throw Self.inProgress(other, "\(field) \"\(subject)\"", field: field)
@@ -113,12 +97,12 @@ struct OperationStore: Sendable {
         on group: GroupSpec,
         parameters: OperationRecord.Parameters
     ) async throws -> Created {
-        let pool = try cluster().pool(group.place.pool)
+        let pool = try cluster().pool(group.pool)
         let operation = RBDAPI.Operation(
             id: try await Self.newID(in: pool),
             kind: kind.rawValue,
-            pool: group.place.pool,
-            namespace: group.place.namespace,
+            pool: group.pool,
+            namespace: group.namespace,
             group: group.name,
             createdAt: Timestamp.now
         )
@@ -132,12 +116,11 @@ struct OperationStore: Sendable {
 
     /// The second part of an operation's id.
     static func newNumber() -> String {
-        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        UInt64.random(in: .min ... .max).text(digits: 16, radix: 16)
     }
 
     private func create(_ record: OperationRecord, in pool: Ceph.Pool) async throws -> Created {
-        let (records, id) = (Self.records(pool), record.operation.id)
+        let (records, id) = (Records(of: pool), record.operation.id)
         try await requireRoom(for: record, in: records)
         let (subject, field) = (record.operation.subject, record.operation.group == nil ? "image" : "group")
         // Whoever has a claim may let go of it in between.
@@ -148,7 +131,7 @@ struct OperationStore: Sendable {
                 change.set(claim, to: Array(id.utf8))
             }
             change.set("operation.\(id)", to: record.bytes)
-            change.set("\(Self.openPrefix)\(id)", to: Array((record.owner ?? "").utf8))
+            change.set("\(Records.openPrefix)\(id)", to: Array((record.owner ?? "").utf8))
             if try await records.apply(change) { return .new(record) }
             if let other = try await begun(record, in: records) { return .existing(other) }
         }
@@ -180,27 +163,27 @@ struct OperationStore: Sendable {
     /// A copy in the making has no claim under its own id, but a name that tells the operation.
     /// - Throws: `Problem` with `operation-in-progress`; `CephError`.
     func requireNoCopy(inTheMaking spec: ImageSpec) async throws {
-        guard let id = OperationWork.operationID(ofTemporaryName: spec.image),
+        guard let id = OperationRecord.operationID(ofTemporaryName: spec.image),
             let records = try await records(ofOperation: id),
-            let other = try await Self.record(id, in: records), !other.operation.state.isFinished
+            let other = try await records.operation(id), !other.operation.state.isFinished
         else { return }
         throw Self.inProgress(other, "image \"\(spec)\"")
     }
 
     /// The operation that has the image.
     func unfinished(onImage id: String, spec: ImageSpec) async throws -> OperationRecord? {
-        let records = Self.records(try cluster().pool(spec.pool))
+        let records = Records(of: try cluster().pool(spec.pool))
         let claim = OperationRecord.claim(onImage: id, namespace: spec.namespace)
         guard let holder = try await records.value(claim) else { return nil }
-        return try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
+        return try await records.operation(String(decoding: holder, as: UTF8.self))
     }
 
     /// The operation that has the group.
     func unfinished(onGroup group: GroupSpec) async throws -> OperationRecord? {
-        let records = Self.records(try cluster().pool(group.place.pool))
-        let claim = OperationRecord.claim(onGroup: group.name, namespace: group.place.namespace)
+        let records = Records(of: try cluster().pool(group.pool))
+        let claim = OperationRecord.claim(onGroup: group.name, namespace: group.namespace)
         guard let holder = try await records.value(claim) else { return nil }
-        return try await Self.record(String(decoding: holder, as: UTF8.self), in: records)
+        return try await records.operation(String(decoding: holder, as: UTF8.self))
     }
 
     static func inProgress(_ other: OperationRecord, _ subject: String, field: String = "image") -> Problem {
@@ -242,7 +225,7 @@ struct OperationStore: Sendable {
         }
         // A pool that is not ready has no other operation yet, nor could it be asked.
         if try await !creations.isMakingReady(records.pool, poolID) {
-            let record = try await Self.record(id, in: records)
+            let record = try await records.operation(id)
             creations.settle(poolID)
             if let record { return record }
         }
@@ -295,24 +278,16 @@ struct OperationStore: Sendable {
         let names = try await cluster.knownPools()
         return await withTaskGroup(of: [RBDAPI.Operation].self) { group in
             for name in names { group.addTask { (try? await list(cluster.pool(name))) ?? [] } }
-            return await group.reduce(into: []) { $0 += $1 }.sorted(by: Self.isNewer)
+            return await group.reduce(into: []) { $0 += $1 }.sorted(by: RBDAPI.Operation.isNewer)
         }
-    }
-
-    static func isNewer(_ left: RBDAPI.Operation, _ right: RBDAPI.Operation) -> Bool {
-        (left.createdAt, left.id) > (right.createdAt, right.id)
     }
 
     private func list(_ pool: Ceph.Pool) async throws -> [RBDAPI.Operation] {
         let creation = try await creations.operation(onPool: pool)
         // Nothing can be read from it yet.
         if let creation, !creation.state.isFinished { return [creation] }
-        let operations = try await read.list(Self.records(pool))
-        return creation.map { (operations + [$0]).sorted(by: Self.isNewer) } ?? operations
-    }
-
-    static func record(_ id: String, in records: Records) async throws -> OperationRecord? {
-        try await records.value("operation.\(id)").flatMap { OperationRecord($0, in: records.pool.name) }
+        let operations = try await read.list(Records(of: pool))
+        return creation.map { (operations + [$0]).sorted(by: RBDAPI.Operation.isNewer) } ?? operations
     }
 
     /// - Returns: nil where it can't be an operation's id.
@@ -328,7 +303,7 @@ struct OperationStore: Sendable {
     private func records(ofOperation id: String) async throws -> Records? {
         guard let poolID = Self.poolID(ofOperation: id) else { return nil }
         do {
-            return Self.records(try await connection.cluster().pool(id: poolID))
+            return Records(of: try await connection.cluster().pool(id: poolID))
         } catch let error as CephError where error.code == .poolNotFound {
             return nil
         }

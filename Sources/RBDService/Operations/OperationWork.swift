@@ -22,12 +22,23 @@ struct OperationWork: Sendable {
         var cluster: Cluster
         var call: LongCall
 
-        var pool: Ceph.Pool { cluster.pool(record.operation.pool, namespace: record.operation.namespace) }
+        var pool: Ceph.Pool { cluster.pool(record.place) }
         var parameters: OperationRecord.Parameters { record.parameters }
         var image: String { record.operation.image }
         var imageID: String { record.operation.imageID }
         /// Somebody, or we ourselves, may have come further before.
         var isRepeated: Bool
+        /// What the work can't be done without. A record that lacks it must not count as done.
+        /// - Throws: `Problem` with `internal-error`.
+        func required<Value>(_ value: Value?, _ name: String) throws(Problem) -> Value {
+            if let value { return value }
+            throw Problem(
+                .internalError,
+                detail: "the record of operation \(record.operation.id) (\(record.operation.kind)) lacks its \(name)",
+                hint: "repeat the request that began it"
+            )
+        }
+
         /// Writes changed parameters, so that whoever takes over knows.
         var save: @Sendable (OperationRecord.Parameters) async throws -> Void
     }
@@ -116,7 +127,8 @@ struct OperationWork: Sendable {
 
     /// Begun again after it was broken off, it begins with the first object: what is rolled back stays so.
     private func rollBack(_ job: Job) async throws {
-        guard let snapshot = job.parameters.snapshot, let id = job.parameters.snapshotID else { return }
+        let snapshot = try job.required(job.parameters.snapshot, "snapshot")
+        let id = try job.required(job.parameters.snapshotID, "snapshotID")
         // It would stop half-way there.
         let full = CephError(.poolFull, .rollBackImage, on: job.pool.resource(ofSnapshot: snapshot, image: job.image))
         if await PoolFullness(job.pool).problem(full) != nil { throw full }
@@ -131,7 +143,7 @@ struct OperationWork: Sendable {
     }
 
     private func shrink(_ job: Job) async throws {
-        guard let size = job.parameters.sizeBytes else { return }
+        let size = try job.required(job.parameters.sizeBytes, "sizeBytes")
         try await job.pool.shrinkImage(
             named: job.image,
             id: job.imageID,
@@ -165,7 +177,7 @@ struct OperationWork: Sendable {
             )
         }
         if job.parameters.force != true, !entry.isBeingRemoved,
-            entry.deferredUntil > (try await OperationStore.records(job.pool).now())
+            entry.deferredUntil > (try await Records(of: job.pool).now())
         {
             throw CephError(.trashDeferred, .purgeImage, on: job.pool.resource(ofImage: job.image))
         }
@@ -198,29 +210,17 @@ struct OperationWork: Sendable {
         let standing = try await job.pool.standing(of: name)
         // Whether the others are to go to the trash or to come back, whoever asks for the name finds out.
         guard entry.isBeingRemoved, standing.image?.id == entry.id else {
-            throw ImageRepair.incomplete(job.pool.resource(ofImage: name.text))
+            throw Problem.incomplete(job.pool.resource(ofImage: name.text))
         }
         _ = try await job.pool.finishMove(standing)
     }
 
     // MARK: Copies
 
-    /// The name that a copy has until it is whole.
-    static func temporaryName(_ record: OperationRecord) -> String {
-        temporaryPrefix + record.operation.id
-    }
-
-    /// The operation that makes the copy; nil where it is no such name.
-    static func operationID(ofTemporaryName name: String) -> String? {
-        name.hasPrefix(temporaryPrefix) ? String(name.dropFirst(temporaryPrefix.count)) : nil
-    }
-
-    private static let temporaryPrefix = "rbd-rest-api.copy-"
-
     private func copy(_ job: Job) async throws {
-        guard let target = job.parameters.target else { return }
-        let destination = job.cluster.pool(target.pool, namespace: target.namespace)
-        let temporary = Self.temporaryName(job.record)
+        let target = try job.required(job.parameters.target, "target")
+        let destination = job.cluster.pool(target.spec.place)
+        let temporary = job.record.temporaryName
         if job.parameters.isCopied != true {
             // An earlier attempt may have left a part. It is not gone on with.
             if job.isRepeated { try await discard(job, target) }
@@ -278,8 +278,8 @@ struct OperationWork: Sendable {
 
     /// Has what an attempt has left removed. It is ours: nobody else has such a name, and the name is claimed.
     private func discard(_ job: Job, _ target: OperationRecord.Target) async throws {
-        let name = RawName(Self.temporaryName(job.record))
-        let pool = job.cluster.pool(target.pool, namespace: target.namespace)
+        let name = RawName(job.record.temporaryName)
+        let pool = job.cluster.pool(target.spec.place)
         let standing = try await pool.standing(of: name)
         switch standing.state {
         case .free: return try await HeaderSweep.request(idPrefix: job.cluster.imageIDPrefix, in: pool)
@@ -290,7 +290,7 @@ struct OperationWork: Sendable {
         case .whole, .withoutNameObject:
             guard let id = standing.image?.id else { return }
             try await pool.removeSnapshots(ofCopy: id, on: threads(job))
-            let now = try await OperationStore.records(pool).now()
+            let now = try await Records(of: pool).now()
             _ = try await pool.moveToTrash(TrashEntry(id: id, name: name, deletedAt: now, deferredUntil: now))
         }
         guard let id = standing.image?.id else { return }
@@ -300,7 +300,7 @@ struct OperationWork: Sendable {
     /// A copy of the present state is made from a snapshot that is taken for it, so that it is of one moment.
     private func removeSnapshot(_ job: Job) async throws {
         guard job.parameters.snapshot == nil else { return }
-        let snapshot = Self.temporaryName(job.record)
+        let snapshot = job.record.temporaryName
         try await claimingSource(job) {
             try await job.pool.removeCopySnapshot(snapshot, ofImage: job.image, id: job.imageID, on: threads(job))
         }

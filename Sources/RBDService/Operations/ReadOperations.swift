@@ -36,11 +36,11 @@ final class ReadOperations: Sendable {
         let known = byPool.withLock { $0[pool] }
         if let known, try await records.isUnchanged(since: known.version) { return known.newestFirst }
         // In this order: what finishes in between is among both.
-        let open = try await records.versionAndValues(prefix: OperationStore.openPrefix)
+        let open = try await records.versionAndValues(prefix: Records.openPrefix)
         // Most pools have never had an operation.
         guard let version = open.version else { return [] }
-        let finished = try await records.values(prefix: OperationStore.finishedPrefix)
-        let openIDs = Set(open.values.map { String($0.key.dropFirst(OperationStore.openPrefix.count)) })
+        let finished = try await records.values(prefix: Records.finishedPrefix)
+        let openIDs = Set(open.values.map { String($0.key.dropFirst(Records.openPrefix.count)) })
         let finishedIDs = finished.compactMap { $0.key.split(separator: ".").last.map(String.init) }
         let finishedBefore = Dictionary(
             (known?.newestFirst ?? []).filter { $0.state.isFinished }.map { ($0.id, $0) }
@@ -56,7 +56,7 @@ final class ReadOperations: Sendable {
                 if let operation = OperationRecord(value, in: pool.name)?.operation { operations.append(operation) }
             }
         }
-        operations.sort(by: OperationStore.isNewer)
+        operations.sort(by: RBDAPI.Operation.isNewer)
         remember(Known(version: version, newestFirst: operations), of: pool)
         return operations
     }

@@ -68,8 +68,7 @@ enum LogText {
     }
 
     private static func hexadecimal(_ unit: UInt16) -> String {
-        let digits = String(unit, radix: 16)
-        return String(repeating: "0", count: 4 - digits.count) + digits
+        unit.text(digits: 4, radix: 16)
     }
 
     /// The time by RFC 3339, in UTC, with milliseconds.

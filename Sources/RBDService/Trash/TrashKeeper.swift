@@ -87,7 +87,7 @@ struct TrashKeeper: Sendable {
         namespace: String? = nil,
         where isWanted: (String) -> Bool = { _ in true }
     ) async throws -> [OperationRecord] {
-        let records = OperationStore.records(pool)
+        let records = Records(of: pool)
         var purges: [OperationRecord] = []
         let due = try await due(records)
         for mark in due.marks where namespace == nil || mark.namespace == namespace {
@@ -116,7 +116,7 @@ struct TrashKeeper: Sendable {
     /// What a purge of all that has expired would begin with.
     func expired(in pool: Ceph.Pool, namespace: String) async throws -> [TrashEntry] {
         var entries: [TrashEntry] = []
-        for mark in try await due(OperationStore.records(pool)).marks where mark.namespace == namespace {
+        for mark in try await due(Records(of: pool)).marks where mark.namespace == namespace {
             if let entry = try await entry(of: mark, in: pool) { entries.append(entry) }
         }
         return entries

@@ -122,7 +122,7 @@ struct TrashService: Sendable {
         let resource = pool.resource(ofImage: "#\(entry.id)")
         let trace = try await pool.trace(ofImageID: entry.id)
         let standing = ImageStanding(name: entry.rawName, image: trace)
-        guard repair.remnants.isStale(.name(standing), of: resource) else { throw ImageRepair.incomplete(resource) }
+        guard repair.remnants.isStale(.name(standing), of: resource) else { throw Problem.incomplete(resource) }
         if let name = trace.directoryName {
             // It has a name as well: whoever asks for that one finds out what is to become of it.
             throw Problem(
@@ -191,7 +191,7 @@ struct TrashService: Sendable {
 
     /// Whether an entry's time is over, by the cluster's clock.
     private func isOver(_ entry: TrashEntry, in place: Place) async throws -> Bool {
-        try await entry.deferredUntil <= OperationStore.records(images.pool(place)).now()
+        try await entry.deferredUntil <= Records(of: images.pool(place)).now()
     }
 
     /// What purging what has expired would do.
