@@ -145,7 +145,7 @@ def schema(versions, *paths):
 
 def settings_of_the_code():
     """Names of settings, and their defaults."""
-    text = (SOURCES / "Configuration/Setting.swift").read_text()
+    text = (SOURCES / "Support/Setting.swift").read_text()
     found = {}
     for match in re.finditer(r'Setting\(\s*"([a-z-]+)",\s*"[A-Z]+",\s*(?:default: "([^"]*)")?', text):
         found["RBD_REST_API_" + match[1].upper().replace("-", "_")] = match[2]
@@ -233,7 +233,7 @@ def wire(items):
     expect(account["metadata"]["name"] == pod["serviceAccountName"], "the pod has another service account")
     expect(not account["automountServiceAccountToken"], "the service account has a token")
     expect(re.fullmatch(r".+:\d+\.\d+\.\d+", container["image"]), f"{container['image']} has no version")
-    version = constant("Application.swift", r'static let version = "([^"]+)"')
+    version = constant("../RBDAPI/ProgramVersion.swift", r'let programVersion = "([^"]+)"')
     expect(container["image"].endswith(f":{version}"), f"{container['image']} is not of version {version}")
 
     # Whoever chooses the pods by labels.
