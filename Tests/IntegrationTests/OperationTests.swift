@@ -297,7 +297,13 @@ struct OperationTests {
                 daemon.process.signal(SIGKILL)
                 _ = await daemon.process.finish()
                 let killed = ContinuousClock.now
-                while try await operation(other, id).attempts == 1 { try await Task.sleep(for: .milliseconds(50)) }
+                var seen = owner
+                while seen.attempts == 1 {
+                    try await Task.sleep(for: .milliseconds(50))
+                    seen = try await operation(other, id)
+                    // Nobody would ever take it over.
+                    try #require(!seen.state.isFinished || seen.attempts > 1, "it was done before its owner died")
+                }
                 // Within the time of the lease, and what a busy machine adds.
                 #expect(ContinuousClock.now - killed < .seconds(30))
                 while try await !operation(other, id).state.isFinished { try await Task.sleep(for: .milliseconds(200)) }
@@ -307,6 +313,16 @@ struct OperationTests {
                 #expect(trash.items.isEmpty)
             }
         }
+    }
+
+    /// Writes a record as that of an operation which is to be worked on.
+    private func begin(_ record: OperationRecord, in place: Ceph.Pool) async throws {
+        let id = record.operation.id
+        var change = Records.Change()
+        change.set("operation.\(id)", to: record.bytes)
+        change.set("open.\(id)", to: [])
+        for claim in record.claims { change.set(claim, to: Array(id.utf8)) }
+        #expect(try await Records(of: place).apply(change))
     }
 
     /// A replica that runs out of memory over an operation leaves it to the next one, which would end the same way, and so on.
@@ -331,11 +347,7 @@ struct OperationTests {
             (operation.state, operation.attempts, operation.percent) = (.running, 3, 12.5)
             var record = OperationRecord(operation: operation, parameters: .init())
             (record.deaths, record.percentAtDeath) = (3, 12.5)
-            var change = Records.Change()
-            change.set("operation.\(id)", to: record.bytes)
-            change.set("open.\(id)", to: [])
-            for claim in record.claims { change.set(claim, to: Array(id.utf8)) }
-            #expect(try await Records(of: place).apply(change))
+            try await begin(record, in: place)
 
             let last = try await self.operation(one, id, wait: "25s")
             #expect(last.state == .failed)
@@ -367,11 +379,7 @@ struct OperationTests {
                 createdAt: Timestamp.now
             )
             let record = OperationRecord(operation: operation, parameters: .init())
-            var change = Records.Change()
-            change.set("operation.\(id)", to: record.bytes)
-            change.set("open.\(id)", to: [])
-            for claim in record.claims { change.set(claim, to: Array(id.utf8)) }
-            #expect(try await Records(of: place).apply(change))
+            try await begin(record, in: place)
 
             let last = try await self.operation(one, id, wait: "25s")
             #expect(last.state == .failed)
