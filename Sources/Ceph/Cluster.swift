@@ -242,8 +242,8 @@ public final class Cluster: Sendable {
         if rados.option(ManagementLimit.option) == "10" { try set(ManagementLimit.option, to: "64", in: rados) }
         // Nothing is read or written twice: it would only take memory for each image that is open.
         try set("rbd_cache", to: "false", in: rados)
-        // By default librbd goes on with a write whose object map it could not update in time, and tells nobody where it can't mark the map
-        // as invalid either. The OSD may carry out the write alone: of such an image, removed by its map, an object would stay for ever.
+        // By default, if librbd can't update an object map in time, it marks the map as invalid and writes all the same. If it can't mark
+        // the map either, it says nothing. The OSD may still carry out the write: a later removal goes by the map, and leaves that object.
         try set("rbd_invalidate_object_map_on_timeout", to: "false", in: rados)
         if let keyring = configuration.keyring { try set("keyring", to: keyring, in: rados) }
         try set("client_mount_timeout", to: "\(configuration.timeouts.connect)", in: rados)

@@ -117,7 +117,7 @@ extension OpenImage {
         } then: { (value: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
             if result == -ENOENT { return nil }
             try check(result, .changeImage, on: resource)
-            return GrowingRoom.text(value)
+            return String(cString: value)
         }
     }
 

@@ -20,23 +20,21 @@ enum GrowingRoom {
         with call: (_ room: UnsafeMutablePointer<Element>, _ size: inout Int) -> CInt,
         then read: (_ room: UnsafeMutablePointer<Element>, _ size: Int, _ result: CInt) throws(CephError) -> Value
     ) throws(CephError) -> Value {
+        let most = mostBytes / MemoryLayout<Element>.stride
         var capacity = count
         while true {
-            let room = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
+            // One element more than the call is told, so that a text always has its terminating zero.
+            let room = UnsafeMutablePointer<Element>.allocate(capacity: capacity + 1)
             defer { room.deallocate() }
-            memset(room, 0, capacity * MemoryLayout<Element>.stride)
+            memset(room, 0, (capacity + 1) * MemoryLayout<Element>.stride)
             var size = capacity
             let result = call(room, &size)
-            guard result == -ERANGE, capacity * MemoryLayout<Element>.stride < mostBytes else {
-                return try read(room, size, result)
-            }
+            guard result == -ERANGE, capacity < most else { return try read(room, size, result) }
             // What there is may grow meanwhile.
-            capacity = max(size + size / 4 + 1, 2 * capacity)
+            let needed = min(max(0, size), most)
+            capacity = min(max(needed + needed / 4 + 1, 2 * capacity), most)
         }
     }
-
-    /// A text with its terminating zero.
-    static func text(_ room: UnsafePointer<CChar>) -> String { String(cString: room) }
 
     /// Texts one after another, each with its terminating zero.
     /// - Parameter bytes: how many there are of all, the zeros included.

@@ -102,7 +102,7 @@ extension RadosHandle {
             rados_pool_reverse_lookup(pointer, id, $0, $1)
         } then: { (name: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
             try check(result, .openPool, on: .pool("#\(id)"))
-            return GrowingRoom.text(name)
+            return String(cString: name)
         }
     }
 }

@@ -145,7 +145,7 @@ extension OpenImage {
             rbd_snap_get_trash_namespace(pointer, id, $0, $1)
         } then: { (name: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
             try check(result, .readImage, on: resource)
-            return GrowingRoom.text(name)
+            return String(cString: name)
         }
     }
 
