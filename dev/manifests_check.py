@@ -161,10 +161,10 @@ def environment(items):
 
 def settings(*paths):
     code = settings_of_the_code()
-    readme = set(
-        re.findall(r"^\| `--[a-z-]+` \| `(RBD_REST_API_[A-Z_]+)`", (ROOT / "README.md").read_text(), re.MULTILINE)
+    page = set(
+        re.findall(r"^\| `--[a-z-]+` \| `(RBD_REST_API_[A-Z_]+)`", (ROOT / "docs/settings.md").read_text(), re.MULTILINE)
     )
-    expect(set(code) == readme, f"the README's table and Setting.swift differ in {sorted(set(code) ^ readme)}")
+    expect(set(code) == page, f"docs/settings.md and Setting.swift differ in {sorted(set(code) ^ page)}")
     for path in paths:
         for name in environment(objects(path)):
             expect(name in code, f"there is no setting {name}")

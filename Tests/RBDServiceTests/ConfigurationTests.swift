@@ -139,16 +139,16 @@ struct ConfigurationTests {
     }
 }
 
-/// The README says exactly what the code does.
-struct ReadmeTests {
+/// The pages say exactly what the code does.
+struct ReferencePagesTests {
     @Test func theTableOfSettingsIsComplete() throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("README.md")
-        let readme = try String(contentsOf: file, encoding: .utf8)
+            .deletingLastPathComponent().appendingPathComponent("docs/settings.md")
+        let page = try String(contentsOf: file, encoding: .utf8)
         for setting in Setting.all {
             let value = setting.defaultValue.map { "`\($0)`" } ?? "unset"
             let row = "| `--\(setting.name)` | `\(setting.environmentName)` | \(value) | \(setting.help) |"
-            #expect(readme.contains(row), "\(row)")
+            #expect(page.contains(row), "\(row)")
         }
     }
 
@@ -171,7 +171,7 @@ struct ReadmeTests {
 
     @Test func theTableOfMetricsIsWhatIsShown() throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("README.md")
+            .deletingLastPathComponent().appendingPathComponent("docs/metrics.md")
         let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map(String.init)
         let table = lines.filter { $0.hasPrefix("| `rbd_rest_api_") || $0.hasPrefix("| `process_") }
         let rows = Metric.all.map { metric in

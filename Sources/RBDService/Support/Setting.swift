@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A setting: its name, what it means, and what it is when nobody says. The command line, the environment, the
-/// configuration file, `--help`, `--print-config` and the README's table all come from this one list.
+/// configuration file, `--help`, `--print-config` and the table of `docs/settings.md` all come from this one list.
 public struct Setting: Sendable {
     /// As on the command line, without the dashes, and in the configuration file.
     public var name: String

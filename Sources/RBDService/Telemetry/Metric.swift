@@ -1,8 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A metric of the service: its name, its labels, what it means. What `/metrics` writes above the values and the README's
-/// table both come from this one list.
+/// A metric of the service: its name, its labels, what it means. What `/metrics` writes above the values and the
+/// table of `docs/metrics.md` both come from this one list.
 struct Metric: Hashable, Sendable {
     enum Kind: String, Sendable {
         case counter, gauge, histogram
@@ -143,7 +143,7 @@ extension Metric {
         "Processor time spent, in user and in system mode."
     )
 
-    /// All of them, in the order of the README.
+    /// All of them, in the order of `docs/metrics.md`.
     static let all: [Metric] = [
         httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, admissionReviews, cephCallDuration,
         callThreads,
