@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where a group of images is, written as an image's place is: `pool/group` or `pool/namespace/group`.
+/// A group of images, written like an image: `pool/group` or `pool/namespace/group`.
 public struct GroupSpec: Hashable, Sendable, CustomStringConvertible {
     public var place: Place
     public var name: String
@@ -11,8 +11,8 @@ public struct GroupSpec: Hashable, Sendable, CustomStringConvertible {
         self.name = name
     }
 
-    /// Reads `pool/group`, `pool/namespace/group`, or a lone `group` of the pool `rbd`.
-    /// - Returns: nil where a part is empty or there are more than three.
+    /// Reads `pool/group`, `pool/namespace/group`, or only `group`, which is then in the pool `rbd`.
+    /// - Returns: nil if a part is empty or there are more than three.
     public init?(parsing text: String) {
         guard let spec = ImageSpec(parsing: text) else { return nil }
         self.init(spec.place, name: spec.image)
@@ -27,7 +27,7 @@ public struct GroupSpec: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(place)/\(name)" }
 }
 
-/// Where a snapshot of a group is: `pool/group@snapshot` or `pool/namespace/group@snapshot`.
+/// A snapshot of a group: `pool/group@snapshot` or `pool/namespace/group@snapshot`.
 public struct GroupSnapshotSpec: Hashable, Sendable, CustomStringConvertible {
     public var group: GroupSpec
     public var snapshot: String
@@ -38,7 +38,7 @@ public struct GroupSnapshotSpec: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Reads a group's spec, `@` and a name.
-    /// - Returns: nil where one of them is missing.
+    /// - Returns: nil if one of them is missing.
     public init?(parsing text: String) {
         guard let (group, snapshot) = SpecText.parts(of: text), let group = GroupSpec(parsing: group) else {
             return nil

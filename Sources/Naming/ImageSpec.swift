@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where an image is, written as Ceph writes it: `pool/image` or `pool/namespace/image`.
+/// An image, written as Ceph writes it: `pool/image` or `pool/namespace/image`.
 public struct ImageSpec: Hashable, Sendable, CustomStringConvertible {
     public var place: Place
     public var image: String
@@ -15,8 +15,8 @@ public struct ImageSpec: Hashable, Sendable, CustomStringConvertible {
         self.init(Place(pool: pool, namespace: namespace), image: image)
     }
 
-    /// Reads `pool/image`, `pool/namespace/image`, or a lone `image`, which `rbd` looks for in the pool `rbd`.
-    /// - Returns: nil where a part is empty or there are more than three.
+    /// Reads `pool/image`, `pool/namespace/image`, or only `image`, which `rbd` looks for in the pool `rbd`.
+    /// - Returns: nil if a part is empty or there are more than three.
     public init?(parsing text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard !parts.contains("") else { return nil }
@@ -28,7 +28,7 @@ public struct ImageSpec: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The pool that `rbd` takes where none is named.
+    /// The pool that `rbd` uses if none is named.
     public static let defaultPool = "rbd"
 
     public var pool: String {

@@ -1,10 +1,11 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// The names that we create. librbd and the monitors take almost anything (`a/b`, `a@b`, a newline, the empty snapshot),
-/// and such a name then can't be written in a spec or on a command line: this check is the only guard.
+/// The names that the service creates. librbd and the monitors accept almost anything (`a/b`, `a@b`, a newline, the empty
+/// snapshot). Such a name can't be written in a spec or on a command line afterwards. This check is the only guard against
+/// it.
 ///
-/// What exists under any other name can still be read and deleted.
+/// Existing objects with other names can still be read and deleted.
 public enum Names {
     /// One less than `RBD_MAX_IMAGE_NAME_SIZE`, which counts a terminating zero.
     public static let maximumLength = 95
@@ -12,7 +13,7 @@ public enum Names {
     /// As a regular expression, for messages.
     public static let pattern = "[A-Za-z0-9][A-Za-z0-9._-]{0,94}"
 
-    /// Why a name can't be created, in words that follow "the name"; nil where it can.
+    /// Why a name can't be created, in words that follow "the name"; nil if it can.
     public static func objection(to name: String) -> String? {
         if name.isEmpty { return "is empty" }
         if name.utf8.count > maximumLength { return "has \(name.utf8.count) bytes, over the \(maximumLength) allowed" }

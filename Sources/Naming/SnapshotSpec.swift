@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where a snapshot is, written as Ceph writes it: `pool/image@snapshot` or `pool/namespace/image@snapshot`.
+/// A snapshot, written as Ceph writes it: `pool/image@snapshot` or `pool/namespace/image@snapshot`.
 public struct SnapshotSpec: Hashable, Sendable, CustomStringConvertible {
     public var image: ImageSpec
     public var snapshot: String
@@ -12,7 +12,7 @@ public struct SnapshotSpec: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Reads an image's spec, `@` and a name.
-    /// - Returns: nil where one of them is missing.
+    /// - Returns: nil if one of them is missing.
     public init?(parsing text: String) {
         guard let (image, snapshot) = SpecText.parts(of: text), let image = ImageSpec(parsing: image) else {
             return nil
@@ -24,10 +24,10 @@ public struct SnapshotSpec: Hashable, Sendable, CustomStringConvertible {
 }
 
 enum SpecText {
-    /// What is before the `@` of a snapshot's spec, and what is behind it.
-    /// - Returns: nil where there is no `@`, or nothing behind it.
+    /// The parts of a snapshot's spec before and after the `@`.
+    /// - Returns: nil if there is no `@`, or nothing after it.
     static func parts(of text: String) -> (String, String)? {
-        // The last one: what librbd allows in names is more than can be told apart here.
+        // The last `@` counts: librbd allows more in names than can be told apart here.
         guard let at = text.lastIndex(of: "@") else { return nil }
         let snapshot = String(text[text.index(after: at)...])
         return snapshot.isEmpty ? nil : (String(text[..<at]), snapshot)

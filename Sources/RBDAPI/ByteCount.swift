@@ -3,10 +3,10 @@
 
 /// An exact number of bytes, as people and programs write it: `10737418240`, `"10GiB"`, `"1.5TiB"`, `"10Gi"`.
 ///
-/// Nothing is rounded: a text that does not come out at a whole number of bytes is refused. Decimal units (`GB`, `G`)
-/// are refused too, because `rbd` and Kubernetes disagree about what they mean.
+/// Nothing is rounded: a text that is not a whole number of bytes is refused. Decimal units (`GB`, `G`) are refused too,
+/// because `rbd` and Kubernetes disagree about their meaning.
 public struct ByteCount: Hashable, Sendable, Comparable {
-    /// The largest size that is accepted on the wire: a signed 64-bit number, which is also where librbd stops.
+    /// The largest size that is accepted: the largest signed 64-bit number, which is also librbd's limit.
     public static let maximum: UInt64 = UInt64(Int64.max)
 
     public var bytes: UInt64
@@ -19,7 +19,7 @@ public struct ByteCount: Hashable, Sendable, Comparable {
         left.bytes < right.bytes
     }
 
-    /// Why a text is not a size, in words for the person who wrote it.
+    /// Why a text is not a size, in words for the person who wrote the text.
     public struct ParseError: Error, Hashable, Sendable, CustomStringConvertible {
         public var reason: String
 
@@ -27,7 +27,7 @@ public struct ByteCount: Hashable, Sendable, Comparable {
     }
 
     /// Reads a number of bytes or a number with a binary unit.
-    /// - Throws: ``ParseError``, with what to write instead.
+    /// - Throws: ``ParseError``, which says what to write instead.
     public init(parsing text: String) throws(ParseError) {
         let scalars = Array(text.utf8)
         let digits = scalars.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
@@ -58,7 +58,8 @@ public struct ByteCount: Hashable, Sendable, Comparable {
         self.bytes = total
     }
 
-    /// The fraction's share in bytes, exactly, or an error where it is not a whole number of bytes.
+    /// The fraction's share in bytes, exactly.
+    /// - Throws: ``ParseError`` if it is not a whole number of bytes.
     private static func bytes(
         ofFraction digits: ArraySlice<UInt8>,
         shift: UInt64,
@@ -67,7 +68,8 @@ public struct ByteCount: Hashable, Sendable, Comparable {
         var significant = digits
         while significant.last == UInt8(ascii: "0") { significant.removeLast() }
         if significant.isEmpty { return 0 }
-        // A decimal fraction of 2^60 has at most 60 digits; 18 keep the arithmetic in 64 bits and are more than anyone writes.
+        // A decimal fraction of 2^60 has at most 60 digits. 18 digits keep the arithmetic in 64 bits, and nobody writes
+        // more.
         guard significant.count <= 18, let numerator = UInt64(String(decoding: significant, as: UTF8.self)) else {
             throw ParseError(reason: "\"\(text)\" is not a whole number of bytes")
         }
@@ -113,7 +115,7 @@ extension ByteCount: CustomStringConvertible {
         return "\(bytes >> UInt64(power * 10))\(units[power])"
     }
 
-    /// For tables: at most one decimal, rounded, `1.5 TiB`. Never use it where the number is needed again.
+    /// For tables: at most one decimal, rounded, `1.5 TiB`. Never use it if the number is needed again.
     public var rounded: String {
         let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
         let power = bytes == 0 ? 0 : min((63 - bytes.leadingZeroBitCount) / 10, units.count - 1)

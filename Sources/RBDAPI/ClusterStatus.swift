@@ -4,11 +4,11 @@
 /// The Ceph cluster behind the service: `GET /v1/cluster`.
 public struct ClusterStatus: Codable, Hashable, Sendable {
     public var fsid: String
-    /// The version that the monitors run, such as `16.2.15`; null where it can't be told.
+    /// The version that the monitors run, such as `16.2.15`; null if it is not known.
     public var cephVersion: String?
     /// The version of the librados that the service runs with.
     public var libradosVersion: String
-    /// The kind of the service's own key: `aes`, or `aes256k` of newer clusters; null where it can't be told.
+    /// The type of the service's own key: `aes`, or `aes256k` in newer clusters; null if it is not known.
     public var keyType: String?
     public var health: ClusterHealth
     public var capacity: ClusterCapacity
@@ -29,7 +29,7 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
         self.capacity = capacity
     }
 
-    /// Writes `null` for what is absent.
+    /// Writes `null` for absent values.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(fsid, forKey: .fsid)

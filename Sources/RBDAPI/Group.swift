@@ -3,7 +3,7 @@
 
 public import Naming
 
-/// A group of images, which can be given a snapshot all at the same moment.
+/// A group of images. A group snapshot captures all of them at the same moment.
 public struct Group: Codable, Hashable, Sendable {
     /// As `rbd` writes it: `pool/group` or `pool/namespace/group`.
     public var spec: String
@@ -11,9 +11,9 @@ public struct Group: Codable, Hashable, Sendable {
     /// Empty for the pool's default namespace.
     public var namespace: String
     public var name: String
-    /// What Ceph tells the group by; it stays when the group is renamed. Null in a list.
+    /// Ceph's id of the group, which stays the same when the group is renamed. Null in a list.
     public var id: String?
-    /// Null in a list: only one group's own answer has them.
+    /// Null in a list: only the response for a single group has them.
     public var images: [GroupImage]?
     /// Null in a list.
     public var snapshots: [GroupSnapshot]?
@@ -35,7 +35,7 @@ public struct Group: Codable, Hashable, Sendable {
         self.snapshots = snapshots
     }
 
-    /// Writes `null` for what is absent, so that every group has the same members.
+    /// Writes `null` for absent values, so that every group has the same members.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(spec, forKey: .spec)
@@ -53,9 +53,9 @@ public struct GroupImage: Codable, Hashable, Sendable {
     public var spec: String
     public var pool: String
     public var namespace: String
-    /// `#` and the image's id where nothing has a name for it.
+    /// `#` and the image's id if no name is known.
     public var name: String
-    /// `attached`; `incomplete` where its adding or its removal was interrupted, or still goes on.
+    /// `attached`, or `incomplete` if adding or removing the image was interrupted or still runs.
     public var state: String
 
     public init(spec: ImageSpec, state: String) {
@@ -72,11 +72,11 @@ public struct GroupSnapshot: Codable, Hashable, Sendable {
     /// As `rbd` writes it: `pool/group@snapshot`.
     public var spec: String
     public var name: String
-    /// What Ceph tells the snapshot by.
+    /// Ceph's id of the snapshot.
     public var id: String
-    /// `complete`; `incomplete` where its making was interrupted, or still goes on.
+    /// `complete`, or `incomplete` if its creation was interrupted or still runs.
     public var state: String
-    /// The specs of the images that it holds the state of. They need not belong to the group any more.
+    /// The specs of the images in the snapshot. They need not belong to the group any more.
     public var images: [String]
 
     public init(spec: String, name: String, id: String, state: String, images: [String]) {
@@ -99,7 +99,7 @@ public struct CreateGroupRequest: Codable, Hashable, Sendable, RequestBody {
     public static let fieldNames = ["name"]
 }
 
-/// The body of `PATCH /v1/pools/{pool}/groups/{group}`: its new name.
+/// The body of `PATCH /v1/pools/{pool}/groups/{group}`: the new name.
 public struct UpdateGroupRequest: Codable, Hashable, Sendable, RequestBody {
     public var name: String
 

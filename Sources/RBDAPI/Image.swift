@@ -13,50 +13,53 @@ public struct Image: Codable, Hashable, Sendable {
     public var name: String
     /// The image's id, which stays the same when it is renamed.
     public var id: String
-    /// `ready`; `removing` where its removal has begun, and was interrupted or still goes on; and in lists `incomplete` where the name is
-    /// taken and nothing is behind it, and `unreadable` where it can't be read: `problem` says why, and the sizes and counts are null.
+    /// `ready`, or `removing` if the removal has begun, and either continues or was interrupted. In lists also `incomplete`
+    /// if the name is taken but there is no complete image behind it, and `unreadable` if the image can't be read:
+    /// `problem` says why, and the sizes and counts are null.
     public var state: String
     public var sizeBytes: UInt64?
     public var objectSizeBytes: UInt64?
-    /// Equal to `objectSizeBytes` unless striping was asked for.
+    /// Equal to `objectSizeBytes` unless the image is striped.
     public var stripeUnitBytes: UInt64?
     public var stripeCount: UInt64?
     /// Ceph's names, in the order of their bits.
     public var features: [String]
     public var snapshotCount: Int?
-    /// What is wrong with the object map, as `rbd info` says it: `object map invalid`, `fast diff invalid`.
+    /// Faults of the object map, as in `rbd info`: `object map invalid`, `fast diff invalid`.
     public var flags: [String]
-    /// Ceph's names of what older clients must not do with the image: `clone-parent`, `clone-child`, `group`, `snap-trash`.
+    /// Ceph's names of the operation features, which tell older clients not to change the image: `clone-parent`,
+    /// `clone-child`, `group`, `snap-trash`.
     public var operationFeatures: [String]
-    /// Null for images of the old format 1, which carry no time.
+    /// Null for images of the old format 1, which do not record it.
     public var createdAt: String?
-    /// When it was last written to, as far as its clients note it.
+    /// When the image was last written to, as its clients record it.
     public var modifiedAt: String?
-    /// When it was last read, as far as its clients note it.
+    /// When the image was last read, as its clients record it.
     public var accessedAt: String?
-    /// The pool that holds the data, where it is not the image's own; `#` and its id where that pool is gone.
+    /// The pool that holds the data, if it is not the image's own pool; `#` and the pool's id if that pool no longer
+    /// exists.
     public var dataPool: String?
-    /// What this image was cloned from, until it is flattened.
+    /// The snapshot that the image was cloned from; null if there is none, or after a flatten.
     public var parent: ParentImage?
-    /// The group that it is in.
+    /// The group of the image.
     public var group: ImageGroup?
-    /// Null in lists. Without the limits, which are in `qos`.
+    /// Null in lists. It does not include the limits, which are in `qos`.
     public var metadata: [String: String]?
     /// The limits that are set on the image; null in lists.
     public var qos: ImageQoS?
-    /// How much of it is there; null unless it was asked for.
+    /// How much data the image holds; null unless the request asks for it.
     public var usage: ImageUsage?
-    /// The clients that have it open; null unless they were asked for.
+    /// The clients that have the image open; null unless the request asks for them.
     public var watchers: [ImageWatcher]?
-    /// The clones that need its snapshots; null unless they were asked for.
+    /// The clones that need the image's snapshots; null unless the request asks for them.
     public var children: [ImageChild]?
-    /// How it is mirrored; null where it is not, or unless it was asked for.
+    /// How the image is mirrored; null if it is not, or unless the request asks for it.
     public var mirroring: ImageMirroring?
-    /// The migration that it is in; null where it is in none, or unless it was asked for.
+    /// The migration of the image; null if there is none, or unless the request asks for it.
     public var migration: ImageMigration?
-    /// `luks1` or `luks2`; null where it does not begin as encrypted images do, or unless it was asked for.
+    /// `luks1` or `luks2`; null if the image does not begin like an encrypted image, or unless the request asks for it.
     public var encryption: String?
-    /// Why it can't be read; null where it can.
+    /// Why the image can't be read; null if it can be read.
     public var problem: Problem?
 
     /// An image that can't be read.
@@ -112,7 +115,7 @@ public struct Image: Codable, Hashable, Sendable {
         self.group = group
     }
 
-    /// Writes `null` for what is absent, so that every image has the same members.
+    /// Writes `null` for absent values, so that every image has the same members.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(spec, forKey: .spec)
@@ -152,9 +155,9 @@ public struct ImageGroup: Codable, Hashable, Sendable {
     /// As `rbd` writes it: `pool/group` or `pool/namespace/group`.
     public var spec: String
     public var pool: String
-    /// The one that the image is in, too.
+    /// The group's namespace, which is also the image's.
     public var namespace: String
-    /// `#` and the id where it can't be read.
+    /// `#` and the group's id if the name can't be read.
     public var name: String
 
     public init(pool: String, namespace: String, name: String) {
@@ -165,13 +168,13 @@ public struct ImageGroup: Codable, Hashable, Sendable {
     }
 }
 
-/// How much of an image is there: `?fields=usage`.
+/// How much data an image holds: `?fields=usage`.
 public struct ImageUsage: Codable, Hashable, Sendable {
     public var provisionedBytes: UInt64
-    /// What was written and not discarded, snapshots and the parent not counted; null where it would take too long to find
-    /// out.
+    /// The bytes that were written and not discarded, without snapshots and the parent; null if counting would take too
+    /// long.
     public var usedBytes: UInt64?
-    /// Whether whole objects were counted: at the most so much.
+    /// Whether whole objects were counted. The number is then an upper bound.
     public var approximate: Bool
 
     public init(provisionedBytes: UInt64, usedBytes: UInt64?, approximate: Bool) {
@@ -180,7 +183,7 @@ public struct ImageUsage: Codable, Hashable, Sendable {
         self.approximate = approximate
     }
 
-    /// Writes `null` for what is absent.
+    /// Writes `null` for absent values.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(provisionedBytes, forKey: .provisionedBytes)
@@ -198,7 +201,7 @@ public struct ParentImage: Codable, Hashable, Sendable {
     public var image: String
     public var imageID: String
     public var snapshot: String
-    /// How much of the parent the clone still sees.
+    /// How much of the parent the clone can still see.
     public var overlapBytes: UInt64
 
     public init(spec: ImageSpec, imageID: String, snapshot: String, overlapBytes: UInt64) {
@@ -245,12 +248,12 @@ public struct CreateImageRequest: Codable, Hashable, Sendable, RequestBody {
     }
 }
 
-/// What a new image is to be: the body of `PUT /v1/pools/{pool}/images/{image}`, and of a POST beside the name.
-/// What is left out is the pool's or the cluster's default (`rbd_default_features`, `rbd_default_order`, …).
+/// The properties of a new image: the body of `PUT /v1/pools/{pool}/images/{image}`, and of a POST together with the name.
+/// Fields that are left out take the defaults of the pool or the cluster (`rbd_default_features`, `rbd_default_order`, …).
 public struct ImageProperties: Codable, Hashable, Sendable, RequestBody {
-    /// Left out with a source, whose size it then is.
+    /// May be left out with a source; the image then has the source's size.
     public var size: ByteCount?
-    /// What to clone.
+    /// The snapshot to clone, or the image to copy.
     public var source: ImageSource?
     /// Ceph's names: `layering`, `exclusive-lock`, `object-map`, `fast-diff`, `deep-flatten`, `journaling`, `striping`.
     public var features: [String]?

@@ -3,17 +3,17 @@
 
 /// A lock on an image as the API shows it.
 public struct ImageLock: Codable, Hashable, Sendable {
-    /// Ceph's name of the connection that holds it, such as `client.4123`. It may be long gone.
+    /// Ceph's name of the connection that holds the lock, such as `client.4123`. The connection may no longer exist.
     public var client: String
     /// IP address, port and nonce, as Ceph writes them.
     public var address: String
-    /// The name that its holder gave it.
+    /// The name that the holder gave the lock.
     public var cookie: String
-    /// Whether nobody else can have a lock beside it.
+    /// Whether the lock is exclusive, so that no other client can hold a lock on the image.
     public var exclusive: Bool
-    /// Whether it is librbd's own, of the feature exclusive-lock. It goes with its holder.
+    /// Whether librbd itself holds the lock, for the feature exclusive-lock. Such a lock ends with its holder.
     public var managed: Bool
-    /// Whether this service holds it.
+    /// Whether this service holds the lock.
     public var own: Bool
 
     public init(client: String, address: String, cookie: String, exclusive: Bool, managed: Bool, own: Bool) {
@@ -41,9 +41,9 @@ public struct ImageWatcher: Codable, Hashable, Sendable {
     public var client: String
     /// IP address, port and nonce, as Ceph writes them.
     public var address: String
-    /// Tells apart several watches of one client.
+    /// Distinguishes several watches of one client.
     public var cookie: UInt64
-    /// Whether it is this service.
+    /// Whether the client is this service.
     public var own: Bool
 
     public init(client: String, address: String, cookie: UInt64, own: Bool) {

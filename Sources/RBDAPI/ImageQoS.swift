@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A limit that librbd keeps to when it reads and writes an image: `rbd_qos_*`. The kernel's client knows none of them.
+/// A limit that librbd enforces when it reads and writes an image: `rbd_qos_*`. The kernel client ignores these limits.
 public enum QoSLimit: String, CodingKey, CaseIterable, Sendable {
     case iopsLimit, iopsBurst, iopsBurstSeconds
     case bpsLimit, bpsBurst, bpsBurstSeconds
@@ -18,7 +18,7 @@ public enum QoSLimit: String, CodingKey, CaseIterable, Sendable {
     /// The option as a key of an image's metadata, which sets it for that image.
     public var metadataKey: String { "conf_\(option)" }
 
-    /// The limits by their metadata keys: each image that is shown is asked for them.
+    /// The limits by their metadata keys. They are looked up for each image in a response.
     public static let byMetadataKey = Dictionary(uniqueKeysWithValues: allCases.map { ($0.metadataKey, $0) })
 
     /// Whether it counts bytes; otherwise it counts operations or seconds.
@@ -28,16 +28,17 @@ public enum QoSLimit: String, CodingKey, CaseIterable, Sendable {
 
     public var isSeconds: Bool { rawValue.hasSuffix("Seconds") }
 
-    /// The limit that a burst may go over for a while; nil for what is no burst.
+    /// The limit that a burst may exceed for a while; nil if this is not a burst.
     public var limitOfBurst: QoSLimit? {
         guard rawValue.hasSuffix("Burst") else { return nil }
         return QoSLimit(rawValue: rawValue.dropLast("Burst".count) + "Limit")
     }
 }
 
-/// The limits that are set on an image: the others are the pool's or the cluster's, which come with none.
+/// The limits that are set on an image. For all others, the limits of the pool or the cluster apply; by default there are
+/// none.
 public struct ImageQoS: Codable, Hashable, Sendable {
-    /// Operations or bytes in a second, or how many seconds a burst may last; 0 is without limit.
+    /// Operations or bytes per second, or the number of seconds that a burst may last; 0 means unlimited.
     public var values: [QoSLimit: UInt64]
 
     public init(values: [QoSLimit: UInt64]) {
@@ -56,7 +57,7 @@ public struct ImageQoS: Codable, Hashable, Sendable {
     }
 }
 
-/// What becomes of an image's limits. What is left out stays as it is; null takes the image's own limit away.
+/// The changes to an image's limits. Limits that are left out stay as they are; null removes the image's own limit.
 public struct ImageQoSChanges: Codable, Hashable, Sendable {
     public var values: [QoSLimit: ByteCount?]
 
@@ -64,7 +65,7 @@ public struct ImageQoSChanges: Codable, Hashable, Sendable {
         self.values = values
     }
 
-    /// Takes all limits away.
+    /// Removes all limits.
     public static let none = ImageQoSChanges(
         values: Dictionary(uniqueKeysWithValues: QoSLimit.allCases.map { ($0, nil) })
     )

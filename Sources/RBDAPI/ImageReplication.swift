@@ -7,9 +7,9 @@ public struct ImageMirroring: Codable, Hashable, Sendable {
     public var mode: String
     /// `enabled`, `disabling`, or `unknown`.
     public var state: String
-    /// The image's id in all clusters.
+    /// The image's id, which is the same in all clusters.
     public var globalID: String
-    /// Whether this cluster's image is the one that is written to.
+    /// Whether the image in this cluster is the primary, which is written to.
     public var primary: Bool
 
     enum CodingKeys: String, CodingKey {
@@ -25,15 +25,17 @@ public struct ImageMirroring: Codable, Hashable, Sendable {
     }
 }
 
-/// The migration that an image is in: `?fields=migration`.
+/// The migration of an image: `?fields=migration`.
 public struct ImageMigration: Codable, Hashable, Sendable {
-    /// Where it comes from, as `rbd` writes it; empty where that is no image of this cluster, or out of scope.
+    /// The source of the migration, as `rbd` writes it; empty if it is not an image of this cluster, or is outside the
+    /// caller's scopes.
     public var source: String
-    /// The id of that image, which waits in the trash; empty for an image of the old format 1, or where `source` is.
+    /// The id of the source image, which stays in the trash; empty for an image of the old format 1, or if `source` is
+    /// empty.
     public var sourceID: String
     /// `preparing`, `prepared`, `executing`, `executed`, `aborting`, `error`, or `unknown`.
     public var state: String
-    /// What librbd says of it; mostly empty.
+    /// librbd's description of the state; usually empty.
     public var detail: String
 
     enum CodingKeys: String, CodingKey {

@@ -3,14 +3,14 @@
 
 public import Naming
 
-/// What a new image is made from.
+/// The source of a new image.
 public struct ImageSource: Codable, Hashable, Sendable {
-    /// Left out: the new image's own.
+    /// The default is the new image's own pool.
     public var pool: String?
-    /// Left out: the pool's default namespace.
+    /// The default is the pool's default namespace.
     public var namespace: String?
     public var image: String
-    /// The snapshot to clone. Left out: the image is copied as it is, which only POST does.
+    /// The snapshot to clone. If it is left out, the image is copied as it is. Only POST does that.
     public var snapshot: String?
 
     public init(pool: String? = nil, namespace: String? = nil, image: String, snapshot: String?) {
@@ -43,12 +43,12 @@ public struct ImageChild: Codable, Hashable, Sendable {
     public var pool: String
     /// Empty for the pool's default namespace.
     public var namespace: String
-    /// Empty where it can't be read.
+    /// Empty if the name can't be read.
     public var image: String
     public var imageID: String
-    /// The snapshot that it was cloned from.
+    /// The snapshot that the image was cloned from.
     public var snapshot: String
-    /// Whether it is in its pool's trash.
+    /// Whether the image is in its pool's trash.
     public var inTrash: Bool
 
     public init(spec: ImageSpec, imageID: String, snapshot: String, inTrash: Bool) {
@@ -83,7 +83,7 @@ public struct ImageChildren: Codable, Hashable, Sendable {
 
 /// The answer to `GET …/images/{image}/ancestors`.
 public struct ImageAncestry: Codable, Hashable, Sendable {
-    /// How many images it depends on; 0 for one that is no clone.
+    /// The number of snapshots that the image depends on; 0 if it is not a clone.
     public var depth: Int
     /// The parent, then the parent's parent and so on.
     public var items: [ParentImage]

@@ -1,20 +1,20 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// The body of `PATCH /v1/pools/{pool}/images/{image}`. What is left out stays as it is.
+/// The body of `PATCH /v1/pools/{pool}/images/{image}`. Fields that are left out stay as they are.
 public struct UpdateImageRequest: Codable, Hashable, Sendable, RequestBody {
     public var size: ByteCount?
-    /// Needed for a size that is smaller than the image's.
+    /// Needed if the size is below the current one.
     public var allowShrink: Bool?
-    /// The smaller size once more: what lies beyond it is lost.
+    /// The smaller size again, because the data beyond it is lost.
     public var confirmSize: ByteCount?
-    /// The image's new name; it stays where it is.
+    /// The image's new name. The image stays in its pool and namespace.
     public var name: String?
-    /// With what they need.
+    /// The features that they need are enabled too.
     public var enableFeatures: [String]?
-    /// With what needs them.
+    /// The features that need them are disabled too.
     public var disableFeatures: [String]?
-    /// A value for each key to be set, nil for one to be removed (RFC 7396).
+    /// The value of each key to set, or nil for a key to remove (RFC 7396).
     public var metadata: [String: String?]?
     public var qos: ImageQoSChanges?
 
@@ -28,7 +28,7 @@ public struct UpdateImageRequest: Codable, Hashable, Sendable, RequestBody {
         name = try container.decodeIfPresent(String.self, forKey: .name)
         enableFeatures = try container.decodeIfPresent([String].self, forKey: .enableFeatures)
         disableFeatures = try container.decodeIfPresent([String].self, forKey: .disableFeatures)
-        // A null would be the wish to remove all: each key must be named.
+        // A null would mean to remove all metadata: each key must be named.
         if container.contains(.metadata) {
             metadata = try container.decode([String: String?].self, forKey: .metadata)
         }

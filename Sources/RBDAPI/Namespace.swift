@@ -5,7 +5,7 @@
 public struct Namespace: Codable, Hashable, Sendable {
     public var pool: String
     public var name: String
-    /// Null in lists: it takes several reads for each namespace.
+    /// Null in lists, because it takes several reads for each namespace.
     public var contents: Contents?
     /// Null in lists.
     public var mirroring: Mirroring?
@@ -17,11 +17,12 @@ public struct Namespace: Codable, Hashable, Sendable {
         self.mirroring = mirroring
     }
 
-    /// Which of its images are mirrored to another cluster.
+    /// Which images of a namespace are mirrored to another cluster.
     public struct Mirroring: Codable, Hashable, Sendable {
-        /// `disabled`, `image` (those that it is enabled for), `pool` (all that have a journal), `init-only` (none), or `unknown`.
+        /// `disabled`, `image` (the images that mirroring is enabled for), `pool` (all that have a journal), `init-only`
+        /// (none), or `unknown`.
         public var mode: String
-        /// The namespace of the other cluster that has the copies; null where nobody has set one.
+        /// The namespace of the other cluster that holds the copies; null if none is set.
         public var remoteNamespace: String?
 
         public init(mode: String, remoteNamespace: String?) {
@@ -36,7 +37,7 @@ public struct Namespace: Codable, Hashable, Sendable {
         }
     }
 
-    /// What keeps a namespace from being deleted.
+    /// The objects that prevent the deletion of a namespace.
     public struct Contents: Codable, Hashable, Sendable {
         public var images: Int
         /// Images in the trash.

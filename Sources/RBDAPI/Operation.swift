@@ -3,13 +3,13 @@
 
 public import Naming
 
-/// Work that takes longer than a request: `GET /v1/operations/{id}`. It goes on, and can be asked for, whatever becomes of
-/// the process that began it.
+/// Work that takes longer than a request: `GET /v1/operations/{id}`. It continues, and can be read, after the process that
+/// began it has stopped.
 public struct Operation: Codable, Hashable, Sendable {
     public enum State: String, Codable, CaseIterable, Sendable {
         case queued, running, succeeded, failed, cancelled
 
-        /// Nothing more will happen to it.
+        /// Whether the state is final.
         public var isFinished: Bool { self != .queued && self != .running }
     }
 
@@ -22,26 +22,26 @@ public struct Operation: Codable, Hashable, Sendable {
     public var pool: String
     /// Empty for the pool's default namespace.
     public var namespace: String
-    /// The name that the image had when the operation was asked for; empty where it is about no single image.
+    /// The name of the image when the operation was requested; empty if the operation is not about a single image.
     public var image: String
     public var imageID: String
-    /// The group, where it is about one.
+    /// The group, if the operation is about one.
     public var group: String?
-    /// The spec of the copy that is made.
+    /// The spec of the copy.
     public var target: String?
     /// From 0 to 100.
     public var percent: Double
     public var cancelRequested: Bool
-    /// How often it was begun: more than once where a process that worked on it ended.
+    /// How many times the operation was started. More than one means that a process that ran it stopped.
     public var attempts: Int
     public var createdAt: String
     public var startedAt: String?
     public var finishedAt: String?
     /// When the record of a finished operation is removed.
     public var expiresAt: String?
-    /// What it waits for, while it can't go on and tries again.
+    /// What the operation waits for, while it can't continue and tries again.
     public var note: String?
-    /// Why it failed.
+    /// Why the operation failed.
     public var problem: Problem?
 
     public init(id: String, kind: String, spec: ImageSpec, imageID: String, target: String? = nil, createdAt: String) {
@@ -51,7 +51,7 @@ public struct Operation: Codable, Hashable, Sendable {
         self.target = target
     }
 
-    /// On a pool, or on a group of it.
+    /// An operation on a pool, or on a group in it.
     public init(
         id: String,
         kind: String,
@@ -74,10 +74,10 @@ public struct Operation: Codable, Hashable, Sendable {
         self.createdAt = createdAt
     }
 
-    /// The image that it is about.
+    /// The image of the operation.
     public var spec: ImageSpec { ImageSpec(pool: pool, namespace: namespace, image: image) }
 
-    /// What it is about, as Ceph writes it: an image, a group or a pool.
+    /// The image, group or pool of the operation, as Ceph writes it.
     public var subject: String {
         let name = group ?? image
         return name.isEmpty ? pool : ImageSpec(pool: pool, namespace: namespace, image: name).description
@@ -90,7 +90,7 @@ public struct Operation: Codable, Hashable, Sendable {
         case imageID = "imageId"
     }
 
-    /// Writes `null` for what is absent, so that every operation has the same members.
+    /// Writes `null` for absent values, so that every operation has the same members.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(id, forKey: .id)

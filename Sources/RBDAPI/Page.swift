@@ -22,7 +22,7 @@ public struct Page<Item: Codable & Sendable>: Codable, Sendable {
     }
 }
 
-/// What /livez and /readyz answer.
+/// The response of /livez and /readyz.
 public struct Probe: Codable, Hashable, Sendable {
     /// `ok`, or `unavailable` with a reason.
     public var status: String

@@ -1,10 +1,10 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// RFC 3986's percent-encoding, for parts of a path and of a query. Both ends of the connection use it.
+/// Percent-encoding after RFC 3986, for parts of a path and of a query. Both the service and the client use it.
 public enum PercentEncoding {
-    /// Escapes everything but the unreserved characters. The names "." and ".." are escaped too: clients and proxies
-    /// would take them for directories and resolve them.
+    /// Escapes everything except the unreserved characters. The names "." and ".." are escaped too, because clients and
+    /// proxies would resolve them as directories.
     public static func encode(_ text: String) -> String {
         if text == "." { return "%2E" }
         if text == ".." { return "%2E%2E" }
@@ -21,11 +21,11 @@ public enum PercentEncoding {
         }
     }
 
-    /// - Returns: nil where an escape is not one, or where the result is not UTF-8.
+    /// - Returns: nil if an escape is not valid, or the result is not UTF-8.
     public static func decode(_ text: String) -> String? { decode(text[...]) }
 
-    /// Whoever has no token can have it read 16 KB: it must be fast, and so is not generic.
-    /// - Returns: nil where an escape is not one, or where the result is not UTF-8.
+    /// Callers without a token can make the service decode 16 KB. So this must be fast, and is not generic.
+    /// - Returns: nil if an escape is not valid, or the result is not UTF-8.
     public static func decode(_ text: Substring) -> String? {
         let escaped = Array(text.utf8)
         guard escaped.contains(UInt8(ascii: "%")) else { return String(text) }

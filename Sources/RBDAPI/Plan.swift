@@ -1,15 +1,14 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a request would do: the answer to every mutation with `?dryRun=true`. Nothing was changed.
+/// The planned changes of a request: the response to every change with `?dryRun=true`. Nothing was changed.
 ///
-/// What would refuse the request is answered as the same problem that the request itself would get; only a deletion answers
-/// with its blockers here, and with the steps that would clear them away.
+/// If the request would be refused, the response is the same problem as without `dryRun`. Only a deletion responds with its
+/// blockers here, and with the steps that remove them.
 public struct Plan: Codable, Hashable, Sendable {
-    /// Whether the request would be carried out as it is.
+    /// Whether the request would succeed as it is.
     public var allowed: Bool
-    /// In the order in which they would be taken. Where the request is not allowed: what to do first, and the request itself as
-    /// the last one.
+    /// The steps in order. If the request is not allowed: the steps to take first, and the request itself as the last one.
     public var steps: [Step]
     public var blockers: [Problem.Blocker]
 
@@ -22,7 +21,7 @@ public struct Plan: Codable, Hashable, Sendable {
     public struct Step: Codable, Hashable, Sendable {
         /// A verb and its object in kebab-case, such as `create-image`.
         public var action: String
-        /// What it is done to, as Ceph writes it: `rbd/vol-1@daily`.
+        /// The object of the step, as Ceph writes it: `rbd/vol-1@daily`.
         public var subject: String
         /// One sentence for people, without a full stop.
         public var detail: String?

@@ -7,13 +7,13 @@ public struct Pool: Codable, Hashable, Sendable {
     public var id: Int64
     /// `replicated` or `erasure`.
     public var type: String
-    /// How many copies are kept, or how many chunks for an erasure-coded pool.
+    /// The number of copies, or the number of chunks in an erasure-coded pool.
     public var size: Int
     public var minSize: Int
     public var pgNum: Int
     /// `on`, `off` or `warn`: `pg_autoscale_mode`.
     public var autoscale: String
-    /// What the pool is for; RBD pools carry `rbd`.
+    /// The applications that the pool is enabled for. RBD pools have `rbd`.
     public var applications: [String]
     /// Ceph's flags, such as `hashpspool`, `nodelete`, `full`, `full_quota`.
     public var flags: [String]
@@ -47,7 +47,7 @@ public struct Pool: Codable, Hashable, Sendable {
         self.usage = usage
     }
 
-    /// Writes `null` for what is absent, so that every pool has the same members.
+    /// Writes `null` for absent values, so that every pool has the same members.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(name, forKey: .name)
@@ -64,7 +64,7 @@ public struct Pool: Codable, Hashable, Sendable {
     }
 }
 
-/// What a pool may hold; 0 means without limit, as in Ceph.
+/// The limits of a pool. 0 means unlimited, as in Ceph.
 public struct PoolQuota: Codable, Hashable, Sendable {
     public var maxBytes: UInt64
     public var maxObjects: UInt64
@@ -76,11 +76,11 @@ public struct PoolQuota: Codable, Hashable, Sendable {
 }
 
 public struct PoolUsage: Codable, Hashable, Sendable {
-    /// What clients stored, before replication.
+    /// The data that clients stored, before replication.
     public var storedBytes: UInt64
-    /// What that takes on the devices, after replication.
+    /// The space that this data takes on the devices, after replication.
     public var usedBytes: UInt64
-    /// What can still be stored: the smaller of Ceph's estimate and what the quota leaves.
+    /// The amount of data that can still be stored: the smaller of Ceph's estimate and the rest of the quota.
     public var availableBytes: UInt64
     public var objects: UInt64
 
@@ -95,21 +95,21 @@ public struct PoolUsage: Codable, Hashable, Sendable {
 /// The body of `POST /v1/pools`. The pool is made ready for RBD.
 public struct CreatePoolRequest: Codable, Hashable, Sendable, RequestBody {
     public var name: String
-    /// `replicated` or `erasure`. Left out: `replicated`.
+    /// `replicated` or `erasure`. The default is `replicated`.
     public var type: String?
-    /// Placement groups; a power of two is best. Left out: `osd_pool_default_pg_num`.
+    /// The number of placement groups, preferably a power of two. The default is `osd_pool_default_pg_num`.
     public var pgNum: Int?
-    /// Copies to keep, of a replicated pool. Left out: `osd_pool_default_size`.
+    /// The number of copies in a replicated pool. The default is `osd_pool_default_size`.
     public var size: Int?
-    /// `on`, `off` or `warn`. Left out: `osd_pool_default_pg_autoscale_mode`.
+    /// `on`, `off` or `warn`. The default is `osd_pool_default_pg_autoscale_mode`.
     public var autoscale: String?
-    /// Of an erasure-coded pool: a profile that the cluster has.
+    /// For an erasure-coded pool: a profile that exists in the cluster.
     public var erasureCodeProfile: String?
-    /// Of an erasure-coded pool, in place of a profile: into how many chunks the data is cut.
+    /// For an erasure-coded pool, in place of a profile: the number of data chunks.
     public var dataChunks: Int?
-    /// How many chunks may be lost.
+    /// The number of coding chunks: as many chunks can be lost.
     public var codingChunks: Int?
-    /// What no two chunks may share, such as `host` or `osd`. Left out: `host`.
+    /// The failure domain that holds at most one chunk, such as `host` or `osd`. The default is `host`.
     public var failureDomain: String?
 
     public init(name: String, pgNum: Int? = nil, size: Int? = nil, autoscale: String? = nil) {
@@ -139,7 +139,7 @@ public struct CreatePoolRequest: Codable, Hashable, Sendable, RequestBody {
     public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
-/// The body of `PATCH /v1/pools/{pool}`. What is left out stays as it is.
+/// The body of `PATCH /v1/pools/{pool}`. Fields that are left out stay as they are.
 public struct UpdatePoolRequest: Codable, Hashable, Sendable, RequestBody {
     public var quota: PoolQuotaChange?
     public var size: Int?
@@ -147,7 +147,7 @@ public struct UpdatePoolRequest: Codable, Hashable, Sendable, RequestBody {
     public var pgNum: Int?
     /// `on`, `off` or `warn`.
     public var autoscale: String?
-    /// `rbd`: the pool is made ready for RBD.
+    /// `rbd` makes the pool ready for RBD.
     public var application: String?
     /// The pool's new name.
     public var name: String?
@@ -172,7 +172,7 @@ public struct UpdatePoolRequest: Codable, Hashable, Sendable, RequestBody {
     public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
-/// What becomes of a pool's quota. A limit that is left out stays as it is; 0 and null lift it.
+/// The changes to a pool's quota. A limit that is left out stays as it is; 0 and null remove it.
 public struct PoolQuotaChange: Codable, Hashable, Sendable, RequestBody {
     public var maxBytes: ByteCount?
     public var maxObjects: UInt64?

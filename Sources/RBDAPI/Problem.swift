@@ -3,7 +3,8 @@
 
 /// An error as RFC 9457 problem details (`application/problem+json`).
 ///
-/// `code` is stable: programs switch on it. `title` is the same for every problem of a code; `detail` speaks of this one.
+/// `code` is stable: programs switch on it. `title` is the same for every problem with the same code; `detail` describes
+/// this one.
 public struct Problem: Codable, Hashable, Sendable, Error {
     public static let contentType = "application/problem+json"
 
@@ -12,21 +13,21 @@ public struct Problem: Codable, Hashable, Sendable, Error {
     public var title: String
     public var status: Int
     public var detail: String
-    /// The request's id, which the service's log carries too.
+    /// The request's id, which is also in the service's log.
     public var instance: String?
     /// Kebab-case and stable, such as `image-not-found`.
     public var code: String
     /// The request's field, query parameter or header that is at fault.
     public var field: String?
-    /// The positive errno that Ceph gave, where one is behind the problem.
+    /// The positive errno from Ceph, if Ceph caused the problem.
     public var errno: Int32?
     /// Whether the same request may succeed later.
     public var retryable: Bool
-    /// The command or field that mends it.
+    /// The command or field that solves the problem.
     public var hint: String?
-    /// Where PUT found an image that differs from the one asked for: each field with both values.
+    /// If PUT found an image that differs from the request: each differing field with both values.
     public var differences: [Difference]?
-    /// Who and what holds on to an image or a snapshot that was to be deleted.
+    /// Everything that blocks the deletion of an image or a snapshot.
     public var blockers: [Blocker]?
 
     public init(
@@ -51,8 +52,8 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         self.blockers = blockers
     }
 
-    /// A field in which an existing image is not the one asked for. Values are written as texts: sizes in bytes,
-    /// features joined by commas.
+    /// A field in which an existing image differs from the request. Values are texts: sizes in bytes, features joined by
+    /// commas.
     public struct Difference: Codable, Hashable, Sendable {
         public var field: String
         public var requested: String
@@ -65,7 +66,7 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         }
     }
 
-    /// One thing that stands in the way of a deletion or a rollback.
+    /// One thing that blocks a deletion or a rollback.
     public struct Blocker: Codable, Hashable, Sendable {
         public enum Kind: String, Codable, CaseIterable, Sendable {
             /// A client that has the image open.
@@ -82,13 +83,13 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         }
 
         public var kind: Kind
-        /// The snapshot's or the group's name, the lock's cookie, or where the clone is, as `pool/image`.
+        /// The name of the snapshot or the group, the cookie of the lock, or the clone as `pool/image`.
         public var name: String?
-        /// Who: Ceph's name of the connection, such as `client.4123`.
+        /// Ceph's name of the client's connection, such as `client.4123`.
         public var client: String?
-        /// From where: IP address, port and nonce, as Ceph writes them.
+        /// The client's IP address, port and nonce, as Ceph writes them.
         public var address: String?
-        /// Since when, where that is known.
+        /// When it began, if that is known.
         public var since: String?
 
         public init(
@@ -101,7 +102,7 @@ public struct Problem: Codable, Hashable, Sendable, Error {
             self.kind = kind
             self.name = name
             self.client = client
-            // Ceph tells none of a client that is just leaving.
+            // Ceph reports no address for a client that is just disconnecting.
             self.address = address.flatMap { $0.isEmpty ? nil : $0 }
             self.since = since
         }

@@ -20,7 +20,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case routeNotFound = "route-not-found"
     case methodNotAllowed = "method-not-allowed"
 
-    // It can be read, but can't be done as asked.
+    // The request can be read, but its values are not acceptable.
     case invalidName = "invalid-name"
     case invalidSize = "invalid-size"
     case invalidObjectSize = "invalid-object-size"
@@ -39,7 +39,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case otherCluster = "other-cluster"
     case poolNotAllowed = "pool-not-allowed"
 
-    // The cluster's state is against it.
+    // The state of the cluster does not allow the request.
     case preconditionFailed = "precondition-failed"
     case poolNotFound = "pool-not-found"
     case namespaceNotFound = "namespace-not-found"
@@ -89,7 +89,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case poolBusy = "pool-busy"
     case poolFull = "pool-full"
 
-    // The cluster or the service can't.
+    // The cluster or the service can't do it.
     case unsupportedByCluster = "unsupported-by-cluster"
     case credentialsRefused = "cluster-credentials-refused"
     case clusterUnavailable = "cluster-unavailable"
@@ -100,7 +100,7 @@ public enum ProblemCode: String, CaseIterable, Sendable {
     case cephError = "ceph-error"
     case internalError = "internal-error"
 
-    /// The HTTP status that goes with the code, always the same.
+    /// The HTTP status of the code, which is always the same.
     public var status: Int {
         switch self {
         case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
@@ -148,16 +148,16 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .requestTimeout: "The request took too long to arrive"
         case .headerTooLarge: "The head of the request is too large"
         case .expectationFailed: "The expectation can't be met"
-        case .httpVersionNotSupported: "The version of HTTP is not known"
+        case .httpVersionNotSupported: "The HTTP version is not supported"
         case .malformedBody: "The body can't be read"
-        case .unknownField: "The body has a field that is not known"
-        case .invalidParameter: "A parameter of the address is not valid"
+        case .unknownField: "The body has an unknown field"
+        case .invalidParameter: "A parameter of the request is not valid"
         case .confirmationRequired: "The request must be confirmed"
         case .bodyTooLarge: "The body is too large"
         case .unsupportedMediaType: "The body is not JSON"
-        case .unauthenticated: "The service must know who asks"
-        case .forbidden: "That is not among the scopes of who asks"
-        case .routeNotFound: "There is nothing at this address"
+        case .unauthenticated: "The request is not authenticated"
+        case .forbidden: "The caller's scopes do not allow this"
+        case .routeNotFound: "The path does not exist"
         case .methodNotAllowed: "The method is not allowed here"
         case .invalidName: "The name is not valid"
         case .invalidSize: "The size is not valid"
@@ -166,17 +166,17 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidFeatures: "The features are not valid"
         case .invalidMetadata: "The metadata is not valid"
         case .invalidQoS: "The limits are not valid"
-        case .invalidPoolOption: "The pool can't be as asked"
+        case .invalidPoolOption: "The pool can't have these options"
         case .invalidImageOption: "The image can't be created with these values"
         case .dataPoolNotFound: "The data pool does not exist"
         case .poolErasureCoded: "The pool is erasure-coded"
-        case .sourceNotFound: "What is to be cloned does not exist"
-        case .invalidSource: "It can't be cloned"
+        case .sourceNotFound: "The source does not exist"
+        case .invalidSource: "The source can't be cloned"
         case .invalidSnapshotLimit: "The limit is below the number of snapshots"
         case .invalidPersistentVolume: "The PersistentVolume is not valid"
         case .otherCluster: "The volume is in another cluster"
         case .poolNotAllowed: "Volumes may not have images in the pool"
-        case .preconditionFailed: "It is not as the request expects"
+        case .preconditionFailed: "The precondition of the request is not met"
         case .poolNotFound: "The pool does not exist"
         case .namespaceNotFound: "The namespace does not exist"
         case .imageNotFound: "The image does not exist"
@@ -191,9 +191,9 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .imageInGroup: "The image belongs to a group"
         case .imageMigrating: "The image is being migrated"
         case .imageReadOnly: "The image can't be changed"
-        case .imageIncomplete: "The image is being made or removed, or that was interrupted"
-        case .imageUnreadable: "The image is there, but can't be read"
-        case .imageChanged: "Somebody else has changed the image in this moment"
+        case .imageIncomplete: "The image is being created or removed, or this was interrupted"
+        case .imageUnreadable: "The image exists, but can't be read"
+        case .imageChanged: "Another program changed the image during the request"
         case .parentNotFound: "The parent of the clone is gone"
         case .changeInProgress: "Another change is not finished"
         case .lockNotFound: "The lock does not exist"
@@ -201,12 +201,12 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .ownClient: "The client is the service itself"
         case .trashEntryNotFound: "The image is not in the trash"
         case .trashDeferred: "The image is still kept in the trash"
-        case .imageHasNoParent: "The image is no clone"
-        case .imageEncrypted: "The clone is encrypted with a key of its own"
+        case .imageHasNoParent: "The image is not a clone"
+        case .imageEncrypted: "The clone is encrypted with its own key"
         case .operationNotFound: "The operation does not exist"
-        case .operationInProgress: "Other work on the image is not finished"
+        case .operationInProgress: "Another operation on the image is not finished"
         case .operationFinished: "The operation is finished"
-        case .operationStopped: "The work was stopped"
+        case .operationStopped: "The operation was stopped"
         case .operationNotCancellable: "The operation can't be cancelled"
         case .groupNotFound: "The group does not exist"
         case .groupExists: "The group exists already"
@@ -215,11 +215,11 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .groupSnapshotNotFound: "The group snapshot does not exist"
         case .groupSnapshotExists: "The group snapshot exists already"
         case .groupSnapshotIncomplete: "The group snapshot is incomplete"
-        case .groupChanged: "The group has other images than its snapshot"
+        case .groupChanged: "The group's images have changed since the snapshot"
         case .snapshotProtected: "The snapshot is protected"
         case .snapshotHasClones: "The snapshot has clones"
-        case .snapshotManaged: "The snapshot belongs to something else"
-        case .snapshotLimitReached: "The image has as many snapshots as it may"
+        case .snapshotManaged: "The snapshot belongs to a group, the trash or mirroring"
+        case .snapshotLimitReached: "The image has reached its limit of snapshots"
         case .namespaceNotEmpty: "The namespace is not empty"
         case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
         case .poolBusy: "The pool is busy"
@@ -229,14 +229,14 @@ public enum ProblemCode: String, CaseIterable, Sendable {
         case .clusterUnavailable: "The cluster can't be reached"
         case .poolUnavailable: "The pool does not answer"
         case .overloaded: "The service is busy"
-        case .auditUnavailable: "The change could not be put on record"
+        case .auditUnavailable: "The change could not be recorded in the audit log"
         case .deadlineExceeded: "The cluster did not answer in time"
         case .cephError: "Ceph reported an error"
         case .internalError: "The service failed"
         }
     }
 
-    /// Whether the same request may succeed later without anyone mending anything.
+    /// Whether the same request may succeed later without any repair.
     public var isRetryable: Bool {
         switch self {
         case .requestTimeout, .imageInUse, .poolBusy, .imageIncomplete, .imageChanged, .changeInProgress,

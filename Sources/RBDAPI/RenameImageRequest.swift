@@ -3,7 +3,7 @@
 
 /// The body of `PATCH /v1/pools/{pool}/image-ids/{id}`.
 public struct RenameImageRequest: Codable, Hashable, Sendable, RequestBody {
-    /// The image's new name; it stays where it is.
+    /// The image's new name. The image stays in its pool and namespace.
     public var name: String
 
     public init(name: String) {

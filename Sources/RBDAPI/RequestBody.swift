@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A JSON body that the service takes. Fields that it does not know are refused: a typo must not be ignored.
+/// A JSON body of a request. Unknown fields are refused, because a typo must not be ignored.
 public protocol RequestBody: Decodable, Sendable {
     static var fieldNames: [String] { get }
 }
@@ -17,12 +17,12 @@ public struct Strict<Body: RequestBody>: Decodable, Sendable {
 }
 
 extension Decoder {
-    /// - Parameter prefix: where the object is within the body, such as `source.`.
+    /// - Parameter prefix: the path of the object within the body, such as `source.`.
     /// - Throws: ``UnknownField``.
     func refuseFields(otherThan known: [String], prefix: String = "") throws {
         let container = try container(keyedBy: AnyKey.self)
         let names = Set(known)
-        // Sorted, so that the same body always gets the same answer.
+        // Sorted, so that the same body always gets the same response.
         if let unknown = container.allKeys.map(\.stringValue).filter({ !names.contains($0) }).min() {
             throw UnknownField(name: prefix + unknown, known: known.map { prefix + $0 })
         }
@@ -36,7 +36,7 @@ private struct AnyKey: CodingKey {
     init?(intValue: Int) { nil }
 }
 
-/// A body carries a field that the service does not know.
+/// A body has a field that the service does not know.
 public struct UnknownField: Error, Hashable, Sendable {
     public var name: String
     public var known: [String]
@@ -48,8 +48,8 @@ public struct UnknownField: Error, Hashable, Sendable {
 }
 
 extension KeyedDecodingContainer {
-    /// A whole number, or nil where there is none. For a number that does not fit, Foundation's decoder says that the
-    /// body is not JSON, and not where: this one names the field.
+    /// A whole number, or nil if there is none. For a number that does not fit, Foundation's decoder reports only that the
+    /// body is not JSON. This error names the field.
     func wholeNumber<Number: FixedWidthInteger & Decodable>(_ type: Number.Type, forKey key: Key) throws -> Number? {
         do {
             return try decodeIfPresent(type, forKey: key)

@@ -13,15 +13,15 @@ public struct Snapshot: Codable, Hashable, Sendable {
     public var image: String
     public var name: String
     public var id: UInt64
-    /// `user`, or who else made it: `group`, `trash` where it was removed while clones needed it, `mirror`, `unknown`.
+    /// `user` if a user made it, else `group`, `trash` (it was deleted while clones needed it), `mirror` or `unknown`.
     public var kind: String
-    /// In the trash: the name that it had. Of a group: the group's snapshot, as `pool/group@snapshot` or
+    /// For `trash`, the name that the snapshot had. For `group`, the group snapshot as `pool/group@snapshot` or
     /// `pool/namespace/group@snapshot`.
     public var origin: String?
     public var sizeBytes: UInt64
     public var createdAt: String?
     public var protected: Bool
-    /// Null unless it was asked for with `?fields=usage`.
+    /// Null unless the request asks for it with `?fields=usage`.
     public var usage: Usage?
 
     public init(
@@ -48,11 +48,11 @@ public struct Snapshot: Codable, Hashable, Sendable {
         self.usage = usage
     }
 
-    /// What a snapshot holds that the one before it does not.
+    /// The data that a snapshot holds and the previous one does not.
     public struct Usage: Codable, Hashable, Sendable {
-        /// Null where it would take too long to find out.
+        /// Null if counting would take too long.
         public var usedBytes: UInt64?
-        /// True where the image has no fast-diff to count by.
+        /// True if the image has no fast-diff to count by.
         public var approximate: Bool
 
         public init(usedBytes: UInt64?, approximate: Bool) {
@@ -60,7 +60,7 @@ public struct Snapshot: Codable, Hashable, Sendable {
             self.approximate = approximate
         }
 
-        /// Writes `null` for what is absent.
+        /// Writes `null` for absent values.
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(usedBytes, forKey: .usedBytes)
@@ -68,7 +68,7 @@ public struct Snapshot: Codable, Hashable, Sendable {
         }
     }
 
-    /// Writes `null` for what is absent, so that every snapshot has the same members.
+    /// Writes `null` for absent values, so that every snapshot has the same members.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(spec, forKey: .spec)
@@ -111,7 +111,7 @@ public struct CreateSnapshotRequest: Codable, Hashable, Sendable, RequestBody {
     public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
-/// The body of `PATCH …/snapshots/{snapshot}`. What is left out stays as it is.
+/// The body of `PATCH …/snapshots/{snapshot}`. Fields that are left out stay as they are.
 public struct SnapshotChanges: Codable, Hashable, Sendable, RequestBody {
     public var name: String?
     public var protected: Bool?
@@ -128,9 +128,9 @@ public struct SnapshotChanges: Codable, Hashable, Sendable, RequestBody {
     public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
-/// How many snapshots an image may have, and how many it has.
+/// The maximum number of snapshots of an image, and the number that it has.
 public struct SnapshotLimit: Codable, Hashable, Sendable {
-    /// Null where there is none.
+    /// Null if there is no limit.
     public var limit: UInt64?
     /// Snapshots of all kinds.
     public var snapshotCount: Int
@@ -149,7 +149,7 @@ public struct SnapshotLimit: Codable, Hashable, Sendable {
 
 /// The body of `PUT …/images/{image}/snapshot-limit`.
 public struct SetSnapshotLimitRequest: Codable, Hashable, Sendable, RequestBody {
-    /// Null takes the limit away.
+    /// Null removes the limit.
     public var limit: UInt64?
 
     public init(limit: UInt64?) {

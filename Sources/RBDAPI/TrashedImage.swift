@@ -1,23 +1,24 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// An image in its pool's trash: what a deletion answers, and `GET /v1/pools/{pool}/trash`.
+/// An image in its pool's trash: the response to a deletion and to `GET /v1/pools/{pool}/trash`.
 public struct TrashedImage: Codable, Hashable, Sendable {
-    /// The image's id, by which it is restored and purged.
+    /// The image's id, which identifies it for restoring and purging.
     public var id: String
-    /// The name that it had.
+    /// The name that the image had.
     public var name: String
     public var pool: String
     /// Empty for the pool's default namespace.
     public var namespace: String
-    /// Who moved it there: `user`, `mirroring`, `migration`, `removing`, `user-parent`.
+    /// What moved the image there: `user`, `mirroring`, `migration`, `removing`, `user-parent`.
     public var source: String
-    /// `trashed`; `removing` where its removal has begun, and was interrupted or still goes on: it can't be restored.
+    /// `trashed`, or `removing` if the removal has begun, and either continues or was interrupted: the image can't be
+    /// restored.
     public var state: String
     public var deletedAt: String
-    /// Until then it is kept: it can be restored, and is purged only where that is insisted on.
+    /// How long the image is kept. Until then it can be restored, and is purged only with `force`.
     public var keptUntil: String
-    /// Null where its header is gone already.
+    /// Null if the image's header is already gone.
     public var sizeBytes: UInt64?
     public var snapshotCount: Int?
 
@@ -45,7 +46,7 @@ public struct TrashedImage: Codable, Hashable, Sendable {
         self.snapshotCount = snapshotCount
     }
 
-    /// Writes `null` for what is absent, so that every entry has the same members.
+    /// Writes `null` for absent values, so that every entry has the same members.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(id, forKey: .id)
@@ -63,7 +64,7 @@ public struct TrashedImage: Codable, Hashable, Sendable {
 
 /// The body of `POST /v1/pools/{pool}/trash/{id}/restore`.
 public struct RestoreImageRequest: Codable, Hashable, Sendable, RequestBody {
-    /// Another name than the one that it had.
+    /// The new name. The default is the name that the image had.
     public var name: String?
 
     public init(name: String? = nil) {
@@ -77,7 +78,7 @@ public struct RestoreImageRequest: Codable, Hashable, Sendable, RequestBody {
     public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
-/// What `POST /v1/pools/{pool}/trash/purge` has begun.
+/// The purges that `DELETE /v1/pools/{pool}/trash?expired=true` has begun.
 public struct PurgeAnswer: Codable, Hashable, Sendable {
     public var operations: [Operation]
 
@@ -90,13 +91,13 @@ public struct PurgeAnswer: Codable, Hashable, Sendable {
 public struct CopyImageRequest: Codable, Hashable, Sendable, RequestBody {
     /// The copy's name.
     public var name: String
-    /// The image's own pool where it is left out.
+    /// The default is the image's own pool.
     public var pool: String?
-    /// The image's own namespace where pool and namespace are left out; else the pool's default one.
+    /// The default is the image's own namespace if `pool` is left out too, else the pool's default namespace.
     public var namespace: String?
-    /// The state to copy; the present one where it is left out.
+    /// The snapshot to copy. The default is the current state.
     public var snapshot: String?
-    /// Whether the copy gets all of the image's snapshots too.
+    /// Whether to copy all of the image's snapshots too.
     public var withSnapshots: Bool?
 
     public init(

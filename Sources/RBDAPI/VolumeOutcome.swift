@@ -1,28 +1,28 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What became of a PersistentVolume's image: the answer to `POST /kubernetes/v1/persistentvolumes`.
+/// The result for a PersistentVolume's image: the response to `POST /kubernetes/v1/persistentvolumes`.
 public struct VolumeOutcome: Codable, Hashable, Sendable {
     public enum Outcome: String, Codable, CaseIterable, Sendable {
-        /// The image was missing, and is there now.
+        /// The image did not exist, and was created.
         case created
-        /// It was there, and is large enough.
+        /// The image existed, and is large enough.
         case adopted
-        /// The volume has no image of ours, or says that it wants none.
+        /// The volume has no image here, or says that it needs none.
         case skipped
     }
 
-    /// The PersistentVolume's name; empty where it has none yet.
+    /// The PersistentVolume's name; empty if it has none yet.
     public var volume: String
     public var outcome: Outcome
-    /// Whether that is what would be done: nothing was changed then.
+    /// Whether this was a dry run: nothing was changed.
     public var dryRun: Bool
-    /// The image as Ceph writes it: `pool/image`. Null where the volume was passed over.
+    /// The image as Ceph writes it: `pool/image`. Null if the volume was skipped.
     public var image: String?
-    /// What the image has, or would have.
+    /// The image's size, or the size that it would have.
     public var sizeBytes: UInt64?
     public var features: [String]?
-    /// Sentences for people: what was done, and what is odd about the volume.
+    /// Sentences for people: what was done, and what is unusual about the volume.
     public var warnings: [String]
 
     public init(
