@@ -3,7 +3,7 @@
 
 internal import RBDAPI
 
-/// How rbdctl ends. The numbers are a contract with scripts: none is renamed or reused.
+/// The exit codes of rbdctl. Scripts rely on the numbers: none is changed or reused.
 enum ExitStatus: Int32, CaseIterable, Sendable {
     case success = 0
     case other = 1
@@ -14,19 +14,19 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case unavailable = 6
     case outcomeUnknown = 7
     case poolFull = 8
-    /// sysexits.h's EX_USAGE, which the argument parser ends with too.
+    /// EX_USAGE of sysexits.h, which the argument parser also uses.
     case usage = 64
 
     var meaning: String {
         switch self {
         case .success: "done"
         case .other: "failed for another reason"
-        case .notFound: "what the command names does not exist"
-        case .conflict: "it exists already, is different, or is in use"
-        case .refused: "the service refused the request as not valid"
+        case .notFound: "the named object does not exist"
+        case .conflict: "the object exists already, is different, or is in use"
+        case .refused: "the service refused the request as invalid"
         case .forbidden: "forbidden, or the credentials were refused"
         case .unavailable: "the service or the cluster can't be reached or is busy"
-        case .outcomeUnknown: "no answer in time; a change may have happened"
+        case .outcomeUnknown: "no answer in time; a change may have been made"
         case .poolFull: "the pool is full"
         case .usage: "the command line is not valid"
         }
@@ -38,7 +38,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
         return "  \(number)\(String(repeating: " ", count: 4 - number.count))\(status.meaning)"
     }.joined(separator: "\n")
 
-    /// A code that this rbdctl does not know comes from a newer service: then the HTTP status decides.
+    /// A code that this rbdctl does not know comes from a newer service. Then the HTTP status decides.
     init(_ problem: Problem) {
         self = ProblemCode(rawValue: problem.code).map(ExitStatus.init) ?? ExitStatus(httpStatus: problem.status)
     }
@@ -70,8 +70,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .clusterUnavailable, .poolUnavailable, .overloaded, .auditUnavailable: .unavailable
             case .deadlineExceeded: .outcomeUnknown
             case .poolFull: .poolFull
-            // An address that the service does not have says nothing about an image: `notFound` would mislead a script
-            // that takes it for "there is nothing to delete".
+            // A path that the service does not know says nothing about an image. A script could take `notFound` to mean
+            // "there is nothing to delete".
             case .routeNotFound, .methodNotAllowed, .unsupportedByCluster, .cephError, .internalError: .other
             }
     }

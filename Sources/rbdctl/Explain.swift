@@ -8,10 +8,10 @@ internal import RBDAPI
 struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Tell why an image can't be deleted, and what to do about it.",
+        abstract: "Show why an image can't be deleted, and what to do about it.",
         discussion: """
-            Lists who and what holds on to the image, and the steps that free it, in an order that works. Changes \
-            nothing. Ends with 0 where nothing is in the way, and with 3 where something is.
+            Lists everything that uses the image, and the steps that free it, in an order that works. Changes nothing. \
+            Exits with 0 if nothing blocks the deletion, and with 3 otherwise.
             """
     )
 
@@ -27,7 +27,7 @@ struct Explain: AsyncParsableCommand {
             let subject = Escaping.terminal(spec.description)
             try Console.output.write(
                 plan.allowed
-                    ? "\(subject) can be deleted: nothing holds on to it\n"
+                    ? "\(subject) can be deleted: nothing uses it\n"
                     : "\(subject) can't be deleted as it is\n\n"
             )
             if plan.allowed { return }

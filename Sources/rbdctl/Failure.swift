@@ -3,18 +3,18 @@
 
 internal import RBDAPI
 
-/// What stops a command, in words for the person at the terminal.
+/// An error that stops a command, in words for the person at the terminal.
 struct Failure: Error, Hashable, Sendable {
     var status: ExitStatus
     /// One sentence without a full stop.
     var detail: String
-    /// Lines of their own, such as the fields in which an image differs.
+    /// Extra lines, such as the fields in which an image differs.
     var notes: [String] = []
-    /// What mends it.
+    /// How to solve the problem.
     var hint: String?
-    /// The service's code, where the service answered.
+    /// The service's code, if the service answered.
     var code: ProblemCode?
-    /// Whether there was no connection to be had: nor is there one for the next request then.
+    /// Whether no connection could be made. The next request would fail in the same way.
     var isUnreachable = false
 
     init(_ status: ExitStatus, _ detail: String, hint: String? = nil) {
@@ -29,12 +29,12 @@ struct Failure: Error, Hashable, Sendable {
         notes = (problem.differences ?? []).map(Self.line) + (problem.blockers ?? []).map(Self.line)
         hint = problem.hint
         code = ProblemCode(rawValue: problem.code)
-        // What is the service's fault is looked up in its log.
+        // For an error of the service, the id finds the request in the service's log.
         if problem.status >= 500, let request = problem.instance { notes.append("request id: \(request)") }
     }
 
-    /// - Parameter subject: what the failure is about, where the command has several. It is left out where the detail
-    ///   names it.
+    /// - Parameter subject: the object that failed, if the command has several. It is left out if the detail already names
+    ///   it.
     func text(about subject: String? = nil) -> String {
         let subject = subject.flatMap { detail.contains($0) ? nil : "\($0): " } ?? ""
         var lines = ["rbdctl: " + subject + detail]
@@ -59,7 +59,7 @@ struct Failure: Error, Hashable, Sendable {
     }
 }
 
-/// The failures are on the terminal already; all that is left is to end with the status of the first.
+/// The failures are already on the terminal. The command only has to end with the status of the first one.
 struct ReportedFailures: Error, Hashable {
     var status: ExitStatus
 }

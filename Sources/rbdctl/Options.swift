@@ -7,34 +7,35 @@ import Naming
 internal import RBDAPI
 
 struct OutputOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "How to write the result; name is one bare name per line.")
+    @Option(name: .shortAndLong, help: "The format of the result; name prints one name per line.")
     var output = OutputFormat.table
 }
 
-/// Of commands that create: what scripts want to go on with is the name.
+/// The options of commands that create objects. Scripts continue with the name.
 struct CreatedOutputOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "How to write what was created; name is its bare name.")
+    @Option(name: .shortAndLong, help: "The format of the result; name prints only the name of the new object.")
     var output = OutputFormat.name
 }
 
-/// Of commands that change something.
+/// The options of commands that change something.
 struct DryRunOptions: ParsableArguments {
-    @Flag(help: "Show what would be done, and change nothing.")
+    @Flag(help: "Show the planned changes, and change nothing.")
     var dryRun = false
 
     var query: (name: String, value: String?) { ("dryRun", dryRun ? "true" : nil) }
 }
 
-/// Of commands that can be given an image's id.
+/// The options of commands that accept an image's id.
 struct ByIDOptions: ParsableArguments {
     @Flag(
         name: .customLong("by-id"),
-        help: "The image's id is given in place of its name, as in rbd/5e3f1c2a: for names that can't be typed."
+        help:
+            "The argument has the image's id in place of its name, such as rbd/5e3f1c2a. For names that can't be typed."
     )
     var byID = false
 }
 
-/// The readers of arguments that the argument parser does not know.
+/// Parsers for arguments that the argument parser has no type for.
 enum Read {
     @Sendable static func size(_ text: String) throws -> ByteCount {
         try ByteCount(parsing: text)
@@ -42,39 +43,39 @@ enum Read {
 
     @Sendable static func imageSpec(_ text: String) throws -> ImageSpec {
         guard let spec = ImageSpec(parsing: text) else {
-            throw ValidationError("an image is written pool/image, pool/namespace/image, or image for the pool rbd")
+            throw ValidationError("write an image as pool/image, pool/namespace/image, or image for the pool rbd")
         }
         return spec
     }
 
     @Sendable static func snapshotSpec(_ text: String) throws -> SnapshotSpec {
         guard let spec = SnapshotSpec(parsing: text) else {
-            throw ValidationError("a snapshot is written pool/image@snapshot or pool/namespace/image@snapshot")
+            throw ValidationError("write a snapshot as pool/image@snapshot or pool/namespace/image@snapshot")
         }
         return spec
     }
 
     @Sendable static func namespaceSpec(_ text: String) throws -> ImageFolder {
         guard let folder = ImageFolder(parsing: text), !folder.namespace.isEmpty else {
-            throw ValidationError("a namespace is written pool/namespace")
+            throw ValidationError("write a namespace as pool/namespace")
         }
         return folder
     }
 
     @Sendable static func poolName(_ text: String) throws -> String {
-        guard !text.isEmpty else { throw ValidationError("a pool's name is not empty") }
+        guard !text.isEmpty else { throw ValidationError("a pool's name must not be empty") }
         return text
     }
 
     @Sendable static func imageFolder(_ text: String) throws -> ImageFolder {
         guard let folder = ImageFolder(parsing: text) else {
-            throw ValidationError("write a pool, or pool/namespace")
+            throw ValidationError("write pool or pool/namespace")
         }
         return folder
     }
 }
 
-/// What holds images: a pool, or one namespace of it.
+/// A pool or a namespace, which holds images.
 struct ImageFolder: Hashable, Sendable {
     var pool: String
     /// Empty for the pool's default namespace.

@@ -10,14 +10,13 @@ struct Rbdctl: AsyncParsableCommand {
         commandName: "rbdctl",
         abstract: "Provision Ceph RBD images through rbd-rest-api.",
         discussion: """
-            Images are written as Ceph writes them: pool/image, pool/namespace/image, or image for the pool rbd; \
-            their snapshots with @ and a name behind: pool/image@snapshot. \
-            Results go to stdout, errors to stderr.
+            Write images as Ceph does: pool/image, pool/namespace/image, or image for the pool rbd. Write their \
+            snapshots with @ and a name: pool/image@snapshot. Results go to stdout, errors to stderr.
 
             Exit codes:
             \(ExitStatus.table)
 
-            Of several failures, the first decides.
+            If several objects fail, the first failure determines the exit code.
             """,
         version: programVersion,
         subcommands: [
@@ -28,10 +27,10 @@ struct Rbdctl: AsyncParsableCommand {
         ]
     )
 
-    /// Here too, so that `rbdctl --server URL pool list` is as good as `rbdctl pool list --server URL`.
+    /// Also here, so that `rbdctl --server URL pool list` works like `rbdctl pool list --server URL`.
     @OptionGroup var connection: ConnectionOptions
 
-    /// What the argument parser puts before its own messages.
+    /// The prefix that the argument parser puts before its own messages.
     static var _errorPrefix: String { "rbdctl: " }
 
     static func main() async {
@@ -44,7 +43,7 @@ struct Rbdctl: AsyncParsableCommand {
         }
     }
 
-    /// Reads a command line and does what it says.
+    /// Parses a command line and runs the command.
     static func run(_ arguments: [String]) async throws {
         var command = try command(for: arguments)
         if var command = command as? any AsyncParsableCommand {
@@ -58,7 +57,7 @@ struct Rbdctl: AsyncParsableCommand {
         try parseAsRoot(arguments)
     }
 
-    /// What an error comes to: the help that was asked for is one too, for the argument parser.
+    /// The output and status for an error. For the argument parser, a request for help is an error too.
     struct Ending: Equatable {
         var status: ExitStatus
         var output = ""
@@ -68,7 +67,7 @@ struct Rbdctl: AsyncParsableCommand {
     static func ending(of error: any Error) -> Ending {
         switch error {
         case is Console.ReaderGone: return Ending(status: .success)
-        // They are on the terminal already.
+        // These failures are already on the terminal.
         case let error as ReportedFailures: return Ending(status: error.status)
         case let failure as Failure: return Ending(status: failure.status, errors: failure.text())
         default:
@@ -81,7 +80,7 @@ struct Rbdctl: AsyncParsableCommand {
         }
     }
 
-    /// Writes what is to be said of an error.
+    /// Prints an error.
     private static func report(_ error: any Error) -> ExitStatus {
         let ending = ending(of: error)
         Console.errors.report(ending.errors)

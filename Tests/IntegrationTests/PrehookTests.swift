@@ -243,7 +243,7 @@ struct PrehookTests {
         let rows = ended.standardOutput.split(separator: "\n").dropFirst()
         #expect(rows.count == 2)
         #expect(rows.first?.contains("rbd/one  1GiB  created") == true, "\(ended)")
-        #expect(rows.last?.contains("interrupted; whether the image was made is not known") == true, "\(ended)")
+        #expect(rows.last?.contains("interrupted; it is not known whether the image was created") == true, "\(ended)")
         #expect(ended.standardError.hasSuffix("rbdctl: interrupted; 1 of 3 volumes were not tried\n"), "\(ended)")
     }
 }

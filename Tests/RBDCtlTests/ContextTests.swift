@@ -110,7 +110,7 @@ struct ContextTests {
         #expect(try settings("", place, environment).certificate?.file == "/dev/null")
         for line in ["--client-certificate /dev/null", "--client-key /dev/null"] {
             let error = #expect(throws: (any Error).self) { _ = try settings(line, place) }
-            #expect(Rbdctl.ending(of: try #require(error)).errors.contains("goes with its key"))
+            #expect(Rbdctl.ending(of: try #require(error)).errors.contains("a client certificate needs its key"))
         }
     }
 
@@ -164,10 +164,13 @@ struct ContextTests {
 
     @Test(
         arguments: [
-            ("[]", "line 1"), ("context: {}", "line 1, column 1: there is no \"context\" here"),
+            ("[]", "line 1"), ("context: {}", "line 1, column 1: the key \"context\" is not known here"),
             ("contexts:\n  a: {}", "line 2, column 1: the context \"a\" has no server"),
-            ("contexts:\n  a:\n    server: https://a\n    sever: b", "line 4, column 1: there is no \"sever\" here"),
-            ("contexts:\n  a: {server: [b]}", "line 2, column 1: server takes a text"),
+            (
+                "contexts:\n  a:\n    server: https://a\n    sever: b",
+                "line 4, column 1: the key \"sever\" is not known here"
+            ),
+            ("contexts:\n  a: {server: [b]}", "line 2, column 1: the value of server must be a text"),
             ("contexts:\n  a b: {server: b}", "line 2, column 1: \"a b\": a context's name"),
         ]
     )
@@ -199,9 +202,9 @@ struct ContextTests {
     @Test(arguments: [
         (
             "SSLV3_ALERT_CERTIFICATE_EXPIRED", Int32(5),
-            "does not take the client's certificate: certificate expired"
+            "does not accept the client's certificate: certificate expired"
         ),
-        ("TLSV1_ALERT_UNKNOWN_CA", 5, "does not take the client's certificate: unknown ca"),
+        ("TLSV1_ALERT_UNKNOWN_CA", 5, "does not accept the client's certificate: unknown ca"),
         ("TLSV1_ALERT_PROTOCOL_VERSION", 1, "TLS failed: tlsv1 alert protocol version"),
         ("CERTIFICATE_VERIFY_FAILED", 1, "--ca-file names certificates to trust"),
     ])

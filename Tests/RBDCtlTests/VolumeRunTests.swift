@@ -88,6 +88,6 @@ import Testing
         }.value
         #expect(run.isInterrupted)
         #expect(run.results.map(\.outcome) == ["created", "failed"])
-        #expect(run.results.last?.problem == "interrupted; whether the image was made is not known")
+        #expect(run.results.last?.problem == "interrupted; it is not known whether the image was created")
     }
 }

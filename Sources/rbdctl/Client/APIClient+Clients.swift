@@ -10,7 +10,7 @@ extension APIClient {
         return list.items
     }
 
-    /// The confirmation is part of the call: who asks for it has been asked.
+    /// The call itself confirms the request: its caller has already asked the user.
     func breakLock(
         on image: ImageSpec,
         heldBy client: String,
@@ -29,7 +29,7 @@ extension APIClient {
         return list.items
     }
 
-    /// The confirmation is part of the call: who asks for it has been asked.
+    /// The call itself confirms the request: its caller has already asked the user.
     func evict(_ client: String, from image: ImageSpec, _ dryRun: DryRunOptions) async throws -> Plan? {
         try await delete(
             image.path + ["watchers", client],

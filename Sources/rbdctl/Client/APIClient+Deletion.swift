@@ -5,7 +5,7 @@ import Naming
 internal import RBDAPI
 
 extension APIClient {
-    /// What became of an image that was to be deleted.
+    /// The result of deleting an image.
     enum Deletion: Sendable {
         case trashed(TrashedImage)
         case purging(RBDAPI.Operation)
@@ -14,8 +14,8 @@ extension APIClient {
 
     /// - Parameters:
     ///   - byID: whether the spec has the image's id in place of its name.
-    ///   - delay: for how long it can be restored; the service's own choice where it is nil.
-    ///   - purge: whether its data is to be removed at once.
+    ///   - delay: how long the image can be restored; nil for the service's default.
+    ///   - purge: whether to remove its data immediately.
     func deleteImage(_ spec: ImageSpec, byID: Bool, delay: String?, purge: Bool) async throws -> Deletion {
         let query = spec.query + [("delay", delay), ("purge", purge ? "true" : nil)]
         let reply = try await transport.reply(.delete, byID ? spec.idPath : spec.path, query: query)
@@ -26,7 +26,7 @@ extension APIClient {
         }
     }
 
-    /// What deleting it would do, and what is in the way.
+    /// What the deletion would do, and what blocks it.
     func planToDelete(
         _ spec: ImageSpec,
         byID: Bool = false,

@@ -78,7 +78,7 @@ extension APIClient {
         try await delete(spec.path, query: spec.group.query, dryRun)
     }
 
-    /// The confirmation is part of the call: who asks for it has been asked.
+    /// The call itself confirms the request: its caller has already asked the user.
     func rollBack(to spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<RBDAPI.Operation> {
         try await change(
             .post,

@@ -10,7 +10,7 @@ extension APIClient {
         try await list(["v1", "operations"], query: [("pool", pool), ("state", state?.rawValue)], limit: limit)
     }
 
-    /// - Parameter wait: for how many seconds the service may hold the answer back until the operation has ended.
+    /// - Parameter wait: the number of seconds that the service may wait for the operation to end before it answers.
     func operation(_ id: String, wait: Int? = nil) async throws -> RBDAPI.Operation {
         try await transport.get(["v1", "operations", id], query: [("wait", wait.map { "\($0)s" })])
     }
@@ -24,7 +24,7 @@ extension APIClient {
     }
 
     /// Begins work on an image.
-    /// - Parameter action: the last parts of its path, such as `flatten`.
+    /// - Parameter action: the last parts of the path, such as `flatten`.
     func begin(
         _ action: [String],
         on spec: ImageSpec,

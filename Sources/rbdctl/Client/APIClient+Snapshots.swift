@@ -100,7 +100,7 @@ extension APIClient {
         try await delete(folder.path, query: [], dryRun)
     }
 
-    /// An image of that name is an error, unless it may exist and is exactly so.
+    /// It is an error if an image of that name exists, unless `mayExist` is set and the image matches.
     func cloneImage(
         _ spec: ImageSpec,
         _ properties: ImageProperties,

@@ -4,13 +4,13 @@
 import Naming
 internal import RBDAPI
 
-/// The API, call by call.
+/// The calls of the API.
 struct APIClient: Sendable {
     let transport: Transport
 
-    /// What is asked for at once; the service's own default.
+    /// The number of items that are requested per page; also the service's default.
     private static let pageSize = 1000
-    /// The most that the service gives at once.
+    /// The largest page that the service gives.
     private static let largestPage = 10_000
 
     func cluster() async throws -> ClusterStatus {
@@ -42,8 +42,8 @@ struct APIClient: Sendable {
     }
 
     /// - Parameters:
-    ///   - filter: which images, and in which order.
-    ///   - fields: what to find out beside what is in the header, which takes longer.
+    ///   - filter: the parameters that select and sort the images.
+    ///   - fields: extra members that are not in the image's header, and take longer to read.
     func images(
         in folder: ImageFolder,
         _ filter: Transport.Query = [],
@@ -54,7 +54,8 @@ struct APIClient: Sendable {
             ["v1", "pools", folder.pool, "images"],
             query: [("namespace", folder.namespace.nonEmpty), ("fields", fields?.nonEmpty)] + filter,
             limit: limit,
-            // In another order than that of the names each page looks at all images: then one is better than ten.
+            // In any order other than that of the names, each page reads all images. One large page is then better than
+            // ten.
             pageSize: fields?.nonEmpty == nil ? Self.largestPage : Self.pageSize
         )
     }
@@ -63,7 +64,7 @@ struct APIClient: Sendable {
         try await transport.get(byID ? spec.idPath : spec.path, query: spec.query + [("fields", fields?.nonEmpty)])
     }
 
-    /// An image of that name is an error.
+    /// It is an error if an image of that name exists.
     func createImage(_ spec: ImageSpec, _ properties: ImageProperties) async throws -> Image {
         try await transport.send(
             .post,
@@ -73,12 +74,12 @@ struct APIClient: Sendable {
         )
     }
 
-    /// An image of that name that is exactly so is fine.
+    /// It is not an error if an image of that name exists and matches.
     func ensureImage(_ spec: ImageSpec, _ properties: ImageProperties) async throws -> Image {
         try await transport.send(.put, spec.path, query: spec.query, body: properties)
     }
 
-    /// Follows the pages until the last one or until there are enough items.
+    /// Follows the pages until the last one, or until there are enough items.
     func list<Item: Codable & Sendable>(
         _ path: [String],
         query: [(name: String, value: String?)],
@@ -94,9 +95,9 @@ struct APIClient: Sendable {
                 query: query + [("limit", String(wanted)), ("cursor", cursor)]
             )
             items += page.items
-            // A service that leads in circles must not keep us for ever.
+            // A service that returns the same cursor again must not keep this loop running forever.
             guard page.nextCursor == nil || page.nextCursor != cursor else {
-                throw Failure(.other, "\(transport.server) repeats itself: the list does not end")
+                throw Failure(.other, "\(transport.server) sent the same cursor twice: the list does not end")
             }
             cursor = page.nextCursor
         } while cursor != nil && items.count < limit ?? .max
@@ -106,7 +107,7 @@ struct APIClient: Sendable {
 
 extension ImageSpec {
     var path: [String] { ["v1", "pools", pool, "images", image] }
-    /// Where the last part is the image's id.
+    /// The path that ends with the image's id.
     var idPath: [String] { ["v1", "pools", pool, "image-ids", image] }
     var query: [(name: String, value: String?)] { [("namespace", namespace.nonEmpty)] }
 }

@@ -3,14 +3,14 @@
 
 internal import RBDAPI
 
-/// What a change came to: what it has made, or the plan that was asked for instead.
+/// The result of a change: the new object, or the plan of a dry run.
 enum Change<Value: Decodable & Sendable>: Sendable {
     case done(Value)
     case planned(Plan)
 }
 
 extension APIClient {
-    /// Sends a change with a body, or with `--dry-run` asks what it would come to.
+    /// Sends a change with a body, or with `--dry-run` asks for its plan.
     func change<Value: Decodable & Sendable>(
         _ method: Transport.Method,
         _ path: [String],
@@ -23,7 +23,7 @@ extension APIClient {
             : .done(try await transport.send(method, path, query: query, body: body))
     }
 
-    /// The same without a body.
+    /// Sends a change without a body.
     func change<Value: Decodable & Sendable>(
         _ method: Transport.Method,
         _ path: [String],
@@ -35,7 +35,7 @@ extension APIClient {
             : .done(try await transport.send(method, path, query: query))
     }
 
-    /// - Returns: nil where it is deleted.
+    /// - Returns: nil if the object is deleted.
     func delete(_ path: [String], query: Transport.Query, _ dryRun: DryRunOptions) async throws -> Plan? {
         if dryRun.dryRun { return try await transport.send(.delete, path, query: query + [dryRun.query]) }
         try await transport.delete(path, query: query)
@@ -44,9 +44,9 @@ extension APIClient {
 }
 
 extension Console {
-    /// Shows a plan. One that says that the change would be refused ends the command as the refusal would.
+    /// Prints a plan. If the change would be refused, the command ends with the status of the refusal.
     func write(_ plan: Plan, as output: OutputFormat) throws {
-        // A name is what scripts go on with; a plan has none.
+        // Scripts continue with a name; a plan has none.
         try write((output == .name ? .table : output).render(plan))
         guard plan.allowed else { throw ReportedFailures(status: .conflict) }
     }

@@ -5,7 +5,7 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import RBDAPI
 
-/// Where the service is, what is shown to it, and how long to wait for it.
+/// The address of the service, the credentials, and the timeout.
 struct ConnectionOptions: ParsableArguments {
     static let environmentVariable = "RBDCTL_SERVER"
     static let defaultServer = "http://127.0.0.1:8080"
@@ -20,7 +20,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The context to go by, instead of the environment and the current one; see rbdctl help context.",
+            "The context to use instead of the environment and the current context. See rbdctl help context.",
             valueName: "name"
         )
     )
@@ -30,7 +30,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A file that holds the token to show to the service. (default: $\(tokenVariable), or the current context's)",
+            "A file with the token for the service. (default: $\(tokenVariable), or the current context's)",
             valueName: "file"
         )
     )
@@ -50,7 +50,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The certificate to show to the service, in PEM. (default: $\(certificateVariable), or the current context's)",
+            "The client certificate for the service, in PEM. (default: $\(certificateVariable), or the current context's)",
             valueName: "file"
         )
     )
@@ -60,13 +60,13 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Its key, in PEM, without a passphrase. (default: $\(keyVariable), or the current context's)",
+            "The key of the client certificate, in PEM, without a passphrase. (default: $\(keyVariable), or the current context's)",
             valueName: "file"
         )
     )
     var clientKey: String?
 
-    @Flag(help: "Send the token to another machine over plain HTTP too, where whoever is in between can read it.")
+    @Flag(help: "Send the token to another machine even over plain HTTP, where anyone on the network path can read it.")
     var allowPlaintextToken = false
 
     @Option(help: ArgumentHelp("How long to wait for each answer.", valueName: "seconds"))
@@ -74,7 +74,7 @@ struct ConnectionOptions: ParsableArguments {
 
     func validate() throws {
         guard (1...86_400).contains(timeout) else { throw ValidationError("--timeout must be from 1 to 86400 seconds") }
-        // A context is looked at when it is used, so that those that are not right can be mended.
+        // A context is checked when it is used, so that commands can repair an invalid one.
         _ = try settings(nil, environment: context == nil ? Console.environment : { _ in nil })
     }
 
@@ -83,8 +83,8 @@ struct ConnectionOptions: ParsableArguments {
         if settings.token != nil, !settings.server.isPrivate, !allowPlaintextToken {
             throw Failure(
                 .usage,
-                "the token would go to \(settings.server) over plain HTTP, where whoever is in between can read it",
-                hint: "give the service's https address; --allow-plaintext-token sends it all the same"
+                "the token would be sent to \(settings.server) over plain HTTP, where anyone on the network path can read it",
+                hint: "use the service's https address, or send the token anyway with --allow-plaintext-token"
             )
         }
         return try await Transport.withTransport(settings, timeout: .seconds(timeout)) { transport in
@@ -93,11 +93,11 @@ struct ConnectionOptions: ParsableArguments {
     }
 }
 
-/// What a connection is made by.
+/// The settings of a connection.
 struct ConnectionSettings: Hashable, Sendable {
     var server: ServerAddress
     var token: String?
-    /// The file of the certificates to trust; nil for this machine's own.
+    /// The file of the certificates to trust; nil for those of this machine.
     var authorities: String?
     /// The files of the client's own certificate and key.
     var certificate: (file: String, key: String)? {
@@ -108,21 +108,21 @@ struct ConnectionSettings: Hashable, Sendable {
 }
 
 extension ConnectionOptions {
-    /// A context that the command goes by.
+    /// The context that the command uses.
     struct ChosenContext {
         var name: String
         var context: Context
-        /// Whether the command names it: then the environment is not asked. Else the environment is asked first.
+        /// Whether the command names the context. Then the environment is ignored. Otherwise the environment comes first.
         var isNamed: Bool
     }
 
-    /// - Returns: the context that the command names, else the current one; nil where neither the one nor the other is to be had.
+    /// - Returns: the context that the command names, else the current one; nil if there is neither.
     func chosenContext(environment: (String) -> String? = Console.environment) throws -> ChosenContext? {
         if let name = context {
             let context = try ContextsFile(environment: environment).context(named: name)
             return ChosenContext(name: name, context: context, isNamed: true)
         }
-        // Another server is not shown what is meant for the context's.
+        // The credentials of a context are never sent to another server.
         guard server == nil, environment(Self.environmentVariable)?.nonEmpty == nil,
             let path = ContextsFile.path(environment: environment)
         else { return nil }
@@ -131,8 +131,8 @@ extension ConnectionOptions {
         return ChosenContext(name: name, context: try file.context(named: name), isNamed: false)
     }
 
-    /// What the options say, then the environment, then the context; of a context that the command names, the environment says
-    /// nothing.
+    /// The options come first, then the environment, then the context. If the command names a context, the environment is
+    /// ignored.
     func settings(
         _ chosen: ChosenContext?,
         environment: (String) -> String? = Console.environment
@@ -167,7 +167,7 @@ extension ConnectionOptions {
         settings.keyFile = try file(value(clientKey, "--client-key", Self.keyVariable, kept?.clientKey))
         guard (settings.certificateFile == nil) == (settings.keyFile == nil) else {
             throw ValidationError(
-                "a client's certificate goes with its key: --client-certificate (\(Self.certificateVariable)) and "
+                "a client certificate needs its key: set both --client-certificate (\(Self.certificateVariable)) and "
                     + "--client-key (\(Self.keyVariable))"
             )
         }
@@ -198,11 +198,11 @@ extension ConnectionOptions {
         return token
     }
 
-    /// - Returns: nil where there is none.
+    /// - Returns: nil if there is none.
     static func token(_ text: String?, from source: String) throws -> String? {
         let words = (text ?? "").split(whereSeparator: \.isWhitespace)
         guard words.count <= 1, words.allSatisfy({ $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } }) else {
-            throw ValidationError("\(source): a token is one word of ASCII")
+            throw ValidationError("\(source): a token must be one word of ASCII characters")
         }
         return words.first.map(String.init)
     }

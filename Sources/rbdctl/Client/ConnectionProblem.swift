@@ -13,15 +13,15 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// Why there is no answer, as far as it matters to the caller: above all, whether the request may have been carried out.
+/// Why there is no answer. What matters most to the caller is whether the request may have been carried out.
 enum ConnectionProblem: Error {
     /// The request was never sent.
     case notConnected(reason: String)
-    /// The connection broke after the request was, or may have been, sent.
+    /// The connection broke after the request was sent, or may have been sent.
     case broken(reason: String)
     case timedOut
     case answerTooLong
-    /// The service does not take the certificate that was shown to it.
+    /// The service does not accept the client's certificate.
     case certificateRefused(reason: String)
     case other(String)
 
@@ -39,12 +39,13 @@ enum ConnectionProblem: Error {
         }
     }
 
-    /// What BoringSSL says, without its numbers and source files: `…OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at …`.
+    /// The message of BoringSSL, without its numbers and source files: `…OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at …`.
     private static func tls(_ error: any Error) -> ConnectionProblem? {
         let parts = "\(error)".split(separator: ":")
         guard let place = parts.firstIndex(of: "OPENSSL_internal"), place + 1 < parts.count else { return nil }
         let words = parts[place + 1].prefix { $0 != " " }.split(separator: "_")
-        // SSLV3_ALERT_CERTIFICATE_EXPIRED, TLSV1_ALERT_UNKNOWN_CA: what the other side says of our certificate.
+        // SSLV3_ALERT_CERTIFICATE_EXPIRED, TLSV1_ALERT_UNKNOWN_CA: what the other side reports about the client's
+        // certificate.
         if let alert = words.firstIndex(of: "ALERT"), words.contains("CERTIFICATE") || words.last == "CA" {
             return .certificateRefused(reason: words[(alert + 1)...].joined(separator: " ").lowercased())
         }
@@ -65,7 +66,7 @@ enum ConnectionProblem: Error {
     }
 
     func failure(server: ServerAddress, timeout: Duration, mayHaveChanged: Bool) -> Failure {
-        let unknown = "; whether the change was made is not known"
+        let unknown = "; it is not known whether the change was made"
         switch self {
         case .notConnected(let reason):
             var failure = Failure(
@@ -82,16 +83,16 @@ enum ConnectionProblem: Error {
             return Failure(
                 .outcomeUnknown,
                 "\(server) did not answer within \(timeout.components.seconds) s" + (mayHaveChanged ? unknown : ""),
-                hint: "--timeout gives it more time"
+                hint: "set a longer --timeout"
             )
         case .certificateRefused(let reason):
-            return Failure(.forbidden, "\(server) does not take the client's certificate: \(reason)")
+            return Failure(.forbidden, "\(server) does not accept the client's certificate: \(reason)")
         case .answerTooLong: return Failure(.other, "\(server): the answer is too long; check --server")
         case .other(let reason): return Failure(.other, "\(server): \(reason)")
         }
     }
 
-    /// What `connect` can say.
+    /// The errors of `connect`.
     private static let refusals: Set<CInt> = [
         ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, EADDRNOTAVAIL, ETIMEDOUT, EACCES, EPERM,
     ]

@@ -3,7 +3,7 @@
 
 internal import RBDAPI
 
-/// Does something with each of several images, or the like, whatever becomes of the others.
+/// Applies an action to each of several images or other objects. A failure does not stop the others.
 struct ForEach<Spec: CustomStringConvertible> {
     let specs: [Spec]
 
@@ -12,7 +12,7 @@ struct ForEach<Spec: CustomStringConvertible> {
     }
 
     /// Reports each failure on stderr as it comes.
-    /// - Returns: what to throw at the end; nil where nothing failed.
+    /// - Returns: the error to throw at the end; nil if nothing failed.
     func run(
         reportingTo errors: Console = .errors,
         _ action: (Spec) async throws -> Void
@@ -31,17 +31,17 @@ struct ForEach<Spec: CustomStringConvertible> {
         return first
     }
 
-    /// Deletes each and prints its spec, or the plan that came instead.
-    /// - Parameter code: what is no failure.
+    /// Deletes each object and prints its spec, or the plan of a dry run.
+    /// - Parameter code: the code of a problem that is not a failure.
     func delete(ignoring code: ProblemCode? = nil, _ action: (Spec) async throws -> Plan?) async throws {
         try await delete(ignoring: code) { spec in
             try await action(spec).map(Change.planned) ?? .done(spec.description)
         }
     }
 
-    /// Deletes each and prints what is said of it, or the plan that came instead.
+    /// Deletes each object and prints the text that the action returns, or the plan of a dry run.
     func delete(ignoring code: ProblemCode? = nil, _ action: (Spec) async throws -> Change<String>) async throws {
-        // That nobody reads the list, or that it can't be written, must not decide what is deleted.
+        // Whether the output can be written must not decide what is deleted.
         var writing = Result<Void, any Error>.success(())
         let failures = try await run { spec in
             do {

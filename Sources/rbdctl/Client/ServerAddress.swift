@@ -7,13 +7,13 @@ internal import RBDAPI
 
 /// The address of the service, to which paths are appended.
 struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
-    /// As it was given, without a slash at the end.
+    /// The address as given, without a slash at the end.
     let description: String
-    /// What paths are appended to.
+    /// The base that paths are appended to.
     private let base: String
-    /// Whether it is a socket in the file system, which has no name for a Host header.
+    /// Whether this is a socket in the file system, which has no name for a Host header.
     let isSocket: Bool
-    /// Whether nobody between here and there can read along.
+    /// Whether nobody on the way to the service can read the traffic.
     let isPrivate: Bool
 
     private static let socketScheme = "unix:"
@@ -25,7 +25,7 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
     init(parsing text: String) throws(ParseError) {
         if text.hasPrefix(Self.socketScheme) {
             let path = String(text.dropFirst(Self.socketScheme.count))
-            guard path.hasPrefix("/") else { throw ParseError(reason: "\"\(text)\": a socket is written unix:/PATH") }
+            guard path.hasPrefix("/") else { throw ParseError(reason: "\"\(text)\": write a socket as unix:/PATH") }
             description = text
             base = "http+unix://\(PercentEncoding.encode(path))"
             isSocket = true
@@ -40,15 +40,15 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
         guard let url = URL(string: text, encodingInvalidCharacters: false),
             let host = url.host(percentEncoded: false), !host.isEmpty
         else { throw ParseError(reason: "\"\(text)\" is not an address; write it as http://HOST:PORT") }
-        // Before anything that shows what was given.
+        // This check comes before any error that shows the text that was given.
         guard url.query() == nil, url.fragment() == nil, url.user() == nil, url.password() == nil else {
-            throw ParseError(reason: "the address may not have a user, a query or a fragment")
+            throw ParseError(reason: "the address must not have a user, a query or a fragment")
         }
         guard ["http", "https"].contains(url.scheme?.lowercased()) else {
-            throw ParseError(reason: "\"\(text)\": only http and https are spoken")
+            throw ParseError(reason: "\"\(text)\": only http and https are supported")
         }
         guard url.port.map({ (1...65535).contains($0) }) ?? true else {
-            throw ParseError(reason: "\"\(text)\": a port is from 1 to 65535")
+            throw ParseError(reason: "\"\(text)\": the port must be from 1 to 65535")
         }
         var end = text[...]
         while end.last == "/" { end.removeLast() }
@@ -67,7 +67,7 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// - Parameters:
     ///   - path: the parts after the address, not yet escaped.
-    ///   - query: those without a value are left out.
+    ///   - query: parameters without a value are left out.
     func url(_ path: [String], query: [(name: String, value: String?)] = []) -> String {
         let pairs = query.compactMap { pair in
             pair.value.map { "\(PercentEncoding.encode(pair.name))=\(PercentEncoding.encode($0))" }

@@ -9,15 +9,15 @@ internal import NIOSSL
 internal import RBDAPI
 internal import YAML
 
-/// Requests and answers of one service. Whatever goes wrong comes out as a ``Failure``.
+/// Requests to one service, and its answers. Every error is thrown as a ``Failure``.
 struct Transport: Sendable {
     let server: ServerAddress
-    /// Says who asks.
+    /// The token that authenticates the caller.
     private let token: String?
     private let http: HTTPClient
     private let timeout: Duration
 
-    /// An answer that is longer is not one of ours: a page of 1000 images takes less than a megabyte.
+    /// A longer answer does not come from rbd-rest-api: a page of 1000 images takes less than a megabyte.
     private static let maximumAnswerBytes = 64 << 20
 
     static func withTransport<Result: Sendable>(
@@ -27,16 +27,16 @@ struct Transport: Sendable {
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.tlsConfiguration = try tls(settings)
-        // Shorter than the whole, so that a host that swallows packets is told from a service that is slow.
+        // It is shorter than the whole timeout, to tell a host that drops packets from a service that is slow.
         configuration.timeout.connect = .milliseconds(min(10_000, timeout.components.seconds * 900))
-        // A refused connection is to be reported, not tried again until the time is over.
+        // A refused connection is reported, and not tried again until the timeout.
         configuration.connectionPool.retryConnectionEstablishment = false
         return try await HTTPClient.withHTTPClient(configuration: configuration) { http in
             try await body(Transport(server: settings.server, token: settings.token, http: http, timeout: timeout))
         }
     }
 
-    /// - Returns: nil where the defaults do.
+    /// - Returns: nil if the defaults apply.
     private static func tls(_ settings: ConnectionSettings) throws -> TLSConfiguration? {
         guard settings.authorities != nil || settings.certificate != nil else { return nil }
         var tls = TLSConfiguration.makeClientConfiguration()
@@ -84,12 +84,12 @@ struct Transport: Sendable {
         return try decode(await answer(method, path, query, body: json))
     }
 
-    /// For requests that are answered in more than one way.
+    /// For requests that have more than one kind of answer.
     func reply(_ method: Method, _ path: [String], query: Query = [], json: String? = nil) async throws -> Reply {
         Reply(transport: self, answer: try await answer(method, path, query, body: json))
     }
 
-    /// An answer whose status says what is in it.
+    /// An answer whose status determines the type of its body.
     struct Reply: Sendable {
         fileprivate let transport: Transport
         fileprivate let answer: Answer
@@ -111,13 +111,13 @@ struct Transport: Sendable {
         guard answer.status == 204 else { throw notOurs(answer) }
     }
 
-    /// What the service sent, read to its end.
+    /// An answer of the service, read to its end.
     fileprivate struct Answer: Sendable {
         var status: UInt
         var contentType: String?
         var body: ByteBuffer
 
-        /// Without parameters such as the charset.
+        /// The media type without parameters such as the charset.
         var mediaType: String? {
             contentType?.prefix { $0 != ";" && !$0.isWhitespace }.lowercased()
         }
@@ -133,7 +133,7 @@ struct Transport: Sendable {
         request.method = HTTPMethod(rawValue: method.rawValue)
         request.headers.add(name: "user-agent", value: "rbdctl/\(programVersion)")
         request.headers.add(name: "accept", value: "application/json, \(Problem.contentType)")
-        // RFC 9112, section 3.2: there is one in every request.
+        // RFC 9112, section 3.2: every request has a Host header.
         if server.isSocket { request.headers.add(name: "host", value: "localhost") }
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         if let body {
@@ -154,7 +154,7 @@ struct Transport: Sendable {
         return answer
     }
 
-    /// The client's own deadline ends with the head of the answer, so that the time is kept here for the body too.
+    /// The HTTP client's own deadline covers only the head of the answer. So this also limits the time for the body.
     private func execute(_ request: HTTPClientRequest) async throws -> Answer {
         try await withThrowingTaskGroup(of: Answer?.self) { group in
             group.addTask {
@@ -190,7 +190,7 @@ struct Transport: Sendable {
             throw Failure(
                 .other,
                 "\(server) answered in a way that this rbdctl (\(programVersion)) does not understand; "
-                    + "is the service of another version?"
+                    + "does the service have another version?"
             )
         }
     }

@@ -6,12 +6,13 @@ internal import ArgumentParser
 struct ContextCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "context",
-        abstract: "Services and what is shown to them, under names.",
+        abstract: "Named services with their credentials.",
         discussion: """
-            They are kept in the file that $\(ContextsFile.pathVariable) names, else in \
-            $XDG_CONFIG_HOME/rbdctl/contexts.yaml or ~/.config/rbdctl/contexts.yaml, for its owner alone (0600). Every \
-            command goes by the current one, for what neither its options nor the environment say. Where these name a \
-            server, the current context is left aside as a whole: what it holds is for its own server.
+            The contexts file is the one that $\(ContextsFile.pathVariable) names, else \
+            $XDG_CONFIG_HOME/rbdctl/contexts.yaml or ~/.config/rbdctl/contexts.yaml. Only its owner can read it \
+            (0600). Every command uses the current context for settings that neither its options nor the environment \
+            give. If these name a server, the current context is ignored completely, because its credentials are for \
+            its own server.
             """,
         subcommands: [
             ContextList.self, ContextShow.self, ContextUse.self, ContextSet.self, ContextDelete.self,
@@ -81,10 +82,10 @@ struct ContextShow: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
         abstract: "Show a context.",
-        discussion: "A token that it holds is not shown."
+        discussion: "A stored token is not shown."
     )
 
-    @Argument(help: "The context; the current one unless given.")
+    @Argument(help: "The context. (default: the current one)")
     var name: String?
 
     @OptionGroup var format: OutputOptions
@@ -92,7 +93,7 @@ struct ContextShow: ParsableCommand {
     func run() throws {
         let file = try ContextsFile()
         guard let name = name ?? file.current else {
-            throw Failure(.usage, "no context is current", hint: "rbdctl context use NAME makes one so")
+            throw Failure(.usage, "there is no current context", hint: "choose one with rbdctl context use NAME")
         }
         try Console.output.write(format.output.render(ContextView(name, in: file)))
     }
@@ -120,7 +121,7 @@ struct ContextDelete: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
         abstract: "Delete a context.",
-        discussion: "The files that it names stay. Prints its name.",
+        discussion: "The files that the context refers to stay. Prints its name.",
         aliases: ["rm"]
     )
 

@@ -7,10 +7,11 @@ internal import FoundationEssentials
 struct ContextSet: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set",
-        abstract: "Make a context, or change one.",
+        abstract: "Create or change a context.",
         discussion: """
-            What is not named stays as it is; a new one needs --server. The environment is not asked. The paths of files are \
-            kept, not what is in them. Prints the context's name. The current one stays the current one: see context use.
+            Options that are left out stay as they are; a new context needs --server. The environment is ignored. The \
+            context stores the paths of files, not their contents. Prints the context's name. The current context does \
+            not change: see context use.
             """
     )
 
@@ -19,15 +20,17 @@ struct ContextSet: ParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
-    @Flag(help: "Read a token from standard input and keep it in the contexts file.")
+    @Flag(help: "Read a token from standard input and store it in the contexts file.")
     var tokenStdin = false
 
     func validate() throws {
         guard ContextsFile.isName(name) else { throw ValidationError(ContextsFile.nameRule(name)) }
         guard !tokenStdin || connection.tokenFile == nil else {
-            throw ValidationError("--token-stdin and --token-file: a context has one token")
+            throw ValidationError("--token-stdin and --token-file exclude each other: a context has one token")
         }
-        guard connection.context == nil else { throw ValidationError("--context: the context to set is an argument") }
+        guard connection.context == nil else {
+            throw ValidationError("--context is not for this command: the context to set is its argument")
+        }
         guard !connection.allowPlaintextToken else {
             throw ValidationError("--allow-plaintext-token is for the commands that send the token")
         }
@@ -36,7 +39,7 @@ struct ContextSet: ParsableCommand {
     func run() throws {
         var file = try ContextsFile()
         guard let server = connection.server ?? file.contexts[name]?.server else {
-            throw Failure(.usage, "there is no context \"\(name)\" yet: a new one needs --server")
+            throw Failure(.usage, "the context \"\(name)\" does not exist: a new one needs --server")
         }
         var context = file.contexts[name] ?? Context(server: server)
         context.server = server
@@ -44,7 +47,7 @@ struct ContextSet: ParsableCommand {
         if let path = connection.clientCertificate { context.clientCertificate = Self.absolute(path) }
         if let path = connection.clientKey { context.clientKey = Self.absolute(path) }
         guard (context.clientCertificate == nil) == (context.clientKey == nil) else {
-            throw Failure(.usage, "a client's certificate goes with its key: --client-certificate and --client-key")
+            throw Failure(.usage, "a client certificate needs its key: set both --client-certificate and --client-key")
         }
         if let path = connection.tokenFile { (context.tokenFile, context.token) = (Self.absolute(path), nil) }
         if tokenStdin {
@@ -58,7 +61,7 @@ struct ContextSet: ParsableCommand {
         try Console.output.write(name + "\n")
     }
 
-    /// Commands are given in other folders too.
+    /// Commands may later run in other directories.
     private static func absolute(_ path: String) -> String {
         path.isEmpty || path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
     }

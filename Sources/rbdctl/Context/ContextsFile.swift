@@ -4,7 +4,7 @@
 internal import FoundationEssentials
 internal import YAML
 
-/// A service and what is shown to it, under a name.
+/// A named service and its credentials.
 struct Context: Codable, Hashable, Sendable {
     var server: String
     var caFile: String?
@@ -15,7 +15,7 @@ struct Context: Codable, Hashable, Sendable {
     var token: String?
 }
 
-/// The contexts that somebody has set, in a file of his own.
+/// The contexts that a user has set, in a file of that user.
 ///
 ///     current: production
 ///     contexts:
@@ -29,19 +29,19 @@ struct ContextsFile: Hashable, Sendable {
     private(set) var contexts: [String: Context] = [:]
     private(set) var current: String?
 
-    /// - Returns: nil where there is no place for one: nobody's home is known.
+    /// - Returns: nil if the home directory is not known.
     static func path(environment: (String) -> String?) -> String? {
         func value(_ name: String) -> String? { environment(name)?.nonEmpty }
         if let path = value(pathVariable) { return path }
-        // Relative ones are to be ignored, says the XDG specification.
+        // The XDG specification says that relative paths must be ignored.
         let folder = value("XDG_CONFIG_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
         return (folder ?? value("HOME").map { "\($0)/.config" }).map { "\($0)/rbdctl/contexts.yaml" }
     }
 
-    /// Reads it; where there is none, there are no contexts.
+    /// Reads the file. If it does not exist, there are no contexts.
     init(environment: (String) -> String? = Console.environment) throws {
         guard let path = Self.path(environment: environment) else {
-            throw Failure(.usage, "no place for contexts is known: set \(Self.pathVariable) or HOME")
+            throw Failure(.usage, "the place of the contexts file is not known: set \(Self.pathVariable) or HOME")
         }
         try self.init(path: path)
     }
@@ -102,17 +102,18 @@ struct ContextsFile: Hashable, Sendable {
         "\"\(text)\": a context's name has 1 to 64 letters, digits, \".\", \"_\", \"-\" and \"@\", the first a letter or a digit"
     }
 
-    /// - Throws: ``Failure`` with the names that it may have been meant to be.
+    /// - Throws: ``Failure`` with the names that were probably meant.
     func context(named name: String) throws -> Context {
         guard let context = contexts[name] else {
             let names = contexts.keys.sorted()
             let near = Spelling.nearest(to: name, in: names)
             let hint =
                 names.isEmpty
-                ? "rbdctl context set \(Self.isName(name) ? name : "NAME") --server URL makes one"
+                ? "create one with rbdctl context set \(Self.isName(name) ? name : "NAME") --server URL"
                 : near.isEmpty
-                    ? "there are: \(names.joined(separator: ", "))" : "did you mean \(near.joined(separator: " or "))?"
-            throw Failure(.usage, "there is no context \"\(name)\" in \(path)", hint: hint)
+                    ? "the contexts are: \(names.joined(separator: ", "))"
+                    : "did you mean \(near.joined(separator: " or "))?"
+            throw Failure(.usage, "the context \"\(name)\" does not exist in \(path)", hint: hint)
         }
         return context
     }
@@ -134,7 +135,7 @@ struct ContextsFile: Hashable, Sendable {
         if current == name { current = nil }
     }
 
-    /// Whoever reads the file meanwhile reads the old one or the new one.
+    /// A concurrent reader sees either the old file or the new one.
     func write() throws {
         struct Content: Encodable {
             var current: String?
@@ -144,7 +145,7 @@ struct ContextsFile: Hashable, Sendable {
         try PrivateFile.write(text, to: path)
     }
 
-    /// In the order of their names.
+    /// Sorted by name.
     private struct OrderedContexts: Encodable {
         var contexts: [String: Context]
 
@@ -165,14 +166,14 @@ struct ContextsFile: Hashable, Sendable {
 }
 
 extension YAMLNode {
-    /// - Parameter known: the keys that there may be; nil for any.
+    /// - Parameter known: the allowed keys; nil for any.
     fileprivate func members(_ known: [String]?) throws(YAMLError) -> [Entry] {
         guard let entries else { throw YAMLError(line: line, column: column, reason: "a mapping is expected here") }
         if let known, let other = entries.first(where: { !known.contains($0.key) }) {
             throw YAMLError(
                 line: other.line,
                 column: 1,
-                reason: "there is no \"\(other.key)\" here; known are \(known.joined(separator: ", "))"
+                reason: "the key \"\(other.key)\" is not known here; known are \(known.joined(separator: ", "))"
             )
         }
         return entries
@@ -183,7 +184,7 @@ extension YAMLNode.Entry {
     fileprivate var text: String {
         get throws(YAMLError) {
             guard let text = value.text, !text.isEmpty else {
-                throw YAMLError(line: line, column: 1, reason: "\(key) takes a text")
+                throw YAMLError(line: line, column: 1, reason: "the value of \(key) must be a text")
             }
             return text
         }

@@ -11,10 +11,10 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// Files for their owner alone.
+/// Files that only their owner can read.
 enum PrivateFile {
-    /// - Returns: nil where there is no such file.
-    /// - Throws: ``Failure`` where others may read or write it.
+    /// - Returns: nil if there is no such file.
+    /// - Throws: ``Failure`` if others may read or write it.
     static func read(_ path: String) throws -> String? {
         guard let target = resolved(path) else {
             if errno == ENOENT { return nil }
@@ -30,17 +30,17 @@ enum PrivateFile {
                 hint: "run chmod 0600 \(path)"
             )
         }
-        guard owner == Int(geteuid()) || owner == 0 else { throw Failure(.usage, "\(path) belongs to somebody else") }
+        guard owner == Int(geteuid()) || owner == 0 else { throw Failure(.usage, "\(path) belongs to another user") }
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw Failure(.usage, "\(path) can't be read as a text")
         }
         return text
     }
 
-    /// Of one type or another, by how much of Foundation the program has.
+    /// The type differs between the Foundation libraries that the program may be linked with.
     private static func number(_ value: Any?) -> Int? { value.flatMap { Int("\($0)") } }
 
-    /// What a path means once its links are followed; nil where there is nothing.
+    /// A path with its links resolved; nil if nothing exists there.
     private static func resolved(_ path: String) -> String? {
         realpath(path, nil).map { pointer in
             defer { free(pointer) }
@@ -48,9 +48,9 @@ enum PrivateFile {
         }
     }
 
-    /// Replaces the file at once, with its folder where there is none.
+    /// Replaces the file atomically, and creates its directory if that does not exist.
     static func write(_ text: String, to path: String) throws {
-        // What is linked to stays linked to.
+        // A symbolic link stays, and its target is replaced.
         let path = resolved(path) ?? path
         try makeFolder(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
         let temporary = "\(path).\(getpid())"
@@ -75,7 +75,7 @@ enum PrivateFile {
                 withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700]
             )
-        } catch { throw Failure(.other, "the folder \(path) can't be made") }
+        } catch { throw Failure(.other, "the directory \(path) can't be created") }
     }
 
     private static func failure(_ path: String, _ action: String) -> Failure {

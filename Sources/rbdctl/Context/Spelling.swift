@@ -1,16 +1,16 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a name that does not exist may have been meant to be.
+/// Finds the names that a name that does not exist was probably meant to be.
 enum Spelling {
-    /// - Returns: those that are the fewest changes away, if they are not too many.
+    /// - Returns: the names that need the fewest changes, if those are not too many.
     static func nearest(to name: String, in names: [String]) -> [String] {
         let distances = names.map { (name: $0, distance: distance($0.lowercased(), name.lowercased())) }
         guard let least = distances.map(\.distance).min(), least <= max(1, name.count / 3) else { return [] }
         return distances.filter { $0.distance == least }.map(\.name)
     }
 
-    /// How many letters must be changed, added, taken away, or exchanged with their neighbour.
+    /// The number of letters to change, add, remove, or swap with their neighbour.
     private static func distance(_ first: String, _ second: String) -> Int {
         let (first, second) = (Array(first), Array(second))
         var rows = [Array(0...second.count)]

@@ -8,7 +8,7 @@ internal import RBDAPI
 struct GroupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "group",
-        abstract: "Groups of images, which get their snapshots at the same moment.",
+        abstract: "Groups of images, with snapshots of all images at the same moment.",
         subcommands: [
             GroupList.self, GroupGet.self, GroupCreate.self, GroupRename.self, GroupDelete.self,
             GroupImageCommand.self, GroupSnapshotCommand.self,
@@ -38,14 +38,14 @@ struct GroupSnapshotCommand: ParsableCommand {
 extension Read {
     @Sendable static func groupSpec(_ text: String) throws -> GroupSpec {
         guard let spec = GroupSpec(parsing: text) else {
-            throw ValidationError("a group is written pool/group, pool/namespace/group, or group for the pool rbd")
+            throw ValidationError("write a group as pool/group, pool/namespace/group, or group for the pool rbd")
         }
         return spec
     }
 
     @Sendable static func groupSnapshotSpec(_ text: String) throws -> GroupSnapshotSpec {
         guard let spec = GroupSnapshotSpec(parsing: text) else {
-            throw ValidationError("a group's snapshot is written pool/group@snapshot or pool/namespace/group@snapshot")
+            throw ValidationError("write a group snapshot as pool/group@snapshot or pool/namespace/group@snapshot")
         }
         return spec
     }

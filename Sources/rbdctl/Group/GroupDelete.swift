@@ -10,8 +10,8 @@ struct GroupDelete: AsyncParsableCommand {
         commandName: "delete",
         abstract: "Delete groups. Their images stay.",
         discussion: """
-            Prints the spec of each group that is gone. A group with snapshots stays: delete those first. A failure does \
-            not keep the other groups from being deleted.
+            Prints the spec of each deleted group. A group with snapshots is not deleted: delete the snapshots first. \
+            If one group fails, the others are still deleted.
             """,
         aliases: ["rm"]
     )

@@ -8,10 +8,10 @@ internal import RBDAPI
 struct GroupImageAdd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add",
-        abstract: "Put images into a group.",
+        abstract: "Add images to a group.",
         discussion: """
-            Prints the spec of each image that is in the group then. An image can be in one group at most, and in one of \
-            its own namespace.
+            Prints the spec of each image that is then in the group. An image can be in one group at most. The group \
+            must be in the namespace of the same name.
             """
     )
 

@@ -8,9 +8,9 @@ internal import RBDAPI
 struct GroupImageRemove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
-        abstract: "Take images out of a group. The images stay.",
+        abstract: "Remove images from a group. The images stay.",
         discussion:
-            "Prints the spec of each image that is out of the group. The group's snapshots keep what they hold of it.",
+            "Prints the spec of each removed image. The group's snapshots keep their data of it.",
         aliases: ["rm"]
     )
 

@@ -8,7 +8,7 @@ internal import RBDAPI
 struct GroupList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List the groups of a pool or of one namespace of it.",
+        abstract: "List the groups of a pool or a namespace.",
         aliases: ["ls"]
     )
 
@@ -18,7 +18,7 @@ struct GroupList: AsyncParsableCommand {
     )
     var folder: ImageFolder?
 
-    @Option(help: "Only groups whose names start like this.")
+    @Option(help: "Only groups whose names start with this text.")
     var prefix: String?
 
     @OptionGroup var connection: ConnectionOptions

@@ -15,7 +15,7 @@ struct GroupRename: AsyncParsableCommand {
     @Argument(help: "The group: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
     var group: GroupSpec
 
-    @Argument(help: "Its new name, without a pool: it stays where it is.")
+    @Argument(help: "The new name, without a pool. The group stays in its pool and namespace.")
     var name: String
 
     @OptionGroup var dryRun: DryRunOptions

@@ -9,7 +9,7 @@ struct GroupSnapshotDelete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
         abstract: "Delete snapshots of groups.",
-        discussion: "Prints the spec of each snapshot that is gone.",
+        discussion: "Prints the spec of each deleted snapshot.",
         aliases: ["rm"]
     )
 

@@ -8,11 +8,12 @@ internal import RBDAPI
 struct GroupSnapshotRollback: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rollback",
-        abstract: "Take the images of a group back to a snapshot.",
+        abstract: "Roll the images of a group back to a snapshot.",
         discussion: """
-            What was written to them since is lost. The snapshot's name must be given a second time: with --confirm, or \
-            when asked for on a terminal. Refused while a client has one of the images open. What has begun can't be \
-            cancelled. Prints the snapshot's spec once it is done; with --no-wait, the operation's id.
+            Everything written to the images since the snapshot is lost. So the snapshot's name must be given again: \
+            with --confirm, or on the terminal. The rollback is refused while a client has one of the images open. \
+            Once it has begun, it can't be cancelled. Prints the snapshot's spec when it is done; with --no-wait, the \
+            operation's id.
             """
     )
 
@@ -53,7 +54,9 @@ struct GroupSnapshotRollback: AsyncParsableCommand {
                 hint: "rbdctl group snapshot rollback \(Escaping.terminal(snapshot.description)) --confirm \(shown)"
             )
         }
-        let answer = Console.ask("What was written since \(shown) will be lost. Type the snapshot's name to go on: ")
+        let answer = Console.ask(
+            "This destroys everything written since \(shown). Type the snapshot's name to continue: "
+        )
         guard answer == snapshot.snapshot else {
             throw Failure(.usage, "that is not the snapshot's name; nothing was rolled back")
         }

@@ -6,7 +6,7 @@ import Naming
 internal import RBDAPI
 internal import YAML
 
-/// What the commands that change an image have in common.
+/// The options that all commands that change an image share.
 struct ImageChangeOptions: ParsableArguments {
     @OptionGroup var dryRun: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
@@ -35,11 +35,11 @@ extension APIClient {
 struct ImageResize: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resize",
-        abstract: "Make an image larger, or smaller.",
+        abstract: "Make an image larger or smaller.",
         discussion: """
-            Prints the image's spec. A smaller size destroys what lies beyond it: it needs --allow-shrink, and the size a \
-            second time, with --confirm or when asked for on a terminal. It is refused while a client has the image open. \
-            What has begun can't be cancelled; with --no-wait, the operation's id is printed.
+            Prints the image's spec. A smaller size destroys the data beyond it. It needs --allow-shrink, and the size \
+            again: with --confirm, or on the terminal. Shrinking is refused while a client has the image open. Once it \
+            has begun, it can't be cancelled. With --no-wait it prints the operation's id.
             """
     )
 
@@ -49,7 +49,7 @@ struct ImageResize: AsyncParsableCommand {
     @Argument(help: "The new size, such as 20GiB.", transform: Read.size)
     var size: ByteCount
 
-    @Flag(help: "Take a size that is smaller than the image's.")
+    @Flag(help: "Allow a size that is smaller than the current one.")
     var allowShrink = false
 
     @Option(help: ArgumentHelp("The smaller size again.", valueName: "size"), transform: Read.size)
@@ -97,7 +97,8 @@ struct ImageResize: AsyncParsableCommand {
                 hint: "rbdctl image resize \(image) \(size) --allow-shrink --confirm \(size)"
             )
         }
-        let question = "This destroys what \(image) holds beyond \(size), if it is larger. Type the size to go on: "
+        let question =
+            "If \(image) is larger than \(size), this destroys its data beyond that. Type the size to continue: "
         guard let answer = Console.ask(question), let typed = try? ByteCount(parsing: answer), typed == size else {
             throw Failure(.usage, "that is not the size; nothing was changed")
         }
@@ -108,13 +109,13 @@ struct ImageRename: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rename",
         abstract: "Rename an image.",
-        discussion: "Prints its new spec. Clients that have it open go on."
+        discussion: "Prints its new spec. Clients that have it open continue to work."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Argument(help: "Its new name, without a pool: it stays where it is.")
+    @Argument(help: "The new name, without a pool. The image stays in its pool and namespace.")
     var name: String
 
     @OptionGroup var identity: ByIDOptions

@@ -29,7 +29,7 @@ struct ImageChildrenCommand: AsyncParsableCommand {
 struct ImageAncestorsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ancestors",
-        abstract: "List the snapshots that a clone depends on: its parent, the parent's parent and so on."
+        abstract: "List the snapshots that a clone depends on: its parent, the parent's parent, and so on."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)

@@ -26,8 +26,8 @@ struct ImageLockList: AsyncParsableCommand {
         commandName: "list",
         abstract: "List the locks of an image.",
         discussion: """
-            MANAGED are those of librbd itself, which go with the client that holds them. OWN is what the service holds for \
-            its own work on the image.
+            MANAGED locks belong to librbd itself, and end with the client that holds them. OWN locks belong to the \
+            service, which is working on the image.
             """,
         aliases: ["ls"]
     )
@@ -47,20 +47,20 @@ struct ImageLockList: AsyncParsableCommand {
 struct ImageLockBreak: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "break",
-        abstract: "Take a lock from the client that holds it.",
+        abstract: "Break a client's lock.",
         discussion: """
-            Ceph shuts that client out of the cluster with all that it has open, so this must be confirmed: with --yes, or \
-            when asked on a terminal. Prints the client's name.
+            Ceph shuts the client out of the cluster: the client loses everything that it has open. So this must be \
+            confirmed: with --yes, or on the terminal. Prints the client's name.
             """
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Argument(help: "The client that holds it, such as client.4123.", transform: Read.clientName)
+    @Argument(help: "The client that holds the lock, such as client.4123.", transform: Read.clientName)
     var client: String
 
-    @Option(help: "Which lock it is, where the client holds several.")
+    @Option(help: "The cookie of the lock, if the client holds several.")
     var cookie: String?
 
     @OptionGroup var eviction: EvictionOptions
@@ -77,7 +77,7 @@ struct ImageWatcherList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
         abstract: "List the clients that have an image open.",
-        discussion: "OWN is the service itself, at work on the image.",
+        discussion: "OWN marks the service itself, which is working on the image.",
         aliases: ["ls"]
     )
 
@@ -98,8 +98,9 @@ struct ImageWatcherEvict: AsyncParsableCommand {
         commandName: "evict",
         abstract: "Shut out a client that has an image open.",
         discussion: """
-            The client loses the cluster with all that it has open, for an hour unless the cluster says otherwise, so this \
-            must be confirmed: with --yes, or when asked on a terminal. Prints the client's name when it is gone.
+            The client loses its access to the cluster, and everything that it has open, for an hour unless the \
+            cluster is configured otherwise. So this must be confirmed: with --yes, or on the terminal. Prints the \
+            client's name when it is gone.
             """
     )
 
@@ -119,16 +120,16 @@ struct ImageWatcherEvict: AsyncParsableCommand {
     }
 }
 
-/// Of commands that shut a client out of the cluster.
+/// The options of commands that shut a client out of the cluster.
 struct EvictionOptions: ParsableArguments {
-    @Flag(help: "Do not ask.")
+    @Flag(help: "Do not ask for confirmation.")
     var yes = false
 
     @OptionGroup var dryRun: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
 
-    /// Asks, and prints the client's name when it is done.
-    /// - Parameter command: what is to be repeated with --yes where nobody can be asked.
+    /// Asks for confirmation, and prints the client's name when the request is done.
+    /// - Parameter command: the command to repeat with --yes if there is no terminal.
     func run(
         _ client: String,
         _ what: String,
@@ -153,7 +154,7 @@ struct EvictionOptions: ParsableArguments {
             )
         }
         let answer = Console.ask(
-            "This shuts \(shown) out of the cluster, with all that it has open. Type \(shown) to go on: "
+            "This shuts \(shown) out of the cluster: it loses everything that it has open. Type \(shown) to continue: "
         )
         guard answer == client else {
             throw Failure(.usage, "that is not the client's name; nothing was changed")
@@ -163,7 +164,7 @@ struct EvictionOptions: ParsableArguments {
 
 extension Read {
     @Sendable static func clientName(_ text: String) throws -> String {
-        guard !text.isEmpty else { throw ValidationError("a client is written as Ceph does, such as client.4123") }
+        guard !text.isEmpty else { throw ValidationError("write a client as Ceph does, such as client.4123") }
         return text
     }
 }

@@ -10,11 +10,11 @@ struct ImageClone: AsyncParsableCommand {
         commandName: "clone",
         abstract: "Clone a snapshot.",
         discussion: """
-            Prints the clone's spec. It has the snapshot's size, and needs the snapshot until it is flattened. What is left \
-            out is as in the image that is cloned. The snapshot need not be protected.
+            Prints the clone's spec. The clone has the snapshot's size, and needs the snapshot until it is flattened. \
+            Options that are left out take the values of the cloned image. The snapshot need not be protected.
 
-            Where an image of that name exists, the command fails (exit code 3). With --if-not-exists it succeeds if \
-            the image is a clone of exactly that snapshot.
+            If an image of that name exists, the command fails (exit code 3). With --if-not-exists it succeeds if the \
+            image is a clone of exactly that snapshot.
             """
     )
 
@@ -24,7 +24,7 @@ struct ImageClone: AsyncParsableCommand {
     @Argument(help: "The clone: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Option(help: ArgumentHelp("The features, separated by commas; layering is among them.", valueName: "a,b"))
+    @Option(help: ArgumentHelp("The features, separated by commas. They must include layering.", valueName: "a,b"))
     var features: String?
 
     @Option(
@@ -36,7 +36,7 @@ struct ImageClone: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The pool that holds the data.", valueName: "pool"), transform: Read.poolName)
     var dataPool: String?
 
-    @Flag(help: "Succeed where the image exists and is exactly so (PUT, which is idempotent).")
+    @Flag(help: "Succeed if the image exists and matches exactly (PUT, which is idempotent).")
     var ifNotExists = false
 
     @OptionGroup var dryRun: DryRunOptions

@@ -10,12 +10,12 @@ struct ImageCreate: AsyncParsableCommand {
         commandName: "create",
         abstract: "Create an image.",
         discussion: """
-            Prints the image's spec. What is left out is the pool's or the cluster's default. Sizes are bytes or carry \
-            a binary unit: 10GiB, 512MiB, 1.5TiB.
+            Prints the image's spec. Options that are left out take the defaults of the pool or the cluster. Write \
+            sizes in bytes or with a binary unit: 10GiB, 512MiB, 1.5TiB.
 
-            Where an image of that name exists, the command fails (exit code 3). With --if-not-exists it succeeds if \
-            the image is exactly the one asked for, so that it can be repeated safely; an image that differs still \
-            fails, and the differences are listed.
+            If an image of that name exists, the command fails (exit code 3). With --if-not-exists it succeeds if the \
+            image matches the options exactly, so it can be repeated safely. If the image differs, the command still \
+            fails, and lists the differences.
             """
     )
 
@@ -35,18 +35,21 @@ struct ImageCreate: AsyncParsableCommand {
     var objectSize: ByteCount?
 
     @Option(
-        help: ArgumentHelp("How much goes to an object before the next one's turn.", valueName: "size"),
+        help: ArgumentHelp(
+            "The number of bytes that are written to one object before the next follows.",
+            valueName: "size"
+        ),
         transform: Read.size
     )
     var stripeUnit: ByteCount?
 
-    @Option(help: ArgumentHelp("How many objects take turns.", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of objects to stripe the data over.", valueName: "n"))
     var stripeCount: UInt64?
 
     @Option(help: ArgumentHelp("The pool that holds the data.", valueName: "pool"), transform: Read.poolName)
     var dataPool: String?
 
-    @Flag(help: "Succeed where the image exists and is exactly so (PUT, which is idempotent).")
+    @Flag(help: "Succeed if the image exists and matches exactly (PUT, which is idempotent).")
     var ifNotExists = false
 
     @OptionGroup var connection: ConnectionOptions

@@ -10,9 +10,9 @@ struct ImageDelete: AsyncParsableCommand {
         commandName: "delete",
         abstract: "Delete images.",
         discussion: """
-            An image goes to the trash, from where `rbdctl trash restore` gives it back for a while. With --purge its \
-            data is removed at once. Prints the spec of each image that is gone; with --purge --no-wait, the ids of the \
-            operations that remove them. A failure does not keep the other images from being deleted.
+            Moves images to the trash. `rbdctl trash restore` can restore them for a limited time. With --purge the \
+            data is removed immediately. Prints the spec of each deleted image; with --purge --no-wait, the ids of the \
+            operations that remove them. If one image fails, the others are still deleted.
             """,
         aliases: ["rm"]
     )
@@ -20,18 +20,18 @@ struct ImageDelete: AsyncParsableCommand {
     @Argument(help: "The images: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var specs: [ImageSpec]
 
-    @Flag(help: "Do not fail where an image does not exist. Its pool and namespace must.")
+    @Flag(help: "Do not fail if an image does not exist. Its pool and namespace must exist.")
     var ignoreMissing = false
 
     @Option(
         help: ArgumentHelp(
-            "How long it can be restored, such as 24h or 7d. (default: the service's)",
+            "How long the image can be restored, such as 24h or 7d. (default: the service's)",
             valueName: "time"
         )
     )
     var delay: String?
 
-    @Flag(help: "Remove the data at once, for ever.")
+    @Flag(help: "Remove the data immediately and for good.")
     var purge = false
 
     @OptionGroup var identity: ByIDOptions

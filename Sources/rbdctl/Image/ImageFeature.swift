@@ -8,7 +8,7 @@ internal import RBDAPI
 struct ImageFeature: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "feature",
-        abstract: "Switch an image's features on and off.",
+        abstract: "Enable and disable features of an image.",
         subcommands: [ImageFeatureEnable.self, ImageFeatureDisable.self]
     )
 }
@@ -16,14 +16,14 @@ struct ImageFeature: ParsableCommand {
 struct ImageFeatureEnable: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enable",
-        abstract: "Switch features on, with what they need.",
+        abstract: "Enable features, and the features that they need.",
         discussion: "exclusive-lock, object-map, fast-diff, journaling. Prints the image's spec."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Argument(help: "The features, by Ceph's names.")
+    @Argument(help: "Ceph's names of the features.")
     var features: [String]
 
     @OptionGroup var options: ImageChangeOptions
@@ -38,17 +38,17 @@ struct ImageFeatureEnable: AsyncParsableCommand {
 struct ImageFeatureDisable: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "disable",
-        abstract: "Switch features off, with what needs them.",
+        abstract: "Disable features, and the features that need them.",
         discussion: """
-            exclusive-lock, object-map, fast-diff, journaling, and deep-flatten, which can't be switched on again. \
-            Prints the image's spec.
+            exclusive-lock, object-map, fast-diff, journaling, and deep-flatten, which can't be enabled again. Prints \
+            the image's spec.
             """
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Argument(help: "The features, by Ceph's names.")
+    @Argument(help: "Ceph's names of the features.")
     var features: [String]
 
     @OptionGroup var options: ImageChangeOptions

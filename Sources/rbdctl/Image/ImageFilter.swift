@@ -4,16 +4,16 @@
 internal import ArgumentParser
 internal import RBDAPI
 
-/// Which images a list has, and in which order: as the service takes it.
+/// The parameters that select and sort the images of a list, as the service takes them.
 struct ImageFilter: ParsableArguments {
     enum Sort: String, CaseIterable, ExpressibleByArgument {
         case name, size, created
     }
 
-    @Option(help: "Only images whose names start like this.")
+    @Option(help: "Only images whose names start with this text.")
     var prefix: String?
 
-    @Option(help: "Only images with this in their names; * is anything, ? one character.")
+    @Option(help: "Only images whose names contain this text. * matches any characters, ? matches one.")
     var match: String?
 
     @Option(help: "Only images with all of these features, separated by commas.")
@@ -25,10 +25,10 @@ struct ImageFilter: ParsableArguments {
     @Option(help: "Only images of at most this size.", transform: Read.size)
     var maxSize: ByteCount?
 
-    @Option(help: "What the list is in the order of.")
+    @Option(help: "The order of the list.")
     var sort = Sort.name
 
-    @Flag(help: "The last, largest or newest first.")
+    @Flag(help: "Reverse the order: last, largest or newest first.")
     var descending = false
 
     var query: Transport.Query {
@@ -40,11 +40,11 @@ struct ImageFilter: ParsableArguments {
     }
 }
 
-/// What is told of images only to who asks for it.
+/// Extra members of images, which are read only on request.
 struct ImageDetailsOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Tell these, too, separated by commas: usage, watchers, children, mirroring, migration, encryption. It takes longer.",
+            "Extra fields, separated by commas: usage, watchers, children, mirroring, migration, encryption. They take longer.",
             valueName: "fields"
         )
     )

@@ -8,7 +8,7 @@ internal import RBDAPI
 struct ImageList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List the images of a pool or of one namespace of it.",
+        abstract: "List the images of a pool or a namespace.",
         aliases: ["ls"]
     )
 
@@ -20,7 +20,7 @@ struct ImageList: AsyncParsableCommand {
 
     @OptionGroup var filter: ImageFilter
 
-    @Option(help: ArgumentHelp("At most this many images.", valueName: "n"))
+    @Option(help: ArgumentHelp("The maximum number of images.", valueName: "n"))
     var limit: Int?
 
     @OptionGroup var details: ImageDetailsOptions

@@ -8,7 +8,7 @@ internal import RBDAPI
 struct ImageMetadata: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metadata",
-        abstract: "Keys and values that an image carries.",
+        abstract: "Keys and values that are stored with an image.",
         subcommands: [ImageMetadataList.self, ImageMetadataSet.self, ImageMetadataRemove.self]
     )
 }
@@ -37,13 +37,13 @@ struct ImageMetadataSet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set",
         abstract: "Set some of an image's metadata.",
-        discussion: "The other keys stay. All are set or none. Prints the image's spec."
+        discussion: "Other keys stay. Either all keys are set or none. Prints the image's spec."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Argument(help: ArgumentHelp("What to set.", valueName: "key=value"), transform: Read.pair)
+    @Argument(help: ArgumentHelp("The key and its value.", valueName: "key=value"), transform: Read.pair)
     var pairs: [Pair]
 
     @OptionGroup var options: ImageChangeOptions
@@ -59,7 +59,7 @@ struct ImageMetadataRemove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
         abstract: "Remove some of an image's metadata.",
-        discussion: "A key that is not there is no error. Prints the image's spec.",
+        discussion: "A missing key is not an error. Prints the image's spec.",
         aliases: ["rm"]
     )
 
@@ -95,7 +95,7 @@ extension Pair: Presentable {
 extension Read {
     @Sendable static func pair(_ text: String) throws -> Pair {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2, !parts[0].isEmpty else { throw ValidationError("it is written key=value") }
+        guard parts.count == 2, !parts[0].isEmpty else { throw ValidationError("write it as key=value") }
         return Pair(key: parts[0], value: parts[1])
     }
 }

@@ -8,15 +8,15 @@ internal import RBDAPI
 struct ImageQoSCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "qos",
-        abstract: "How much clients may read and write.",
-        discussion: "librbd keeps to the limits, in QEMU and rbd-nbd; the kernel's client (krbd) does not know them.",
+        abstract: "Limits on reads and writes of an image.",
+        discussion: "librbd enforces the limits, in QEMU and rbd-nbd. The kernel client (krbd) ignores them.",
         subcommands: [ImageQoSGet.self, ImageQoSSet.self, ImageQoSReset.self]
     )
 
-    /// In the help of the commands that take them.
+    /// For the help of the commands that take limits.
     static let limits = """
-        The limits are iopsLimit, bpsLimit, readIopsLimit, writeIopsLimit, readBpsLimit and writeBpsLimit; each has a \
-        Burst and BurstSeconds, as in iopsBurst.
+        The limits are iopsLimit, bpsLimit, readIopsLimit, writeIopsLimit, readBpsLimit and writeBpsLimit. Each has a \
+        Burst and BurstSeconds, such as iopsBurst.
         """
 }
 
@@ -24,7 +24,7 @@ struct ImageQoSGet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
         abstract: "Show the limits that are set on an image.",
-        discussion: "The others are the pool's or the cluster's, which come with none."
+        discussion: "For all others, the limits of the pool or the cluster apply. By default there are none."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
@@ -47,13 +47,16 @@ struct ImageQoSSet: AsyncParsableCommand {
         commandName: "set",
         abstract: "Set limits of an image.",
         discussion:
-            "\(ImageQoSCommand.limits) Bytes may be written as 100MiB; 0 is without limit. Prints the image's spec."
+            "\(ImageQoSCommand.limits) Bytes may be written as 100MiB; 0 means unlimited. Prints the image's spec."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Argument(help: ArgumentHelp("What to set, such as iopsLimit=1000.", valueName: "limit=n"), transform: Read.limit)
+    @Argument(
+        help: ArgumentHelp("The limits to set, such as iopsLimit=1000.", valueName: "limit=n"),
+        transform: Read.limit
+    )
     var limits: [Limit]
 
     @OptionGroup var options: ImageChangeOptions
@@ -68,8 +71,8 @@ struct ImageQoSSet: AsyncParsableCommand {
 struct ImageQoSReset: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reset",
-        abstract: "Take limits of an image away.",
-        discussion: "\(ImageQoSCommand.limits) Without one, all are taken away. Prints the image's spec."
+        abstract: "Remove limits of an image.",
+        discussion: "\(ImageQoSCommand.limits) If none is named, all are removed. Prints the image's spec."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
@@ -97,7 +100,7 @@ struct Limit: Hashable, Sendable {
 extension Read {
     @Sendable static func limitName(_ text: String) throws -> QoSLimit {
         guard let limit = QoSLimit(rawValue: text) else {
-            throw ValidationError("\"\(text)\" is no limit; \(ImageQoSCommand.limits)")
+            throw ValidationError("\"\(text)\" is not a limit; \(ImageQoSCommand.limits)")
         }
         return limit
     }
@@ -107,7 +110,7 @@ extension Read {
         let limit = try limitName(pair.key)
         if limit.isBytes { return Limit(limit: limit, value: try ByteCount(parsing: pair.value)) }
         guard let number = UInt64(pair.value) else {
-            throw ValidationError("\(pair.key) is a whole number, not \"\(pair.value)\"")
+            throw ValidationError("\(pair.key) must be a whole number, not \"\(pair.value)\"")
         }
         return Limit(limit: limit, value: ByteCount(number))
     }

@@ -8,10 +8,11 @@ internal import RBDAPI
 struct ImageUsageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "usage",
-        abstract: "Show how much of images is there.",
+        abstract: "Show how much data images hold.",
         discussion: """
-            USED is what was written and not discarded, without snapshots and the parent. With "~" before it, whole \
-            objects were counted: at the most so much. It stays empty where it would take too long to find out.
+            USED is the data that was written and not discarded, without snapshots and the parent. A "~" before it \
+            means that whole objects were counted: the number is an upper bound. USED is empty if counting would take \
+            too long.
             """,
         aliases: ["du"]
     )
@@ -29,7 +30,9 @@ struct ImageUsageCommand: AsyncParsableCommand {
     @OptionGroup var format: OutputOptions
 
     func validate() throws {
-        guard specs.isEmpty != (all == nil) else { throw ValidationError("name images, or a pool with --all") }
+        guard specs.isEmpty != (all == nil) else {
+            throw ValidationError("name at least one image, or a pool with --all")
+        }
     }
 
     func run() async throws {

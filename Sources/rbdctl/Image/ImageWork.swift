@@ -6,13 +6,13 @@ import Naming
 internal import RBDAPI
 internal import YAML
 
-/// What the commands that begin work on one image have in common.
+/// The options that all commands that begin work on one image share.
 struct WorkOptions: ParsableArguments {
     @OptionGroup var waiting: WaitOptions
     @OptionGroup var rehearsal: DryRunOptions
     @OptionGroup var connection: ConnectionOptions
 
-    /// Prints what was worked on once it is done; with `--no-wait`, the operation's id.
+    /// Prints the spec of the image when the work is done; with `--no-wait`, the operation's id.
     func run(
         _ action: [String],
         on spec: ImageSpec,
@@ -35,7 +35,7 @@ struct ImageFlatten: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flatten",
         abstract: "Make a clone independent of its parent.",
-        discussion: "Prints the image's spec once it is done; with --no-wait, the operation's id."
+        discussion: "Prints the image's spec when it is done; with --no-wait, the operation's id."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
@@ -51,14 +51,16 @@ struct ImageFlatten: AsyncParsableCommand {
 struct ImageSparsify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sparsify",
-        abstract: "Give back the space of zeros.",
-        discussion: "Prints the image's spec once it is done; with --no-wait, the operation's id."
+        abstract: "Free the space that zeros take.",
+        discussion: "Prints the image's spec when it is done; with --no-wait, the operation's id."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Option(help: ArgumentHelp("How long a run of zeros must be: a power of two, 4KiB or more.", valueName: "size"))
+    @Option(
+        help: ArgumentHelp("The minimum length of a run of zeros: a power of two, 4KiB or more.", valueName: "size")
+    )
     var blockSize: String?
 
     @OptionGroup var options: WorkOptions
@@ -71,8 +73,8 @@ struct ImageSparsify: AsyncParsableCommand {
 struct ImageRebuildObjectMap: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebuild-object-map",
-        abstract: "Find out anew which of an image's objects exist.",
-        discussion: "Prints the image's spec once it is done; with --no-wait, the operation's id."
+        abstract: "Check again which of an image's objects exist.",
+        discussion: "Prints the image's spec when it is done; with --no-wait, the operation's id."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
@@ -90,8 +92,8 @@ struct ImageCopy: AsyncParsableCommand {
         commandName: "copy",
         abstract: "Copy an image, or a snapshot of it: pool/image@snapshot.",
         discussion: """
-            The copy is independent of the image. Without a snapshot one is taken for the time being. Prints the copy's \
-            spec once it is done; with --no-wait, the operation's id.
+            The copy is independent of the image. If no snapshot is named, the service takes a temporary one. Prints \
+            the copy's spec when it is done; with --no-wait, the operation's id.
             """,
         aliases: ["cp"]
     )
@@ -129,7 +131,7 @@ extension Read {
     @Sendable static func copySource(_ text: String) throws -> CopySource {
         let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 1 || !parts[1].isEmpty else {
-            throw ValidationError("a snapshot is written pool/image@snapshot")
+            throw ValidationError("write a snapshot as pool/image@snapshot")
         }
         return CopySource(spec: try imageSpec(parts[0]), snapshot: parts.count == 2 ? parts[1] : nil)
     }

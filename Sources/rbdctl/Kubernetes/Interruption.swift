@@ -12,19 +12,19 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// Ctrl-C, and the end of a container, for a command that still has to tell what it has done by then.
+/// Handles Ctrl-C, and the stop signal of a container, for a command that must still report what it has done.
 final class Interruption: Sendable {
-    /// The signal that came; nil where none has.
+    /// The signal that was received; nil if there was none.
     var signal: CInt? { received.withLock { $0 } }
 
     private let received = Mutex<CInt?>(nil)
 
-    /// Cancels the work when such a signal comes, instead of ending the program.
+    /// Cancels the work when such a signal is received, instead of ending the program.
     func cancelling<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) async -> Value {
         let task = Task { await work() }
         let sources = [SIGINT, SIGTERM].map { number in
             #if canImport(Darwin)
-            // Else it ends the program first. On Linux Dispatch sees to that.
+            // Otherwise the signal would end the program first. On Linux, Dispatch prevents that.
             _ = Darwin.signal(number, SIG_IGN)
             #endif
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())

@@ -6,7 +6,7 @@ internal import ArgumentParser
 struct KubernetesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kubernetes",
-        abstract: "Images of Kubernetes' volumes.",
+        abstract: "Images of Kubernetes volumes.",
         subcommands: [KubernetesPrehook.self]
     )
 }

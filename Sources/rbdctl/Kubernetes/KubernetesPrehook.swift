@@ -7,29 +7,31 @@ internal import RBDAPI
 struct KubernetesPrehook: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prehook",
-        abstract: "Make sure that the images of PersistentVolumes exist.",
+        abstract: "Ensure that the images of PersistentVolumes exist.",
         discussion: """
-            Reads manifests as kubectl does: YAML or JSON, several documents, lists. Static volumes of the Ceph CSI driver \
-            (volumeAttributes.staticVolume: "true") and volumes of spec.rbd get an image of their capacity where there is none; one that \
-            is there and large enough is used as it is. Other kinds and other volumes are passed over.
+            Reads manifests as kubectl does: YAML or JSON, several documents, lists. Two kinds of volumes get an image \
+            of their capacity if it does not exist: static volumes of the Ceph CSI driver \
+            (volumeAttributes.staticVolume: "true"), and volumes of spec.rbd. An image that exists and is large enough \
+            is used as it is. Other volumes and other kinds are skipped.
 
-            It does what the service's admission webhook does, for where there is no webhook: init containers, Helm hooks, Argo CD \
-            PreSync, CI. It may be repeated. Every manifest is read before anything is asked of the service.
+            The service's admission webhook does the same. Use this command where there is no webhook: in init \
+            containers, Helm hooks, Argo CD PreSync hooks, CI. It may be repeated. It reads all manifests before it \
+            sends the first request.
 
-            Ends with 0 where every volume has its image; else with the exit code of the first failure.
+            Exits with 0 if every volume has its image, else with the exit code of the first failure.
             """
     )
 
     @Option(
         name: [.customShort("f"), .customLong("filename")],
         help: ArgumentHelp(
-            "A manifest, a directory of manifests (.yaml, .yml, .json), or - for standard input; may be repeated.",
+            "A manifest, a directory of manifests (.yaml, .yml, .json), or - for standard input. May be repeated.",
             valueName: "file"
         )
     )
     var files: [String]
 
-    @Flag(name: [.customShort("R"), .customLong("recursive")], help: "Read the directories in a directory, too.")
+    @Flag(name: [.customShort("R"), .customLong("recursive")], help: "Also read subdirectories.")
     var isRecursive = false
 
     @OptionGroup var dryRun: DryRunOptions
@@ -43,7 +45,7 @@ struct KubernetesPrehook: AsyncParsableCommand {
         }
         let interruption = Interruption()
         let (run, ending) = await interruption.cancelling { await ensure(manifests) }
-        // What was made is told however it ended; that it can't be told does not hide how.
+        // The results are printed however the run ended. A failure to print them does not hide that.
         let writing = Result {
             if run.results.isEmpty, format.output == .table || !ending.isSuccess { return }
             try Console.output.write(format.output.render(run.results))

@@ -3,9 +3,9 @@
 
 internal import FoundationEssentials
 
-/// A text that `-f` names.
+/// The text of a file that `-f` names.
 struct ManifestFile: Sendable {
-    /// Its path, or what stands for standard input.
+    /// The path, or a name for standard input.
     var name: String
     var text: String
 
@@ -17,16 +17,16 @@ struct ManifestFile: Sendable {
         if path == "-" { return [try ManifestFile("standard input (-)", Console.input())] }
         var isDirectory = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw Failure(.usage, "there is no file \"\(path)\"", hint: "-f takes a file, a directory or -")
+            throw Failure(.usage, "the file \"\(path)\" does not exist", hint: "-f takes a file, a directory or -")
         }
         return try (isDirectory ? files(in: path, isRecursive: isRecursive) : [path]).map(ManifestFile.init(path:))
     }
 
-    /// In the order of their names.
+    /// Sorted by name.
     ///
-    /// A mounted ConfigMap holds links to the files of a hidden directory, `..2024_10_16_17_06_44.12345`, to which `..data` links, too.
-    /// Like kubectl we read linked files, and no linked directories; unlike kubectl we don't look into the hidden one, where each file
-    /// would come a second time.
+    /// A mounted ConfigMap has links to the files of a hidden directory, `..2024_10_16_17_06_44.12345`, which `..data` also
+    /// links to. Like kubectl, this reads linked files but no linked directories. Unlike kubectl, it does not read hidden
+    /// directories, where each file would appear a second time.
     private static func files(in directory: String, isRecursive: Bool) throws -> [String] {
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
@@ -56,7 +56,7 @@ struct ManifestFile: Sendable {
         try self.init(path, data)
     }
 
-    /// - Parameter bytes: nothing of them is mended: what is not UTF-8 may mean another name than the one that it would become.
+    /// - Parameter bytes: invalid UTF-8 is not repaired, because the repaired text could be another name.
     private init(_ name: String, _ bytes: some Sequence<UInt8>) throws {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw Failure(.refused, "\(name) is not UTF-8")

@@ -4,21 +4,21 @@
 internal import FoundationEssentials
 internal import YAML
 
-/// A PersistentVolume as somebody has written it.
+/// A PersistentVolume from a manifest.
 struct VolumeManifest: Sendable, CustomStringConvertible {
     var name: String
     /// The file and the line.
     var source: String
     private var content: OrderedValue
 
-    /// As it goes to the service: what it does not need, such as the fields' managers, stays here.
+    /// The part that is sent to the service. Fields that it does not need, such as managed fields, are left out.
     var json: String {
         get throws { try content.json() }
     }
 
     var description: String { "\(name) (\(source))" }
 
-    /// Of which annotations the service looks at: its own, and that of a provisioner, who has made the image as well.
+    /// The annotations that the service reads: its own, and that of a provisioner, which also made the image.
     private static func isTold(_ annotation: String) -> Bool {
         annotation.hasPrefix("rbd-rest-api.io/") || annotation == "pv.kubernetes.io/provisioned-by"
     }
@@ -37,8 +37,8 @@ struct VolumeManifest: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Those of a list too. What else there is passes, also what is strange about it.
-    /// - Parameter list: what the items of a list are where they don't say so.
+    /// Includes the volumes of a list. All other objects are ignored, even if they are unusual.
+    /// - Parameter list: the type of a list's items if they do not name it.
     private static func volumes(
         in node: YAMLNode,
         _ source: String,
@@ -50,17 +50,17 @@ struct VolumeManifest: Sendable, CustomStringConvertible {
         var version = try word("apiVersion", of: node)
         if kind == nil, version == nil, let list { (kind, version) = (list.kind, list.version) }
         guard node.entries != nil, let kind else {
-            throw Failure(.refused, "\(place): it has no kind, and is no manifest of Kubernetes'")
+            throw Failure(.refused, "\(place): the object has no kind, so it is not a Kubernetes manifest")
         }
         guard let version else {
             guard ["PersistentVolume", "PersistentVolumeList", "List"].contains(kind) else { return [] }
-            throw Failure(.refused, "\(place): it has no apiVersion", hint: "write apiVersion: v1")
+            throw Failure(.refused, "\(place): the object has no apiVersion", hint: "write apiVersion: v1")
         }
-        // The name of another group's kind, which may end in List and be none.
+        // A kind of another API group may end in List and not be a list.
         guard version == "v1" else { return [] }
         if kind.hasSuffix("List"), let items = try node["items"]?.checked, !items.isNull {
-            guard let items = items.items else { throw Failure(.refused, "\(place): items is no list") }
-            // As `kubectl get --raw` gives them.
+            guard let items = items.items else { throw Failure(.refused, "\(place): items is not a list") }
+            // The form that `kubectl get --raw` prints.
             let type = ItemType(kind: String(kind.dropLast("List".count)).nonEmpty, version: version)
             return try items.flatMap { try volumes(in: $0, source, of: type) }
         }
@@ -73,7 +73,7 @@ struct VolumeManifest: Sendable, CustomStringConvertible {
         var version: String
     }
 
-    /// - Returns: nil where there is nothing, or no word.
+    /// - Returns: nil if the key is missing, or its value is not a text.
     private static func word(_ key: String, of node: YAMLNode) throws(YAMLError) -> String? {
         guard let value = node[key], !value.isNull else { return nil }
         return try value.checked.text?.nonEmpty
@@ -102,7 +102,7 @@ struct VolumeManifest: Sendable, CustomStringConvertible {
 }
 
 extension YAMLNode {
-    /// The node, where it is certain what it says.
+    /// The node, if its value is unambiguous.
     fileprivate var checked: YAMLNode {
         get throws(YAMLError) {
             guard let objection else { return self }
@@ -112,7 +112,7 @@ extension YAMLNode {
 }
 
 extension OrderedValue {
-    /// A node as kubectl turns it into JSON: plain scalars by the rules of YAML 1.1.
+    /// A node as kubectl converts it to JSON: plain scalars follow the rules of YAML 1.1.
     fileprivate init(_ node: YAMLNode) throws(YAMLError) {
         switch try node.checked.content {
         case .mapping(let entries):
@@ -137,7 +137,7 @@ extension OrderedValue {
 
     private static let flags = ["true": true, "yes": true, "on": true, "false": false, "no": false, "off": false]
 
-    /// As JSON has numbers. What looks like another kind of number, such as 0x10, stays a text, and is told as one.
+    /// A number in the form of JSON. Any other kind of number, such as 0x10, stays a text, and is sent as one.
     private static func number(_ text: String) -> OrderedValue? {
         let digits = text.hasPrefix("-") ? text.dropFirst() : Substring(text)
         guard let first = digits.first, first.isASCII, first.isNumber else { return nil }

@@ -3,26 +3,27 @@
 
 internal import RBDAPI
 
-/// What became of the volumes that were tried: also where something ended it before all were.
+/// The results of the volumes that were tried, even if the run ended early.
 struct VolumeRun: Sendable {
     let isDryRun: Bool
     private(set) var results: [VolumeResult] = []
-    /// Whether it was cancelled, and not all volumes were tried.
+    /// Whether the run was cancelled before all volumes were tried.
     private(set) var isInterrupted = false
 
     init(isDryRun: Bool) {
         self.isDryRun = isDryRun
     }
 
-    /// Asks for each volume, whatever becomes of the others; where there is no connection, for no more of them.
-    /// - Returns: what to throw at the end; nil where nothing failed.
-    /// - Throws: CancellationError, and what is no ``Failure``.
+    /// Sends a request for each volume. A failure does not stop the others, but if there is no connection, no more requests
+    /// are sent.
+    /// - Returns: the error to throw at the end; nil if nothing failed.
+    /// - Throws: CancellationError, and any error that is not a ``Failure``.
     mutating func ensure(
         _ manifests: [VolumeManifest],
         reportingTo errors: Console = .errors,
         _ ask: (VolumeManifest) async throws -> VolumeOutcome
     ) async throws -> ReportedFailures? {
-        // Every volume would wait for the same connection, each for as long as one may take.
+        // Otherwise every volume would wait for the same connection until its own timeout.
         var unreachable: Failure?
         return try await ForEach(manifests).run(reportingTo: errors) { manifest in
             isInterrupted = Task.isCancelled
@@ -41,22 +42,25 @@ struct VolumeRun: Sendable {
         }
     }
 
-    private static let interrupted = Failure(.outcomeUnknown, "interrupted; whether the image was made is not known")
+    private static let interrupted = Failure(
+        .outcomeUnknown,
+        "interrupted; it is not known whether the image was created"
+    )
 }
 
-/// What became of one manifest.
+/// The result of one manifest.
 struct VolumeResult: Encodable, Sendable {
-    /// Where the manifest was found.
+    /// The file and line of the manifest.
     var source: String
     var volume: String
-    /// As the service tells it, or "failed".
+    /// The service's outcome, or "failed".
     var outcome: String
     var dryRun: Bool
     var image: String?
     var sizeBytes: UInt64?
     var features: [String]?
     var warnings: [String]
-    /// Why there is no image.
+    /// Why the volume has no image.
     var problem: String?
 
     init(_ manifest: VolumeManifest, _ outcome: VolumeOutcome) {
@@ -73,7 +77,7 @@ struct VolumeResult: Encodable, Sendable {
 }
 
 extension VolumeResult: Presentable {
-    /// Of a volume that has none, nothing can be done with a name.
+    /// A volume without an image has no name that scripts could use.
     var bareName: String { image ?? "-" }
 
     static func table(of items: [VolumeResult], detailed: Bool) -> [Table] {

@@ -8,7 +8,7 @@ struct NamespaceCreate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create",
         abstract: "Create a namespace.",
-        discussion: "Prints it as pool/namespace."
+        discussion: "Prints pool/namespace."
     )
 
     @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)
@@ -27,8 +27,9 @@ struct NamespaceCreate: AsyncParsableCommand {
 struct NamespaceDelete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
-        abstract: "Delete a namespace that is empty.",
-        discussion: "Prints it as pool/namespace when it is gone. One that holds images, trash or groups stays.",
+        abstract: "Delete an empty namespace.",
+        discussion:
+            "Prints pool/namespace when it is deleted. A namespace with images, trash or groups is not deleted.",
         aliases: ["rm"]
     )
 

@@ -32,7 +32,7 @@ struct NamespaceList: AsyncParsableCommand {
 struct NamespaceGet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
-        abstract: "Show a namespace and how much it holds."
+        abstract: "Show a namespace and the number of objects in it."
     )
 
     @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)

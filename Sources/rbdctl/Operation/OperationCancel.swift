@@ -9,8 +9,8 @@ struct OperationCancel: AsyncParsableCommand {
         commandName: "cancel",
         abstract: "Cancel operations.",
         discussion: """
-            Prints the id of each operation that has ended. A copy that is cancelled is removed. An image that is being \
-            purged stays in the trash with what is left of it.
+            Prints the id of each operation that has ended. A cancelled copy is removed. An image whose purge is \
+            cancelled stays in the trash, without the data that is already removed.
             """
     )
 

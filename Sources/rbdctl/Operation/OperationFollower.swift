@@ -4,13 +4,13 @@
 internal import ArgumentParser
 internal import RBDAPI
 
-/// Of commands that begin an operation.
+/// The options of commands that begin an operation.
 struct WaitOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Whether to wait for the end of the operation.")
     var wait = true
 
-    /// Follows an operation; or, where it is not waited for, prints its id.
-    /// - Returns: the operation, which has succeeded; nil where it is not waited for.
+    /// Follows an operation, or with `--no-wait` prints its id.
+    /// - Returns: the operation, which has succeeded; nil with `--no-wait`.
     func end(of operation: RBDAPI.Operation, _ client: APIClient) async throws -> RBDAPI.Operation? {
         if wait { return try await OperationFollower(client: client).follow(operation) }
         try Console.output.write(Escaping.name(operation.id) + "\n")
@@ -18,18 +18,18 @@ struct WaitOptions: ParsableArguments {
     }
 }
 
-/// Stays with an operation until it has ended, and shows how far it is: as a bar on a terminal, in lines elsewhere.
+/// Follows an operation until it has ended, and shows its progress: as a bar on a terminal, otherwise in lines.
 struct OperationFollower {
     let client: APIClient
     var errors = Console.errors
 
     /// - Returns: the operation, which has succeeded.
-    /// - Throws: ``Failure``, where it failed or was cancelled, or can't be asked for.
+    /// - Throws: ``Failure`` if the operation failed or was cancelled, or can't be read.
     func follow(_ first: RBDAPI.Operation) async throws -> RBDAPI.Operation {
         var display = ProgressDisplay(isTerminal: errors.isTerminal)
         var operation = first
         if !operation.state.isFinished {
-            errors.report("operation \(Escaping.terminal(first.id)); interrupting this leaves it at work\n")
+            errors.report("operation \(Escaping.terminal(first.id)); it continues if this command is interrupted\n")
         }
         while true {
             errors.report(display.update(operation))
@@ -46,7 +46,7 @@ struct OperationFollower {
     }
 }
 
-/// What is written to show how far an operation is.
+/// Formats the progress of an operation.
 struct ProgressDisplay {
     let isTerminal: Bool
     private var told = ""
@@ -58,7 +58,7 @@ struct ProgressDisplay {
         self.isTerminal = isTerminal
     }
 
-    /// - Returns: empty where there is nothing new to be said.
+    /// - Returns: empty if nothing has changed.
     mutating func update(_ operation: RBDAPI.Operation) -> String {
         let what = Escaping.terminal("\(operation.kind) \(operation.subject)")
         let state = operation.note.map { "waiting: \(Escaping.terminal($0))" } ?? operation.state.rawValue
@@ -68,7 +68,7 @@ struct ProgressDisplay {
             let line = "\(what) [\(bar)] \(Int(operation.percent))% \(state)"
             guard line != told else { return "" }
             told = line
-            // Back to the beginning of the line, and away with what is left of a longer one.
+            // Returns to the beginning of the line, and clears the rest of a longer one.
             return "\r\(line)\u{1B}[K" + (operation.state.isFinished ? "\n" : "")
         }
         let step = Int(operation.percent / 10)

@@ -8,13 +8,13 @@ struct OperationGet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
         abstract: "Show an operation.",
-        discussion: "With --watch it shows how far the operation is until it ends, and fails where that fails."
+        discussion: "With --watch it shows the progress until the operation ends, and fails if the operation fails."
     )
 
     @Argument(help: "The operation's id.")
     var id: String
 
-    @Flag(name: .shortAndLong, help: "Stay until the operation has ended.")
+    @Flag(name: .shortAndLong, help: "Watch until the operation has ended.")
     var watch = false
 
     @OptionGroup var connection: ConnectionOptions

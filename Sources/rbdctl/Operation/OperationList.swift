@@ -7,7 +7,7 @@ internal import RBDAPI
 struct OperationList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List operations, the newest first.",
+        abstract: "List operations, newest first.",
         aliases: ["ls"]
     )
 
@@ -20,7 +20,7 @@ struct OperationList: AsyncParsableCommand {
     )
     var state: RBDAPI.Operation.State?
 
-    @Option(help: ArgumentHelp("At most so many.", valueName: "n"))
+    @Option(help: ArgumentHelp("The maximum number of operations.", valueName: "n"))
     var limit: Int?
 
     @OptionGroup var connection: ConnectionOptions
@@ -41,7 +41,7 @@ struct OperationList: AsyncParsableCommand {
 
     @Sendable private static func state(_ text: String) throws -> RBDAPI.Operation.State {
         guard let state = RBDAPI.Operation.State(rawValue: text) else {
-            throw ValidationError("a state is one of \(states)")
+            throw ValidationError("the state must be one of \(states)")
         }
         return state
     }

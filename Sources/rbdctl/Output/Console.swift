@@ -9,21 +9,21 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// Under a name that ``Console/write(_:)`` does not hide.
+/// The system's `write`, under a name that ``Console/write(_:)`` does not hide.
 private let systemWrite: @Sendable (CInt, UnsafeRawPointer?, Int) -> Int = { write($0, $1, $2) }
 
-/// The only door to stdin, stdout, stderr and the terminal.
+/// All access to stdin, stdout, stderr and the terminal.
 struct Console: Sendable {
     static let output = Console(descriptor: STDOUT_FILENO)
     static let errors = Console(descriptor: STDERR_FILENO)
 
     let descriptor: CInt
 
-    /// Nobody reads any more, as in `rbdctl image list | head -1`. That is not an error.
+    /// The reader of the output has gone, as in `rbdctl image list | head -1`. That is not an error.
     struct ReaderGone: Error {}
 
-    /// Writes all of the text or says why not.
-    /// - Throws: ``ReaderGone``, or ``Failure`` where, say, the disk is full.
+    /// Writes all of the text.
+    /// - Throws: ``ReaderGone``, or ``Failure`` if, for example, the disk is full.
     func write(_ text: String) throws {
         var text = text
         try text.withUTF8 { bytes in
@@ -44,7 +44,7 @@ struct Console: Sendable {
         }
     }
 
-    /// All of stdin, byte by byte as it comes.
+    /// Reads all of stdin as bytes.
     /// - Throws: ``Failure``
     static func input() throws -> [UInt8] {
         var bytes: [UInt8] = []
@@ -64,23 +64,23 @@ struct Console: Sendable {
         }
     }
 
-    /// Someone who shares the terminal or the pipe made it non-blocking.
+    /// Needed if another program that shares the terminal or the pipe has made it non-blocking.
     private static func wait(for event: some BinaryInteger, on descriptor: CInt) {
         var ready = pollfd(fd: descriptor, events: Int16(event), revents: 0)
         _ = poll(&ready, 1, -1)
     }
 
-    /// For messages: where they can't be written either, there is nobody left to tell.
+    /// For messages. If they can't be written either, the error is ignored.
     func report(_ text: String) {
         try? write(text)
     }
 
-    /// Whether a person is there to be asked.
+    /// Whether a person can be asked on a terminal.
     static var isInteractive: Bool {
         isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1
     }
 
-    /// Whether a person watches what is written here.
+    /// Whether the output goes to a terminal.
     var isTerminal: Bool { isatty(descriptor) == 1 }
 
     /// - Returns: nil at the end of the input.
@@ -94,11 +94,11 @@ struct Console: Sendable {
         signal(SIGPIPE, SIG_IGN)
     }
 
-    /// Puts something that can't be written to in the place of a stdout or stderr that is closed (`>&-`): else the next
-    /// descriptor that is opened gets its number, and what is meant for the terminal goes to the service.
+    /// Opens `/dev/null` in place of a stdout or stderr that is closed (`>&-`), so that writing fails. Otherwise the next
+    /// descriptor that is opened gets its number, and output for the terminal goes to the service.
     static func holdStandardDescriptors() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
-            // The lowest free number, which is this one: those before it are taken.
+            // It gets the lowest free number, which is this one: all lower ones are taken.
             _ = open("/dev/null", O_RDONLY)
         }
     }
@@ -107,7 +107,7 @@ struct Console: Sendable {
         exit(status)
     }
 
-    /// Ends as a program does that does not mind a signal, so that a script's own shell stops at Ctrl-C, too.
+    /// Ends as if the signal had not been handled, so that the shell of a calling script also stops at Ctrl-C.
     static func leave(bySignal number: CInt) -> Never {
         signal(number, SIG_DFL)
         var signals = sigset_t()
@@ -115,7 +115,7 @@ struct Console: Sendable {
         sigaddset(&signals, number)
         pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         raise(number)
-        // The first process of a container does not end by a signal.
+        // The first process of a container is not ended by the signal.
         exit(128 + number)
     }
 

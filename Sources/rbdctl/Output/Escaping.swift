@@ -1,8 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// librbd takes almost any name, so names may hold line feeds and escape sequences. What is written for people, line by
-/// line, must not let a name start another line or command the terminal.
+/// librbd accepts almost any name, so names may contain line feeds and escape sequences. In line-based output for people, a
+/// name must not start another line or control the terminal.
 enum Escaping {
     /// Writes control characters, line separators and invisible formatting (such as a change of the writing direction)
     /// as `\n`, `\t`, `\r` or `\u{1b}`.
@@ -10,9 +10,9 @@ enum Escaping {
         escape(text) { isControl($0) || $0.properties.generalCategory == .format }
     }
 
-    /// Only what would break lines or command a terminal: the joiners of some scripts are part of a name.
+    /// Escapes only what would break lines or control a terminal: the joiners of some scripts are part of a name.
     ///
-    /// A line feed inside a name must not make two names of it for the program that reads the list.
+    /// A program that reads the list must not take a name with a line feed for two names.
     static func name(_ text: String) -> String {
         escape(text, where: isControl)
     }

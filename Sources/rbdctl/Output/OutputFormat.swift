@@ -4,21 +4,21 @@
 internal import ArgumentParser
 internal import YAML
 
-/// How results are written to stdout.
+/// The formats of results on stdout.
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
     case table, json, yaml, name
 }
 
-/// What the commands show.
+/// A value that commands print.
 protocol Presentable: Encodable {
-    /// The name that another command takes: a pool's name, an image's spec.
+    /// The name that other commands take: a pool's name, an image's spec.
     var bareName: String { get }
     /// - Parameter detailed: for `get`, which has more columns than `list`.
     static func table(of items: [Self], detailed: Bool) -> [Table]
 }
 
 extension OutputFormat {
-    /// One thing: an object in JSON and YAML.
+    /// Renders one item: an object in JSON and YAML.
     func render<Item: Presentable>(_ item: Item) throws -> String {
         switch self {
         case .json: try OrderedValue(encoding: item).json(pretty: true) + "\n"
@@ -27,7 +27,7 @@ extension OutputFormat {
         }
     }
 
-    /// Any number of things: an array in JSON and YAML.
+    /// Renders a list of items: an array in JSON and YAML.
     func render<Item: Presentable>(_ items: [Item], detailed: Bool = false) throws -> String {
         switch self {
         case .table: Item.table(of: items, detailed: detailed).map { $0.rendered() }.joined(separator: "\n")

@@ -54,7 +54,7 @@ extension RBDAPI.Operation: Presentable {
 }
 
 extension TrashedImage: Presentable {
-    /// What `trash restore` and `trash purge` take.
+    /// The argument of `trash restore` and `trash purge`.
     var bareName: String { ImageSpec(pool: pool, namespace: namespace, image: id).description }
 
     static func table(of items: [TrashedImage], detailed: Bool) -> [Table] {
@@ -99,7 +99,7 @@ extension Snapshot: Presentable {
 
     static func table(of items: [Snapshot], detailed: Bool) -> [Table] {
         let more = detailed ? ["ID", "ORIGIN"] : []
-        // A column for what nobody asked for would say nothing.
+        // The column exists only if the usage was requested.
         let used = items.contains { $0.usage != nil } ? ["USED"] : []
         return [
             Table(
@@ -206,7 +206,7 @@ extension Image: Presentable {
     var bareName: String { spec }
 
     static func table(of items: [Image], detailed: Bool) -> [Table] {
-        // What was asked for has a column, the others have none.
+        // Requested members have a column, others have none.
         let asked: [(header: String, cell: (Image) -> String?)] = [
             ("USED", { $0.usedText }), ("WATCHERS", { $0.watchers.map { String($0.count) } }),
             ("CHILDREN", { $0.children.map { String($0.count) } }),
@@ -225,7 +225,7 @@ extension Image: Presentable {
         ]
     }
 
-    /// With `~` before it, whole objects were counted: at the most so much.
+    /// A `~` before the number means that whole objects were counted. The number is then an upper bound.
     var usedText: String? {
         usage.map { usage in usage.usedBytes.map { (usage.approximate ? "~" : "") + ByteCount($0).rounded } ?? "" }
     }

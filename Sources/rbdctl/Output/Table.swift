@@ -6,7 +6,7 @@ struct Table {
     var header: [String]
     var rows: [[String]]
 
-    /// Every line ends with a line feed and has no blanks before it.
+    /// Every line ends with a line feed, without blanks before it.
     func rendered() -> String {
         let lines = ([header] + rows).map { $0.map { $0.isEmpty ? "-" : Escaping.terminal($0) } }
         var widths = [Int](repeating: 0, count: header.count)

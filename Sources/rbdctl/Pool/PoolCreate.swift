@@ -10,9 +10,9 @@ struct PoolCreate: AsyncParsableCommand {
         abstract: "Create a pool that is ready for RBD.",
         discussion: """
             Waits until the pool's placement groups are active, and prints its name; with --no-wait, the operation's \
-            id. What is left out is the cluster's default. An erasure-coded pool can't hold images, \
-            but their data: name it with --data-pool when an image is created. It takes --erasure-code-profile, or \
-            --data-chunks and --coding-chunks.
+            id. Options that are left out take the cluster's defaults. An erasure-coded pool can't hold images, but it \
+            can hold their data: name it with --data-pool when you create an image. It takes --erasure-code-profile, \
+            or --data-chunks and --coding-chunks.
             """
     )
 
@@ -28,28 +28,33 @@ struct PoolCreate: AsyncParsableCommand {
     @Argument(help: "The pool's name.", transform: Read.poolName)
     var name: String
 
-    @Option(help: ArgumentHelp("The number of placement groups; a power of two is best.", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of placement groups, preferably a power of two.", valueName: "n"))
     var pgNum: Int?
 
     @Option(help: ArgumentHelp("The number of copies to keep.", valueName: "n"))
     var size: Int?
 
-    @Option(help: "Whether Ceph adapts the number of placement groups.")
+    @Option(help: "Whether Ceph adjusts the number of placement groups.")
     var autoscale: Autoscale?
 
-    @Option(help: "How the pool keeps its data safe.")
+    @Option(help: "How the pool protects its data.")
     var type: Kind?
 
-    @Option(help: ArgumentHelp("A profile that the cluster has.", valueName: "name"))
+    @Option(help: ArgumentHelp("An erasure code profile that exists in the cluster.", valueName: "name"))
     var erasureCodeProfile: String?
 
-    @Option(help: ArgumentHelp("Into how many chunks the data is cut.", valueName: "k"))
+    @Option(help: ArgumentHelp("The number of data chunks.", valueName: "k"))
     var dataChunks: Int?
 
-    @Option(help: ArgumentHelp("How many chunks may be lost.", valueName: "m"))
+    @Option(help: ArgumentHelp("The number of coding chunks: as many chunks can be lost.", valueName: "m"))
     var codingChunks: Int?
 
-    @Option(help: ArgumentHelp("What no two chunks may share, such as osd. (default: host)", valueName: "type"))
+    @Option(
+        help: ArgumentHelp(
+            "The failure domain that holds at most one chunk, such as osd. (default: host)",
+            valueName: "type"
+        )
+    )
     var failureDomain: String?
 
     @OptionGroup var waiting: WaitOptions

@@ -6,10 +6,10 @@ internal import ArgumentParser
 struct PoolDelete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
-        abstract: "Delete a pool with everything in it.",
+        abstract: "Delete a pool and everything in it.",
         discussion: """
-            The name must be given a second time: with --confirm, or when asked for on a terminal. \
-            Prints the pool's name when it is gone. --dry-run shows what would be destroyed, also of other pools.
+            The name must be given again: with --confirm, or on the terminal. Prints the pool's name when it is \
+            deleted. --dry-run shows what would be destroyed, also in other pools.
             """,
         aliases: ["rm"]
     )
@@ -45,7 +45,7 @@ struct PoolDelete: AsyncParsableCommand {
                 hint: "rbdctl pool delete \(shown) --confirm \(shown)"
             )
         }
-        let answer = Console.ask("This deletes the pool \(shown) and every image in it. Type its name to go on: ")
+        let answer = Console.ask("This deletes the pool \(shown) and every image in it. Type its name to continue: ")
         guard answer == name else {
             throw Failure(.usage, "that is not the pool's name; nothing was deleted")
         }

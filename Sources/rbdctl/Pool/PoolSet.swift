@@ -9,11 +9,12 @@ struct PoolSet: AsyncParsableCommand {
         commandName: "set",
         abstract: "Change a pool.",
         discussion: """
-            Shows the pool as it is then. What is left out stays as it is. Ceph makes the changes one by one, the new name \
-            last; where one fails, those before it stay.
+            Shows the changed pool. Settings that are left out stay as they are. Ceph makes the changes one by one, \
+            the new name last. If one fails, the changes before it stay.
 
-            Images go by the pool's number: those of other pools that have their data or their parent here do not mind a \
-            new name. Whatever names the pool does: caps of Ceph users, storage classes, scripts.
+            A new name does not affect images: those in other pools that have their data or their parent in this pool \
+            refer to it by its number. Everything that refers to the pool by name must be updated: caps of Ceph users, \
+            storage classes, scripts.
             """
     )
 
@@ -21,27 +22,30 @@ struct PoolSet: AsyncParsableCommand {
     var pool: String
 
     @Option(
-        help: ArgumentHelp("The most that it may hold, such as 10GiB; 0 for no limit.", valueName: "size"),
+        help: ArgumentHelp(
+            "The maximum number of bytes in the pool, such as 10GiB; 0 for no limit.",
+            valueName: "size"
+        ),
         transform: Read.size
     )
     var quotaBytes: ByteCount?
 
-    @Option(help: ArgumentHelp("The most RADOS objects that it may hold; 0 for no limit.", valueName: "n"))
+    @Option(help: ArgumentHelp("The maximum number of RADOS objects in the pool; 0 for no limit.", valueName: "n"))
     var quotaObjects: UInt64?
 
     @Option(help: ArgumentHelp("The number of copies to keep.", valueName: "n"))
     var size: Int?
 
-    @Option(help: ArgumentHelp("The number of copies without which it does not serve.", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of copies that must be available to serve I/O.", valueName: "n"))
     var minSize: Int?
 
-    @Option(help: ArgumentHelp("The number of placement groups; a power of two is best.", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of placement groups, preferably a power of two.", valueName: "n"))
     var pgNum: Int?
 
-    @Option(help: "Whether Ceph adapts the number of placement groups.")
+    @Option(help: "Whether Ceph adjusts the number of placement groups.")
     var autoscale: PoolCreate.Autoscale?
 
-    @Option(help: ArgumentHelp("rbd: make the pool ready for RBD.", valueName: "rbd"))
+    @Option(help: ArgumentHelp("rbd makes the pool ready for RBD.", valueName: "rbd"))
     var application: String?
 
     @Option(help: ArgumentHelp("The pool's new name.", valueName: "name"), transform: Read.poolName)
@@ -67,7 +71,7 @@ struct PoolSet: AsyncParsableCommand {
 
     func validate() throws {
         guard request != UpdatePoolRequest() else {
-            throw ValidationError("say what to change, such as --quota-bytes 10GiB")
+            throw ValidationError("name a setting to change, such as --quota-bytes 10GiB")
         }
     }
 

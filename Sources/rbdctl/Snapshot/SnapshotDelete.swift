@@ -10,8 +10,8 @@ struct SnapshotDelete: AsyncParsableCommand {
         commandName: "delete",
         abstract: "Delete snapshots.",
         discussion: """
-            Prints the spec of each snapshot that is gone. A failure does not keep the others from being deleted. One \
-            that is protected or has clones stays.
+            Prints the spec of each deleted snapshot. If one fails, the others are still deleted. A snapshot that is \
+            protected or has clones is not deleted.
             """,
         aliases: ["rm"]
     )
@@ -19,10 +19,10 @@ struct SnapshotDelete: AsyncParsableCommand {
     @Argument(help: "The snapshots: pool/image@snapshot.", transform: Read.snapshotSpec)
     var specs: [SnapshotSpec]
 
-    @Flag(help: "Delete it also where clones need it: it then stays in the trash until the last of them is gone.")
+    @Flag(help: "Delete a snapshot even if clones need it. It then stays in the trash until the last of them is gone.")
     var evenIfCloned = false
 
-    @Flag(help: "Do not fail where a snapshot does not exist. Its image must.")
+    @Flag(help: "Do not fail if a snapshot does not exist. Its image must exist.")
     var ignoreMissing = false
 
     @OptionGroup var dryRun: DryRunOptions

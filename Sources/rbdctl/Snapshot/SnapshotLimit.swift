@@ -8,13 +8,16 @@ internal import RBDAPI
 struct SnapshotLimitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "limit",
-        abstract: "Show or set how many snapshots an image may have."
+        abstract: "Show or set the maximum number of snapshots of an image."
     )
 
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Argument(help: "The limit, or none to take it away. Left out, it is only shown.", transform: Limit.init(parsing:))
+    @Argument(
+        help: "The limit, or none to remove it. If it is left out, the current limit is shown.",
+        transform: Limit.init(parsing:)
+    )
     var limit: Limit?
 
     @OptionGroup var dryRun: DryRunOptions
@@ -22,13 +25,13 @@ struct SnapshotLimitCommand: AsyncParsableCommand {
     @OptionGroup var format: OutputOptions
 
     struct Limit: Hashable, Sendable {
-        /// Nil takes the limit away.
+        /// Nil removes the limit.
         var number: UInt64?
 
         @Sendable init(parsing text: String) throws {
             guard text != "none" else { return }
             guard let number = UInt64(text) else {
-                throw ValidationError("a limit is a whole number, 0 or more, or none")
+                throw ValidationError("the limit must be a whole number, 0 or more, or none")
             }
             self.number = number
         }

@@ -10,7 +10,7 @@ struct SnapshotList: AsyncParsableCommand {
         commandName: "list",
         abstract: "List the snapshots of an image, oldest first.",
         discussion: """
-            Snapshots of groups, and those that were deleted while clones needed them, are listed with their kind.
+            Snapshots of groups, and snapshots that were deleted while clones needed them, are listed with their kind.
             """,
         aliases: ["ls"]
     )
@@ -18,7 +18,7 @@ struct SnapshotList: AsyncParsableCommand {
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @Flag(help: "Show what each holds that the one before it does not.")
+    @Flag(help: "Show the data that each snapshot holds and the previous one does not.")
     var usage = false
 
     @OptionGroup var connection: ConnectionOptions
@@ -36,7 +36,7 @@ struct SnapshotGet: AsyncParsableCommand {
     @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)
     var spec: SnapshotSpec
 
-    @Flag(help: "Show what it holds that the one before it does not.")
+    @Flag(help: "Show the data that the snapshot holds and the previous one does not.")
     var usage = false
 
     @OptionGroup var connection: ConnectionOptions

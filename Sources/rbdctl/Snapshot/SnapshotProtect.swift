@@ -8,7 +8,7 @@ internal import RBDAPI
 struct SnapshotProtect: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "protect",
-        abstract: "Protect a snapshot from being deleted.",
+        abstract: "Protect a snapshot against deletion.",
         discussion: "Prints its spec. Only clones of the old format 1 need this."
     )
 
@@ -30,8 +30,8 @@ struct SnapshotProtect: AsyncParsableCommand {
 struct SnapshotUnprotect: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unprotect",
-        abstract: "Allow a snapshot to be deleted.",
-        discussion: "Prints its spec. Refused where clones of the old format 1 need it."
+        abstract: "Remove the protection of a snapshot.",
+        discussion: "Prints its spec. Refused if clones of the old format 1 need the protection."
     )
 
     @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)

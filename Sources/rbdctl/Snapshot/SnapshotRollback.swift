@@ -8,11 +8,11 @@ internal import RBDAPI
 struct SnapshotRollback: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rollback",
-        abstract: "Make an image again what it was when a snapshot was taken.",
+        abstract: "Roll an image back to a snapshot.",
         discussion: """
-            What was written since is lost, so that the snapshot's name must be given a second time: with --confirm, or \
-            when asked for on a terminal. An image that a client has open is left alone. What has begun can't be cancelled. \
-            Prints the image's spec once it is done; with --no-wait, the operation's id.
+            Everything written since the snapshot is lost. So the snapshot's name must be given again: with --confirm, \
+            or on the terminal. The rollback is refused while a client has the image open. Once it has begun, it can't \
+            be cancelled. Prints the image's spec when it is done; with --no-wait, the operation's id.
             """
     )
 
@@ -45,11 +45,13 @@ struct SnapshotRollback: AsyncParsableCommand {
         guard Console.isInteractive else {
             throw Failure(
                 .usage,
-                "rolling an image back must be confirmed: repeat the snapshot's name with --confirm",
+                "a rollback must be confirmed: repeat the snapshot's name with --confirm",
                 hint: "rbdctl snapshot rollback \(image)@\(name) --confirm \(name)"
             )
         }
-        let answer = Console.ask("This destroys what was written to \(image) since \(name). Type \(name) to go on: ")
+        let answer = Console.ask(
+            "This destroys everything written to \(image) since \(name). Type \(name) to continue: "
+        )
         guard answer == spec.snapshot else {
             throw Failure(.usage, "that is not the snapshot's name; nothing was changed")
         }

@@ -6,8 +6,8 @@ internal import ArgumentParser
 struct TrashCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trash",
-        abstract: "Deleted images, which can be restored for a while.",
-        discussion: "An image in the trash is written with its id in place of its name: pool/id, pool/namespace/id.",
+        abstract: "Deleted images, which can be restored for a limited time.",
+        discussion: "Write an image in the trash with its id in place of its name: pool/id, pool/namespace/id.",
         subcommands: [TrashList.self, TrashGet.self, TrashRestore.self, TrashPurge.self, TrashPurgeExpired.self]
     )
 }

@@ -8,7 +8,7 @@ internal import RBDAPI
 struct TrashList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List the trash of a pool, or of a namespace of it.",
+        abstract: "List the trash of a pool or a namespace.",
         aliases: ["ls"]
     )
 

@@ -8,16 +8,16 @@ internal import RBDAPI
 struct TrashPurge: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "purge",
-        abstract: "Remove images in the trash, and their data, for ever.",
+        abstract: "Remove images in the trash and their data for good.",
         discussion: """
-            Prints each image's entry when it is gone; with --no-wait, the ids of the operations that remove them.
+            Prints each image's entry when it is removed; with --no-wait, the ids of the operations that remove them.
             """
     )
 
     @Argument(help: "The images: pool/id or pool/namespace/id.", transform: Read.imageSpec)
     var entries: [ImageSpec]
 
-    @Flag(help: "Also before an image has been kept for as long as it was to be.")
+    @Flag(help: "Purge an image even if it is still kept.")
     var force = false
 
     @OptionGroup var waiting: WaitOptions
@@ -40,7 +40,7 @@ struct TrashPurge: AsyncParsableCommand {
 struct TrashPurgeExpired: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "purge-expired",
-        abstract: "Purge what the service put into the trash and whose time is over.",
+        abstract: "Purge the expired images that the service put into the trash.",
         discussion: "The service does so by itself every few seconds. Prints the ids of the operations."
     )
 

@@ -15,7 +15,7 @@ struct TrashRestore: AsyncParsableCommand {
     @Argument(help: "The image: pool/id or pool/namespace/id.", transform: Read.imageSpec)
     var entry: ImageSpec
 
-    @Option(help: ArgumentHelp("Another name than the one that it had.", valueName: "name"))
+    @Option(help: ArgumentHelp("A new name. (default: the old one)", valueName: "name"))
     var name: String?
 
     @OptionGroup var rehearsal: DryRunOptions
