@@ -3,6 +3,6 @@
 #include <pthread.h>
 #include <rados/librados.h>
 
-/* glibc shows it only under _GNU_SOURCE, which a module can't set. It names the threads that sit in librados calls. */
+/* glibc declares this only with _GNU_SOURCE, which a module can't set. It names the threads that run librados calls. */
 extern int pthread_setname_np(pthread_t thread, const char *name);
 #endif

@@ -4,20 +4,22 @@
 internal import Dispatch
 import Synchronization
 
-/// The only door to a blocking C call: a bounded number of threads, a bounded queue, and a deadline for the caller.
+/// Runs blocking C calls. All of them go through here: on a bounded number of threads, from a bounded queue, and with a
+/// deadline for the caller.
 ///
-/// librbd creates, removes and clones by blocking calls only, and no librados call can be cancelled. On Swift's
-/// cooperative threads a few such calls would stop the whole process. Here the damage is bounded: the queue refuses
-/// work beyond its limit at once, a caller is let go at its deadline even if its thread is not, and work that a
-/// cancelled task left in the queue is dropped. Work that has started always runs to its end. A thread that hangs is made
-/// up for by another, up to a bound, and neither one sick pool nor one ``Caller`` ever has all the threads.
+/// librbd creates, removes and clones only by blocking calls, and no librados call can be cancelled. On Swift's cooperative
+/// threads, a few such calls would stop the whole process. Here the damage is bounded. The queue refuses work beyond its
+/// limit immediately. A caller is released at its deadline, even if its thread still runs. Work that a cancelled task left
+/// in the queue is dropped. Work that has started always runs to its end. A hanging thread is replaced by another, up to a
+/// limit. Neither one sick pool nor one ``Caller`` ever has all the threads.
 public final class BlockingPool: Sendable {
     public struct Limits: Hashable, Sendable {
-        /// Threads that may be inside Ceph at once.
+        /// The maximum number of threads that are inside Ceph at the same time.
         public var threads: Int
-        /// Calls that may wait for a thread; one more is refused.
+        /// The maximum number of calls that wait for a thread. Further calls are refused.
         public var queue: Int
-        /// Threads that may be started in place of those that hang in calls whose callers were let go.
+        /// The maximum number of threads that are started to replace threads that hang in calls whose callers were
+        /// released.
         public var replacements: Int
 
         public init(threads: Int = 16, queue: Int = 256, replacements: Int = 48) {
@@ -27,12 +29,12 @@ public final class BlockingPool: Sendable {
         }
     }
 
-    /// A look at the pool, for metrics and tests.
+    /// The state of the pool, for metrics and tests.
     public struct Snapshot: Hashable, Sendable {
         public var threads = 0
         public var running = 0
         public var queued = 0
-        /// Running calls whose caller was let go at its deadline.
+        /// Running calls whose caller was released at its deadline.
         public var abandoned = 0
 
         public static func + (one: Snapshot, other: Snapshot) -> Snapshot {
@@ -62,9 +64,9 @@ public final class BlockingPool: Sendable {
     }
 
     /// Runs a blocking call on a thread of this pool.
-    /// - Throws: `CephError` with `.overloaded` when there is no room, `.notStarted` when its turn does not come before the
-    ///   deadline, `.timedOut` when the deadline passes while it runs (its outcome is then unknown), `.shutDown` after
-    ///   ``shutdown()``; `CancellationError` when the task is cancelled before the call has started; whatever the call
+    /// - Throws: `CephError` with `.overloaded` if the queue is full, `.notStarted` if the call does not start before the
+    ///   deadline, `.timedOut` if the deadline passes while it runs (its outcome is then unknown), `.shutDown` after
+    ///   ``shutdown()``; `CancellationError` if the task is cancelled before the call has started; any error that the call
     ///   throws.
     public func run<Value: Sendable>(
         _ operation: CephError.Operation,
@@ -78,7 +80,7 @@ public final class BlockingPool: Sendable {
             try await withCheckedThrowingContinuation { continuation in
                 call.hold(continuation)
                 submit(call)
-                // A cancellation that came before the call was in the queue did not find it there.
+                // A cancellation that came before the call was queued could not remove it.
                 if Task.isCancelled, dequeue(call) { call.settle(throwing: CancellationError()) }
             }
         } onCancel: {
@@ -86,7 +88,7 @@ public final class BlockingPool: Sendable {
         }
     }
 
-    /// Refuses new work and lets the threads end once the queue is empty. Work already accepted is still done.
+    /// Refuses new work, and lets the threads end when the queue is empty. Accepted work is still done.
     public func shutdown() {
         let threads = state.withLock { state in
             state.isShutDown = true
@@ -102,7 +104,7 @@ public final class BlockingPool: Sendable {
         var calls: CallQueue
         var isShutDown = false
         var watchdogRuns = false
-        /// When the watchdog will look next; nil while it sleeps until it is woken.
+        /// When the watchdog checks next; nil while it sleeps until it is woken.
         var nextLook: ContinuousClock.Instant?
     }
 
@@ -147,17 +149,18 @@ public final class BlockingPool: Sendable {
 
     private func startThread(_ number: Int) {
         if NativeThread.start(named: "ceph-call-\(number)", { self.work() }) { return }
-        // Out of threads: the others take the call, or its deadline does, and the next call tries again.
+        // The process is out of threads. The other threads take the call, or its deadline passes. The next call tries
+        // again.
         state.withLock { $0.calls.removeThread() }
     }
 
-    /// - Returns: whether the call was still waiting, so that it will never run.
+    /// - Returns: whether the call was still waiting. It then never runs.
     private func dequeue(_ call: some BlockingCall) -> Bool {
         state.withLock { $0.calls.withdraw(call) }
     }
 
-    /// The life of one thread. A signal may find nothing to do, where a waiting call was cancelled or its scope has its
-    /// share already; whoever comes back from a call looks again.
+    /// The loop of one thread. A signalled thread may find nothing to do, because a waiting call was cancelled, or its
+    /// scope already has its share. Every thread checks again when it returns from a call.
     private func work() {
         while true {
             workAvailable.wait()
@@ -171,14 +174,14 @@ public final class BlockingPool: Sendable {
                 return isOver
             }
             if isOver {
-                // At the end of it all the others look again, too.
+                // When this thread ends, all others check again, too.
                 workAvailable.signal()
                 return
             }
         }
     }
 
-    /// Lets callers go whose deadline has passed, whether their call waits or runs.
+    /// Releases callers whose deadline has passed, whether their call waits or runs.
     private func watch() {
         while true {
             let (nextLook, isOver) = letGo()
@@ -193,8 +196,8 @@ public final class BlockingPool: Sendable {
         }
     }
 
-    /// One look of the watchdog. A function of its own, so that no call is kept, and with it what the call holds, while the
-    /// watchdog sleeps.
+    /// One check of the watchdog. It is a separate function, so that no call, and nothing that a call holds, is kept while
+    /// the watchdog sleeps.
     private func letGo() -> (nextLook: ContinuousClock.Instant?, isOver: Bool) {
         let (expired, replacements, isOver) = state.withLock { state in
             let expired = state.calls.expire(at: .now)
@@ -206,7 +209,7 @@ public final class BlockingPool: Sendable {
             return (expired, replacements, isOver)
         }
         for number in replacements { startThread(number) }
-        // A scope that hung has room again, for threads that found nothing to do before.
+        // The scope of a hanging call has room again, for threads that found nothing to do before.
         for _ in expired.running { workAvailable.signal() }
         for call in expired.waiting {
             call.settle(throwing: CephError(.notStarted, call.operation, on: call.resource))

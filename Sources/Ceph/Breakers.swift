@@ -3,17 +3,17 @@
 
 import Synchronization
 
-/// Remembers which parts of the cluster do not answer, so that calls to them are refused at once instead of waiting for
-/// their deadline in a thread that others need.
+/// Remembers which parts of the cluster do not answer. Calls to them are refused immediately, instead of waiting for their
+/// deadline in a thread that others need.
 ///
-/// A breaker opens when so many calls in a row have timed out. Whoever owns the breakers then probes the scope, one probe
-/// at a time; the first answer, whatever it says, closes the breaker again. No caller is spent on probing.
+/// A breaker opens after a number of successive timeouts. The owner of the breakers then probes the scope, one probe at a
+/// time. The first answer, whatever it is, closes the breaker again. No caller is used as a probe.
 public final class Breakers: Sendable {
     public enum State: String, CaseIterable, Sendable {
         case closed
         /// Calls are refused.
         case open
-        /// Calls are refused, and a probe is on its way.
+        /// Calls are refused, and a probe is running.
         case halfOpen
     }
 
@@ -21,14 +21,14 @@ public final class Breakers: Sendable {
     public struct Snapshot: Hashable, Sendable {
         public var scope: CallScope
         public var state: State
-        /// How often it has opened.
+        /// How many times it has opened.
         public var openings: Int
     }
 
-    /// A scope to be looked at.
+    /// A scope to probe.
     public struct Probe: Hashable, Sendable {
         public var scope: CallScope
-        /// The image whose call timed out last: a pool may answer for some of its objects and not for others.
+        /// The image whose call timed out last. A pool may answer for some of its objects and not for others.
         public var image: CephError.Resource?
     }
 
@@ -48,10 +48,10 @@ public final class Breakers: Sendable {
     private let breakers = Mutex<[CallScope: Breaker]>([:])
 
     /// - Parameters:
-    ///   - threshold: how many timeouts in a row open a breaker.
-    ///   - interval: how long to wait after a probe that failed.
-    ///   - patience: what took longer than that to be let go says that nothing answers. A caller's own deadline may be much shorter, and
-    ///     says nothing of the cluster.
+    ///   - threshold: the number of successive timeouts that opens a breaker.
+    ///   - interval: how long to wait after a failed probe.
+    ///   - patience: a caller that waited longer than this before it was released counts as a timeout of the cluster. A
+    ///     caller's own deadline may be much shorter, and says nothing about the cluster.
     public init(threshold: Int = 3, interval: Duration = .seconds(1), patience: Duration = .zero) {
         self.threshold = threshold
         self.interval = interval
@@ -60,7 +60,7 @@ public final class Breakers: Sendable {
 
     // MARK: Calls
 
-    /// - Throws: `CephError` with `.poolUnavailable` or `.clusterUnreachable` where the scope's breaker is open.
+    /// - Throws: `CephError` with `.poolUnavailable` or `.clusterUnreachable` if the scope's breaker is open.
     func admit(_ scope: CallScope, _ operation: CephError.Operation, on resource: CephError.Resource) throws(CephError)
     {
         guard isOpen(scope) else { return }
@@ -80,21 +80,21 @@ public final class Breakers: Sendable {
 
     /// - Parameters:
     ///   - error: nil for a success.
-    ///   - time: how long the call took, or its caller waited; nil for long enough.
-    /// - Returns: true where this opened the breaker.
+    ///   - time: how long the call took, or its caller waited; nil counts as long enough.
+    /// - Returns: true if this opened the breaker.
     @discardableResult
     func record(_ scope: CallScope, _ error: CephError?, after time: Duration? = nil) -> Bool {
         if let error, let time, error.isOfADeadline, time < patience { return false }
         switch Self.verdict(on: error) {
         case .answered:
-            // Most calls succeed and find no breaker: nothing is kept for them.
+            // Most calls succeed and have no breaker. Nothing is stored for them.
             breakers.withLock { breakers in
                 if breakers[scope]?.state == .closed { breakers[scope]?.timeouts = 0 }
             }
             return false
         case .silent:
             return breakers.withLock { breakers in
-                // Whoever asks for pools that do not exist, while the monitors are away, must not fill our memory.
+                // Requests for pools that do not exist, while the monitors are down, must not fill the memory.
                 if breakers.count >= Self.capacity { breakers = breakers.filter { $0.value.state != .closed } }
                 var breaker = breakers[scope] ?? Breaker()
                 defer { breakers[scope] = breaker }
@@ -111,7 +111,7 @@ public final class Breakers: Sendable {
         }
     }
 
-    /// Whether an error is one that an answer of the cluster brought.
+    /// Whether the error comes from an answer of the cluster.
     static func isAnswer(_ error: CephError) -> Bool {
         verdict(on: error) == .answered
     }
@@ -125,9 +125,10 @@ public final class Breakers: Sendable {
         return switch error.code {
         case .timedOut:
             switch error.operation {
-            // These take as long as there is data to remove or to copy: only Ceph's own timeout says that nothing answers.
+            // The duration of these calls depends on the amount of data to remove or copy. Only Ceph's own timeout shows
+            // that nothing answers.
             case .removeImage, .changeGroupSnapshots: error.errno == nil ? .unknown : .silent
-            // It waits for the OSDs of a new pool, which may be too few; the monitors have answered.
+            // It waits for the OSDs of a new pool, which may be too few. The monitors have answered.
             case .initializePool: .unknown
             default: .silent
             }
@@ -138,7 +139,7 @@ public final class Breakers: Sendable {
 
     // MARK: Probes
 
-    /// The open breakers whose time for a probe has come. Each is half-open until its probe's end is told.
+    /// The open breakers that are due for a probe. Each is half-open until ``probeEnded(_:hasAnswered:)`` is called.
     public func takeDueProbes(at now: ContinuousClock.Instant = .now) -> [Probe] {
         breakers.withLock { breakers in
             var probes: [Probe] = []
@@ -150,8 +151,8 @@ public final class Breakers: Sendable {
         }
     }
 
-    /// A probe has ended.
-    /// - Parameter hasAnswered: closes the breaker; else it stays open until the next probe.
+    /// Ends a probe.
+    /// - Parameter hasAnswered: true closes the breaker; false keeps it open until the next probe.
     public func probeEnded(_ scope: CallScope, hasAnswered: Bool) {
         breakers.withLock { breakers in
             breakers[scope]?.timeouts = 0
@@ -160,7 +161,7 @@ public final class Breakers: Sendable {
         }
     }
 
-    /// No probe is on its way any more: the connection that they were sent through is gone.
+    /// Discards all running probes, because the connection that they were sent through is gone.
     public func forgetProbes() {
         breakers.withLock { breakers in
             for (scope, breaker) in breakers where breaker.state == .halfOpen {
@@ -170,7 +171,7 @@ public final class Breakers: Sendable {
         }
     }
 
-    /// How many are remembered.
+    /// The number of breakers that are stored.
     var count: Int { breakers.withLock { $0.count } }
 
     /// The breakers that have ever opened, and whether they are open now.
@@ -185,6 +186,6 @@ public final class Breakers: Sendable {
 }
 
 extension CephError {
-    /// Whether a caller's deadline has come, and not one of Ceph's own timeouts, which have a number.
+    /// Whether a caller's deadline has passed. Ceph's own timeouts have an errno.
     var isOfADeadline: Bool { code == .timedOut && errno == nil }
 }

@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Told of every call to the cluster once its caller has an answer, in the caller's own task.
+/// Receives every call to the cluster after its caller has an answer, in the caller's own task.
 public protocol CallObserver: Sendable {
     func callEnded(_ call: CallRecord)
 }
@@ -10,9 +10,9 @@ public protocol CallObserver: Sendable {
 public struct CallRecord: Sendable {
     public var operation: CephError.Operation
     public var resource: CephError.Resource
-    /// Nil where the call succeeded.
+    /// Nil if the call succeeded.
     public var error: CephError?
-    /// From the moment in which it was asked for to the answer, the wait for a thread included.
+    /// From the request to the answer, including the wait for a thread.
     public var duration: Duration
 
     public init(

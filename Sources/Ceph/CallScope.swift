@@ -3,15 +3,15 @@
 
 import Naming
 
-/// The part of the cluster that a call depends on. Parts fail apart from each other: a pool whose OSDs are away does not
-/// answer while all the others do, and without its monitors a cluster goes on serving the pools that are known.
+/// The part of the cluster that a call depends on. Parts fail independently: a pool whose OSDs are down does not answer
+/// while all others do, and a cluster without its monitors still serves the pools that are known.
 public enum CallScope: Hashable, Sendable {
     case monitors
     case pool(String)
 
     init(_ operation: CephError.Operation, on resource: CephError.Resource) {
         switch operation {
-        // A pool is opened by asking the monitors only where the client does not know it yet.
+        // Opening a pool asks the monitors only if the client does not know the pool yet.
         case .configure, .connect, .readStatus, .listPools, .openPool, .createPool, .initializePool, .changePool,
             .deletePool, .evictClient, .shutOutClient:
             self = .monitors
@@ -31,7 +31,7 @@ extension CallScope: CustomStringConvertible {
 }
 
 extension CephError.Resource {
-    /// The pool, or the namespace of it, that it is or that it is in.
+    /// The pool or namespace that this scope is, or is in.
     var place: Place? {
         switch self {
         case .cluster: nil
@@ -44,10 +44,10 @@ extension CephError.Resource {
         }
     }
 
-    /// The pool that it is, or that it is in.
+    /// The pool that this scope is, or is in.
     public var pool: String? { place?.pool }
 
-    /// The image that it is, or that it is a snapshot of.
+    /// The image that this scope is, or that it is a snapshot of.
     var image: CephError.Resource? {
         switch self {
         case .cluster, .pool, .namespace, .group, .groupSnapshot: nil

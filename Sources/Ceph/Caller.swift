@@ -1,9 +1,9 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// On whose behalf calls are made: threads are shared fairly between callers, see ``BlockingPool``. It travels with the task, as
-/// ``Deadline`` does.
+/// The caller that calls are made for. Threads are shared fairly between callers, see ``BlockingPool``. The value belongs
+/// to the task, like ``Deadline``.
 public enum Caller {
-    /// Nil for what the service does by itself.
+    /// Nil for calls of the service itself.
     @TaskLocal public static var current: String?
 }

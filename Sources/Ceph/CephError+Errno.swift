@@ -3,14 +3,14 @@
 
 internal import Glibc
 
-/// The one table from errno to meaning. It is keyed by what was being done, because a number alone says little: ENOENT
-/// is a missing pool from `rados_ioctx_create`, a missing image from `rbd_remove`, a missing key from `rados_connect`.
+/// The only table from errno to meaning. Its key includes the operation, because a number alone says little: ENOENT is a
+/// missing pool from `rados_ioctx_create`, a missing image from `rbd_remove`, a missing key from `rados_connect`.
 ///
-/// The rows were measured on librados and librbd 16.2.15. The first row that fits is taken.
+/// The rows were measured on librados and librbd 16.2.15. The first matching row applies.
 enum ErrnoTable {
     struct Row {
         var errno: CInt
-        /// Nil: whatever was being done.
+        /// Nil means any operation.
         var operations: Set<CephError.Operation>?
         var code: CephError.Code
 
@@ -24,7 +24,7 @@ enum ErrnoTable {
     static let rows: [Row] = [
         Row(ENOENT, [.configure], .invalidConfiguration),  // no such file, no such option
         Row(ENOENT, [.connect], .keyringNotFound),
-        // A key of the type aes256k, or a cluster that forbids the older type, and a librados before 19.2.6 and 20.2.4.
+        // A key of the type aes256k, or a cluster that forbids the older type, with a librados before 19.2.6 and 20.2.4.
         Row(EIO, [.connect], .keyUnsupported),
         Row(
             ENOENT,
@@ -42,12 +42,12 @@ enum ErrnoTable {
             ],
             .imageNotFound
         ),
-        // A missing namespace is told apart by asking for it.
+        // An extra request finds out whether the namespace is missing.
         Row(ENOENT, [.createImage, .cloneImage], .dataPoolNotFound),
         Row(ENOENT, [.readGroup, .changeGroup], .groupNotFound),
         Row(ENOENT, [.changeGroupImages], .imageNotFound),
         Row(ENOENT, [.changeGroupSnapshots], .groupSnapshotNotFound),
-        // RADOS bounds the names of objects and namespaces; nothing longer can exist.
+        // RADOS limits the length of names of objects and namespaces. Nothing with a longer name can exist.
         Row(
             ENAMETOOLONG,
             [.findNamespace, .listImages, .createImage, .readGroup, .changeGroup, .cloneImage, .removeNamespace],
@@ -61,10 +61,10 @@ enum ErrnoTable {
         Row(EEXIST, [.changeGroupImages], .imageInGroup),
         Row(EEXIST, [.changeGroupSnapshots], .groupSnapshotExists),
         Row(EBUSY, [.createPool, .deletePool], .other),
-        // Placement groups are being made.
+        // Placement groups are being created.
         Row(EBUSY, [.changePool], .poolBusy),
         Row(ENOENT, [.createSnapshot, .changeSnapshot, .removeSnapshot, .rollBackImage], .snapshotNotFound),
-        // A missing namespace is told apart by asking for it.
+        // An extra request finds out whether the namespace is missing.
         Row(EEXIST, [.createSnapshot, .changeSnapshot], .snapshotExists),
         Row(EEXIST, [.createNamespace], .namespaceExists),
         Row(EBUSY, [.removeSnapshot], .snapshotProtected),
@@ -76,7 +76,7 @@ enum ErrnoTable {
         Row(EDOM, [.createImage, .cloneImage], .invalidObjectSize),
         Row(ENOSYS, [.createImage, .cloneImage], .invalidFeatures),
         Row(ENOSYS, nil, .unsupported),
-        // Erasure-coded pools have no omap, where RBD keeps its records.
+        // Erasure-coded pools have no omap, which RBD stores its records in.
         Row(EOPNOTSUPP, [.createImage, .changeGroup], .poolErasureCoded),
         Row(EOPNOTSUPP, [.changePool], .invalidPoolOption),  // the size of an erasure-coded pool
         Row(EOPNOTSUPP, nil, .unsupported),
@@ -116,12 +116,13 @@ extension CephError {
             errno: errno,
             detail: detail
         )
-        // A number without a meaning of its own is still worth its name in the log and in the answer.
+        // The name of a number without a meaning of its own is still useful in the log and in the answer.
         if code == .other, self.detail == nil { self.detail = String(cString: strerror(errno)) }
     }
 }
 
-/// Turns Ceph's convention (0 or more: fine, negative: -errno) into a throw. The C library's own errno plays no part.
+/// Throws for a negative number, which is Ceph's convention: 0 or more is success, negative is -errno. The C library's own
+/// errno is not used.
 @discardableResult
 func check(
     _ result: CInt,

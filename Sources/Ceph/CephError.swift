@@ -3,21 +3,21 @@
 
 public import Naming
 
-/// What went wrong in Ceph, said in terms of what was tried and on what.
+/// An error of Ceph, with the operation that failed and its resource.
 ///
 /// `description` is safe to show to a caller; `debugDescription` adds the operation and the errno for the log.
 public struct CephError: Error, Hashable, Sendable {
-    /// What it means. One errno means different things for different resources: see `CephError+Errno.swift`.
+    /// The meaning. One errno means different things for different resources: see `CephError+Errno.swift`.
     public var code: Code
-    /// What was being done.
+    /// The operation that failed.
     public var operation: Operation
-    /// What it was being done to.
+    /// The resource of the operation.
     public var resource: Resource
-    /// The positive errno that librados or librbd returned; nil where we refused before asking.
+    /// The positive errno that librados or librbd returned; nil if the call was refused before it was made.
     public var errno: CInt?
-    /// Ceph's own words, where a monitor gave some, or ours where we refused.
+    /// The message of a monitor, if there is one, or the reason for which the call was refused.
     public var detail: String?
-    /// Of `.clusterUnreachable`: what the attempt to connect failed with.
+    /// For `.clusterUnreachable`: the error of the attempt to connect.
     public var cause: Code?
 
     public init(
@@ -34,7 +34,7 @@ public struct CephError: Error, Hashable, Sendable {
         self.detail = detail
     }
 
-    /// The kinds of trouble that callers tell apart.
+    /// The kinds of errors that callers distinguish.
     public enum Code: String, CaseIterable, Sendable {
         case poolNotFound, namespaceNotFound, imageNotFound, dataPoolNotFound
         case trashEntryNotFound
@@ -83,7 +83,7 @@ public struct CephError: Error, Hashable, Sendable {
 }
 
 extension CephError.Operation {
-    /// Whether it changes the cluster: an answer that does not come then leaves the outcome unknown.
+    /// Whether the operation changes the cluster. If its answer does not come, the outcome is unknown.
     public var isChange: Bool {
         switch self {
         case .configure, .connect, .readStatus, .listPools, .openPool, .findNamespace, .listNamespaces, .listImages,
@@ -100,7 +100,7 @@ extension CephError.Operation {
 }
 
 extension CephError.Code {
-    /// Whether the same call may succeed later without anyone mending anything.
+    /// Whether the same call may succeed later without any repair.
     public var isRetriable: Bool {
         switch self {
         case .imageBusy, .imageIncomplete, .imageChanged, .poolBusy, .clusterUnreachable, .poolUnavailable, .timedOut,
@@ -110,7 +110,7 @@ extension CephError.Code {
         }
     }
 
-    /// Whether it says something of the pool, of the connection or of us, whichever image it met.
+    /// Whether the error is about the pool, the connection or the service, and not about the image that met it.
     public var isOfTheWholePool: Bool {
         switch self {
         case .poolNotFound, .namespaceNotFound, .credentialsRefused, .clientBlocklisted, .clusterUnreachable,
@@ -146,7 +146,7 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         "\(description) [\(operation.rawValue), \(code.rawValue)\(errno.map { ", errno \($0)" } ?? "")]"
     }
 
-    /// Our own words, because those of strerror mislead: it calls a blocklisted client "transport endpoint shutdown".
+    /// Own wording, because that of strerror misleads: it calls a blocklisted client "transport endpoint shutdown".
     private var sentence: String {
         switch code {
         case .poolNotFound, .namespaceNotFound, .imageNotFound, .groupNotFound, .groupSnapshotNotFound,

@@ -40,7 +40,7 @@ struct MonitorCommand: Encodable {
     }
 }
 
-/// What a monitor answered: its data, and the words that `ceph` would print to standard error.
+/// The answer of a monitor: its data, and the message that `ceph` would print to standard error.
 struct MonitorAnswer {
     var data: [UInt8]
     var message: String
@@ -58,7 +58,7 @@ struct MonitorAnswer {
 }
 
 extension RadosHandle {
-    /// Asks the monitors and waits for the answer.
+    /// Sends a command to the monitors and waits for the answer.
     /// - Throws: `CephError`; its detail is the monitor's own message.
     /// - C function: rados_mon_command
     func command(
@@ -79,7 +79,7 @@ extension RadosHandle {
             return rados_mon_command(pointer, &texts, 1, nil, 0, &data, &dataLength, &message, &messageLength)
         }
         defer {
-            // librados allocates both and leaves them to us, whatever it returns.
+            // librados allocates both buffers, and the caller must free them, whatever it returns.
             if let data { rados_buffer_free(data) }
             if let message { rados_buffer_free(message) }
         }

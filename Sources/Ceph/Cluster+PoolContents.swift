@@ -3,23 +3,23 @@
 
 import Naming
 
-/// What RBD keeps in a pool, counted.
+/// The numbers of RBD objects in a pool.
 public struct PoolContents: Hashable, Sendable {
     public var images = 0
     public var trash = 0
     public var groups = 0
-    /// Without the default one.
+    /// Without the default namespace.
     public var namespaces: [String] = []
 }
 
-/// An image that would be lost with another pool.
+/// An image that would be lost if another pool were deleted.
 public struct DependentImage: Hashable, Sendable {
     public enum Dependence: Hashable, Sendable {
-        /// Its data is there.
+        /// Its data is in the pool.
         case data
-        /// It is a clone of an image there, in words of `rbd`: `pool/image@snapshot`.
+        /// It is a clone of an image in the pool, as `rbd` writes it: `pool/image@snapshot`.
         case parent(String)
-        /// It is being migrated from an image there, in words of `rbd`: what has not been copied yet is only there.
+        /// It is being migrated from an image in the pool, as `rbd` writes it. Data that is not copied yet is only there.
         case migration(String)
     }
 
@@ -30,7 +30,7 @@ public struct DependentImage: Hashable, Sendable {
 }
 
 extension Pool {
-    /// Counts what is in the pool, in all of its namespaces.
+    /// Counts the contents of the pool, in all of its namespaces.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_namespace_list, rbd_list2, rbd_trash_list, rbd_group_list
     public func contents() async throws -> PoolContents {
@@ -49,20 +49,21 @@ extension Pool {
 }
 
 extension Cluster {
-    /// Looks in RBD's other pools for images whose data or whose parents are in a pool.
+    /// Searches RBD's other pools for images that have their data or their parents in a pool.
     /// - Parameters:
-    ///   - duration: how long to look.
-    ///   - limit: how many to find at most.
-    /// - Returns: those found, and whether all pools were looked through.
+    ///   - duration: how long to search.
+    ///   - limit: the maximum number of images to find.
+    /// - Returns: the images, and whether all pools were searched.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_mon_command (`osd pool ls detail`), rados_aio_read_op_operate (class `rbd`), rbd_migration_status
+    /// - C function: rados_mon_command (`osd pool ls detail`), rados_aio_read_op_operate (class `rbd`),
+    ///   rbd_migration_status
     public func images(
         dependingOnPool name: String,
         within duration: Duration,
         limit: Int
     ) async throws -> (found: [DependentImage], isComplete: Bool) {
         let end = ContinuousClock.now + duration
-        // Pools of other applications hold no images, and neither does an erasure-coded one.
+        // Pools of other applications hold no images, and erasure-coded pools do not either.
         let pools = try await pools().filter {
             $0.name != name && $0.applications.contains("rbd") && !$0.isErasureCoded
         }.map(\.name)
@@ -90,7 +91,7 @@ extension Cluster {
 
     private static let searchesAtOnce = 8
 
-    /// A pool that does not answer, or that we may not read, is no reason to say nothing at all of the others.
+    /// A pool that does not answer, or that the service may not read, must not hide the results of the other pools.
     private func images(
         of pool: String,
         dependingOnPool name: String,

@@ -7,7 +7,7 @@ internal import Glibc
 import Naming
 
 extension Cluster {
-    /// All pools, in the order of their names.
+    /// All pools, sorted by name.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`osd pool ls detail`, `df detail`)
     public func pools() async throws -> [PoolInfo] {
@@ -27,35 +27,35 @@ extension Cluster {
         }
     }
 
-    /// Creates a pool. It serves when its placement groups are active: ``Pool/waitForPlacementGroups(_:call:on:)``; images
-    /// can be made in it when ``initializePool(named:on:)`` has been through.
+    /// Creates a pool. The pool serves I/O when its placement groups are active:
+    /// ``Pool/waitForPlacementGroups(_:call:on:)``. Images can be created in it after ``initializePool(named:on:)``.
     /// - Throws: `CephError` with `.poolExists`, `.invalidPoolOption` (its detail is the monitor's reason), `.timedOut`,
-    ///   `.credentialsRefused`. Where the pool was created but overwrites could not be allowed, or the autoscaler not be set, the operation
-    ///   of the error is `.changePool`.
-    /// - C function: rados_mon_command (`osd erasure-code-profile get`, `osd erasure-code-profile set`, `osd pool create`, `osd pool set`),
-    ///   rados_wait_for_latest_osdmap
+    ///   `.credentialsRefused`. If the pool was created but overwrites or the autoscaler could not be set, the operation of
+    ///   the error is `.changePool`.
+    /// - C function: rados_mon_command (`osd erasure-code-profile get`, `osd erasure-code-profile set`, `osd pool create`,
+    ///   `osd pool set`), rados_wait_for_latest_osdmap
     public func createPool(named name: String, options: PoolOptions = PoolOptions()) async throws -> PoolInfo {
         let rados = rados
         try await run(.createPool, on: .pool(name)) { () throws(CephError) in
             try rados.createPool(named: name, options: options)
         }
-        // A call of its own: a deadline that comes then must not look as if there were no pool.
+        // This is a separate call: a deadline that passes now must not look as if there were no pool.
         if options.erasureCode != nil { try await changePool(named: name, .allowOverwrites) }
         let info = try await readBack(name)
         guard let autoscale = options.autoscale, info.autoscale != autoscale else { return info }
-        // The monitors of Ceph 14 take no notice of it when a pool is made.
+        // The monitors of Ceph 14 ignore it when a pool is created.
         try await changePool(named: name, .autoscale(autoscale))
         return try await readBack(name)
     }
 
-    /// A pool that was just made.
+    /// A pool that was just created.
     private func readBack(_ name: String) async throws -> PoolInfo {
         let rados = rados
         return try await run(.listPools, on: .pool(name)) { () throws(CephError) in
             do throws(CephError) {
                 return try rados.poolInfo(named: name)
             } catch {
-                // The create must not look as if nothing had happened.
+                // The error must not look as if the pool had not been created.
                 throw CephError(
                     error.code == .poolNotFound ? .other : error.code,
                     .createPool,
@@ -67,7 +67,7 @@ extension Cluster {
         }
     }
 
-    /// Changes one thing about a pool.
+    /// Changes one setting of a pool.
     /// - Throws: `CephError` with `.poolNotFound`, `.poolExists` (the new name), `.invalidPoolOption` (its detail is the
     ///   monitor's reason), `.poolBusy`, `.timedOut`, `.credentialsRefused`.
     /// - C function: rados_mon_command (`osd pool set`, `osd pool set-quota`, `osd pool rename`),
@@ -90,7 +90,7 @@ extension Cluster {
         }
     }
 
-    /// Marks a pool as RBD's and writes what RBD keeps in it. Doing it again does no harm.
+    /// Enables the application `rbd` on a pool, and writes RBD's own records to it. Repeating this is safe.
     /// - Parameter threads: where to make the call; nil for the connection's own.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`.
     /// - C function: rados_wait_for_latest_osdmap, rbd_pool_init
@@ -101,7 +101,7 @@ extension Cluster {
         }
     }
 
-    /// Deletes a pool with everything in it, at once and for ever.
+    /// Deletes a pool and everything in it, immediately and for good.
     /// - Throws: `CephError` with `.poolNotFound`, `.poolDeletionDisabled` (its detail says what forbids it),
     ///   `.timedOut`, `.credentialsRefused`.
     /// - C function: rados_mon_command (`osd pool delete`), rados_wait_for_latest_osdmap
@@ -140,17 +140,18 @@ extension RadosHandle {
         if let autoscale = options.autoscale { arguments["autoscale_mode"] = .string(autoscale.rawValue) }
         if let size = options.size {
             arguments["size"] = .integer(size)
-            // The monitors ask for it before they make a pool of single copies; they still refuse unless configured to.
+            // The monitors require this before they create a pool with single copies. They still refuse unless configured
+            // otherwise.
             if size == 1 { arguments["yes_i_really_mean_it"] = true }
         }
         let answer = try command(MonitorCommand("osd pool create", arguments), .createPool, on: .pool(name))
-        // The monitors report success for a pool that was there before; only their words tell.
+        // The monitors report success for a pool that existed before. Only their message shows it.
         if answer.message.contains("already exists") { throw CephError(.poolExists, .createPool, on: .pool(name)) }
-        // Our own map may lack the pool, and opening it would then wait for a monitor.
+        // The client's own map may not have the pool yet. Opening the pool would then wait for a monitor.
         try check(rados_wait_for_latest_osdmap(pointer), .createPool, on: .pool(name))
     }
 
-    /// The name of the profile, which is made where it is our own.
+    /// The name of the profile. A profile of the service itself is created here.
     private func profile(for code: ErasureCode, pool: String) throws(CephError) -> String {
         switch code {
         case .profile(let name): return name
@@ -161,7 +162,7 @@ extension RadosHandle {
                 name += "-\(failureDomain)"
                 values.append("crush-failure-domain=\(failureDomain)")
             }
-            // Setting it once more would be refused where it was set by another release of Ceph, with other defaults.
+            // Setting it again would be refused if another release of Ceph set it with other defaults.
             if let there = try erasureCodeProfile(named: name, pool: pool), there.k == "\(data)",
                 there.m == "\(coding)",
                 failureDomain == nil || there.failureDomain == failureDomain
@@ -178,7 +179,7 @@ extension RadosHandle {
         }
     }
 
-    /// - Returns: nil where there is none of that name.
+    /// - Returns: nil if there is no profile of that name.
     private func erasureCodeProfile(named name: String, pool: String) throws(CephError) -> ErasureCodeProfile? {
         do throws(CephError) {
             let arguments: [String: MonitorCommand.Value] = ["name": .string(name)]
@@ -195,7 +196,7 @@ extension RadosHandle {
             case .quotaBytes(let limit): ("set-quota", ["field": "max_bytes", "val": .string("\(limit)")])
             case .quotaObjects(let limit): ("set-quota", ["field": "max_objects", "val": .string("\(limit)")])
             case .autoscale(let mode): ("set", ["var": "pg_autoscale_mode", "val": .string(mode.rawValue)])
-            // The monitors ask for it before they keep single copies; they still refuse unless configured to.
+            // The monitors require this before they keep single copies. They still refuse unless configured otherwise.
             case .size(1): ("set", ["var": "size", "val": "1", "yes_i_really_mean_it": true])
             case .size(let size): ("set", ["var": "size", "val": .string("\(size)")])
             case .minSize(let size): ("set", ["var": "min_size", "val": .string("\(size)")])
@@ -207,19 +208,19 @@ extension RadosHandle {
         let renamed = ["srcpool": MonitorCommand.Value.string(name)]
         let all = arguments.merging(prefix == "rename" ? renamed : subject) { first, _ in first }
         _ = try command(MonitorCommand("osd pool \(prefix)", all), .changePool, on: .pool(name))
-        // A new name must be known to whoever opens the pool next.
+        // The next caller that opens the pool must find the new name.
         try check(rados_wait_for_latest_osdmap(pointer), .changePool, on: .pool(name))
     }
 
     fileprivate func initializePool(named name: String) throws(CephError) {
-        // It may have been made elsewhere a moment ago.
+        // The pool may have just been created by another client.
         try check(rados_wait_for_latest_osdmap(pointer), .initializePool, on: .pool(name))
         let context = try IOContext(Place(pool: name), rados: self)
         try check(rbd_pool_init(context.pointer, false), .initializePool, on: .pool(name))
     }
 
     fileprivate func deletePool(named name: String) throws(CephError) {
-        // librados sends the command again where a monitor is slow, and is told then that there is no such pool.
+        // If a monitor is slow, librados sends the command again. The answer is then that there is no such pool.
         let isThere = try refreshMap(.deletePool, on: .pool(name)).contains(name)
         let arguments: [String: MonitorCommand.Value] = [
             "pool": .string(name), "pool2": .string(name), "yes_i_really_really_mean_it": true,
@@ -232,7 +233,7 @@ extension RadosHandle {
     }
 }
 
-/// What a monitor tells of a profile, as far as it was asked for.
+/// The parts of a monitor's answer about a profile that are needed.
 private struct ErasureCodeProfile: Decodable {
     var k: String?
     var m: String?

@@ -4,10 +4,10 @@
 internal import CRados
 import Naming
 
-/// Looks for signs of life. Probes are made in a pool of their own, where they do not wait behind the work of others, and
-/// past the breakers, which wait for them.
+/// Probes that check whether the cluster answers. They run in a pool of their own, where they do not wait behind other
+/// work. They bypass the breakers, which wait for them.
 extension Cluster {
-    /// Asks the monitors.
+    /// Sends a command to the monitors.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`health`)
     public func probeMonitors(through pool: BlockingPool) async throws {
@@ -19,7 +19,7 @@ extension Cluster {
         }
     }
 
-    /// Asks a pool for its directory, and for an image in it.
+    /// Reads a pool's directory, and an image in the pool.
     /// - Throws: `CephError` with `.poolNotFound`, `.imageNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_stat, rados_read_op_operate
@@ -32,7 +32,7 @@ extension Cluster {
         try await noticing {
             try await pool.run(.readImage, on: .pool(name)) { () throws(CephError) in
                 let context = try IOContext(image?.place ?? Place(pool: name), rados: rados)
-                // That there is none is an answer.
+                // That it does not exist is an answer, too.
                 try check(rados_stat(context.pointer, "rbd_directory", nil, nil), .readImage, on: .pool(name))
                 if case .image(let spec) = image {
                     var reader = ImageReader(context)
@@ -42,7 +42,7 @@ extension Cluster {
         }
     }
 
-    /// Sends the probe that a breaker asks for, and tells it what came of it.
+    /// Runs the probe of a breaker, and reports the result to the breaker.
     public func run(_ probe: Breakers.Probe, through pool: BlockingPool) async {
         do {
             switch probe.scope {

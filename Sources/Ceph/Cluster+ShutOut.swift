@@ -4,11 +4,11 @@
 internal import CRados
 
 extension Cluster {
-    /// Shuts another client out of the cluster, and comes back once this connection knows that. From then on whatever this connection asks
-    /// of an object brings the OSD to that knowledge first, so that nothing of the other client comes after it there.
+    /// Shuts another client out of the cluster, and returns when this connection knows that. After that, every request of
+    /// this connection first brings the OSD of the object up to date. So no write of the other client can follow it there.
     /// - Parameters:
-    ///   - address: IP address, port and nonce, as ``address`` of the other connection tells them.
-    ///   - duration: for how long. It must outlast the longest time for which a process may be stopped and still go on.
+    ///   - address: IP address, port and nonce, as in ``address`` of the other connection.
+    ///   - duration: how long. It must be longer than the longest time that a process may be stopped and then continue.
     /// - Throws: `CephError` with `.ownClient`, `.credentialsRefused`, `.timedOut`, `.clientBlocklisted`.
     /// - C function: rados_blocklist_add, rados_wait_for_latest_osdmap
     public func shutOut(clientAt address: String, for duration: Duration) async throws {

@@ -5,7 +5,7 @@ internal import FoundationEssentials
 
 /// The cluster's state, as its monitors see it.
 public struct ClusterState: Hashable, Sendable {
-    /// The release that the monitors run, such as `16.2.15`; the lowest where they differ. Nil where none tells.
+    /// The release that the monitors run, such as `16.2.15`; the lowest one if they differ. Nil if it is not known.
     public var version: String?
     /// `HEALTH_OK`, `HEALTH_WARN` or `HEALTH_ERR`.
     public var health: String
@@ -49,7 +49,7 @@ extension Cluster {
 }
 
 extension Cluster {
-    /// The release that the monitors run; the lowest where they differ. Nil where none tells.
+    /// The release that the monitors run; the lowest one if they differ. Nil if it is not known.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`versions`)
     public func release() async throws -> Release? {

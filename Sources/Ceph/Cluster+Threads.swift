@@ -3,7 +3,8 @@
 
 internal import Synchronization
 
-/// What some of a connection's calls are for that neither wait for all others nor hold them up.
+/// The purpose of calls that have threads of their own. They do not wait for other calls of the connection, and do not
+/// delay them.
 public struct ThreadPurpose: Hashable, Sendable {
     public var name: String
     public var limits: BlockingPool.Limits
@@ -12,13 +13,13 @@ public struct ThreadPurpose: Hashable, Sendable {
         (self.name, self.limits) = (name, limits)
     }
 
-    /// Reads that may go through all of an image. They keep their threads for seconds, and take none from those that are short.
+    /// Reads that may cover all of an image. They occupy their threads for seconds, and must not delay short reads.
     static let longReads = ThreadPurpose("long reads", .init(threads: 16, queue: 256, replacements: 16))
 }
 
 extension Cluster {
-    /// The connection's threads for a purpose, which it has to itself: a client of librados that hangs as a whole keeps all threads that
-    /// are inside of it, and its successor begins with threads of its own.
+    /// The connection's threads for a purpose. Each connection has its own. If a librados client hangs, it keeps all
+    /// threads that are inside it, and its successor starts with new threads.
     public func threads(for purpose: ThreadPurpose) -> BlockingPool {
         pools.withLock { pools in
             if let pool = pools[purpose] { return pool }
@@ -28,7 +29,7 @@ extension Cluster {
         }
     }
 
-    /// Refuses further calls, and lets the threads end with what was begun.
+    /// Refuses further calls, and lets the threads end after the calls that were begun.
     public func endCalls() {
         calls.shutdown()
         pools.withLock { pools in

@@ -5,19 +5,19 @@ internal import CRados
 internal import Glibc
 internal import Synchronization
 
-/// A connection to a Ceph cluster. One is enough for a process: librados multiplexes, and a connection costs about
-/// twelve threads.
+/// A connection to a Ceph cluster. A process needs only one: librados multiplexes, and a connection costs about twelve
+/// threads.
 ///
-/// It closes when the last reference to it goes, calls in progress included.
+/// It closes when its last reference is released, including those of running calls.
 public final class Cluster: Sendable {
-    /// Who we are to the cluster, such as `client.admin`.
+    /// The Ceph user of this connection, such as `client.admin`.
     public let entity: String
     public let fsid: String
-    /// The kind of the user's key; nil where it can't be told.
+    /// The type of the user's key; nil if it is not known.
     public let keyType: KeyType?
-    /// Where calls that block are made.
+    /// The pool that blocking calls are made in.
     public let calls: BlockingPool
-    /// What is known of the cluster's parts that do not answer; it outlives a connection.
+    /// The breakers of the cluster's parts that do not answer. They outlive a connection.
     public let breakers: Breakers
     private let files: ConfigurationFiles
     let rados: RadosHandle
@@ -52,11 +52,11 @@ public final class Cluster: Sendable {
 
     /// Connects, within the configuration's connect timeout.
     /// - Parameters:
-    ///   - limits: of the threads on which the connection's calls will be made.
-    ///   - breakers: refuse calls to what does not answer. They open by themselves; the caller probes and closes them.
-    ///   - observer: told of every call.
-    ///   - pool: where to make the call that connects; nil for one of the connection's threads.
-    /// - Throws: `CephError` with `.invalidConfiguration` (no such file or option, a monitor's name that can't be
+    ///   - limits: the limits of the threads for the connection's calls.
+    ///   - breakers: refuse calls to parts that do not answer. They open by themselves; the caller probes and closes them.
+    ///   - observer: receives every call.
+    ///   - pool: the pool to connect in; nil for a thread of the connection.
+    /// - Throws: `CephError` with `.invalidConfiguration` (a file or an option does not exist, or a monitor's name can't be
     ///   resolved), `.keyringNotFound`, `.credentialsRefused`, `.clusterUnreachable`, `.timedOut`.
     /// - C function: rados_create2, rados_conf_read_file, rados_conf_parse_argv_remainder, rados_conf_set, rados_connect,
     ///   rados_cluster_fsid
@@ -82,24 +82,25 @@ public final class Cluster: Sendable {
         return Cluster(configured, fsid: fsid, calls: calls, breakers: breakers, observer: observer)
     }
 
-    /// Waits until the configuration that the monitors keep has come in, as far as that can be seen: it is sent along with the first
-    /// answers. librados 16 stands still for ever where it comes in while librbd closes an image: each waits for the other's lock
+    /// Waits until the configuration of the monitors has arrived, as far as that can be seen: it comes with the first
+    /// answers. If it arrives while librbd closes an image, librados 16 deadlocks: each waits for the other's lock
     /// (`ConfigProxy::call_observers`, `ConfigProxy::remove_observer`).
     private static func settle(_ rados: RadosHandle) {
-        // What the answers are does not matter.
+        // The answers do not matter.
         for _ in 0..<2 { _ = try? rados.command(MonitorCommand("fsid"), .connect, on: .cluster) }
     }
 
-    /// Reads the configuration as `connect` would, without talking to the cluster: what it throws will not mend itself by
-    /// trying again.
+    /// Reads the configuration like `connect`, without contacting the cluster. An error of this method persists until the
+    /// configuration is corrected.
     /// - Throws: `CephError` with `.invalidConfiguration`.
     public static func validate(_ configuration: ClusterConfiguration) throws(CephError) {
         _ = try configure(configuration)
     }
 
-    /// The release of Ceph that librados in this process is of, such as `16.2.15`. Where the library does not tell, the version of its
-    /// interface, such as `3.0.0`, which has been the same for years.
-    /// - C function: rados_version; `ceph_version_to_str()` of libceph-common, a function of C++ that needs nothing of C++ to be called
+    /// The Ceph release of the librados in this process, such as `16.2.15`. If the library does not report it, the version
+    /// of its interface, such as `3.0.0`, which has not changed for years.
+    /// - C function: rados_version; `ceph_version_to_str()` of libceph-common, a C++ function that can be called without
+    ///   C++
     public static var libradosVersion: String {
         if let symbol = dlsym(nil, "_Z19ceph_version_to_strv") {
             let release = unsafeBitCast(symbol, to: (@convention(c) () -> UnsafePointer<CChar>?).self)
@@ -110,33 +111,34 @@ public final class Cluster: Sendable {
         return "\(major).\(minor).\(extra)"
     }
 
-    /// Waits until connections that were let go are closed. A process that ends while librados still runs its threads may
-    /// crash on its way out.
-    /// - Returns: false where they were not closed in time, because the cluster does not answer.
+    /// Waits until released connections are closed. A process that ends while librados still runs its threads may crash
+    /// during exit.
+    /// - Returns: false if they were not closed in time, because the cluster does not answer.
     public static func finishClosing(within duration: Duration) async -> Bool {
         await RadosHandle.finishClosing(within: duration)
     }
 
-    /// Where the connection comes from as the cluster sees it: IP address, port and nonce. Blocklisting goes by it.
+    /// The address of the connection as the cluster sees it: IP address, port and nonce. Blocklisting uses it.
     /// - C function: rados_getaddrs
     public var address: String { rados.address }
 
-    /// Whether a file that says where the cluster is, or who we are, is no longer as it was when the connection was made.
+    /// Whether a configuration file or keyring has changed since the connection was made.
     public var hasChangedFiles: Bool { files.haveChanged }
 
-    /// Whether the cluster has shut this connection out (blocklisted): only a new one is let in again.
+    /// Whether the cluster has shut out (blocklisted) this connection. Only a new connection is let in again.
     public var isShutOut: Bool { shutOut.load(ordering: .relaxed) }
 
-    /// Another connection has taken the place of this one, which ends what it has begun. Whether it is answered says nothing of the cluster
-    /// any more: a client that has stood still finds all of its calls timed out at once.
+    /// Marks the connection as replaced by another one. It finishes its running calls. Their results no longer say anything
+    /// about the cluster: a client that was suspended finds all of its calls timed out at once.
     public func retire() { retired.store(true, ordering: .relaxed) }
 
-    /// Makes a call: unless the breaker of what it depends on is open, on a thread of the pool, told to the observer.
+    /// Makes a call on a thread of the pool and reports it to the observer, unless the breaker of its scope is open.
     /// - Parameters:
-    ///   - threads: where to make it; nil for the connection's own.
-    ///   - isLong: whether it takes long by its nature: it has threads of its own kind then, and its deadline says nothing of the cluster.
-    /// - Throws: what ``BlockingPool/run(_:on:deadline:_:)`` throws; `CephError` with `.poolUnavailable` or
-    ///   `.clusterUnreachable` where the breaker is open.
+    ///   - threads: the pool to make the call in; nil for the connection's own.
+    ///   - isLong: whether the call takes long by its nature. It then has threads for its own kind, and its deadline says
+    ///     nothing about the cluster.
+    /// - Throws: the errors of ``BlockingPool/run(_:on:deadline:_:)``; `CephError` with `.poolUnavailable` or
+    ///   `.clusterUnreachable` if the breaker is open.
     func run<Value: Sendable>(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
@@ -150,9 +152,9 @@ public final class Cluster: Sendable {
         do {
             try breakers.admit(scope, operation, on: resource)
             let value = try await threads.run(operation, on: resource) { [self] () throws(CephError) in
-                // The breaker may have opened while the call waited for its turn.
+                // The breaker may have opened while the call was queued.
                 try breakers.admit(scope, operation, on: resource)
-                // Here, and not where it is waited for: its caller may be let go before.
+                // Here, and not in the waiting task: its caller may be released earlier.
                 do throws(CephError) {
                     let value = try body()
                     record(scope, nil)
@@ -175,7 +177,7 @@ public final class Cluster: Sendable {
         if !retired.load(ordering: .relaxed) { breakers.record(scope, error, after: time) }
     }
 
-    /// Makes a call that the observer is not told of, but notices when the cluster has shut us out.
+    /// Makes a call without reporting it to the observer, but notices when the cluster has blocklisted this client.
     func noticing<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
@@ -201,7 +203,7 @@ public final class Cluster: Sendable {
         )
     }
 
-    /// A handle that knows all it needs to connect.
+    /// A handle that is configured and ready to connect.
     private struct Configured {
         var rados: RadosHandle
         var entity: String
@@ -237,13 +239,14 @@ public final class Cluster: Sendable {
         for (option, value) in configuration.options.sorted(by: { $0.key < $1.key }) {
             try set(option, to: value, in: rados)
         }
-        // By default librbd removes ten objects at a time. Where nobody chose otherwise, the purge of a large image takes
-        // little more than half the time with many more on their way.
+        // By default librbd removes ten objects at a time. If nobody has set another number, the purge of a large image
+        // takes little more than half the time with a much higher one.
         if rados.option(ManagementLimit.option) == "10" { try set(ManagementLimit.option, to: "64", in: rados) }
-        // Nothing is read or written twice: it would only take memory for each image that is open.
+        // Nothing is read or written twice. A cache would only take memory for each open image.
         try set("rbd_cache", to: "false", in: rados)
-        // By default, if librbd can't update an object map in time, it marks the map as invalid and writes all the same. If it can't mark
-        // the map either, it says nothing. The OSD may still carry out the write: a later removal goes by the map, and leaves that object.
+        // By default, if librbd can't update an object map in time, it marks the map as invalid and writes anyway. If it
+        // can't mark the map either, it reports nothing. The OSD may still carry out the write. A later removal then trusts
+        // the map, and leaves that object behind.
         try set("rbd_invalidate_object_map_on_timeout", to: "false", in: rados)
         if let keyring = configuration.keyring { try set("keyring", to: keyring, in: rados) }
         try set("client_mount_timeout", to: "\(configuration.timeouts.connect)", in: rados)
@@ -258,7 +261,7 @@ public final class Cluster: Sendable {
     }
 
     private static func readFile(_ path: String?, into rados: RadosHandle) throws(CephError) {
-        // Given nil, librados looks at CEPH_CONF and then at the default places.
+        // If the path is nil, librados looks at CEPH_CONF and then at the default places.
         let result = rados_conf_read_file(rados.pointer, path)
         guard result < 0 else { return }
         let file = (path ?? environmentVariable("CEPH_CONF")).map { "the configuration file \"\($0)\"" }
@@ -273,7 +276,7 @@ public final class Cluster: Sendable {
 
     private static func parse(_ arguments: [String], from source: String, into rados: RadosHandle) throws(CephError) {
         guard !arguments.isEmpty else { return }
-        // Unlike rados_conf_parse_argv, this one takes no program's name in front.
+        // Unlike rados_conf_parse_argv, this function takes no program name as the first argument.
         let copies = arguments.map { strdup($0) }
         defer { for copy in copies { free(copy) } }
         var argv: [UnsafePointer<CChar>?] = copies.map { UnsafePointer($0) }

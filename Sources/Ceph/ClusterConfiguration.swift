@@ -1,13 +1,13 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// How to find a cluster and who to be there. Later sources win over earlier ones: the configuration file, `CEPH_KEYRING`,
-/// `CEPH_ARGS`, `arguments`, then `user`, `keyring` and `options`.
+/// How to find a cluster, and which user to be there. Later sources override earlier ones: the configuration file,
+/// `CEPH_KEYRING`, `CEPH_ARGS`, `arguments`, then `user`, `keyring` and `options`.
 public struct ClusterConfiguration: Hashable, Sendable {
-    /// Path of a ceph.conf. Nil: what the arguments name, then `CEPH_CONF`, then Ceph's default places
+    /// Path of a ceph.conf. Nil: the file that the arguments name, then `CEPH_CONF`, then Ceph's default places
     /// (`/etc/ceph/ceph.conf`, `~/.ceph/ceph.conf`, `ceph.conf`).
     public var configFile: String?
-    /// The cephx user, as `name` or `client.name`. Nil: what the arguments name, else `admin`.
+    /// The cephx user, as `name` or `client.name`. Nil: the user that the arguments name, else `admin`.
     public var user: String?
     /// Path of the keyring that holds the user's key. Nil: the configuration's.
     public var keyring: String?
@@ -17,13 +17,13 @@ public struct ClusterConfiguration: Hashable, Sendable {
     public var options: [String: String]
     public var timeouts: Timeouts
 
-    /// After how many whole seconds librados gives up. Its own defaults are 300 s for connecting and never for the rest.
+    /// The timeouts of librados in whole seconds. Its own defaults are 300 s for connecting and none for the rest.
     public struct Timeouts: Hashable, Sendable {
-        /// `client_mount_timeout`: connecting.
+        /// `client_mount_timeout`: for connecting.
         public var connect: Int
-        /// `rados_mon_op_timeout`: what the monitors are asked.
+        /// `rados_mon_op_timeout`: for requests to the monitors.
         public var monitor: Int
-        /// `rados_osd_op_timeout`: reading and writing objects.
+        /// `rados_osd_op_timeout`: for reading and writing objects.
         public var osd: Int
 
         public init(connect: Int = 10, monitor: Int = 10, osd: Int = 20) {
@@ -50,18 +50,18 @@ public struct ClusterConfiguration: Hashable, Sendable {
     }
 }
 
-/// A Ceph command line taken apart.
+/// A parsed Ceph command line.
 ///
 /// `rados_conf_parse_argv` has three traps that make it look as if arguments did nothing. It skips the first argument as
-/// the program's name; it says nothing of arguments that it does not know; and it passes over `--id`, `--name`, `--conf`
-/// and `--cluster`, because the identity is fixed by `rados_create2` before any argument is read. Those are lifted out
-/// here, as Ceph's own tools do, and the rest goes to `rados_conf_parse_argv_remainder`, which has neither of the others.
+/// the program's name. It ignores unknown arguments silently. And it ignores `--id`, `--name`, `--conf` and `--cluster`,
+/// because `rados_create2` fixes the identity before any argument is read. Like Ceph's own tools, this type takes those
+/// options out, and passes the rest to `rados_conf_parse_argv_remainder`, which has neither of the other traps.
 struct CephArguments: Hashable {
     var configFile: String?
     /// `client.name`.
     var entity: String?
     var cluster: String?
-    /// What `rados_conf_parse_argv_remainder` is to read.
+    /// The arguments for `rados_conf_parse_argv_remainder`.
     var rest: [String] = []
 
     init(_ arguments: [String]) throws(CephError) {

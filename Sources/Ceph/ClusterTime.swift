@@ -3,9 +3,9 @@
 
 public import FoundationEssentials
 
-/// A moment by the clock of one of the cluster's OSDs (`utime_t`).
+/// A point in time by the clock of one of the cluster's OSDs (`utime_t`).
 ///
-/// What is destroyed because its time is over goes by this clock: that of a single machine may be a day ahead.
+/// Objects that are destroyed when they expire use this clock, because the clock of a single machine may be a day ahead.
 public struct ClusterTime: Hashable, Sendable, Comparable {
     /// Since 1970.
     public var seconds: UInt32
@@ -18,7 +18,7 @@ public struct ClusterTime: Hashable, Sendable, Comparable {
 
     public var date: Date { Date(timeIntervalSince1970: Double(seconds) + Double(nanoseconds) / 1e9) }
 
-    /// The same for the same moment only.
+    /// A text that is equal only for equal times.
     var text: String { "\(seconds).\(nanoseconds)" }
 
     var wire: [UInt8] { WireWriter.integer(seconds) + WireWriter.integer(nanoseconds) }
@@ -27,7 +27,8 @@ public struct ClusterTime: Hashable, Sendable, Comparable {
         (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
     }
 
-    /// - Parameter duration: whole seconds count; where the sum is beyond what Ceph can write, it is the last moment that it can.
+    /// - Parameter duration: only whole seconds count. If the sum is beyond the largest time that Ceph can write, the
+    ///   result is that time.
     public static func + (time: ClusterTime, duration: Duration) -> ClusterTime {
         let sum = Int64(time.seconds).addingReportingOverflow(max(0, duration.components.seconds))
         let seconds = sum.overflow ? Int64(UInt32.max) : min(sum.partialValue, Int64(UInt32.max))

@@ -3,10 +3,10 @@
 
 internal import Glibc
 
-/// The files that a connection was configured from, and what they looked like then. librados reads them once; whoever
-/// wants to follow a rotated key or moved monitors looks whether they have changed, and connects anew.
+/// The files that a connection was configured from, and their state at that time. librados reads them once. To follow a
+/// rotated key or moved monitors, the caller checks whether they have changed, and reconnects.
 struct ConfigurationFiles: Hashable {
-    /// Enough to tell that a file was replaced, written to, made or removed.
+    /// Enough to see whether a file was replaced, written to, created or removed.
     private struct Look: Hashable {
         var device: UInt
         var inode: UInt
@@ -15,7 +15,7 @@ struct ConfigurationFiles: Hashable {
         var nanoseconds: Int
     }
 
-    /// Places where a file may be, whether there is one or not: one that appears is a change, too.
+    /// All paths where a file may be, whether it exists or not: a new file is a change, too.
     let paths: [String]
     private let looks: [Look?]
 
@@ -36,7 +36,7 @@ struct ConfigurationFiles: Hashable {
 
     private static func look(at path: String) -> Look? {
         var status = stat()
-        // Through links: a mounted Kubernetes Secret is replaced by moving one.
+        // It follows links: a mounted Kubernetes Secret is replaced by moving a link.
         guard stat(path, &status) == 0 else { return nil }
         return Look(
             device: status.st_dev,

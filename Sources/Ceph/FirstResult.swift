@@ -3,8 +3,8 @@
 
 internal import Synchronization
 
-/// A value that several may give, and the first does: a call's end, its deadline, a cancellation. Who waits for it does not wait for the
-/// others, also where they never come.
+/// A value that several sources may give: the end of a call, its deadline, a cancellation. The first one counts. The
+/// waiting task does not wait for the others, even if they never come.
 public final class FirstResult<Value: Sendable>: Sendable {
     private enum State {
         case empty
@@ -17,14 +17,14 @@ public final class FirstResult<Value: Sendable>: Sendable {
 
     public init() {}
 
-    /// The value, as soon as there is one. One task may wait for it, once; it does so also when it is cancelled.
+    /// The value, as soon as it is given. Only one task may wait for it, once. It also waits if the task is cancelled.
     public var value: Value {
         get async throws {
             try await withCheckedThrowingContinuation { resume($0) }
         }
     }
 
-    /// Resumes the continuation with the value, as soon as there is one.
+    /// Resumes the continuation with the value, as soon as it is given.
     func resume(_ continuation: CheckedContinuation<Value, any Error>) {
         let early = state.withLock { state -> Result<Value, any Error>? in
             if case .settledEarly(let result) = state {
@@ -37,7 +37,7 @@ public final class FirstResult<Value: Sendable>: Sendable {
         if let early { continuation.resume(with: early) }
     }
 
-    /// Gives the value, unless somebody has.
+    /// Gives the value, unless it is already given.
     public func settle(_ result: Result<Value, any Error>) {
         let continuation = state.withLock { state -> CheckedContinuation<Value, any Error>? in
             switch state {

@@ -1,14 +1,14 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Something that a blocking call keeps for as long as it runs, also after its caller was let go at the deadline: a lock
-/// that lets go when it is deinitialised. It travels with the task, as the deadline does.
+/// An object that a blocking call keeps as long as it runs, even after its caller was released at the deadline. An example
+/// is a lock that is released on deinitialisation. The value belongs to the task, like the deadline.
 public enum Hold {
     @TaskLocal public static var current: (any CallHold)?
 }
 
-/// Told of the end of each call that keeps it, whether or not somebody still waits for it.
+/// Notified of the end of each call that keeps it, whether or not the caller still waits.
 public protocol CallHold: AnyObject, Sendable {
-    /// - Parameter error: nil where the call succeeded.
+    /// - Parameter error: nil if the call succeeded.
     func callEnded(_ operation: CephError.Operation, _ error: CephError?)
 }

@@ -1,17 +1,17 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// The images of a pool or of one of its namespaces with all that their headers say, in the order of their names' bytes, a
-/// batch at a time. One round trip for each image, dozens of them on their way at once, and none is opened.
+/// The images of a pool or of a namespace, with everything in their headers, sorted by the bytes of their names, in
+/// batches. Each image takes one round trip, dozens of them in parallel, and none is opened.
 ///
-/// Each batch is a blocking call of its own, made when it is asked for: memory and the time until a cancellation takes effect
-/// are those of one batch, whatever the pool holds, and each call keeps the deadline of the task that asks. Images may come and
-/// go meanwhile; whatever is there all the time is told once.
+/// Each batch is a separate blocking call, made when it is requested. So the memory, and the time until a cancellation
+/// takes effect, depend on one batch and not on the pool, and each call has the deadline of its task. Images may be created
+/// and deleted meanwhile. An image that exists throughout is returned once.
 public struct ImageCatalogue: AsyncSequence, Sendable {
     public struct Batch: Sendable {
         public var images: [ImageInfo]
-        /// Where it ended: after the last image that was in the directory, even where that one had gone when it was read. Nil
-        /// where there was none.
+        /// Where the batch ended: after the last image that was in the directory, even if that image was gone when it was
+        /// read. Nil if there was none.
         public var end: ImagePosition?
         /// Whether there are no more.
         public var isLast: Bool
@@ -33,7 +33,7 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
         var rest: Int
         var count: Int
         let batch: Int
-        /// What was seen in the batch before.
+        /// Taken over from the previous batch.
         var hadSnapshots: Bool
 
         /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
@@ -48,7 +48,7 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
                 var reader = ImageReader(context, until: deadline, hadSnapshots: hadSnapshots, cache: cache)
                 var walk = before
                 let entries = try walk.next(count, in: reader)
-                // The directory is read on while the images are read.
+                // The directory is read in parallel with the images.
                 let page = next > 0 ? walk.prefetch(next, in: reader) : nil
                 let images = try reader.images(entries, tellsIncomplete: true)
                 var batch = Batch(images: images, end: entries.last?.position, isLast: false)
@@ -65,14 +65,14 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
 }
 
 extension Pool {
-    /// The pool's images, to be read as far as somebody wants to.
+    /// The pool's images, to be read as far as the caller iterates.
     /// - Parameters:
-    ///   - ranges: only names in these; others are not read.
-    ///   - position: only what comes after it.
-    ///   - total: how many images are wanted at the most.
-    ///   - firstBatch: how many images the first batch holds at the most; a small one comes soon.
-    ///   - batch: how many images each further batch holds at the most.
-    ///   - matches: only names of which this is true. Others cost next to nothing.
+    ///   - ranges: only names in these ranges; others are not read.
+    ///   - position: only images after this one.
+    ///   - total: the maximum number of images.
+    ///   - firstBatch: the maximum number of images in the first batch. A small one comes soon.
+    ///   - batch: the maximum number of images in each further batch.
+    ///   - matches: only names that this returns true for. Others cost next to nothing.
     public func catalogue(
         in ranges: [NameRange] = [NameRange(prefix: "")],
         after position: ImagePosition? = nil,

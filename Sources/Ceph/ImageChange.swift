@@ -1,22 +1,22 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// One change of an image that is there.
+/// One change of an existing image.
 public enum ImageChange: Hashable, Sendable {
-    /// Sets a value, or removes the key where it is nil. Keys that begin with `conf_` set options of Ceph for this image.
+    /// Sets a value, or removes the key if the value is nil. Keys that begin with `conf_` set Ceph options for this image.
     case metadata(key: String, value: String?)
-    /// Switches features on or off, all of them at once. Those that are as they shall be do no harm.
+    /// Enables or disables features, all of them together. Features that already have the requested state are ignored.
     case features(ImageFeatures, isEnabled: Bool)
-    /// Gives it another name in the same place.
+    /// Renames the image within its place.
     case rename(String)
-    /// Gives it a larger size.
+    /// Enlarges the image.
     case grow(bytes: UInt64)
 }
 
-/// What became of the changes of an image.
+/// The result of changing an image.
 public struct ImageChangeOutcome: Sendable {
-    /// The change that failed, and why; nil where all were made. Those after it were not tried.
+    /// The change that failed, and why; nil if all were made. Later changes were not tried.
     public var failure: (index: Int, error: CephError)?
-    /// Those before it that were made and could not be undone.
+    /// The earlier changes that were made and could not be undone.
     public var left: [Int] = []
 }

@@ -1,9 +1,10 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What an image's header does not say: it takes an open, and more. Nil for what was not asked for.
+/// Properties of an image that are not in its header. Reading them needs an open, and more. Nil for those that were not
+/// requested.
 public struct ImageDetails: Hashable, Sendable {
-    /// What can be asked for.
+    /// The properties that can be requested.
     public struct Fields: OptionSet, Hashable, Sendable {
         public let rawValue: UInt8
 
@@ -22,23 +23,24 @@ public struct ImageDetails: Hashable, Sendable {
     public var usage: ImageUsage?
     public var watchers: [ImageUse.Watcher]?
     public var clones: [ImageClone]?
-    /// Nil also where it is not mirrored.
+    /// Nil also if the image is not mirrored.
     public var mirroring: ImageMirroring?
-    /// Nil also where it is not being migrated.
+    /// Nil also if the image is not being migrated.
     public var migration: ImageMigration?
-    /// Nil also where it does not begin as encrypted images do.
+    /// Nil also if the image does not begin like an encrypted image.
     public var encryption: ImageEncryption?
 }
 
 extension Pool {
-    /// Opens an image read-only, which stands in nobody's way, and looks at what is asked for.
+    /// Opens an image read-only, which disturbs no other client, and reads the requested properties.
     /// - Parameters:
-    ///   - name: for messages, where there is an id.
+    ///   - name: for messages, if there is an id.
     ///   - id: empty for images of the old format 1.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`, `.poolNotFound`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_open_by_id_read_only, rbd_open_read_only, rbd_diff_iterate2, rbd_watchers_list, rbd_list_children3, rados_read_op_operate
-    ///   (`children_list` of `rbd_header.<id>`), rbd_mirror_image_get_info, rbd_mirror_image_get_mode, rbd_migration_status, rbd_read
+    /// - C function: rbd_open_by_id_read_only, rbd_open_read_only, rbd_diff_iterate2, rbd_watchers_list,
+    ///   rbd_list_children3, rados_read_op_operate (`children_list` of `rbd_header.<id>`), rbd_mirror_image_get_info,
+    ///   rbd_mirror_image_get_mode, rbd_migration_status, rbd_read
     public func details(_ fields: ImageDetails.Fields, ofImage name: String, id: String) async throws -> ImageDetails {
         let deadline = Deadline.current
         return try await withContext(.readImage, on: resource(ofImage: name), isLong: fields.contains(.usage)) {

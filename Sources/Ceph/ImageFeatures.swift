@@ -24,12 +24,13 @@ public struct ImageFeatures: OptionSet, Hashable, Sendable {
     public static let nonPrimary = ImageFeatures(rawValue: 1 << 10)
     public static let dirtyCache = ImageFeatures(rawValue: 1 << 11)
 
-    /// What a caller may ask for. The others are set by Ceph itself: `data-pool` by naming one, the rest by its work.
+    /// The features that a caller may request. Ceph sets all others itself: `data-pool` if one is named, the rest during
+    /// its work.
     public static let creatable: ImageFeatures = [
         .layering, .striping, .exclusiveLock, .objectMap, .fastDiff, .deepFlatten, .journaling,
     ]
 
-    /// What each feature cannot be without. librbd refuses the first and the last, and drops fast-diff without a word.
+    /// The features that each feature needs. librbd refuses the first and the last case, and silently drops fast-diff.
     public static let requirements: [(feature: ImageFeatures, needs: ImageFeatures)] = [
         (.objectMap, .exclusiveLock),
         (.fastDiff, .objectMap),
@@ -46,7 +47,7 @@ public struct ImageFeatures: OptionSet, Hashable, Sendable {
 
     private static let tableNames = table.map(\.name)
 
-    /// Those that have a name here.
+    /// The features that have a name here.
     public static let known = table.reduce(into: ImageFeatures()) { $0.insert($1.feature) }
 
     /// The feature that Ceph calls by this name.
@@ -55,6 +56,6 @@ public struct ImageFeatures: OptionSet, Hashable, Sendable {
         self = feature
     }
 
-    /// Ceph's names, in the order of the bits; `unknown-bit-N` for one that came after this code.
+    /// Ceph's names, in the order of the bits; `unknown-bit-N` for a bit that is newer than this code.
     public var names: [String] { BitNames.names(of: rawValue, Self.tableNames) }
 }

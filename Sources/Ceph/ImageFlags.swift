@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What is wrong with an image's object map.
+/// Faults of an image's object map.
 public struct ImageFlags: OptionSet, Hashable, Sendable {
     public let rawValue: UInt64
 
@@ -16,11 +16,11 @@ public struct ImageFlags: OptionSet, Hashable, Sendable {
 
     private static let names = ["object map invalid", "fast diff invalid"]
 
-    /// As `rbd info` says them, in the order of the bits; `unknown-bit-N` for one that came after this code.
+    /// As in `rbd info`, in the order of the bits; `unknown-bit-N` for a bit that is newer than this code.
     public var names: [String] { BitNames.names(of: rawValue, Self.names) }
 }
 
-/// What older clients must not do with an image, and why: RBD's features of operations.
+/// RBD's operation features, which tell older clients not to change an image, and why.
 public struct OperationFeatures: OptionSet, Hashable, Sendable {
     public let rawValue: UInt64
 
@@ -28,18 +28,18 @@ public struct OperationFeatures: OptionSet, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// It has clones of format 2.
+    /// The image has clones of format 2.
     public static let cloneParent = OperationFeatures(rawValue: 1 << 0)
-    /// It is a clone of format 2.
+    /// The image is a clone of format 2.
     public static let cloneChild = OperationFeatures(rawValue: 1 << 1)
-    /// It is, or was, in a group.
+    /// The image is, or was, in a group.
     public static let group = OperationFeatures(rawValue: 1 << 2)
-    /// A snapshot of it was deleted while it had clones.
+    /// A snapshot of the image was deleted while it had clones.
     public static let snapTrash = OperationFeatures(rawValue: 1 << 3)
 
     private static let names = ["clone-parent", "clone-child", "group", "snap-trash"]
 
-    /// Ceph's names, in the order of the bits; `unknown-bit-N` for one that came after this code.
+    /// Ceph's names, in the order of the bits; `unknown-bit-N` for a bit that is newer than this code.
     public var names: [String] {
         BitNames.names(of: rawValue, Self.names)
     }

@@ -3,10 +3,10 @@
 
 public import FoundationEssentials
 
-/// What RBD keeps in an image's header.
+/// The contents of an image's header.
 public struct ImageInfo: Hashable, Sendable {
     public var name: String
-    /// The name as it is, where it is not UTF-8.
+    /// The exact name, if it is not UTF-8.
     var rawName: [UInt8]?
     /// Stays the same when the image is renamed. Empty for images of the old format 1.
     public var id: String
@@ -18,32 +18,35 @@ public struct ImageInfo: Hashable, Sendable {
     public var operationFeatures: OperationFeatures = []
     public var flags: ImageFlags = []
     public var snapshotCount: Int
-    /// Nil where the image carries none.
+    /// Nil if the image has no such time.
     public var createdAt: Date?
-    /// When it was last written to, as far as its clients note it (`rbd_mtime_update_interval`). Nil where it carries none.
+    /// When the image was last written to, as its clients record it (`rbd_mtime_update_interval`). Nil if it has no such
+    /// time.
     public var modifiedAt: Date?
-    /// When it was last read, as far as its clients note it (`rbd_atime_update_interval`). Nil where it carries none.
+    /// When the image was last read, as its clients record it (`rbd_atime_update_interval`). Nil if it has no such time.
     public var accessedAt: Date?
-    /// The pool that holds the data, where it is not the image's own; `#` and its id where that pool is gone.
+    /// The pool that holds the data, if it is not the image's own pool; `#` and the pool's id if that pool no longer
+    /// exists.
     public var dataPool: String?
     public var parent: Parent?
-    /// The parent that only its snapshots still see: the image itself was flattened, without `deep-flatten`.
+    /// A parent that only the snapshots still see: the image itself was flattened, without `deep-flatten`.
     public var snapshotsParent: Parent?
     public var group: Group?
-    /// A removal of it has begun, and was interrupted or still goes on: what is read of it may be gone in a moment.
+    /// A removal of the image has begun, and either continues or was interrupted. All of the image's data may be gone in a
+    /// moment.
     public var isBeingRemoved = false
     /// Nil in lists, which do not read it.
     public var metadata: [String: String]?
-    /// Why no more than name and id can be told of it, in lists; nil where all is true that is told.
+    /// In lists: why only the name and the id are known; nil if everything here is valid.
     public var trouble: CephError?
 
-    /// The name as RBD keeps it.
+    /// The name as RBD stores it.
     public var fullName: RawName { RawName(bytes: rawName ?? Array(name.utf8)) }
 
-    /// Where it is in the order of the pool's images.
+    /// The position of the image in the order of the pool's images.
     public var position: ImagePosition { ImagePosition(name: rawName ?? Array(name.utf8), id: id) }
 
-    /// How many objects its data can take up.
+    /// The maximum number of objects that its data can occupy.
     public var objectCount: UInt64 {
         let period = objectSizeBytes * stripeCount
         let remainder = sizeBytes % period
@@ -57,17 +60,17 @@ public struct ImageInfo: Hashable, Sendable {
     public struct Parent: Hashable, Sendable {
         public var pool: String
         public var namespace: String
-        /// Empty where the parent can't be read any more.
+        /// Empty if the parent can't be read any more.
         public var image: String
         public var imageID: String
         public var snapshot: String
-        /// How much of the parent the clone still sees.
+        /// How much of the parent the clone can still see.
         public var overlapBytes: UInt64
     }
 }
 
 extension ImageInfo {
-    /// An image of which no more can be told.
+    /// An image that can't be read.
     init(_ entry: ImageReader.Entry, trouble: CephError) {
         self.init(
             name: entry.name,
@@ -87,14 +90,14 @@ extension ImageInfo {
     /// The group that an image is in.
     public struct Group: Hashable, Sendable {
         public var pool: String
-        /// The one that the image is in, too.
+        /// The group's namespace, which is also the image's.
         public var namespace: String
-        /// `#` and the id where it can't be read.
+        /// `#` and the group's id if the name can't be read.
         public var name: String
     }
 }
 
-/// What a new image is to be; nil leaves a value to the pool's and the cluster's defaults.
+/// The properties of a new image; nil uses the default of the pool or the cluster.
 public struct ImageOptions: Hashable, Sendable {
     public var features: ImageFeatures?
     /// The binary logarithm of the object size: 12 (4 KiB) to 25 (32 MiB).

@@ -4,40 +4,40 @@
 internal import CRBD
 internal import Glibc
 
-/// Where an image comes from that `rbd migration` moves, and how far that is.
+/// The source and the state of an image that `rbd migration` moves.
 public struct ImageMigration: Hashable, Sendable {
     public enum State: String, Hashable, Sendable {
         case error, preparing, prepared, executing, executed, aborting
     }
 
-    /// The image that it comes from, which waits in the trash until the migration is committed or aborted.
+    /// The source image, which stays in the trash until the migration is committed or aborted.
     public struct Source: Hashable, Sendable {
-        /// `#` and its id where it is gone.
+        /// `#` and the pool's id if the pool no longer exists.
         public var pool: String
         public var namespace: String
-        /// Empty where the source is no image of this cluster.
+        /// Empty if the source is not an image of this cluster.
         public var image: String
         /// Empty for an image of the old format 1.
         public var imageID: String
     }
 
     public var source: Source
-    /// Nil for one that librbd does not know.
+    /// Nil for a state that librbd does not know.
     public var state: State?
-    /// What librbd says of it, such as how much is done; mostly empty.
+    /// librbd's description, such as how much is done; usually empty.
     public var detail: String
 }
 
 extension OpenImage {
     /// - Parameter name: the image's name.
-    /// - Returns: nil where the image is not being migrated.
+    /// - Returns: nil if the image is not being migrated.
     /// - C function: rbd_get_features, rbd_migration_status, rbd_migration_status_cleanup
     func migration(of name: String, in context: borrowing IOContext) throws(CephError) -> ImageMigration? {
         guard try features().contains(.migrating) else { return nil }
         var status = rbd_image_migration_status_t()
         let size = MemoryLayout<rbd_image_migration_status_t>.size
         let result = rbd_migration_status(context.pointer, name, &status, size)
-        // It was committed or aborted in between.
+        // The migration was committed or aborted in between.
         if result == -ENOENT || result == -EINVAL { return nil }
         try check(result, .readImage, on: resource)
         defer { rbd_migration_status_cleanup(&status) }

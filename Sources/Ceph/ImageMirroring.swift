@@ -14,28 +14,28 @@ public struct ImageMirroring: Hashable, Sendable {
         case enabled, disabling
     }
 
-    /// Nil for one that librbd does not know.
+    /// Nil for a mode that librbd does not know.
     public var mode: Mode?
-    /// Nil for one that librbd does not know.
+    /// Nil for a state that librbd does not know.
     public var state: State?
-    /// The same in all clusters.
+    /// The image's id, which is the same in all clusters.
     public var globalID: String
-    /// Whether it is written to in this cluster; the others have copies that nobody can write to.
+    /// Whether the image in this cluster is the primary, which is written to. Other clusters have read-only copies.
     public var isPrimary: Bool
 
-    /// What is refused to be done to the copy of another cluster's image.
+    /// The error for a change to a copy of another cluster's image.
     public static func refusal(_ operation: CephError.Operation, on resource: CephError.Resource) -> CephError {
         CephError(.imageReadOnly, operation, on: resource, detail: "it is mirrored from another cluster")
     }
 }
 
 extension OpenImage {
-    /// - Throws: `CephError` with `.imageReadOnly` where it is the copy of another cluster's image.
+    /// - Throws: `CephError` with `.imageReadOnly` if it is the copy of another cluster's image.
     func requireNoCopy(_ operation: CephError.Operation) throws(CephError) {
         if try mirroring()?.isPrimary == false { throw ImageMirroring.refusal(operation, on: resource) }
     }
 
-    /// - Returns: nil where the image is not mirrored.
+    /// - Returns: nil if the image is not mirrored.
     /// - C function: rbd_mirror_image_get_info, rbd_mirror_image_get_mode
     func mirroring() throws(CephError) -> ImageMirroring? {
         var info = rbd_mirror_image_info_t()

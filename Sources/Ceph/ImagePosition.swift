@@ -1,10 +1,10 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A place in the order of a pool's images: after the one with this name and id. Ids tell apart two entries of one name,
-/// which an interrupted delete can leave behind.
+/// A position in the order of a pool's images: after the image with this name and id. The id distinguishes two entries with
+/// the same name, which an interrupted delete can leave.
 public struct ImagePosition: Hashable, Comparable, Sendable {
-    /// The name's bytes: librbd takes names that are not UTF-8, and the order is that of the bytes.
+    /// The name's bytes: librbd accepts names that are not UTF-8, and sorts by bytes.
     public var name: [UInt8]
     public var id: String
 

@@ -1,18 +1,18 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What RBD's objects say of a name: the pool's directory, `rbd_id.<name>`, and of each image that these two name its header, its
-/// entry in the trash, and what the directory calls it.
+/// The state of a name in RBD's objects: the pool's directory, `rbd_id.<name>`, and for each image that these two refer to,
+/// its header, its trash entry, and its name in the directory.
 ///
-/// An image has the name where the directory says so, the image has a header, and the trash does not have it. Everything else is
-/// what somebody is in the middle of, or did not finish.
+/// An image has the name if the directory says so, the image has a header, and it is not in the trash. Every other state
+/// belongs to a change that is running or was interrupted.
 public struct ImageStanding: Hashable, Sendable {
-    /// What there is of an image, by its id.
+    /// The traces of an image, by its id.
     public struct Trace: Hashable, Sendable {
         public var id: String
-        /// What the pool's directory calls it; nil where the directory does not have it.
+        /// The image's name in the pool's directory; nil if it is not in the directory.
         public var directoryName: RawName?
-        /// Of its header's object; each write to it gives it another one. Nil where there is no header.
+        /// The version of the header object, which each write changes. Nil if there is no header.
         public var headerVersion: UInt64?
         public var trash: TrashEntry?
 
@@ -20,28 +20,28 @@ public struct ImageStanding: Hashable, Sendable {
     }
 
     public enum State: Hashable, Sendable {
-        /// Nobody has the name.
+        /// No image has the name.
         case free
-        /// The image is there.
+        /// The image exists and is complete.
         case whole
-        /// The image is there, but `rbd_id.<name>` is not: Ceph's own tools can't find it by its name.
+        /// The image exists, but `rbd_id.<name>` does not: Ceph's own tools can't find the image by its name.
         case withoutNameObject
-        /// The directory has one image under the name, `rbd_id.<name>` another one.
+        /// The directory and `rbd_id.<name>` refer to different images.
         case contradictory
-        /// The name is taken, and the image has no header: a create was interrupted, or the header was lost.
+        /// The name is taken, but the image has no header: a create was interrupted, or the header was lost.
         case withoutHeader
-        /// The directory and the trash have the image: a move to the trash was interrupted, or a restore.
+        /// The image is in the directory and in the trash: a move to the trash was interrupted, or a restore.
         case halfTrashed
-        /// The directory still has it, but its removal has begun.
+        /// The image is still in the directory, but its removal has begun.
         case beingRemoved
-        /// Only `rbd_id.<name>` is there: what has it has another name by now, is in the trash or is gone.
+        /// Only `rbd_id.<name>` exists: its image has another name now, is in the trash, or is gone.
         case strayNameObject
     }
 
     public var name: RawName
-    /// The image that the directory has under the name.
+    /// The image that has the name in the directory.
     public var image: Trace?
-    /// What `rbd_id.<name>` says; the same image, where all is well.
+    /// The image that `rbd_id.<name>` refers to; normally the same image.
     public var nameObject: Trace?
 
     public init(name: RawName, image: Trace? = nil, nameObject: Trace? = nil) {
@@ -58,7 +58,7 @@ public struct ImageStanding: Hashable, Sendable {
 }
 
 extension Pool {
-    /// Looks at a name.
+    /// Reads the state of a name.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate (`dir_get_id`, `dir_get_name` of `rbd_directory`, `get_id` of `rbd_id.<name>`,
     ///   `trash_get` of `rbd_trash`), rados_read_op_stat (of `rbd_header.<id>`)
@@ -69,7 +69,7 @@ extension Pool {
         }
     }
 
-    /// Looks at an image by its id.
+    /// Reads the traces of an image by its id.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate (`dir_get_name` of `rbd_directory`, `trash_get` of `rbd_trash`), rados_read_op_stat
     ///   (of `rbd_header.<id>`)
@@ -84,7 +84,7 @@ extension Pool {
 extension IOContext {
     func standing(of name: RawName, on resource: CephError.Resource) throws(CephError) -> ImageStanding {
         let found = try NameRead(name, in: self).answer(on: resource)
-        // Both on their way at once, where they differ.
+        // If the two ids differ, both are read in parallel.
         let image = found.directoryID.map { TraceRead($0, in: self) }
         let other = found.objectID.flatMap { $0 == found.directoryID ? nil : TraceRead($0, in: self) }
         let trace = try image?.answer(on: resource)

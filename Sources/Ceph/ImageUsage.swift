@@ -4,28 +4,28 @@
 internal import CRBD
 internal import Glibc
 
-/// How much of an image is there.
+/// How much data an image holds.
 public struct ImageUsage: Hashable, Sendable {
     /// The image's size.
     public var provisionedBytes: UInt64
-    /// What was written and not discarded, in the image itself: snapshots and the parent are not counted. Nil where it would
-    /// take too long to find out.
+    /// The bytes that were written and not discarded in the image itself, without snapshots and the parent. Nil if counting
+    /// would take too long.
     public var usedBytes: UInt64?
-    /// Whole objects were counted, as the object map has them: at the most so much.
+    /// Whole objects were counted, from the object map. The number is then an upper bound.
     public var isApproximate: Bool
 }
 
-/// What a snapshot holds that the one before it does not.
+/// The data that a snapshot holds and the previous one does not.
 public struct SnapshotUsage: Hashable, Sendable {
-    /// Whole objects. Nil where it would take too long to find out.
+    /// In whole objects. Nil if counting would take too long.
     public var usedBytes: UInt64?
     /// Whether there was no fast-diff to count by.
     public var isApproximate: Bool
 }
 
 extension OpenImage {
-    /// From the object map where the image has a valid one with fast-diff, which takes milliseconds; else object by object, up to
-    /// 65,536 of them.
+    /// Read from the object map if the image has a valid one with fast-diff, which takes milliseconds; else object by
+    /// object, up to 65,536 of them.
     /// - Parameter deadline: when to give up.
     /// - C function: rbd_stat, rbd_get_features, rbd_get_flags, rbd_diff_iterate2
     func usage(until deadline: ContinuousClock.Instant?) throws(CephError) -> ImageUsage {
@@ -37,9 +37,9 @@ extension OpenImage {
         return ImageUsage(provisionedBytes: stat.size, usedBytes: bytes, isApproximate: hasMap || bytes == nil)
     }
 
-    /// How much the image at one snapshot holds that it did not hold at another.
+    /// The amount of data that the image holds at one snapshot and not at another.
     /// - Parameter deadline: when to give up.
-    /// - Returns: nil where one of the snapshots was removed in this moment.
+    /// - Returns: nil if one of the snapshots was just removed.
     /// - C function: rbd_snap_set_by_id, rbd_diff_iterate2, rbd_get_flags
     func usage(
         of snapshot: SnapshotInfo,
@@ -61,9 +61,10 @@ extension OpenImage {
         }
     }
 
-    /// Each object of an image without a valid object map is asked for; more than so many are not.
+    /// Without a valid object map, each object is checked. Images with more objects than this are not counted.
     private static let mostObjects: UInt64 = 65_536
-    /// So many are asked for before the deadline is looked at: librbd can't be stopped in between where it finds nothing.
+    /// The number of objects that are checked before the deadline is checked: if librbd finds nothing, it can't be stopped
+    /// in between.
     private static let objectsAtOnce: UInt64 = 4096
 
     /// - C function: rbd_stat
@@ -73,9 +74,9 @@ extension OpenImage {
         return stat
     }
 
-    /// Counts what is there, or has changed since a snapshot.
-    /// - Returns: nil where it would take too long to find out.
-    /// - Throws: `CephError` with `.timedOut` where the deadline has come.
+    /// Counts the data that exists, or has changed since a snapshot.
+    /// - Returns: nil if counting would take too long.
+    /// - Throws: `CephError` with `.timedOut` if the deadline has passed.
     /// - C function: rbd_diff_iterate2
     private func countBytes(
         of stat: rbd_image_info_t,

@@ -4,7 +4,7 @@
 public import FoundationEssentials
 internal import Glibc
 
-/// Who and what holds on to an image, so that it must not be removed.
+/// Everything that uses an image, so that it must not be removed.
 public struct ImageUse: Hashable, Sendable {
     /// A client that has the image open.
     public struct Watcher: Hashable, Sendable {
@@ -15,16 +15,16 @@ public struct ImageUse: Hashable, Sendable {
         public var cookie: UInt64
     }
 
-    /// An advisory lock, which its holder set with `rbd lock add` or `rbd_lock_exclusive`, or one of librbd's own. It
-    /// outlives its holder.
+    /// An advisory lock, which its holder set with `rbd lock add` or `rbd_lock_exclusive`, or a lock of librbd itself. An
+    /// advisory lock outlives its holder.
     public struct Lock: Hashable, Sendable {
         public var client: String
         public var address: String
         public var cookie: String
-        /// Whether nobody else can have a lock beside it.
+        /// Whether the lock is exclusive, so that no other client can hold a lock on the image.
         public var isExclusive: Bool
 
-        /// Whether it is librbd's own, of the feature exclusive-lock.
+        /// Whether librbd itself holds the lock, for the feature exclusive-lock.
         public var isManaged: Bool { cookie.hasPrefix("auto ") }
     }
 
@@ -41,20 +41,20 @@ public struct ImageUse: Hashable, Sendable {
     public var watchers: [Watcher] = []
     public var locks: [Lock] = []
     public var snapshots: [Snapshot] = []
-    /// Snapshots that were removed and are still there, though no clone needs them: their removal, or that of the last clone, was
-    /// interrupted. They hold on to nothing.
+    /// Snapshots that were removed but still exist, although no clone needs them: their removal, or that of the last clone,
+    /// was interrupted. They do not keep the image in use.
     public var abandonedSnapshotCount = 0
     public var group: Group?
     public var isMigrating = false
 }
 
 extension Pool {
-    /// Looks who and what uses an image. librbd itself would hang on some of it, and move the image into the trash from
-    /// under others.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_read_op_operate, rados_aio_read_op_operate, rados_notify2; where something uses it: rbd_open_by_id_read_only,
-    ///   rbd_watchers_list, rbd_list_lockers, rbd_snap_list, rbd_get_group, rbd_get_features
+    /// Finds out what uses an image. librbd itself would hang in some of these cases, and would move an image to the trash
+    /// while clients have it open.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.namespaceNotFound`,
+    ///   `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate, rados_aio_read_op_operate, rados_notify2; if something uses the image:
+    ///   rbd_open_by_id_read_only, rbd_watchers_list, rbd_list_lockers, rbd_snap_list, rbd_get_group, rbd_get_features
     public func use(ofImage name: String) async throws -> ImageUse {
         let resource = resource(ofImage: name)
         return try await withContext(.readImage, on: resource) { context throws(CephError) in
@@ -74,7 +74,7 @@ extension Pool {
         }
     }
 
-    /// Who and what uses an image, by its id: also of one in the trash.
+    /// Finds out what uses an image, by its id. The image may be in the trash.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: as of ``use(ofImage:)``: rados_notify2

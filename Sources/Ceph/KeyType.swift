@@ -3,14 +3,14 @@
 
 internal import FoundationEssentials
 
-/// The kind of a user's secret key. A key begins with the number of its kind, in two bytes, the lesser one first (`CryptoKey` in Ceph's
-/// `auth/Crypto.h`).
+/// The type of a user's secret key. A key begins with the number of its type, in two bytes, little-endian (`CryptoKey` in
+/// Ceph's `auth/Crypto.h`).
 public enum KeyType: UInt16, Hashable, Sendable {
     case aes = 1
-    /// Since Ceph 19.2.6 and 20.2.4; older clients can't use such a key.
+    /// Available since Ceph 19.2.6 and 20.2.4. Older clients can't use such a key.
     case aes256k = 2
 
-    /// Ceph's name of it.
+    /// Ceph's name for the type.
     public var name: String {
         switch self {
         case .aes: "aes"
@@ -18,7 +18,7 @@ public enum KeyType: UInt16, Hashable, Sendable {
         }
     }
 
-    /// - Parameter key: as keyrings have it: Base64.
+    /// - Parameter key: in Base64, as in keyrings.
     init?(ofKey key: String) {
         guard let bytes = Data(base64Encoded: key), bytes.count > 2 else { return nil }
         self.init(rawValue: UInt16(bytes[0]) | UInt16(bytes[1]) << 8)
@@ -26,7 +26,7 @@ public enum KeyType: UInt16, Hashable, Sendable {
 
     /// - Parameters:
     ///   - entity: the user, such as `client.kubernetes`.
-    ///   - keyring: what is in the file.
+    ///   - keyring: the content of the keyring file.
     init?(of entity: String, inKeyring keyring: String) {
         var isOurs = false
         for line in keyring.split(whereSeparator: \.isNewline) {
@@ -45,8 +45,8 @@ public enum KeyType: UInt16, Hashable, Sendable {
 }
 
 extension RadosHandle {
-    /// The kind of the key that librados uses for a user: it looks at `key`, then at `keyfile`, then at the first file of `keyring` that is
-    /// there.
+    /// The type of the key that librados uses for a user. librados checks `key`, then `keyfile`, then the first existing
+    /// file of `keyring`.
     func keyType(of entity: String) -> KeyType? {
         func text(_ path: Substring) -> String? { try? String(contentsOfFile: String(path), encoding: .utf8) }
         let key = option("key")

@@ -5,9 +5,9 @@ internal import CRBD
 internal import Glibc
 internal import Synchronization
 
-/// A call of librbd's that takes as long as there is data: how far it has come, and how it is stopped. One for each call.
+/// The progress of a long librbd call, and the means to stop it. Create one for each call.
 ///
-/// librbd asks between two objects whether to go on. A call that was stopped throws `CephError` with `.stopped`.
+/// Between two objects, librbd asks whether to continue. A call that was stopped throws `CephError` with `.stopped`.
 public final class LongCall: Sendable {
     private struct State {
         var done: UInt64 = 0
@@ -20,18 +20,18 @@ public final class LongCall: Sendable {
 
     public init() {}
 
-    /// From 0 to 1; 0 until librbd has said how much there is to do.
+    /// From 0 to 1; 0 until librbd has reported how much there is to do.
     public var fraction: Double {
         state.withLock { $0.total == 0 ? 0 : min(1, Double($0.done) / Double($0.total)) }
     }
 
-    /// Ends the call at librbd's next question.
+    /// Ends the call at librbd's next check.
     public func stop() {
         state.withLock { $0.isStopped = true }
     }
 
-    /// Ends the call at librbd's first question after this moment, unless the moment is put off again. A process that was
-    /// suspended finds out so that somebody else may have taken over meanwhile.
+    /// Ends the call at librbd's first check after this moment, unless the moment is extended. So a process that was
+    /// suspended finds out that another replica may have taken over meanwhile.
     public func allow(until moment: ContinuousClock.Instant) {
         state.withLock { $0.validUntil = moment }
     }
@@ -42,18 +42,19 @@ public final class LongCall: Sendable {
         return Unmanaged<LongCall>.fromOpaque(context).takeUnretainedValue().goesOn(done, of: total) ? 0 : -ECANCELED
     }
 
-    /// Only asks whether to go on: for a step of something longer, whose way is told by ``advance(to:of:_:on:)``.
+    /// Only answers whether to continue, without recording the progress. It is for a step of longer work that reports its
+    /// progress with ``advance(to:of:_:on:)``.
     /// - C function: librbd_progress_fn_t
     static let attend: librbd_progress_fn_t = { _, _, context in
         guard let context else { return 0 }
         return Unmanaged<LongCall>.fromOpaque(context).takeUnretainedValue().isAllowed ? 0 : -ECANCELED
     }
 
-    /// librbd calls its callback without looking whether it is there: calls that nobody watches need one, too.
+    /// librbd calls its callback without checking for nil. So calls without progress need a callback, too.
     /// - C function: librbd_progress_fn_t
     static let ignore: librbd_progress_fn_t = { _, _, _ in 0 }
 
-    /// What the callback is given. Valid as long as this object: the call that it is for holds it.
+    /// The context for the callback. Valid as long as this object exists: the call that it belongs to keeps it.
     var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 
     private var isAllowed: Bool {
@@ -72,7 +73,7 @@ public final class LongCall: Sendable {
         }
     }
 
-    /// Tells how far the work is, where it is not librbd that does it.
+    /// Records the progress of work that librbd does not do.
     /// - Throws: `CephError` with `.stopped`.
     func advance(
         to done: UInt64,
@@ -83,8 +84,8 @@ public final class LongCall: Sendable {
         guard goesOn(done, of: total) else { throw CephError(.stopped, operation, on: resource) }
     }
 
-    /// For whoever waits before the call can be made.
-    /// - Throws: `CephError` with `.stopped` where it was stopped.
+    /// For callers that wait before they can make the call.
+    /// - Throws: `CephError` with `.stopped` if it was stopped.
     public func requireGoing(
         _ operation: CephError.Operation,
         on resource: CephError.Resource
@@ -92,7 +93,7 @@ public final class LongCall: Sendable {
         guard isAllowed else { throw CephError(.stopped, operation, on: resource) }
     }
 
-    /// - Throws: `CephError` with `.stopped` where it was stopped before it began.
+    /// - Throws: `CephError` with `.stopped` if it was stopped before it began.
     func begin(_ operation: CephError.Operation, on resource: CephError.Resource) throws(CephError) {
         guard goesOn(0, of: 0) else { throw CephError(.stopped, operation, on: resource) }
     }

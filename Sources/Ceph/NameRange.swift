@@ -1,10 +1,10 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Names that stand together in a directory, which is in the order of the names' bytes.
+/// A contiguous range of names in a directory, which is sorted by the bytes of the names.
 public struct NameRange: Hashable, Sendable {
     let begin: [UInt8]
-    /// Only that very name; else all that begin so.
+    /// Whether the range is only this name. Otherwise it is all names that begin with it.
     let isExact: Bool
 
     public init(prefix: String) { self.init(begin: Array(prefix.utf8), isExact: false) }
@@ -19,14 +19,14 @@ public struct NameRange: Hashable, Sendable {
         case before, within, after
     }
 
-    /// Where a name stands.
+    /// The position of a name relative to the range.
     func place(of name: some Sequence<UInt8>) -> Side {
         if isExact ? name.elementsEqual(begin) : name.starts(with: begin) { return .within }
         return name.lexicographicallyPrecedes(begin) ? .before : .after
     }
 
-    /// What both have in common: one of them, as names that begin alike are one within the other.
-    /// - Returns: nil where that is nothing.
+    /// The intersection of two ranges. It is always one of them, because ranges with a common prefix are nested.
+    /// - Returns: nil if it is empty.
     public func intersection(_ other: NameRange) -> NameRange? {
         if contains(other) { return other }
         return other.contains(self) ? self : nil
@@ -36,9 +36,9 @@ public struct NameRange: Hashable, Sendable {
         isExact ? other == self : other.begin.starts(with: begin)
     }
 
-    /// In the order of a directory, without those that are within others.
+    /// Sorted like a directory, without ranges that are within others.
     static func ordered(_ ranges: some Sequence<NameRange>) -> [NameRange] {
-        // Of two with the same beginning the larger comes first.
+        // Of two ranges with the same beginning, the larger one comes first.
         let sorted = ranges.sorted { one, other in
             one.begin == other.begin ? !one.isExact && other.isExact : one.begin.lexicographicallyPrecedes(other.begin)
         }

@@ -7,27 +7,28 @@ internal import Glibc
 public struct NamespaceMirroring: Hashable, Sendable {
     public enum Mode: UInt32, Hashable, Sendable {
         case disabled = 0
-        /// Those that it is enabled for, one by one.
+        /// The images that mirroring is enabled for, one by one.
         case image = 1
-        /// All that have a journal.
+        /// All images that have a journal.
         case pool = 2
-        /// Only what its namespaces say: a pool's own mode, from Ceph 20 on.
+        /// A mode of pools in Ceph 20 and later: only the settings of the namespaces apply.
         case initOnly = 3
     }
 
-    /// Nil for one that we do not know.
+    /// Nil for a mode that is not known here.
     public var mode: Mode?
-    /// The namespace of the other cluster that has the copies. Nil where it has the same name, as before Ceph 20 it always has.
+    /// The namespace of the other cluster that holds the copies. Nil if it has the same name, which is always the case
+    /// before Ceph 20.
     public var remoteNamespace: String?
 
     public static let disabled = NamespaceMirroring(mode: .disabled)
 }
 
 extension Pool {
-    /// How this place, a namespace or the pool's default namespace, is mirrored. Asked of the OSDs, since librbd tells no more than its own
-    /// release knows.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. Of a namespace that does
-    ///   not exist it is said that it is not mirrored.
+    /// How this place, a namespace or the pool's default namespace, is mirrored. It is read from the OSDs, because librbd
+    /// only knows the modes of its own release.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. A namespace
+    ///   that does not exist is returned as not mirrored.
     /// - C function: rados_read_op_operate (`mirror_mode_get`, `mirror_remote_namespace_get` of `rbd_mirroring`)
     public func namespaceMirroring() async throws -> NamespaceMirroring {
         try await withContext(.findNamespace, on: resource) { context throws(CephError) in
@@ -45,12 +46,12 @@ extension Pool {
 
     private static let mirroringObject = "rbd_mirroring"
 
-    /// - Returns: nil where none of another name was set.
+    /// - Returns: nil if no other name was set.
     private static func remoteNamespace(
         of context: borrowing IOContext,
         on resource: CephError.Resource
     ) throws(CephError) -> String? {
-        // Apart from the mode: OSDs of releases before 20, which do not know the method, refuse all that is asked together with it.
+        // Read separately from the mode: OSDs of releases before 20 do not know the method, and refuse the whole operation.
         let read = CompoundRead(capacity: 1)
         let answer = read.call("mirror_remote_namespace_get")
         let result = read.operate(on: mirroringObject, in: context)

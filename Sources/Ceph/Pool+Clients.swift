@@ -4,10 +4,10 @@
 internal import CRBD
 internal import CRados
 
-/// Who holds on to an image, and how to make them let go. Both ways end in the client being shut out of the cluster
-/// (blocklisted), with everything that it has open.
+/// The clients that hold an image, and how to remove them. In both cases the client is shut out of the cluster
+/// (blocklisted), and loses everything that it has open.
 extension Pool {
-    /// All locks of an image, those of librbd's own exclusive-lock feature included.
+    /// All locks of an image, including those of librbd's own exclusive-lock feature.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_read_only, rbd_list_lockers
@@ -27,7 +27,7 @@ extension Pool {
         }
     }
 
-    /// Takes a lock from its holder, and shuts the holder out of the cluster unless `rbd_blocklist_on_break_lock` is false.
+    /// Takes a lock from its holder. Also blocklists the holder unless `rbd_blocklist_on_break_lock` is false.
     /// - Throws: `CephError` with `.lockNotFound`, `.ownClient` (the holder is this very connection), `.imageNotFound`,
     ///   `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_read_only, rbd_list_lockers, rbd_break_lock
@@ -35,7 +35,8 @@ extension Pool {
         let resource = resource(ofImage: name)
         try await withContext(.breakLock, on: resource) { context throws(CephError) in
             let image = try OpenImage.named(name, in: context)
-            // Measured on 16.2.15: with a cookie that the client does not have, librbd shuts it out and then finds no lock.
+            // Measured on 16.2.15: with a cookie that the client does not have, librbd blocklists the client and then finds
+            // no lock.
             guard let lock = try image.allLocks().first(where: { $0.client == client && $0.cookie == cookie }) else {
                 throw CephError(.lockNotFound, .breakLock, on: resource)
             }
@@ -46,8 +47,8 @@ extension Pool {
         }
     }
 
-    /// Shuts a client that has an image open out of the cluster, for as long as the monitors' default says. Its watch goes
-    /// as soon as the OSD has heard of that, which takes about a second.
+    /// Blocklists a client that has an image open, for the monitors' default duration. Its watch ends when the OSD learns
+    /// of that, which takes about a second.
     /// - Throws: `CephError` with `.watcherNotFound`, `.ownClient` (it is this very connection), `.imageNotFound`,
     ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_watchers_list, rados_blocklist_add
@@ -73,11 +74,11 @@ extension Cluster {
     /// - C function: rados_get_instance_id
     public var client: String { rados.client }
 
-    /// What the ids of all images begin with that are made through this connection, by librbd or by ourselves.
+    /// The prefix of the ids of all images that are created through this connection, by librbd or by this module.
     /// - C function: rados_get_instance_id
     public var imageIDPrefix: String { String(rados.instanceID, radix: 16) }
 
-    /// Whether a watcher, or the holder of a lock, is this very connection: to shut it out would cut off ourselves.
+    /// Whether a watcher, or the holder of a lock, is this connection. Shutting it out would cut off this process.
     /// - C function: rados_get_instance_id, rados_getaddrs
     public func isOwn(client: String, address: String) -> Bool {
         rados.isOwn(client: client, address: address)
@@ -88,7 +89,7 @@ extension RadosHandle {
     /// - C function: rados_get_instance_id
     var client: String { "client.\(instanceID)" }
 
-    /// By the address, too: it is what Ceph shuts out.
+    /// The address counts, too: Ceph shuts out addresses.
     fileprivate func isOwn(client: String, address: String) -> Bool {
         client == self.client || address == self.address
     }

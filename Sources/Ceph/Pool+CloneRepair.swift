@@ -4,8 +4,8 @@
 internal import CRados
 internal import Glibc
 
-/// A clone that knows its parent, but that the parent does not know: its making was interrupted, or still goes on. The snapshot
-/// that it lives on could be removed from under it.
+/// A clone that refers to its parent, but that the parent does not refer to: its creation was interrupted or still runs.
+/// The snapshot that it depends on could be removed.
 public struct UnattachedClone: Hashable, Sendable {
     public var name: String
     public var imageID: String { clone.imageID }
@@ -14,9 +14,9 @@ public struct UnattachedClone: Hashable, Sendable {
 }
 
 extension Pool {
-    /// Looks whether a clone's parent knows it.
-    /// - Parameter image: as it was read a moment ago.
-    /// - Returns: nil where all is well, and for an image that is no clone.
+    /// Checks whether a clone's parent refers to the clone.
+    /// - Parameter image: as it was just read.
+    /// - Returns: nil if it does, and for an image that is not a clone.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`children_list`, `get_protection_status` of `rbd_header.<id>`)
     public func unattachedClone(_ image: ImageInfo) async throws -> UnattachedClone? {
@@ -33,11 +33,11 @@ extension Pool {
                 namespace: context.namespace,
                 imageID: image.id
             )
-            // Where the parent is gone with its pool, nothing can be mended.
+            // If the parent's pool is gone, nothing can be repaired.
             guard let place = try context.place(of: parent) else { return nil }
             let known = try place.clones(ofSnapshot: parent.snapshotID, ofImage: parent.imageID, on: resource)
             guard !known.contains(clone) else { return nil }
-            // Clones of format 1 are in no such list; their snapshot is protected, and they lack this feature.
+            // Clones of format 1 are not in this list. Their snapshot is protected, and they lack this feature.
             if !image.features.contains(.operations) {
                 let status = CompoundRead(capacity: 1)
                 let answer = status.call("get_protection_status", input: WireWriter.integer(parent.snapshotID))
@@ -50,10 +50,10 @@ extension Pool {
         }
     }
 
-    /// Does what an interrupted clone did not come to: notes in both headers that one is a clone of the other. Only for one
-    /// whose maker is gone: a living one would find that done, and undo all of it.
-    /// - Throws: `CephError` with `.sourceNotFound` where the snapshot is gone, `.poolNotFound`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// Completes an interrupted clone: records in both headers that one is a clone of the other. Only for a clone whose
+    /// creator is dead: a living creator would find this done, and undo everything.
+    /// - Throws: `CephError` with `.sourceNotFound` if the snapshot no longer exists, `.poolNotFound`, `.poolFull`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`op_features_set`, `child_attach` of `rbd_header.<id>`)
     public func attach(_ clone: UnattachedClone) async throws {
         let resource = resource(ofImage: clone.name)
@@ -82,7 +82,7 @@ extension Pool {
 }
 
 extension IOContext {
-    /// - Returns: nil where the parent's pool is gone.
+    /// - Returns: nil if the parent's pool no longer exists.
     fileprivate func place(of parent: ImageHeader.ParentReference) throws(CephError) -> IOContext? {
         do throws(CephError) {
             return try IOContext(poolID: parent.poolID, namespace: parent.namespace, rados: rados)

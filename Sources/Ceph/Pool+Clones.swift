@@ -6,8 +6,8 @@ internal import Glibc
 public import Naming
 
 extension Pool {
-    /// Clones a snapshot in clone format 2: the snapshot need not be protected, and nobody has to look through all pools
-    /// for its clones. What the options leave out is as in the parent.
+    /// Clones a snapshot in clone format 2: the snapshot need not be protected, and its clones can be found without a
+    /// search of all pools. Options that are nil take the values of the parent.
     /// - Throws: `CephError` with `.imageExists`, `.sourceNotFound`, `.invalidSource` (it can't be cloned),
     ///   `.namespaceNotFound`, `.dataPoolNotFound`, `.poolNotFound`, `.invalidObjectSize`, `.invalidFeatures`,
     ///   `.invalidImageOption`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
@@ -23,7 +23,7 @@ extension Pool {
             let layout = try Self.requireCloneable(source, in: parentContext)
             var options = options
             if let order = options.objectOrder, options.stripeUnitBytes == nil, !layout.isStriped {
-                // librbd takes over the parent's stripe unit, and objects of another size would be striped by it.
+                // librbd takes over the parent's stripe unit. Objects of another size would then be striped by it.
                 options.stripeUnitBytes = 1 << UInt64(order)
                 options.stripeCount = 1
             }
@@ -39,7 +39,7 @@ extension Pool {
                 creation.pointer
             )
             if result == -ENOENT {
-                // It may be the place, the data pool or, gone in this moment, the source.
+                // The place, the data pool or a source that was just removed may be missing.
                 try context.requireNamespace()
                 _ = try Self.requireCloneable(source, in: parentContext)
             }
@@ -55,7 +55,7 @@ extension Pool {
             } catch let error as CephError
                 where error.isPoolNotFound(source.image.pool) && source.image.pool != self.name
             {
-                // The client's map may lack the source's pool only.
+                // Only the source's pool may be missing in the client's map.
                 try await cluster.learnPool(named: source.image.pool)
                 return try await withContext(.cloneImage, on: resource, clone)
             }
@@ -64,7 +64,7 @@ extension Pool {
         }
     }
 
-    /// Looks whether a snapshot, of whatever pool, can be cloned.
+    /// Checks whether a snapshot, in any pool, can be cloned.
     /// - Throws: `CephError` with `.sourceNotFound`, `.invalidSource`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_open_read_only, rbd_snap_list
@@ -80,10 +80,10 @@ extension Pool {
     }
 
     /// The clones that still need an image's snapshots.
-    /// - Parameter snapshot: only those of the one with this name, whatever its kind.
+    /// - Parameter snapshot: only the clones of the snapshot with this name, of any kind.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_list_children3 (of protected snapshots, which may have clones of format 1), rados_read_op_operate
+    /// - C function: rbd_list_children3 (for protected snapshots, which may have clones of format 1), rados_read_op_operate
     ///   (`children_list` of `rbd_header.<id>`)
     public func clones(ofImage name: String, snapshot: String? = nil) async throws -> [ImageClone] {
         let missing = snapshot.map { resource(ofSnapshot: $0, image: name) }
@@ -98,7 +98,8 @@ extension Pool {
         }
     }
 
-    /// The images that an image depends on: its parent, the parent's parent and so on. The list ends where one can't be read.
+    /// The images that an image depends on: its parent, the parent's parent, and so on. The list ends at the first one that
+    /// can't be read.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
@@ -117,14 +118,14 @@ extension Pool {
                     let entry = ImageReader.Entry(name: parent.image, id: parent.imageID)
                     next = parent.imageID.isEmpty ? nil : try reader.images([entry]).first?.parent
                 } catch  where error.code == .poolNotFound || error.code == .credentialsRefused {
-                    // Not ours to read.
+                    // The service may not read it.
                 }
             }
             return ancestors
         }
     }
 
-    /// Far more than librbd bears; only against a ring in damaged headers.
+    /// Far more than librbd supports. It only guards against a cycle in damaged headers.
     private static let maximumDepth = 1000
 
     /// - Throws: `CephError` with `.sourceNotFound`, `.invalidSource`.

@@ -4,20 +4,20 @@
 internal import CRBD
 internal import Glibc
 
-/// Copies of images, of a state that a snapshot keeps.
+/// Copies images in the state of a snapshot.
 extension Pool {
-    /// Copies an image as it was when a snapshot was taken. The copy has the image's layout, features and metadata, and is independent of it
-    /// and of its parent. What a stopped copy leaves is an image like any other: the caller removes it.
+    /// Copies an image as it was when a snapshot was taken. The copy has the image's layout, features and metadata, and is
+    /// independent of the image and of its parent. A stopped copy leaves an ordinary image, which the caller removes.
     ///
-    /// Never more than ``copyBytes`` are on their way, and the call ends as soon as these have arrived.
+    /// At most ``copyBytes`` are in flight, and a stopped call ends when these have arrived.
     /// - Parameters:
     ///   - snapshot: the state to copy.
-    ///   - withSnapshots: whether the copy gets the user's snapshots that are older than this one, too.
-    ///   - target: where the copy goes.
-    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageExists`, `.imageEncrypted`, `.stopped`, `.poolNotFound`,
-    ///   `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_snap_set_by_id, rbd_diff_iterate2, rbd_aio_read, rbd_aio_write, rbd_aio_discard, rbd_resize2, rbd_snap_create,
-    ///   rbd_snap_protect, rbd_metadata_set; as of ``createImage(named:sizeBytes:options:)``
+    ///   - withSnapshots: whether to copy the user's snapshots that are older than this one, too.
+    ///   - target: the place of the copy.
+    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageExists`, `.imageEncrypted`, `.stopped`,
+    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rbd_snap_set_by_id, rbd_diff_iterate2, rbd_aio_read, rbd_aio_write, rbd_aio_discard, rbd_resize2,
+    ///   rbd_snap_create, rbd_snap_protect, rbd_metadata_set; and those of ``createImage(named:sizeBytes:options:)``
     public func copyImage(
         named name: String,
         id: String,
@@ -42,7 +42,7 @@ extension Pool {
                 throw CephError(.snapshotNotFound, .copyImage, on: self.resource(ofSnapshot: snapshot, image: name))
             }
             states = Array(withSnapshots ? states[...last] : states[last...last])
-            // The copy has no parent, and would be one piece of two keys.
+            // The copy has no parent. It would be one image with data of two keys.
             for state in states {
                 try check(rbd_snap_set_by_id(image.pointer, state.id), .copyImage, on: resource)
                 try image.requireNoKeyOfItsOwn(.copyImage, on: self.resource(ofImage: name))
@@ -62,10 +62,10 @@ extension Pool {
         }
     }
 
-    /// How much of a copy is on its way at once. As long as several callers copy, all copies of one caller have as much together.
+    /// How much data of a copy is in flight. While several callers copy, all copies of one caller together get as much.
     public static let copyBytes = 16 << 20
 
-    /// Takes a snapshot that a copy is made from, unless there is one of that name.
+    /// Takes the snapshot that a copy is made from, unless a snapshot of that name exists.
     /// - Throws: `CephError` with `.imageNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_snap_create
@@ -83,7 +83,7 @@ extension Pool {
         }
     }
 
-    /// Removes the snapshot that a copy was made from; that there is none is fine.
+    /// Removes the snapshot that a copy was made from. It is not an error if it does not exist.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_snap_remove
     public func removeCopySnapshot(
@@ -104,7 +104,7 @@ extension Pool {
         }
     }
 
-    /// Removes the snapshots that a stopped copy had come to, so that the copy can be discarded.
+    /// Removes the snapshots that a stopped copy has already created, so that the copy can be discarded.
     /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_snap_remove2
     public func removeSnapshots(ofCopy id: String, on threads: BlockingPool) async throws {
@@ -118,14 +118,14 @@ extension Pool {
                     try check(result, .copyImage, on: resource)
                 }
             } catch  where error.code == .imageNotFound {
-                // It had not come as far as the header.
+                // The copy had not got as far as the header.
             }
         }
     }
 }
 
 extension OpenImage {
-    /// What makes another image of the same layout and with the same features.
+    /// The options for another image with the same layout and features.
     fileprivate func creationOptions() throws(CephError) -> ImageOptions {
         let layout = try layout()
         var options = ImageOptions(features: try features().intersection(.creatable))
@@ -137,8 +137,8 @@ extension OpenImage {
         return options
     }
 
-    /// Brings another image from each state to the next, the way `rbd export-diff` and `rbd import-diff` do it.
-    /// - Parameter states: snapshots, the oldest first. The copy gets all but the last one, too.
+    /// Brings another image from each state to the next, like `rbd export-diff` and `rbd import-diff`.
+    /// - Parameter states: snapshots, oldest first. All except the last one are also created on the copy.
     fileprivate func copy(
         _ states: [SnapshotInfo],
         to copy: borrowing OpenImage,
@@ -165,7 +165,7 @@ extension OpenImage {
             while offset < state.sizeBytes {
                 let end = min(offset + step, state.sizeBytes)
                 var extents = try self.extents(since: previous?.name, offset..<end, call, on: resource)
-                // A part of the parent is no longer seen, and nothing was written: no list of changes has that.
+                // A part of the parent is no longer visible, although nothing was written. No list of changes has that.
                 let (hidden, seen) = (max(offset, overlap), min(end, before))
                 if hidden < seen { extents.append(.init(offset: hidden, length: seen - hidden, exists: true)) }
                 for extent in extents {
@@ -184,7 +184,7 @@ extension OpenImage {
         }
     }
 
-    /// How much of the image is asked for at once: as much as a moment takes where each object is asked for.
+    /// How much of the image to list at once: an amount that takes only a moment even if each object is checked.
     private func stepBytes(_ layout: ImageLayout) throws(CephError) -> UInt64 {
         var flags: UInt64 = 0
         try check(rbd_get_flags(pointer, &flags), .copyImage, on: resource)
@@ -192,7 +192,7 @@ extension OpenImage {
         return (hasMap ? 65_536 : 256) * layout.objectSizeBytes
     }
 
-    /// What there is in a part of the image, or has changed since an earlier snapshot: whole objects.
+    /// The data that exists in a part of the image, or has changed since an earlier snapshot, in whole objects.
     /// - C function: rbd_diff_iterate2
     private func extents(
         since earlier: String?,
@@ -225,7 +225,7 @@ extension OpenImage {
             Unmanaged.passUnretained(found).toOpaque()
         )
         try check(result, .copyImage, on: resource)
-        // Those of striped objects come in the order of the objects.
+        // Extents of striped objects come in the order of the objects.
         return withExtendedLifetime(found) { found.extents.sorted { $0.offset < $1.offset } }
     }
 }

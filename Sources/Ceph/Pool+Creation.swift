@@ -5,16 +5,16 @@ internal import CRados
 internal import Glibc
 import Naming
 
-/// What happens to a pool between its making and its being ready: its placement groups become active one by one, which
-/// may take as long as OSDs are missing. Until then nothing can be kept in the pool itself.
+/// A pool between its creation and its readiness: its placement groups become active one by one, which may take as long as
+/// OSDs are missing. Until then nothing can be stored in the pool itself.
 extension Pool {
-    /// What RBD calls itself among the applications of a pool.
+    /// The name of the application RBD in a pool.
     private static let application = "rbd"
 
-    /// How long a mark may be: the monitors' limit on the metadata of applications.
+    /// The maximum length of a mark: the monitors' limit for the metadata of applications.
     public static let markLength = 128
 
-    /// Keeps a short text with the pool in the map of the OSDs, and marks the pool as RBD's.
+    /// Stores a short text about the pool in the OSD map, and enables the application RBD on the pool.
     /// - Parameter value: at most ``markLength`` bytes; nil to remove it.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_application_enable, rados_application_metadata_set, rados_application_metadata_remove,
@@ -23,7 +23,7 @@ extension Pool {
         let resource = resource
         try await withContext(.changePool, on: resource) { context throws(CephError) in
             if let value {
-                // Doing it again does no harm.
+                // Repeating this is safe.
                 try check(rados_application_enable(context.pointer, Self.application, 0), .changePool, on: resource)
                 try check(
                     rados_application_metadata_set(context.pointer, Self.application, key, value),
@@ -38,12 +38,12 @@ extension Pool {
         }
     }
 
-    /// A text that was kept with the pool, as far as this client has heard; see ``Cluster/refreshMap()``.
+    /// A text that was stored about the pool, as far as this client knows; see ``Cluster/refreshMap()``.
     /// - Throws: `CephError` with `.poolNotFound`, `.overloaded`, `.notStarted`, `.timedOut`.
     /// - C function: rados_application_metadata_get
     public func mark(_ key: String) async throws -> String? {
         let (name, rados, resource) = (name, cluster.rados, resource)
-        // Past the breakers: nothing is asked of anybody.
+        // This bypasses the breakers, because nothing is sent to the cluster.
         return try await cluster.calls.run(.openPool, on: resource) { () throws(CephError) in
             let context = try IOContext(Place(pool: name), rados: rados)
             var buffer = [CChar](repeating: 0, count: Self.markLength + 1)
@@ -62,7 +62,7 @@ extension Pool {
     }
 
     /// Waits until each placement group of the pool answers a listing of its objects.
-    /// - Parameter count: how many placement groups there are.
+    /// - Parameter count: the number of placement groups.
     /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.timedOut` (one does not answer; try again),
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_object_list_slice, rados_object_list
@@ -77,7 +77,7 @@ extension Pool {
                 rados_object_list_cursor_free(pointer, begin)
                 rados_object_list_cursor_free(pointer, end)
             }
-            // Groups begin at multiples of a power of two, so that no slice reaches into a second one.
+            // Groups begin at multiples of a power of two, so no slice reaches into a second one.
             var slices = 1
             while slices < count { slices *= 2 }
             for index in 0..<slices {
@@ -102,7 +102,7 @@ extension Pool {
 }
 
 extension Cluster {
-    /// Sees to it that this client's map is as new as the monitors': a client that asks for nothing hears of nothing.
+    /// Updates this client's map to that of the monitors. A client that sends no requests gets no updates.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`, `.clusterUnreachable`.
     /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
     public func refreshMap() async throws {
@@ -114,10 +114,10 @@ extension Cluster {
 }
 
 extension RadosHandle {
-    /// - Returns: the names of the pools that there are.
+    /// - Returns: the names of the existing pools.
     /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
     func refreshMap(_ operation: CephError.Operation, on resource: CephError.Resource) throws(CephError) -> [String] {
-        // Only a command has a timeout, so it goes first.
+        // Only a command has a timeout, so it comes first.
         let names = try command(MonitorCommand("osd pool ls"), operation, on: resource).decoded(
             as: [String].self,
             operation

@@ -3,18 +3,18 @@
 
 internal import CRBD
 
-/// The format of an image's encryption, of those that librbd makes.
+/// The encryption formats that librbd creates.
 public enum ImageEncryption: String, Hashable, Sendable {
     case luks1, luks2
 }
 
-/// What can be told of the encryption of images without their passphrases.
+/// What is visible of the encryption of images without their passphrases.
 extension Pool {
-    /// Whether a clone was encrypted with a key of its own, as librbd 17 and newer do it. What it shares with its parent is encrypted with
-    /// another key, or not at all: without the passphrases nobody can copy the one into the other.
+    /// Whether a clone was encrypted with its own key, as librbd 17 and newer can do. The data that it shares with its
+    /// parent has another key, or is not encrypted. Without the passphrases, that data can't be copied into the clone.
     /// - Parameter snapshot: the state to look at; nil for the image as it is.
-    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageUnreadable`, `.parentNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageUnreadable`, `.parentNotFound`,
+    ///   `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_get_overlap, rbd_read
     public func isEncryptedClone(imageID id: String, at snapshot: String? = nil) async throws -> Bool {
         try await withContext(.readImage, on: resource(ofImage: "#\(id)")) { context throws(CephError) in
@@ -24,13 +24,13 @@ extension Pool {
 }
 
 extension OpenImage {
-    /// With these bytes a clone begins that has a key of its own; any other encrypted image begins with `LUKS`.
+    /// A clone with its own key begins with these bytes. Any other encrypted image begins with `LUKS`.
     private static let magic = Array("RBDL".utf8)
     private static let luks = Array("LUKS".utf8)
-    /// Follows either of them; a version of two bytes comes next, the greater one first.
+    /// Follows either of them; then comes a version of two bytes, big-endian.
     private static let mark: [UInt8] = [0xBA, 0xBE]
 
-    /// Whether it is a clone with a key of its own, in the state that is set.
+    /// Whether the image is a clone with its own key, in the state that is set.
     func isEncryptedClone(_ operation: CephError.Operation) throws(CephError) -> Bool {
         var overlap: UInt64 = 0
         try check(rbd_get_overlap(pointer, &overlap), operation, on: resource)
@@ -38,8 +38,8 @@ extension OpenImage {
         return try beginning(Self.magic.count, operation) == Self.magic
     }
 
-    /// How the image is encrypted; nil where it does not begin as encrypted images do. A clone without a key of its own is encrypted as its
-    /// parent is.
+    /// The encryption format of the image; nil if it does not begin like an encrypted image. A clone without its own key is
+    /// encrypted like its parent.
     /// - C function: rbd_read
     func encryption() throws(CephError) -> ImageEncryption? {
         let begin = try beginning(Self.magic.count + Self.mark.count + 2, .readImage)
@@ -53,7 +53,7 @@ extension OpenImage {
         }
     }
 
-    /// The first bytes of what is set. A clone of an encrypted clone has them from its parent.
+    /// The first bytes in the state that is set. A clone of an encrypted clone has them from its parent.
     private func beginning(_ count: Int, _ operation: CephError.Operation) throws(CephError) -> [UInt8] {
         var begin = [CChar](repeating: 0, count: count)
         let read = rbd_read(pointer, 0, count, &begin)
@@ -61,7 +61,7 @@ extension OpenImage {
         return begin.prefix(read).map(UInt8.init(bitPattern:))
     }
 
-    /// Refuses what would destroy an encrypted clone.
+    /// Throws if the work would destroy an encrypted clone.
     /// - Throws: `CephError` with `.imageEncrypted`.
     func requireNoKeyOfItsOwn(
         _ operation: CephError.Operation,

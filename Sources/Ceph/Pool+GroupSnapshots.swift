@@ -6,13 +6,13 @@ internal import Glibc
 import Naming
 
 extension Pool {
-    /// How errors name a snapshot of a group of this place.
+    /// The name of a group snapshot of this place in errors.
     public func resource(ofSnapshot snapshot: String, ofGroup group: String) -> CephError.Resource {
         .groupSnapshot(place.group(group).snapshot(snapshot))
     }
 
-    /// Takes a snapshot of all images of a group at one moment. Clients that have one open are asked to hold their writes
-    /// for as long as it takes. A lock that somebody set on an image by hand stops it: look with ``use(ofGroupImages:)``.
+    /// Takes a snapshot of all images of a group at one moment. Clients that have an image open are asked to hold their
+    /// writes meanwhile. An advisory lock on an image blocks it: check with ``use(ofGroupImages:)`` first.
     /// - Throws: `CephError` with `.groupSnapshotExists`, `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`,
     ///   `.imageBusy`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_group_snap_create2
@@ -38,11 +38,11 @@ extension Pool {
         }
     }
 
-    /// Takes all images of the group back to what they were when the snapshot was taken. It takes as long as there is data to copy.
-    /// librbd would do it under the feet of clients that have an image open: look with ``use(ofGroupImages:)``.
-    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupChanged` (other images than then),
-    ///   `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.stopped`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// Restores all images of the group to their state when the snapshot was taken. It takes time in proportion to the data
+    /// to copy. librbd would also do it while clients have an image open: check with ``use(ofGroupImages:)`` first.
+    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupChanged` (other images than
+    ///   then), `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.stopped`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_group_snap_rollback_with_progress
     public func rollBack(
         group: String,
@@ -58,7 +58,7 @@ extension Pool {
             guard !info.isIncomplete else {
                 throw CephError(.groupSnapshotIncomplete, .changeGroupSnapshots, on: resource)
             }
-            // Not every release of librbd looks.
+            // Not every release of librbd checks this.
             let changes = GroupInfo(name: group, id: reader.id, members: try reader.members(), snapshots: [])
                 .changes(since: info)
             guard changes.joined.isEmpty, changes.left.isEmpty else {
@@ -75,7 +75,7 @@ extension Pool {
         }
     }
 
-    /// Looks who holds on to images of a group or of its snapshots. Those that are gone are left out.
+    /// Finds out what uses the images of a group or of its snapshots. Images that no longer exist are left out.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only, rbd_watchers_list, rbd_list_lockers
     public func use(ofGroupImages images: [GroupImage]) async throws -> [GroupImageUse] {

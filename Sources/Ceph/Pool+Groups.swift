@@ -6,12 +6,12 @@ internal import Glibc
 import Naming
 
 extension Pool {
-    /// How errors name a group of this place.
+    /// The name of a group of this place in errors.
     public func resource(ofGroup group: String) -> CephError.Resource {
         .group(place.group(group))
     }
 
-    /// The names of all groups, in order.
+    /// The names of all groups, sorted.
     /// - Throws: `CephError` with `.poolNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_group_list
@@ -25,7 +25,7 @@ extension Pool {
                 let bytes = try check(result, .readGroup, on: resource)
                 return GrowingRoom.texts(room, bytes: Int(bytes))
             }
-            // A namespace that does not exist lists as empty.
+            // A namespace that does not exist has an empty list.
             if names.isEmpty { try context.requireNamespace() }
             return names.sorted()
         }
@@ -49,7 +49,7 @@ extension Pool {
     public func createGroup(named name: String) async throws -> GroupInfo {
         let resource = resource(ofGroup: name)
         return try await withContext(.changeGroup, on: resource) { context throws(CephError) in
-            // librbd would make it in a namespace that does not exist, where nobody would look for it.
+            // librbd would create it in a namespace that does not exist, where it could not be found.
             try context.requireNamespace()
             try check(rbd_group_create(context.pointer, name), .changeGroup, on: resource)
             let group = try GroupReader(named: name, in: context)
@@ -57,13 +57,13 @@ extension Pool {
         }
     }
 
-    /// Its images stay what they are.
-    /// - Throws: `CephError` with `.groupNotFound`, `.groupHasSnapshots` (librbd would remove them in silence),
+    /// Removes a group. Its images stay as they are.
+    /// - Throws: `CephError` with `.groupNotFound`, `.groupHasSnapshots` (librbd would remove them silently),
     ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_group_remove
     public func removeGroup(named name: String) async throws {
         try await withContext(.changeGroup, on: resource(ofGroup: name)) { context throws(CephError) in
-            // Of a group that does not exist librbd says that it was removed.
+            // For a group that does not exist, librbd reports success.
             var group = try GroupReader(named: name, in: context)
             guard try group.snapshots().isEmpty else {
                 throw CephError(.groupHasSnapshots, .changeGroup, on: group.resource)
@@ -84,11 +84,11 @@ extension Pool {
         }
     }
 
-    /// Puts an image into a group; it can be in one at most.
-    /// - Parameter pool: the image's own. Its namespace is that of the group: librbd does not mix them.
-    /// - Returns: false where it was in the group already.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageInGroup` (another one), `.groupNotFound`,
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// Adds an image to a group. An image can be in one group at most.
+    /// - Parameter pool: the image's own pool. Its namespace is that of the group: librbd does not mix them.
+    /// - Returns: false if the image was in the group already.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageInGroup` (another one), `.groupNotFound`, `.namespaceNotFound`,
+    ///   `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_group_image_add
     public func addImage(named image: String, ofPool pool: Pool, toGroup name: String) async throws -> Bool {
         let (imagePool, resource) = (pool.name, pool.resource(ofImage: image))
@@ -108,7 +108,7 @@ extension Pool {
         }
     }
 
-    /// Takes an image out of a group. The group's snapshots keep what they hold of it.
+    /// Removes an image from a group. The group's snapshots keep their data of it.
     /// - Throws: `CephError` with `.imageNotInGroup`, `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_group_image_remove_by_id
@@ -116,7 +116,7 @@ extension Pool {
         let (imagePool, resource) = (pool.name, pool.resource(ofImage: image))
         try await withContext(.changeGroupImages, on: resource) { context throws(CephError) in
             var group = try GroupReader(named: name, in: context)
-            // Asked to remove an image of another group, librbd fails and leaves it in this one half-way.
+            // If the image is in another group, librbd fails, and leaves the image half removed in this group.
             guard let member = try group.members().first(where: { $0.image.isNamed(image, imagePool) })?.image else {
                 throw CephError(.imageNotInGroup, .changeGroupImages, on: resource)
             }
@@ -131,7 +131,7 @@ extension Pool {
         }
     }
 
-    /// Sees to it that the client's map has the pool. Nothing of it is read.
+    /// Ensures that the client's map has the pool. Nothing is read from the pool.
     private func beKnown() async throws {
         try await withContext(.readGroup, on: .pool(name)) { context throws(CephError) in _ = context.pointer }
     }

@@ -5,14 +5,14 @@ internal import CRBD
 internal import Glibc
 
 extension Pool {
-    /// Makes all of the changes, in their order; where one fails, those before it are undone. It is all one call: a caller that
-    /// does not wait for its end can't leave the image half changed. A smaller size is the matter of
-    /// ``shrinkImage(named:id:toBytes:call:on:)``.
-    /// - Parameter id: the image's, so that another one that has taken the name is left alone.
-    /// - Throws: `CephError`, where nothing was tried: `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock),
+    /// Makes all of the changes, in order. If one fails, the changes before it are undone. It is a single call, so a caller
+    /// that stops waiting can't leave the image half changed. Use ``shrinkImage(named:id:toBytes:call:on:)`` for a smaller
+    /// size.
+    /// - Parameter id: the image's id, so that another image that has taken the name is not changed.
+    /// - Throws: `CephError` if nothing was tried: `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock),
     ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. In the outcome
     ///   also `.invalidMetadata`, `.invalidFeatures`, `.imageExists`, `.imageReadOnly`, `.poolFull`.
-    /// - C function: rbd_open_by_id, rbd_metadata_set, rbd_metadata_remove, rbd_update_features, rbd_resize2; as of
+    /// - C function: rbd_open_by_id, rbd_metadata_set, rbd_metadata_remove, rbd_update_features, rbd_resize2; and that of
     ///   ``renameImage(_:id:to:on:)``: rados_write_op_operate
     public func changeImage(named name: String, id: String, _ changes: [ImageChange]) async throws -> ImageChangeOutcome
     {
@@ -51,14 +51,14 @@ extension Pool {
     }
 }
 
-/// An image that is being changed, under the name that it has at the moment.
+/// An image that is being changed, with its current name.
 private struct ChangedImage {
     var name: String
     let id: String
     let resource: CephError.Resource
 
-    /// What takes a change back.
-    /// - Returns: nil where nothing can, or nothing has to.
+    /// The change that undoes a change.
+    /// - Returns: nil if nothing can be undone, or nothing must be.
     func reverse(of change: ImageChange, of image: borrowing OpenImage) throws(CephError) -> ImageChange? {
         switch change {
         case .metadata(let key, _): return .metadata(key: key, value: try image.metadata(key, on: resource))
@@ -91,7 +91,7 @@ private struct ChangedImage {
             try context.rename(RawName(name), id: id, to: RawName(newName))
             name = newName
         case .grow(let bytes):
-            // Another client may have made it larger since.
+            // Another client may have enlarged it since.
             try check(
                 rbd_resize2(image.pointer, bytes, false, LongCall.ignore, nil),
                 .changeImage,
@@ -109,7 +109,7 @@ extension OpenImage {
         return size
     }
 
-    /// - Returns: nil where the key is not set.
+    /// - Returns: nil if the key is not set.
     /// - C function: rbd_metadata_get
     fileprivate func metadata(_ key: String, on resource: CephError.Resource) throws(CephError) -> String? {
         try GrowingRoom.fill(from: 4096) {
@@ -129,7 +129,7 @@ extension OpenImage {
     ) throws(CephError) {
         guard let value else {
             let result = rbd_metadata_remove(pointer, key)
-            // It is gone, whoever removed it.
+            // It no longer exists, whoever removed it.
             if result != -ENOENT { try check(result, .changeImage, on: resource) }
             return
         }

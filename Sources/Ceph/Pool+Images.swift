@@ -4,17 +4,18 @@
 internal import CRBD
 internal import Glibc
 
-/// Some of a pool's images, and where to go on.
+/// Some of a pool's images, and the position of the next page.
 public struct ImagePage: Hashable, Sendable {
     public var images: [ImageInfo]
-    /// Give it to the next call; nil where there are no more.
+    /// The position for the next call; nil if there are no more images.
     public var next: ImagePosition?
 }
 
 extension Pool {
     /// One image.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, and nothing is behind it),
-    ///   `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, but there is no complete image
+    ///   behind it), `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
     public func image(named name: String) async throws -> ImageInfo {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
@@ -24,7 +25,7 @@ extension Pool {
     }
 
     /// One image, by its id.
-    /// - Throws: `CephError` with `.imageNotFound`, also where it is in the trash; `.imageIncomplete`, `.imageUnreadable`,
+    /// - Throws: `CephError` with `.imageNotFound`, also if it is in the trash; `.imageIncomplete`, `.imageUnreadable`,
     ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate (`dir_get_name` of `rbd_directory`, class `rbd`)
     public func image(id: String) async throws -> ImageInfo {
@@ -41,7 +42,7 @@ extension Pool {
         }
     }
 
-    /// The id of the image that has a name, as the pool's directory has it; empty for an image of the old format 1.
+    /// The id of the image with this name in the pool's directory; empty for an image of the old format 1.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_stat
@@ -60,11 +61,11 @@ extension Pool {
         }
     }
 
-    /// Images in the order of their names.
+    /// Images sorted by name.
     /// - Parameters:
     ///   - prefix: only names that begin with it.
-    ///   - after: where the page before ended.
-    ///   - limit: at most so many.
+    ///   - after: where the previous page ended.
+    ///   - limit: the maximum number of images.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`, `rbd_header.<id>`)
@@ -85,12 +86,12 @@ extension Pool {
         }
     }
 
-    /// Creates an image and reads it back: what was made is what counts, and librbd drops some features without a word.
-    /// - Parameter name: any that librbd takes; callers check it with `Names` first.
+    /// Creates an image and reads it back, because librbd silently drops some features.
+    /// - Parameter name: any name that librbd accepts; callers check it with `Names` first.
     /// - Throws: `CephError` with `.imageExists`, `.namespaceNotFound`, `.dataPoolNotFound`, `.poolNotFound`,
-    ///   `.invalidObjectSize`, `.invalidFeatures`, `.invalidImageOption`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_write_op_operate (class `rbd`); rbd_create4 where the image is not a plain one
+    ///   `.invalidObjectSize`, `.invalidFeatures`, `.invalidImageOption`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_write_op_operate (class `rbd`); rbd_create4 if the image is not a plain one
     public func createImage(
         named name: String,
         sizeBytes: UInt64,
@@ -113,8 +114,8 @@ extension Pool {
         }
     }
 
-    /// - Returns: its id; nil where librbd has made it, and did not tell.
-    /// - C function: rados_write_op_operate (class `rbd`); rbd_create4 where the image is not a plain one
+    /// - Returns: its id; nil if librbd has created it, and did not return the id.
+    /// - C function: rados_write_op_operate (class `rbd`); rbd_create4 if the image is not a plain one
     static func makeImage(
         named name: String,
         sizeBytes: UInt64,
@@ -123,18 +124,18 @@ extension Pool {
         on resource: CephError.Resource
     ) throws(CephError) -> String? {
         let plain = PlainImage(named: name, sizeBytes: sizeBytes, options: options, rados: context.rados)
-        // It leaves to librbd what turns out not to be plain.
+        // If it turns out not to be plain, librbd creates it.
         if let id = try plain?.make(in: context) { return id }
         let creation = try CreationOptions(for: resource)
         try creation.set(options)
         let result = rbd_create4(context.pointer, name, sizeBytes, creation.pointer)
-        // A missing namespace and a missing data pool give the same number.
+        // A missing namespace and a missing data pool have the same errno.
         if result == -ENOENT { try context.requireNamespace() }
         try check(result, .createImage, on: resource)
         return nil
     }
 
-    /// Reads what was just made. It must not look as if nothing had happened where that fails.
+    /// Reads an object that was just created. If that fails, the error must not look as if nothing had been created.
     static func readBack<Value>(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
@@ -154,15 +155,15 @@ extension Pool {
         }
     }
 
-    /// Removes an image of the old format 1 and its data, for ever: it can't be in the trash. It takes as long as the image has data to
-    /// remove.
+    /// Removes an image of the old format 1 and its data for good, because it can't be in the trash. It takes time in
+    /// proportion to the data to remove.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.imageBusy` (a client has it open),
     ///   `.imageHasSnapshots`, `.imageInGroup`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_remove
     public func removeFormat1Image(named name: String) async throws {
         let resource = resource(ofImage: name)
         try await withContext(.removeImage, on: resource) { context throws(CephError) in
-            // Given a name, librbd removes whatever has it.
+            // By its name, librbd would remove whatever image has the name.
             let reader = ImageReader(context)
             guard try reader.format1Image(named: name) != nil else {
                 try reader.context.requireNamespace()

@@ -4,10 +4,10 @@
 internal import CRBD
 internal import Glibc
 
-/// What takes as long as an image has data. Each is made on threads of its own, watched and stopped by its ``LongCall``;
-/// each can be begun again after it was stopped or its process died.
+/// Work whose duration depends on the amount of data in an image. It runs on its own threads, and its ``LongCall`` observes
+/// and stops it. All of it can be started again after it was stopped or its process died.
 extension Pool {
-    /// Copies into a clone what it still shares with its parent, and lets go of the parent.
+    /// Copies the data that a clone still shares with its parent into the clone, and detaches it from the parent.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageHasNoParent`, `.imageEncrypted`, `.stopped`, `.poolNotFound`, `.poolFull`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_flatten_with_progress, rbd_read
@@ -21,7 +21,7 @@ extension Pool {
         try await withContext(.flattenImage, on: resource, through: threads) { context throws(CephError) in
             try call.begin(.flattenImage, on: resource)
             let objectBytes = try OpenImage(id: id, in: context).stat().obj_size
-            // Each takes the data of an object from the parent: librbd would have 2 GiB in hand of objects of 32 MiB.
+            // Each takes the data of an object from the parent. For objects of 32 MiB, librbd would have 2 GiB in memory.
             let limit = ManagementLimit(to: max(1, Self.flattenBytes / objectBytes), for: call, on: context.rados)
             let image = try OpenImage(id: id, in: context, to: .write)
             try image.requireNoKeyOfItsOwn(.flattenImage, on: resource)
@@ -33,11 +33,11 @@ extension Pool {
         }
     }
 
-    /// How much of its parent's data a flatten has in hand at once.
+    /// How much of its parent's data a flatten has in memory.
     private static let flattenBytes: UInt64 = 32 << 20
 
-    /// Gives back the space of blocks that hold nothing but zeros.
-    /// - Parameter blockBytes: how large a run of zeros must be; a power of two from 4 KiB to the image's object size.
+    /// Frees the space of blocks that contain only zeros.
+    /// - Parameter blockBytes: the minimum length of a run of zeros: a power of two from 4 KiB to the image's object size.
     /// - Throws: `CephError` with `.imageNotFound`, `.invalidImageOption`, `.stopped`, `.poolNotFound`, `.poolFull`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_sparsify_with_progress
@@ -53,7 +53,7 @@ extension Pool {
         }
     }
 
-    /// Finds out anew which of the image's objects exist, and which of those of its snapshots that have no map.
+    /// Checks again which of the image's objects exist. Does the same for its snapshots that have no object map.
     /// - Throws: `CephError` with `.imageNotFound`, `.invalidImageOption` (it has no object map), `.stopped`,
     ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_rebuild_object_map, rbd_snap_set_by_id
@@ -81,7 +81,7 @@ extension Pool {
         }
     }
 
-    /// Whether a snapshot has no object map, although the image has one: taking it was interrupted.
+    /// Whether a snapshot has no object map although the image has one, because taking the snapshot was interrupted.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only, rbd_snap_list, rados_stat
@@ -91,11 +91,12 @@ extension Pool {
         }
     }
 
-    /// Makes an image again what it was when the snapshot was taken, its size included. What was written since is lost. An
-    /// image that somebody has open is left alone. One whose rollback was stopped is in between, until it is rolled back.
-    /// - Parameter snapshotID: what the snapshot is found by; it may be renamed while the work waits for its turn.
-    /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock),
-    ///   `.stopped`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// Restores an image to its state when the snapshot was taken, including its size. Everything written since is lost. An
+    /// image that a client has open is not changed. After a stopped rollback, the image is in a mixed state until it is
+    /// rolled back completely.
+    /// - Parameter snapshotID: identifies the snapshot, which may be renamed while the work waits for its turn.
+    /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory
+    ///   lock), `.stopped`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_watchers_list, rbd_list_lockers, rbd_snap_rollback_with_progress
     public func rollBackImage(
         named name: String,
@@ -119,8 +120,8 @@ extension Pool {
         }
     }
 
-    /// Makes an image smaller: what lies beyond is lost. An image that somebody has open is left alone. One whose shrinking
-    /// was stopped has its size still, but not all of what is to be cut off.
+    /// Shrinks an image: the data beyond the new size is lost. An image that a client has open is not changed. After a
+    /// stopped shrink, the image still has its old size, but part of the data beyond the new size is gone.
     /// - Parameter bytes: the new size; an image that is no larger stays as it is.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock), `.stopped`,
     ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
@@ -143,7 +144,7 @@ extension Pool {
         }
     }
 
-    /// - Parameter id: what the image is opened by; it may be renamed while the work waits for its turn.
+    /// - Parameter id: identifies the image, which may be renamed while the work waits for its turn.
     private func withOpenImage(
         _ name: String,
         _ id: String,
@@ -162,8 +163,8 @@ extension Pool {
 }
 
 extension OpenImage {
-    /// Ends in an error where somebody else has the image open, or has locked it by hand.
-    /// - Parameter image: what the error tells of: this one speaks of the image by its id.
+    /// Throws if another client has the image open, or holds an advisory lock on it.
+    /// - Parameter image: the resource for the error, because this one has the image's id.
     /// - Throws: `CephError` with `.imageBusy`.
     fileprivate func requireNobodyElse(
         _ operation: CephError.Operation,
@@ -172,7 +173,8 @@ extension OpenImage {
     ) throws(CephError) {
         do throws(CephError) {
             try requireNoAdvisoryLock(operation)
-            // Only now, being a watcher ourselves: whoever opens the image from here on sees it as it becomes.
+            // Checked only now, when this call is a watcher itself: any client that opens the image from here on sees the
+            // result.
             try requireNoOtherWatcher(operation, rados: rados)
         } catch  where error.code == .imageBusy {
             throw CephError(.imageBusy, operation, on: image, errno: error.errno, detail: error.detail)

@@ -5,18 +5,20 @@ internal import CRBD
 internal import Glibc
 import Naming
 
-/// How an image goes to the trash, comes back and changes its name: step by step, in librbd's order, each step guarded. librbd's own
-/// steps remove what has a name without a look whose it is by then. Whoever is killed in between leaves what librbd would have left.
+/// Moves an image to the trash and back, and renames it: step by step, in librbd's order, with a guard on each step.
+/// librbd's own steps remove a name without checking which image has it by then. A process that is killed in between leaves
+/// the same state as librbd.
 extension Pool {
-    /// Moves an image into the trash. Its data stays, its name is free. It asks nobody: it takes the image away from under clients that
-    /// have it open, so callers look who uses it first.
-    /// - Parameter entry: what the trash is to say of the image, by the cluster's clock.
+    /// Moves an image to the trash. Its data stays, and its name is free. It does not check for clients that have the image
+    /// open, and takes it away from them. So callers must check the use of the image first.
+    /// - Parameter entry: the trash entry to write, with times of the cluster's clock.
     /// - Returns: the entry as it is now.
-    /// - Throws: `CephError` with `.imageChanged` (it lost the name, or came to the trash, in this moment), `.imageBusy` (it is being
-    ///   migrated), `.imageReadOnly` (it is mirrored from another cluster), `.poolNotFound`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_write_op_operate (`trash_add`, `trash_state_set` of `rbd_trash`, `dir_remove_image` of `rbd_directory`),
-    ///   rados_write_op_remove (of `rbd_id.<name>`); rbd_trash_move for images that are mirrored or have a journal
+    /// - Throws: `CephError` with `.imageChanged` (the image has just lost the name, or come to the trash), `.imageBusy`
+    ///   (it is being migrated), `.imageReadOnly` (it is mirrored from another cluster), `.poolNotFound`, `.poolFull`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_write_op_operate (`trash_add`, `trash_state_set` of `rbd_trash`, `dir_remove_image` of
+    ///   `rbd_directory`), rados_write_op_remove (of `rbd_id.<name>`); rbd_trash_move for images that are mirrored or have
+    ///   a journal
     public func moveToTrash(_ entry: TrashEntry) async throws -> TrashEntry {
         let resource = resource(ofImage: entry.name)
         return try await withContext(.moveToTrash, on: resource) { context throws(CephError) in
@@ -28,11 +30,11 @@ extension Pool {
         }
     }
 
-    /// Takes an image out of the trash.
-    /// - Parameter entry: as it was seen; another stay of the image in the trash is left alone.
-    /// - Throws: `CephError` with `.trashEntryNotFound`, `.imageExists`, `.imageBusy` (its removal has begun), `.imageChanged`
-    ///   (somebody else has taken it out in this moment), `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// Moves an image out of the trash.
+    /// - Parameter entry: as it was read. Another stay of the image in the trash is not changed.
+    /// - Throws: `CephError` with `.trashEntryNotFound`, `.imageExists`, `.imageBusy` (its removal has begun),
+    ///   `.imageChanged` (another client has just restored it), `.poolNotFound`, `.poolFull`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`trash_state_set`, `trash_remove` of `rbd_trash`, `set_id` of `rbd_id.<name>`,
     ///   `dir_add_image` of `rbd_directory`); rbd_trash_restore for images that are mirrored or have a journal
     public func restoreImage(_ entry: TrashEntry, as name: RawName) async throws -> ImageInfo {
@@ -64,7 +66,7 @@ extension Pool {
         }
     }
 
-    /// Gives an image another name in the same pool and namespace.
+    /// Renames an image within its pool and namespace.
     /// - Throws: `CephError` with `.imageExists`, `.imageChanged` (it no longer has the name), `.poolNotFound`, `.poolFull`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`, `dir_rename_image` of `rbd_directory`),
@@ -83,7 +85,7 @@ extension Pool {
 }
 
 extension IOContext {
-    /// Whether more belongs to an image than its own objects: what a journal or a mirror is to be told, librbd knows.
+    /// Whether more belongs to an image than its own objects. librbd must handle an image with a journal or a mirror.
     /// - C function: rados_aio_read_op_operate (`get_features` of `rbd_header.<id>`, `mirror_image_get` of `rbd_mirroring`)
     func isReplicated(_ id: String, on resource: CephError.Resource) throws(CephError) -> Bool {
         let header = CompoundRead(capacity: 1)
@@ -95,7 +97,7 @@ extension IOContext {
         let mirrored = mirror.operate(on: "rbd_mirroring", in: self)
         if mirrored != -ENOENT { try check(mirrored, .readImage, on: resource) }
         let found = header.wait()
-        // A header that is gone has no journal either.
+        // An image without a header has no journal either.
         if found != -ENOENT { try check(found, .readImage, on: resource) }
         var reader = header.output(0)
         let features = ImageFeatures(rawValue: reader?.integer(UInt64.self) ?? 0)
@@ -112,12 +114,12 @@ extension IOContext {
             return
         }
         var made = makeNameObject(newName, of: id)
-        // One that was interrupted may have come so far.
+        // An interrupted rename may have come this far.
         if made == -EEXIST, try nameObject(of: newName, on: target) == id { made = 0 }
         try check(made, .changeImage, on: target)
         let renamed = renameInDirectory(name, to: newName, id)
         guard renamed >= 0 else {
-            // What timed out may yet be done.
+            // A step that timed out may still be carried out.
             if renamed != -ETIMEDOUT { _ = removeNameObject(newName, of: id) }
             if renamed == -ENOENT || renamed == -ESTALE {
                 throw CephError(.imageChanged, .changeImage, on: source, errno: -renamed)
@@ -125,7 +127,7 @@ extension IOContext {
             throw CephError(errno: -renamed, .changeImage, on: renamed == -EEXIST ? target : source)
         }
         let removed = removeNameObject(name, of: id)
-        // Somebody else has it by now: then it is not ours to take away.
+        // Another image has the name by now: it must not be removed.
         if removed != -ENOENT && removed != -ESTALE { try check(removed, .changeImage, on: source) }
     }
 

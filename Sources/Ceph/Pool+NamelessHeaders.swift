@@ -5,20 +5,22 @@ internal import CRados
 internal import Glibc
 
 extension Pool {
-    /// Removes what a create by librbd leaves behind where an OSD was slow. librbd gives the image its name, and then sends its header. When
-    /// that times out, librbd takes the name back; the OSD may still carry out what it was sent. Then there is a header to which no name
-    /// leads, and nobody knows its id: librbd has drawn it, and told it to nobody.
+    /// Removes what a create by librbd leaves behind if an OSD is slow. librbd first writes the name of the image and then
+    /// sends its header. If that times out, librbd removes the name, but the OSD may still write the header. The result is
+    /// a header without a name, whose id is not known: librbd chose it, and did not return it.
     ///
-    /// All objects of the place are gone through, and where something was found those of all other pools, too. It takes as long as there
-    /// are objects. A header is removed that is in neither the directory nor the trash, that has never had a snapshot, and that has neither
-    /// parent, group, object map, journal nor data. Such an object map without a header is removed as well.
+    /// This searches all objects of the place. If it finds something, it also searches those of all other pools. It takes
+    /// time in proportion to the number of objects. A header is removed if it is in neither the directory nor the trash,
+    /// has never had a snapshot, and has no parent, group, object map, journal or data. An object map without a header is
+    /// removed under the same conditions.
     /// - Parameters:
-    ///   - idPrefix: what the ids of images begin with that the client makes whose creates failed, see ``Cluster/imageIDPrefix``. Everything
-    ///     that this client has sent must have been carried out, or be refused from now on.
-    ///   - call: tells how far the search is, and ends it.
-    ///   - threads: where the call is made.
+    ///   - idPrefix: the prefix of the ids of images of the client whose creates failed, see ``Cluster/imageIDPrefix``.
+    ///     Everything that this client has sent must already be carried out, or must be refused from now on.
+    ///   - call: records the progress of the search, and stops it.
+    ///   - threads: the pool to make the call in.
     /// - Returns: the ids whose objects were removed.
-    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rados_object_list, rados_write_op_assert_version, rados_write_op_remove
     public func removeNamelessHeaders(
         idPrefix: String,
@@ -29,7 +31,7 @@ extension Pool {
         return try await withContext(.repairImage, on: resource, through: threads) { context throws(CephError) in
             let prefixes = [ImageHeader.object(id: idPrefix), ObjectMap.object(id: idPrefix)]
             let objects = try context.objects(withPrefixes: prefixes, limit: .max, call, resource)
-            // Of an object map of a snapshot: "rbd_object_map.ID.SNAPSHOT".
+            // The object map of a snapshot is named "rbd_object_map.ID.SNAPSHOT".
             let ids = Set(objects.map { String($0.split(separator: ".")[1]) })
             var suspects: [String: UInt64?] = [:]
             for id in ids.sorted() {
@@ -49,25 +51,25 @@ extension Pool {
 }
 
 extension ImageStanding.Trace {
-    /// Neither the directory nor the trash knows the image.
+    /// Whether the image is in neither the directory nor the trash.
     fileprivate var isNameless: Bool { directoryName == nil && trash == nil }
 }
 
 extension IOContext {
-    /// Whether an image is as it was the moment it was made.
+    /// Whether an image is unchanged since it was created.
     fileprivate func isUntouched(headerOf id: String, on resource: CephError.Resource) throws(CephError) -> Bool {
         let read = ImageHeader.read(withSnapshots: false)
         let result = read.operate(on: ImageHeader.object(id: id), in: self)
         if result == -ENOENT { return false }
         try check(result, .repairImage, on: resource)
-        // What is not understood is let alone.
+        // A header with an unknown layout is not removed.
         guard let header = ImageHeader(read, withSnapshots: false) else { return false }
         return header.snapshotSequence == 0 && header.parent == nil && header.group == nil
             && header.operationFeatures == 0
     }
 
-    /// - Parameter version: the header's, nil where there is only an object map.
-    /// - Returns: whether it was as it had been seen, and is gone now.
+    /// - Parameter version: the version of the header; nil if there is only an object map.
+    /// - Returns: whether it was unchanged, and was removed.
     fileprivate func removeNameless(
         _ id: String,
         _ version: UInt64?,
@@ -77,7 +79,7 @@ extension IOContext {
         let map = ObjectMap.object(id: id)
         let remains = try remains(ofImageIDs: [id], call, resource).filter { version != nil || $0 != map }
         guard remains.isEmpty else { return false }
-        // An image that moves from the directory to the trash in this very moment, or back, may be missed in both: hence twice.
+        // An image that just moves between the directory and the trash may be missed in both. So this checks twice.
         let trace = try TraceRead(id, in: self).answer(on: resource)
         guard trace.isNameless, trace.headerVersion == version else { return false }
         let removal = CompoundWrite()

@@ -4,9 +4,9 @@
 internal import CRBD
 import Naming
 
-/// What keeps a namespace from being removed.
+/// The objects that prevent the removal of a namespace.
 public struct NamespaceContents: Hashable, Sendable {
-    /// Those included whose removal was interrupted.
+    /// Including images whose removal was interrupted.
     public var images: Int
     /// Images in the trash.
     public var trash: Int
@@ -16,7 +16,7 @@ public struct NamespaceContents: Hashable, Sendable {
 }
 
 extension Pool {
-    /// The pool's namespaces, without the default one, in the order of their names.
+    /// The pool's namespaces, without the default one, sorted by name.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_namespace_list
     public func namespaces() async throws -> [String] {
@@ -25,7 +25,7 @@ extension Pool {
         }
     }
 
-    /// What is in this place, which may be the default namespace, too.
+    /// The contents of this place, which may also be the default namespace.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_namespace_exists, rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rbd_trash_list,
@@ -36,8 +36,8 @@ extension Pool {
         }
     }
 
-    /// Creates a namespace of this pool.
-    /// - Parameter name: any that librbd takes; callers check it with `Names` first.
+    /// Creates a namespace in this pool.
+    /// - Parameter name: any name that librbd accepts; callers check it with `Names` first.
     /// - Throws: `CephError` with `.namespaceExists`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_namespace_create
@@ -49,8 +49,7 @@ extension Pool {
         }
     }
 
-    /// Removes a namespace that is empty. librbd itself looks for images and the trash only, and groups would be lost to
-    /// sight for ever.
+    /// Removes an empty namespace. librbd itself checks only for images and trash, and groups would become unreachable.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.namespaceNotEmpty`, `.poolNotFound`, `.poolFull`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_namespace_exists, rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rbd_trash_list,
@@ -70,7 +69,7 @@ extension Pool {
         try context.requireNamespace()
         let groups = try context.groupCount()
         let trash = try context.trashCount()
-        // Those whose removal has not got further than the trash count once.
+        // Images whose removal has got no further than the trash count once.
         let images = try ImageReader(context).entries().count
         return NamespaceContents(images: images, trash: trash, groups: groups)
     }

@@ -6,16 +6,16 @@ internal import Glibc
 import Naming
 
 extension Pool {
-    /// Looks for what is left of an image that has no header. A create that was interrupted leaves nothing but a name, because the header
-    /// comes before the data; an image that has lost its header has its data still, and whoever took its name away would make an
-    /// end of it.
+    /// Searches for the remains of an image without a header. An interrupted create leaves only a name, because the header
+    /// is written before the data. An image that has lost its header still has its data, and freeing its name would destroy
+    /// the last trace of it.
     ///
-    /// All objects of the place are gone through, and those of all other pools, which may have been the image's data pool. It takes as long
-    /// as there are objects.
+    /// This searches all objects of the place, and those of all other pools, which may have been the image's data pool. It
+    /// takes time in proportion to the number of objects.
     /// - Parameters:
-    ///   - call: tells how far the search is, and ends it.
-    ///   - threads: where the call is made.
-    /// - Returns: the names of some objects of the image; empty where there are none.
+    ///   - call: records the progress of the search, and stops it.
+    ///   - threads: the pool to make the call in.
+    /// - Returns: the names of some objects of the image; empty if there are none.
     /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_object_list
     public func remains(ofImageID id: String, call: LongCall, on threads: BlockingPool) async throws -> [String] {
@@ -28,10 +28,10 @@ extension Pool {
 
 extension IOContext {
     private static let page = 1000
-    /// Names of objects that are told.
+    /// The number of object names to return.
     private static let enough = 5
 
-    /// - Returns: the names of some objects of any of the images, headers aside; empty where there are none.
+    /// - Returns: the names of some objects of any of the images, without headers; empty if there are none.
     func remains(
         ofImageIDs ids: [String],
         _ call: LongCall,
@@ -47,14 +47,15 @@ extension IOContext {
                 let found = try other.objects(withPrefixes: prefixes, limit: Self.enough, call, resource)
                 guard found.isEmpty else { return found.map { "\(name)/\($0)" } }
             } catch  where error.code == .credentialsRefused || error.code == .poolNotFound {
-                // What is not ours to read holds no data of images that the service could make or open.
+                // A pool that the service may not read holds no data of images that the service could create or open.
             }
         }
         return []
     }
 
-    /// The names of objects that begin with one of the prefixes. All objects of the place are gone through, until there are enough.
-    /// - Parameter limit: a few more may be found.
+    /// The names of objects that begin with one of the prefixes. All objects of the place are searched until there are
+    /// enough.
+    /// - Parameter limit: a few more may be returned.
     /// - C function: rados_object_list_begin, rados_object_list_end, rados_object_list, rados_object_list_free,
     ///   rados_object_list_cursor_free
     func objects(
@@ -78,7 +79,7 @@ extension IOContext {
         var seen: UInt64 = 0
         while rados_object_list_is_end(pointer, cursor) == 0, found.count < limit {
             try call.advance(to: seen, of: .max, .readImage, on: resource)
-            // It is written to, and must be a cursor before.
+            // The call writes to it, and it must be a valid cursor before.
             var next: rados_object_list_cursor? = rados_object_list_begin(pointer)
             let result = rados_object_list(pointer, cursor, end, Self.page, nil, 0, items, &next)
             defer { rados_object_list_cursor_free(pointer, next) }

@@ -4,14 +4,16 @@
 internal import CRados
 internal import Glibc
 
-/// Finishes what somebody has left half-made, or takes it back. Each of these is given what was seen, and does nothing where that is
-/// not so any more. Callers have proven that whoever was at it is gone: one in the middle of it looks the same.
+/// Completes an interrupted change, or undoes it. Each method takes the state that was read, and does nothing if that has
+/// changed. Callers have proven that the process that made the change is dead: a running change looks the same.
 extension Pool {
-    /// Frees a name that has no image behind it: what a create leaves that was interrupted before the header.
-    /// - Parameter standing: of the state `.withoutHeader`; callers have looked that there is no data either, see
+    /// Frees a name without an image: the remains of a create that was interrupted before the header was written.
+    /// - Parameter standing: of the state `.withoutHeader`. Callers have checked that there is no data either, see
     ///   ``remains(ofImageID:call:on:)``.
-    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_write_op_cmpext, rados_write_op_remove, rados_write_op_operate (`dir_remove_image` of `rbd_directory`)
+    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_write_op_cmpext, rados_write_op_remove, rados_write_op_operate (`dir_remove_image` of
+    ///   `rbd_directory`)
     public func freeName(_ standing: ImageStanding) async throws {
         guard let image = standing.image, standing.state == .withoutHeader else { return }
         let resource = resource(ofImage: standing.name.text)
@@ -24,12 +26,13 @@ extension Pool {
         }
     }
 
-    /// Ends a move to the trash: the image loses the name that it still has.
+    /// Completes a move to the trash: removes the name that the image still has.
     /// - Parameter standing: of the state `.halfTrashed`, or `.beingRemoved`, whose rest is left to a purge.
     /// - Returns: the entry of the trash.
-    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_write_op_cmpext, rados_write_op_remove, rados_write_op_operate (`dir_remove_image` of `rbd_directory`,
-    ///   `trash_state_set` of `rbd_trash`)
+    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
+    /// - C function: rados_write_op_cmpext, rados_write_op_remove, rados_write_op_operate (`dir_remove_image` of
+    ///   `rbd_directory`, `trash_state_set` of `rbd_trash`)
     public func finishMove(_ standing: ImageStanding) async throws -> TrashEntry? {
         guard let image = standing.image, let entry = image.trash else { return nil }
         let resource = resource(ofImage: standing.name.text)
@@ -43,7 +46,8 @@ extension Pool {
         }
     }
 
-    /// Says of an image in the trash that it is nowhere else: a move, or a restore, was interrupted before it could.
+    /// Sets the final state of a trash entry, which says that the image is nowhere else. A move or a restore was
+    /// interrupted before that.
     /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`trash_state_set` of `rbd_trash`)
     public func settleInTrash(_ entry: TrashEntry) async throws -> TrashEntry {
@@ -56,7 +60,7 @@ extension Pool {
         }
     }
 
-    /// Ends a restore: the image has its name, and leaves the trash.
+    /// Completes a restore: the image gets its name, and its trash entry is removed.
     /// - Parameter standing: of the state `.halfTrashed`.
     /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`, `trash_remove` of `rbd_trash`)
@@ -75,8 +79,8 @@ extension Pool {
         }
     }
 
-    /// Removes `rbd_id.<name>` where it is all that there is of the name: an interrupted rename or restore left it, and Ceph's own tools
-    /// would take it for a second name of the image.
+    /// Removes `rbd_id.<name>` if it is all that exists of the name. An interrupted rename or restore left it, and Ceph's
+    /// own tools would take it for a second name of the image.
     /// - Parameter standing: of the state `.strayNameObject`.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_cmpext, rados_write_op_remove
@@ -91,7 +95,7 @@ extension Pool {
         }
     }
 
-    /// Makes `rbd_id.<name>`, so that Ceph's own tools find the image by its name again.
+    /// Creates `rbd_id.<name>`, so that Ceph's own tools find the image by its name again.
     /// - Parameter standing: of the state `.withoutNameObject`.
     /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`)
@@ -113,8 +117,8 @@ extension Pool {
         }
     }
 
-    /// Makes the object map that an interrupted create did not come to. Without it the kernel client can't map the image.
-    /// - Parameter image: as it was read a moment ago.
+    /// Creates the object map that an interrupted create did not create. Without it, the kernel client can't map the image.
+    /// - Parameter image: as it was just read.
     /// - Returns: whether it was missing.
     /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`object_map_resize` of `rbd_object_map.<id>`)
@@ -127,15 +131,15 @@ extension Pool {
             write.create()
             write.call("object_map_resize", input: ObjectMap.allNonexistent(count: image.objectCount))
             let result = write.operate(on: ObjectMap.object(id: image.id), in: context)
-            // Whoever was making the image lives, and has just come to it.
+            // The process that is creating the image still runs, and has just written it.
             if result == -EEXIST { return false }
             try check(result, .repairImage, on: resource)
             return true
         }
     }
 
-    /// Which of an image's parts are missing without which others can't find it, or can't map it.
-    /// - Parameter image: as it was read a moment ago.
+    /// The missing parts without which other clients can't find or map the image.
+    /// - Parameter image: as it was just read.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_stat (of `rbd_object_map.<id>`), rados_aio_read_op_operate (`get_id` of `rbd_id.<name>`)
     public func missingParts(of image: ImageInfo) async throws -> MissingParts {
@@ -157,7 +161,7 @@ extension Pool {
     }
 }
 
-/// Parts that an image can lack and be all there for us.
+/// Parts that an image can lack although this module can read all of it.
 public struct MissingParts: OptionSet, Hashable, Sendable {
     public let rawValue: UInt8
 
@@ -165,20 +169,20 @@ public struct MissingParts: OptionSet, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// It is to have an object map and has none, and nobody has noticed: then nothing was written to it yet.
+    /// The image has the feature but no object map, and no client has noticed: nothing was written to the image yet.
     public static let objectMap = MissingParts(rawValue: 1 << 0)
     /// Ceph's own tools find images by `rbd_id.<name>`.
     public static let nameObject = MissingParts(rawValue: 1 << 1)
 }
 
 extension ImageInfo {
-    /// Whoever opened the image to write without finding a map has flagged it: then it may hold data, and only
-    /// `rbd object-map rebuild` knows where.
+    /// A client that opens the image for writing without finding a map flags it. The image may then hold data, and only
+    /// `rbd object-map rebuild` can find out where.
     fileprivate var hasTrustedObjectMap: Bool { features.contains(.objectMap) && flags.isEmpty && !id.isEmpty }
 }
 
 extension IOContext {
-    /// Takes the name from the image, and from no other.
+    /// Removes the name from this image only.
     fileprivate func freeName(
         _ name: RawName,
         of id: String,
@@ -211,7 +215,7 @@ extension IOContext {
     ) throws(CephError) {
         guard let image = standing.image else { return }
         let made = makeNameObject(standing.name, of: image.id)
-        // Somebody was faster, or has taken the name.
+        // Another client was faster, or has taken the name.
         if made != -EEXIST { try check(made, .repairImage, on: resource) }
     }
 }

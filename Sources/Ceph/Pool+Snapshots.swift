@@ -6,14 +6,15 @@ internal import Glibc
 import Naming
 
 extension Pool {
-    /// How errors name a snapshot of this place.
+    /// The name of a snapshot of this place in errors.
     public func resource(ofSnapshot snapshot: String, image: String) -> CephError.Resource {
         .snapshot(place.image(image).snapshot(snapshot))
     }
 
     // MARK: Reading
 
-    /// All snapshots of an image, oldest first; also those of groups, and those that were removed while clones needed them.
+    /// All snapshots of an image, oldest first, including those of groups, and those that were removed while clones needed
+    /// them.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_read_only, rbd_snap_list, rbd_snap_get_namespace_type, rbd_snap_is_protected
@@ -24,9 +25,9 @@ extension Pool {
         }
     }
 
-    /// How much each of the snapshots that users made holds that the one before it does not, by their ids.
-    /// - Parameter only: the one to be looked at, instead of all.
-    /// - Returns: nothing for one that was removed meanwhile.
+    /// The amount of data that each user snapshot holds and the previous one does not, by the snapshots' ids.
+    /// - Parameter only: the only snapshot to check, instead of all.
+    /// - Returns: no entry for a snapshot that was removed meanwhile.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_read_only, rbd_snap_set_by_id, rbd_diff_iterate2
@@ -37,7 +38,7 @@ extension Pool {
             let image = try OpenImage.named(image, in: context)
             var usage: [UInt64: SnapshotUsage] = [:]
             var earlier: SnapshotInfo?
-            // librbd finds no others by their names, and those are what it compares by.
+            // librbd compares snapshots by name, and finds no others by their names.
             for snapshot in try image.snapshotInfos(rados: context.rados) where snapshot.kind == .user {
                 if only == nil || only == snapshot.id {
                     usage[snapshot.id] = try image.usage(of: snapshot, since: earlier, until: deadline)
@@ -48,8 +49,9 @@ extension Pool {
         }
     }
 
-    /// How many snapshots an image may have, and how many it has.
-    /// - Returns: a limit that is nil where there is none. The count has all kinds of snapshots in it, as Ceph counts.
+    /// The maximum number of snapshots of an image, and the number that it has.
+    /// - Returns: the limit, which is nil if there is none, and the count. Like Ceph's, the count includes snapshots of all
+    ///   kinds.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_snap_get_limit, rbd_snap_list
@@ -62,9 +64,10 @@ extension Pool {
 
     // MARK: Changing
 
-    /// Takes a snapshot. Clients that have the image open and offer it are asked to be quiet for a moment. Where there is no room for its
-    /// object map, or the OSD is slow, librbd takes it without one, and says nothing: see ``SnapshotInfo/lacksObjectMap``.
-    /// - Parameter name: any that librbd takes; callers check it with `Names` first.
+    /// Takes a snapshot. Clients that have the image open and can pause are asked to do so for a moment. If there is no
+    /// room for the object map, or the OSD is slow, librbd silently takes the snapshot without one: see
+    /// ``SnapshotInfo/lacksObjectMap``.
+    /// - Parameter name: any name that librbd accepts; callers check it with `Names` first.
     /// - Throws: `CephError` with `.snapshotExists`, `.snapshotLimitReached`, `.imageNotFound`, `.imageBusy` (an advisory
     ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
@@ -93,10 +96,10 @@ extension Pool {
         }
     }
 
-    /// Renames a snapshot, protects it or takes the protection away; where one part fails, the other is not done.
+    /// Renames a snapshot, protects it, or removes its protection. If one change fails, the other is not made.
     /// - Parameters:
     ///   - newName: nil leaves the name as it is.
-    ///   - isProtected: nil leaves the protection as it is. Protected already, or not at all, is as good.
+    ///   - isProtected: nil leaves the protection as it is. It is not an error if the snapshot already has this state.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.snapshotExists`, `.snapshotHasClones` (of
     ///   format 1, which need the protection), `.unsupported` (no layering), `.imageNotFound`, `.imageBusy` (an advisory
     ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
@@ -127,8 +130,8 @@ extension Pool {
     }
 
     /// Removes a snapshot.
-    /// - Parameter evenIfCloned: where clones of format 2 need it, it only loses its name, and goes with the last of them;
-    ///   until then the image can't be removed. Else it stays as it is.
+    /// - Parameter evenIfCloned: if clones of format 2 need the snapshot, it only loses its name, and is removed with the
+    ///   last of them; until then the image can't be removed. Otherwise the snapshot stays as it is.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.snapshotProtected`, `.snapshotHasClones`,
     ///   `.imageNotFound`, `.imageBusy` (an advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
@@ -149,29 +152,29 @@ extension Pool {
         }
     }
 
-    /// Ends removals of snapshots that were interrupted: those that have lost their names, and that no clone needs. Nobody can have them
-    /// back, and nobody can clone them; while they are there the image can't be removed.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.imageBusy` (an advisory lock), `.poolNotFound`,
-    ///   `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// Completes interrupted removals of snapshots: removes those that have lost their names and that no clone needs. They
+    /// can't be restored or cloned, and while they exist the image can't be removed.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.imageBusy` (an advisory lock),
+    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_snap_remove_by_id
     public func removeAbandonedSnapshots(ofImageID id: String) async throws {
         let resource = resource(ofImage: "#\(id)")
         try await withContext(.removeSnapshot, on: resource) { context throws(CephError) in
-            // Asked for first read-only: most images have none.
+            // Checked read-only first, because most images have none.
             guard try !OpenImage(id: id, in: context).abandonedSnapshots(in: context).isEmpty else { return }
             let image = try OpenImage(id: id, in: context, to: .write)
             try image.requireNoAdvisoryLock(.removeSnapshot)
             for snapshot in try image.abandonedSnapshots(in: context) {
                 let result = rbd_snap_remove_by_id(image.pointer, snapshot)
-                // A clone was quicker, or whoever else ends it.
+                // A clone was faster, or another client has removed it.
                 if result == -ENOENT || result == -EBUSY { continue }
                 try check(result, .removeSnapshot, on: resource)
             }
         }
     }
 
-    /// Sets how many snapshots an image may have.
-    /// - Parameter limit: nil for as many as one likes.
+    /// Sets the maximum number of snapshots of an image.
+    /// - Parameter limit: nil for no limit.
     /// - Throws: `CephError` with `.invalidSnapshotLimit` (it has more), `.imageNotFound`, `.imageBusy` (an advisory lock),
     ///   `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_snap_set_limit
@@ -193,7 +196,7 @@ extension Pool {
         }
     }
 
-    /// Opens an image for a change that librbd might else hang in.
+    /// Opens an image for a change in which librbd could hang otherwise.
     private func change<Value: Sendable>(
         _ image: String,
         _ operation: CephError.Operation,
@@ -217,15 +220,15 @@ extension OpenImage {
     ) throws(CephError) {
         if isProtected {
             let result = rbd_snap_protect(pointer, snapshot)
-            // Somebody else has just protected it.
+            // Another client has just protected it.
             if result == -EBUSY { return }
             let detail = result == -ENOSYS ? "the image does not have the feature layering" : nil
             if result < 0 { throw CephError(errno: -result, .changeSnapshot, on: resource, detail: detail) }
         } else {
             let result = rbd_snap_unprotect(pointer, snapshot)
-            // Somebody else has just done it.
+            // Another client has just done it.
             if result == -EINVAL { return }
-            // Clones of format 1 need it.
+            // Clones of format 1 need the protection.
             if result == -EBUSY { throw CephError(.snapshotHasClones, .changeSnapshot, on: resource, errno: EBUSY) }
             try check(result, .changeSnapshot, on: resource)
         }

@@ -4,20 +4,20 @@
 internal import CRBD
 internal import Glibc
 
-/// An image in the trash, and what its header says.
+/// An image in the trash, and the contents of its header.
 public struct TrashedImage: Hashable, Sendable {
     public var entry: TrashEntry
-    /// Nil where the header is gone: its removal has almost come to its end, or it was lost. Where it can't be read, it has its
-    /// ``ImageInfo/trouble``.
+    /// Nil if there is no header: the removal is almost complete, or the header was lost. If the header can't be read,
+    /// ``ImageInfo/trouble`` says why.
     public var image: ImageInfo?
 }
 
 extension Pool {
-    /// The trash of this place, those included that librbd's own list hides, in the order of their ids.
+    /// The trash of this place, sorted by id, including entries that librbd's own list hides.
     /// - Parameters:
     ///   - id: only entries after this one.
-    ///   - limit: at most so many.
-    ///   - isWanted: by the name that the image had; others are left out.
+    ///   - limit: the maximum number of entries.
+    ///   - isWanted: selects entries by the name that the image had; all others are left out.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`), rados_aio_read_op_operate (class `rbd`)
@@ -30,7 +30,7 @@ extension Pool {
             try context.requireNamespace()
             var reader = ImageReader(context)
             let entries = try reader.trashEntries(.listTrash).filter { $0.id > id && isWanted($0.name) }.prefix(limit)
-            // An image that can't be read is one without details: the others are told all the same.
+            // An image that can't be read has no details. The others are returned anyway.
             let images = try reader.images(entries.map { ImageReader.Entry(name: $0.name, id: $0.id) })
             let byID = Dictionary(images.map { ($0.id, $0) }) { first, _ in first }
             return entries.map { TrashedImage(entry: $0, image: byID[$0.id]) }
@@ -38,7 +38,8 @@ extension Pool {
     }
 
     /// One entry of the trash.
-    /// - Parameter isWanted: by the name that the image had; one that is not wanted is as one that is not there.
+    /// - Parameter isWanted: selects the entry by the name that the image had; an entry that is not selected appears not to
+    ///   exist.
     /// - Throws: `CephError` with `.trashEntryNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_aio_read_op_operate (class `rbd`)
@@ -58,13 +59,14 @@ extension Pool {
         }
     }
 
-    /// Removes an image in the trash, with its data, for ever. One that was begun and stopped is gone on with. Callers have made sure
-    /// that its time is over by the cluster's clock: librbd would go by that of this machine.
+    /// Removes an image in the trash and its data for good, and continues an interrupted removal. Callers have checked by
+    /// the cluster's clock that it has expired: librbd would use the clock of this machine.
     /// - Parameters:
-    ///   - call: watches and stops it.
-    ///   - threads: where the call is made; it takes as long as there is data.
-    /// - Throws: `CephError` with `.trashEntryNotFound`, `.imageBusy` (a client has it open), `.imageHasSnapshots`, `.imageInGroup`, `.stopped`, `.poolNotFound`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    ///   - call: observes and stops it.
+    ///   - threads: the pool to make the call in; the duration depends on the amount of data.
+    /// - Throws: `CephError` with `.trashEntryNotFound`, `.imageBusy` (a client has it open), `.imageHasSnapshots`,
+    ///   `.imageInGroup`, `.stopped`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rbd_trash_remove_with_progress
     public func purgeImage(id: String, call: LongCall, on threads: BlockingPool) async throws {
         let resource = resource(ofImage: "#\(id)")

@@ -3,7 +3,7 @@
 
 public import Naming
 
-/// A pool, or one of its namespaces, as the place where images are. A value: nothing is opened until it is used.
+/// A pool or one of its namespaces, which holds images. It is a value: nothing is opened until it is used.
 public struct Pool: Sendable {
     public let cluster: Cluster
     public let place: Place
@@ -12,7 +12,7 @@ public struct Pool: Sendable {
     /// Empty for the pool's default namespace.
     public var namespace: String { place.namespace }
 
-    /// How errors name an image of this place.
+    /// The name of an image of this place in errors.
     public func resource(ofImage image: String) -> CephError.Resource {
         .image(place.image(image))
     }
@@ -21,11 +21,11 @@ public struct Pool: Sendable {
         namespace.isEmpty ? .pool(name) : .namespace(place)
     }
 
-    /// Runs a blocking call with an I/O context of its own.
+    /// Runs a blocking call with its own I/O context.
     ///
-    /// A pool that the client's map does not have is asked for first, in a call of its own: librados would wait for a
-    /// monitor without any timeout, and the pool would get the blame.
-    /// - Parameter threads: where to make the call; nil for the connection's own.
+    /// If the client's map does not have the pool, a separate call updates the map first. Otherwise librados would wait for
+    /// a monitor without any timeout, and the pool would be blamed.
+    /// - Parameter threads: the pool to make the call in; nil for the connection's own.
     func withContext<Value: Sendable>(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
@@ -54,7 +54,7 @@ extension Cluster {
 
     public func pool(_ place: Place) -> Pool { Pool(cluster: self, place: place) }
 
-    /// Sees to it that the client's map has a pool that was made a moment ago.
+    /// Ensures that the client's map has a pool that was just created.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`.
     /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
     func learnPool(named name: String) async throws {

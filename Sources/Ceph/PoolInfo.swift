@@ -6,62 +6,62 @@ public struct PoolInfo: Hashable, Sendable {
     public var name: String
     public var id: Int64
     public var isErasureCoded: Bool
-    /// Copies, or chunks of an erasure-coded pool.
+    /// The number of copies, or of chunks in an erasure-coded pool.
     public var size: Int
     public var minSize: Int
-    /// The number that is aimed at; splitting and merging placement groups takes a while.
+    /// The target number; splitting and merging placement groups takes a while.
     public var pgNum: Int
     public var autoscale: PoolOptions.Autoscale
     public var applications: [String]
     public var flags: [String]
-    /// 0: no limit.
+    /// 0 means unlimited.
     public var quotaBytes: UInt64
-    /// 0: no limit.
+    /// 0 means unlimited.
     public var quotaObjects: UInt64
     /// Nil until the manager has reported on a new pool.
     public var usage: Usage?
 
     public struct Usage: Hashable, Sendable {
-        /// What clients stored, before replication.
+        /// The data that clients stored, before replication.
         public var storedBytes: UInt64
-        /// What that takes on the devices, after replication.
+        /// The space that this data takes on the devices, after replication.
         public var usedBytes: UInt64
-        /// What can still be stored: the smaller of Ceph's estimate and what the quota leaves.
+        /// The amount of data that can still be stored: the smaller of Ceph's estimate and the rest of the quota.
         public var availableBytes: UInt64
         public var objects: UInt64
     }
 }
 
 extension PoolInfo {
-    /// Whether it can hold the data of images: of an erasure-coded pool that must be allowed first.
+    /// Whether the pool can hold the data of images. An erasure-coded pool must be enabled for that first.
     public var allowsOverwrites: Bool { !isErasureCoded || flags.contains("ec_overwrites") }
 }
 
 /// How an erasure-coded pool spreads its data.
 public enum ErasureCode: Hashable, Sendable {
-    /// A profile that the cluster has.
+    /// A profile that exists in the cluster.
     case profile(String)
-    /// A profile of this service's own is made. No two chunks go to the same failure domain, such as `osd` or `host`, which
-    /// is Ceph's default.
+    /// A profile that this service creates. No two chunks are in the same failure domain, such as `osd` or `host`, which is
+    /// Ceph's default.
     case chunks(data: Int, coding: Int, failureDomain: String?)
 }
 
-/// One thing about a pool that can be changed.
+/// A change of one setting of a pool.
 public enum PoolChange: Hashable, Sendable {
-    /// 0: no limit.
+    /// 0 means unlimited.
     case quotaBytes(UInt64)
-    /// 0: no limit.
+    /// 0 means unlimited.
     case quotaObjects(UInt64)
     case autoscale(PoolOptions.Autoscale)
     case size(Int)
     case minSize(Int)
     case pgNum(Int)
-    /// Of an erasure-coded pool; it can't be undone.
+    /// For an erasure-coded pool; it can't be undone.
     case allowOverwrites
     case rename(String)
 }
 
-/// What a new pool is to be; nil leaves a value to the cluster's defaults.
+/// The options of a new pool; nil uses the cluster's default.
 public struct PoolOptions: Hashable, Sendable {
     /// `pg_autoscale_mode`
     public enum Autoscale: String, CaseIterable, Sendable {
@@ -71,7 +71,7 @@ public struct PoolOptions: Hashable, Sendable {
     public var pgNum: Int?
     public var size: Int?
     public var autoscale: Autoscale?
-    /// Nil: replicated.
+    /// Nil means replicated.
     public var erasureCode: ErasureCode?
 
     public init(
@@ -116,7 +116,7 @@ struct PoolDetail: Decodable {
         case quotaMaxObjects = "quota_max_objects"
     }
 
-    /// `type` of an erasure-coded pool; 1 is replicated.
+    /// The `type` of an erasure-coded pool; 1 is replicated.
     private static let erasureType = 3
 
     func info(usage: PoolUsageAnswer.Stats?) -> PoolInfo {
@@ -145,7 +145,7 @@ struct PoolDetail: Decodable {
     }
 }
 
-/// `df detail`, the part about pools.
+/// The part of `df detail` about pools.
 struct PoolUsageAnswer: Decodable {
     struct Stats: Decodable {
         var stored: UInt64

@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// An image's name as RBD keeps it: bytes, which need not be UTF-8.
+/// An image's name as RBD stores it: bytes, which need not be UTF-8.
 public struct RawName: Hashable, Sendable {
     public let bytes: [UInt8]
 
@@ -13,10 +13,10 @@ public struct RawName: Hashable, Sendable {
         self.bytes = Array(bytes)
     }
 
-    /// The name as a text; what is not UTF-8 is replaced by U+FFFD.
+    /// The name as a text. Bytes that are not UTF-8 are replaced by U+FFFD.
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// Whether ``text`` is all of it.
+    /// Whether ``text`` is the complete name.
     public var isText: Bool { String(validating: bytes, as: UTF8.self) != nil }
 
     /// The object that holds the id of the image with this name, as a C string.
@@ -24,7 +24,7 @@ public struct RawName: Hashable, Sendable {
 
     func withCString<Value>(_ body: (UnsafePointer<CChar>) -> Value) -> Value {
         (bytes.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer { buffer in
-            // Never empty: it ends with a zero.
+            // The buffer is never empty, because it ends with a zero.
             buffer.baseAddress.map(body) ?? body("")
         }
     }
@@ -33,7 +33,7 @@ public struct RawName: Hashable, Sendable {
 }
 
 extension RawName: Codable {
-    /// What no name can hold: librbd ends a name with it.
+    /// A character that no name contains: librbd ends a name at it.
     private static let mark: Character = "\u{0}"
 
     /// A text that is different for each name.

@@ -1,13 +1,13 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Small records that last, kept by all the processes that serve one pool: the keys and values of one RADOS object. Several are changed
-/// together, under conditions that the OSD checks in the same moment.
+/// Small persistent records, shared by all processes that serve one pool: the keys and values of one RADOS object. Several
+/// are changed together, under conditions that the OSD checks in the same operation.
 public struct Records: Sendable {
     public let pool: Pool
     /// The object's name.
     public let object: String
-    /// Where the calls are made; nil for the connection's own threads.
+    /// The pool to make the calls in; nil for the connection's own threads.
     public let threads: BlockingPool?
 
     public init(pool: Pool, object: String, threads: BlockingPool? = nil) {
@@ -34,28 +34,28 @@ public struct Records: Sendable {
             removals.insert(key)
         }
 
-        /// Nothing is changed where there is such a key.
+        /// Nothing is changed if this key exists.
         public mutating func require(absent key: String) {
             absent.insert(key)
         }
 
-        /// Nothing is changed where the key does not have this value.
+        /// Nothing is changed unless the key has this value.
         public mutating func require(_ key: String, equals value: [UInt8]) {
             expected[key] = value
         }
 
-        /// Notes when the change is made, by the clock of the OSD that makes it: ``Records/timeOfChange()`` tells it.
+        /// Records the time of the change, by the clock of the OSD that makes it. ``Records/timeOfChange()`` returns it.
         public mutating func noteTime() {
             asksTime = true
         }
     }
 
-    /// A state of the records; each change leads to a new one.
+    /// A state of the records. Each change creates a new one.
     public struct Version: Hashable, Sendable {
         fileprivate let number: UInt64
     }
 
-    /// Whether nothing was changed since this version was read.
+    /// Whether nothing has changed since this version was read.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_assert_version
@@ -66,8 +66,8 @@ public struct Records: Sendable {
         }
     }
 
-    /// The version that the records have, nil where there never were any, and then the values of the keys that begin so. What is changed
-    /// meanwhile may be among these, and leads to a newer version.
+    /// The version of the records, nil if there never were any, and then the values of the keys with this prefix. The
+    /// values may include later changes, which have a newer version.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals2, rados_get_last_version
@@ -84,11 +84,11 @@ public struct Records: Sendable {
         return (first.version.map(Version.init), values)
     }
 
-    /// Values by their keys, in the order of the keys.
+    /// Values by their keys, sorted by key.
     /// - Parameters:
     ///   - prefix: only keys that begin with it.
     ///   - after: only keys after this one.
-    ///   - limit: at most so many.
+    ///   - limit: the maximum number of keys.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals2
@@ -119,7 +119,7 @@ public struct Records: Sendable {
         }
     }
 
-    /// The value of one key; nil where there is none.
+    /// The value of one key; nil if it does not exist.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
@@ -131,7 +131,7 @@ public struct Records: Sendable {
     }
 
     /// Makes the changes.
-    /// - Returns: false where what they require does not hold; then nothing was changed.
+    /// - Returns: false if a condition is not met; then nothing was changed.
     /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_write_op_operate, rados_write_op_create, rados_write_op_omap_cmp2, rados_write_op_omap_set2,
@@ -143,7 +143,7 @@ public struct Records: Sendable {
         }
     }
 
-    /// The values of some keys; those that are not there are left out.
+    /// The values of some keys; keys that do not exist are left out.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
@@ -154,7 +154,7 @@ public struct Records: Sendable {
         }
     }
 
-    /// When the last change was made that noted its time.
+    /// The time of the last change that recorded its time.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
@@ -165,7 +165,7 @@ public struct Records: Sendable {
         }
     }
 
-    /// What time it is, by the clock of the OSD that keeps the records.
+    /// The current time, by the clock of the OSD that stores the records.
     /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`set_modify_timestamp`), rados_read_op_omap_get_vals_by_keys2
@@ -178,18 +178,18 @@ public struct Records: Sendable {
 }
 
 extension Cluster {
-    /// The names of all pools that this client knows of. The monitors are not asked.
+    /// The names of all pools that this client knows. The monitors are not asked.
     /// - Throws: `CephError` with `.overloaded`, `.notStarted`, `.timedOut`.
     /// - C function: rados_pool_list
     public func knownPools() async throws -> [String] {
         let rados = rados
-        // Past the breakers: nothing is asked of anybody.
+        // This bypasses the breakers, because nothing is sent to the cluster.
         return try await calls.run(.openPool, on: .cluster) { () throws(CephError) in
             try rados.mapPools(.cluster)
         }
     }
 
-    /// The pool that has an id, which stays the same when the pool is renamed.
+    /// The pool with this id, which stays the same when the pool is renamed.
     /// - Throws: `CephError` with `.poolNotFound`, `.overloaded`, `.notStarted`, `.timedOut`.
     /// - C function: rados_pool_reverse_lookup
     public func pool(id: Int64) async throws -> Pool {

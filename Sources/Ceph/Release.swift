@@ -1,12 +1,12 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A release of Ceph, such as `16.2.15`, which can be compared with another one.
+/// A release of Ceph, such as `16.2.15`, which can be compared with others.
 public struct Release: Hashable, Comparable, Sendable, CustomStringConvertible {
     public let description: String
     private let parts: [Int]
 
-    /// - Parameter text: nil where it does not begin with a number.
+    /// - Parameter text: the result is nil if it does not begin with a number.
     public init?(_ text: String) {
         let parts = text.split { $0 == "." || $0 == "-" }.prefix { Int($0) != nil }.compactMap { Int($0) }
         guard !parts.isEmpty else { return nil }
@@ -14,7 +14,7 @@ public struct Release: Hashable, Comparable, Sendable, CustomStringConvertible {
         description = text
     }
 
-    /// The number that has a name: 16 is Pacific.
+    /// The number of a named release: 16 is Pacific.
     public var major: Int { parts[0] }
 
     public static func < (left: Release, right: Release) -> Bool {

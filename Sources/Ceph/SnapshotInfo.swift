@@ -5,35 +5,35 @@ public import FoundationEssentials
 
 /// A snapshot of an image.
 public struct SnapshotInfo: Hashable, Sendable {
-    /// Who made a snapshot, and who alone may change it.
+    /// What made a snapshot, and is the only one that may change it.
     public enum Kind: String, CaseIterable, Sendable {
-        /// Somebody who asked for it. Only these have names that librbd finds them by.
+        /// A user. librbd finds only these snapshots by their names.
         case user
-        /// A group's snapshot: it goes with that.
+        /// A group snapshot, which this one is removed with.
         case group
-        /// It was removed while clones still needed it. It goes with the last of them.
+        /// It was removed while clones still needed it. It is removed with the last of them.
         case trash
         /// Mirroring.
         case mirror
-        /// Something that came after this code.
+        /// A kind that is newer than this code.
         case unknown
     }
 
     public var id: UInt64
-    /// What librbd calls it; for those in the trash and of groups, a name that it made up.
+    /// librbd's name of the snapshot. For snapshots in the trash and of groups, librbd generates it.
     public var name: String
     public var kind: Kind
-    /// In the trash: the name that it had. Of a group: the group's snapshot, as `pool/group@snapshot` or
+    /// In the trash: the name that the snapshot had. For a group: the group snapshot, as `pool/group@snapshot` or
     /// `pool/namespace/group@snapshot`.
     public var origin: String?
     public var sizeBytes: UInt64
     public var createdAt: Date?
-    /// Clones of the old format 1 need it, and it keeps the snapshot from being removed.
+    /// Clones of the old format 1 need the protection, which prevents the removal of the snapshot.
     public var isProtected = false
-    /// It has none although the image has one. Only told of a snapshot that was just taken.
+    /// It has no object map although the image has one. Set only for a snapshot that was just taken.
     public var lacksObjectMap = false
 
-    /// Why it can't be changed by itself, in words; nil where it can.
+    /// Why it can't be changed on its own, in words; nil if it can.
     public var keeper: String? {
         switch kind {
         case .user: nil
@@ -48,10 +48,10 @@ public struct SnapshotInfo: Hashable, Sendable {
 public struct ImageClone: Hashable, Sendable {
     public var pool: String
     public var namespace: String
-    /// Empty where it can't be read: the pool is gone, or not ours to read.
+    /// Empty if it can't be read: the pool is gone, or the service may not read it.
     public var image: String
     public var imageID: String
-    /// The snapshot that it was made from, as ``SnapshotInfo/name``.
+    /// The ``SnapshotInfo/name`` of the snapshot that it was cloned from.
     public var snapshot: String
     public var isInTrash: Bool
 }

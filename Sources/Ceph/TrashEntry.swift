@@ -3,33 +3,33 @@
 
 /// An image in its pool's trash (`cls::rbd::TrashImageSpec`).
 public struct TrashEntry: Hashable, Sendable {
-    /// Who or what moved it there (`rbd_trash_image_source_t`).
+    /// What moved the image there (`rbd_trash_image_source_t`).
     public enum Source: Hashable, Sendable {
         case user, mirroring, migration, removing, userParent
-        /// One that this release does not know.
+        /// A source that is not known here.
         case other(UInt8)
     }
 
-    /// How far it has come (`cls::rbd::TrashImageState`).
+    /// The state of the entry (`cls::rbd::TrashImageState`).
     public enum State: UInt8, Hashable, Sendable {
         /// The image is in the trash, and nowhere else.
         case normal = 0
         /// A move to the trash has begun: the image may still have its name.
         case moving = 1
         case removing = 2
-        /// A restore has begun: the image may have a name already.
+        /// A restore has begun: the image may already have a name.
         case restoring = 3
     }
 
-    /// The image's id: it is how an image in the trash is reached, since many may have had one name.
+    /// The image's id, which identifies it in the trash, because several images may have had one name.
     public var id: String
-    /// The name that it had.
+    /// The name that the image had.
     public var rawName: RawName
     public var source: Source
     public var deletedAt: ClusterTime
-    /// Until then it is kept from being removed.
+    /// How long the image is kept from being removed.
     public var deferredUntil: ClusterTime
-    /// Nil where this release does not know it.
+    /// Nil for a state that is not known here.
     public var state: State?
 
     public init(
@@ -48,18 +48,18 @@ public struct TrashEntry: Hashable, Sendable {
         self.state = state
     }
 
-    /// The name that it had, as far as it is a text.
+    /// The name that the image had, as a text.
     public var name: String { rawName.text }
 
-    /// Its removal has begun: it can't be restored any more.
+    /// Its removal has begun: the image can't be restored any more.
     public var isBeingRemoved: Bool { source == .removing || state == .removing }
 
-    /// Tells one stay of an image in the trash from another.
+    /// Distinguishes one stay of an image in the trash from another.
     public var stay: String { deletedAt.text }
 }
 
 extension TrashEntry.Source {
-    /// As `rbd trash ls` says it, in lower case.
+    /// As in `rbd trash ls`, in lower case.
     public var name: String {
         switch self {
         case .user: "user"
@@ -96,14 +96,15 @@ extension TrashEntry.Source {
 }
 
 extension TrashEntry {
-    /// - Parameter reader: stands before the entry's frame: source, name, time of the move, end of the deferment, state.
-    /// - Returns: nil where it can't be read.
+    /// - Parameter reader: positioned before the entry's frame: source, name, time of the move, end of the deferment,
+    ///   state.
+    /// - Returns: nil if it can't be read.
     init?(id: String, _ reader: WireReader) {
         var reader = reader
         guard reader.enterFrame() != nil, let source = reader.integer(UInt8.self), let name = reader.text(),
             let deletedAt = reader.time(), let deferredUntil = reader.time()
         else { return nil }
-        // Releases before Luminous wrote no state.
+        // Releases before Luminous did not write a state.
         let state = reader.integer(UInt8.self) ?? State.normal.rawValue
         self.init(
             id: id,

@@ -3,17 +3,17 @@
 
 /// Builds the tree of a document from its events.
 struct Composer {
-    /// A finished node and what it would cost to put it somewhere again.
+    /// A finished node, and the cost of using it again as an alias.
     private struct Piece {
         var node: YAMLNode
-        /// Nodes in it, with every alias counted as what it stands for.
+        /// The number of nodes in it, where each alias counts as many nodes as its anchor.
         var count: Int
-        /// Levels in it, 1 for a scalar.
+        /// The number of levels in it, 1 for a scalar.
         var height: Int
     }
 
     private let events: EventReader
-    /// Whether everything is refused that hides a mistake; else see ``YAMLNode/parseAll(_:)``.
+    /// Whether to refuse everything that hides a mistake; else see ``YAMLNode/parseAll(_:)``.
     private let isStrict: Bool
     private var anchors: [String: Piece] = [:]
     private var aliasedNodes = 0
@@ -43,7 +43,7 @@ struct Composer {
     /// The next document; nil at the end of the stream.
     private mutating func next() throws(YAMLError) -> YAMLNode? {
         guard case .documentStart = try events.next().kind else { return nil }
-        // An anchor is known in its own document only.
+        // An anchor is known only in its own document.
         anchors = [:]
         let root = try piece(from: events.next(), depth: 1).node
         _ = try events.next()  // the end of the document
@@ -71,7 +71,7 @@ struct Composer {
         default: throw Self.error(event, "a value is missing here")
         }
         result.node.objection = tag.objection
-        // Only now: an alias inside its own anchor would be a tree without end.
+        // The anchor is set only now: an alias inside its own anchor would be an infinite tree.
         if let anchor = event.anchor { anchors[anchor] = result }
         return result
     }
@@ -129,7 +129,7 @@ struct Composer {
                 throw Self.error(event, "the key \"\(name)\" comes twice, first on line \(first)")
             }
             var value = try piece(from: events.next(), depth: depth + 1)
-            // What is merged is counted as it stands, which is as much as it comes to, or more.
+            // Merged nodes are counted as written, which is at least as much as the result.
             count += value.count + 1
             height = max(height, value.height + 1)
             if !isStrict, Self.isMerge(event) {
@@ -144,14 +144,14 @@ struct Composer {
         return Piece(node: node, count: count, height: height)
     }
 
-    /// A key that takes in the entries of other mappings: `<<`, neither quoted nor a text by its tag.
+    /// A key that merges the entries of other mappings: `<<`, neither quoted nor tagged as a text.
     private static func isMerge(_ event: EventReader.Event) -> Bool {
         guard case .scalar("<<", isPlain: true) = event.kind else { return false }
         return event.tag == nil || event.tag == Tag.standard + "merge"
     }
 
-    /// Adds the entries of one or several mappings to those that a mapping has itself.
-    /// - Parameter start: how many of them are written above the `<<`.
+    /// Adds the entries of one or several mappings to the mapping's own entries.
+    /// - Parameter start: the number of entries above the `<<`.
     private static func merge(
         _ value: YAMLNode,
         into entries: inout [YAMLNode.Entry],
@@ -187,14 +187,14 @@ struct Composer {
     }
 }
 
-/// What the tag of a node says.
+/// The meaning of a node's tag.
 private enum Tag: Equatable {
     static let standard = "tag:yaml.org,2002:"
 
     case none
     /// A scalar is a text, whatever it looks like.
     case text
-    /// As people write it.
+    /// The tag as it is written.
     case unknown(String)
 
     init(_ event: EventReader.Event) {

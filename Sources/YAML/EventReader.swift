@@ -3,9 +3,9 @@
 
 internal import CYAML
 
-/// libyaml's event parser over a text.
+/// libyaml's event parser for a text.
 ///
-/// A class, because libyaml's parser holds a pointer to itself and to the text: neither may move while it is in use.
+/// It is a class, because libyaml's parser has pointers to itself and to the text: neither may move while it is in use.
 final class EventReader {
     struct Event {
         enum Kind {
@@ -26,7 +26,8 @@ final class EventReader {
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let input: UnsafeMutableBufferPointer<UInt8>
 
-    /// Where a text begins in a larger one: how much is above it, and before it in its first line.
+    /// The position of a text in a larger text: the number of lines above it, and of characters before it in its first
+    /// line.
     struct Origin {
         var lines = 0
         var columns = 0
@@ -39,12 +40,13 @@ final class EventReader {
     init(_ text: String, at origin: Origin = Origin()) throws(YAMLError) {
         self.origin = origin
         parser = .allocate(capacity: 1)
-        // libyaml looks for a byte order mark only where the encoding is not set, and else takes it for the line's first character:
-        // then `---` is none behind it, and no second line is as far to the left as the first.
+        // libyaml looks for a byte order mark only if the encoding is not set, and otherwise takes it for the first
+        // character of the line. A `---` after it would then not count, and all further lines would have less indentation
+        // than the first.
         let bytes = text.utf8.dropFirst(text.utf8.starts(with: Self.byteOrderMark) ? Self.byteOrderMark.count : 0)
         input = .allocate(capacity: bytes.count)
         _ = input.initialize(from: bytes)
-        // It clears the struct before anything can fail, so that deinit may always delete it.
+        // It clears the struct before anything can fail, so deinit may always delete it.
         guard yaml_parser_initialize(parser) == 1 else { throw Self.outOfMemory }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
         yaml_parser_set_input_string(parser, input.baseAddress, input.count)
@@ -80,7 +82,7 @@ final class EventReader {
             result.tag = Self.string(event.data.mapping_start.tag)
         case YAML_SCALAR_EVENT:
             let scalar = event.data.scalar
-            // By length: a value may hold U+0000.
+            // By length, because a value may contain U+0000.
             let bytes = UnsafeBufferPointer(start: scalar.value, count: scalar.length)
             let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
             result.kind = .scalar(String(decoding: bytes, as: UTF8.self), isPlain: isPlain)
@@ -91,13 +93,13 @@ final class EventReader {
         return result
     }
 
-    /// What libyaml says of the text, as one sentence with the place.
+    /// libyaml's error message as one sentence, with the position.
     private func failure() -> YAMLError {
         let state = parser.pointee
         guard state.error != YAML_MEMORY_ERROR, let problem = state.problem else { return Self.outOfMemory }
         var reason = String(cString: problem)
         if state.error == YAML_READER_ERROR {
-            // The text is valid UTF-8, so all that is left is a character that YAML does not allow. No mark here.
+            // The text is valid UTF-8, so the only remaining fault is a character that YAML does not allow. It has no mark.
             if state.problem_value >= 0 {
                 reason += " (U+\(String(UInt32(state.problem_value), radix: 16, uppercase: true)))"
             }

@@ -3,17 +3,17 @@
 
 /// JSON objects one after another, as jq writes them and kubectl reads them: `{…}{…}`.
 ///
-/// JSON is YAML, but for that, for characters escaped in two halves, and for some that end a line in YAML. All three are put right
-/// here; libyaml reads what comes of it.
+/// JSON is YAML, except for that, for characters that are escaped in two halves, and for some characters that end a line in
+/// YAML. This type converts all three, and libyaml reads the result.
 enum JSONStream {
     /// One of the objects, as YAML.
     struct Object {
         var text: String
-        /// Its place in the whole text.
+        /// The position of the object in the whole text.
         var origin: EventReader.Origin
     }
 
-    /// - Returns: nil where the text is anything else than objects, each with its end.
+    /// - Returns: nil if the text is anything other than complete objects.
     static func objects(in text: String) -> [Object]? {
         let scalars = Array(text.unicodeScalars)
         var objects: [Object] = []
@@ -33,7 +33,7 @@ enum JSONStream {
         }
     }
 
-    /// A byte order mark is no character of the text.
+    /// A byte order mark is not a character of the text.
     private static func isSpace(_ scalar: Unicode.Scalar, isFirst: Bool) -> Bool {
         [" ", "\t", "\n", "\r"].contains(scalar) || isFirst && scalar == "\u{FEFF}"
     }
@@ -44,7 +44,7 @@ enum JSONStream {
             switch scalars[place] {
             case "\\" where isText: place += 1
             case "\"": isText.toggle()
-            // A quotation mark of YAML's, and no JSON.
+            // A quotation mark of YAML, which JSON does not have.
             case "'" where !isText: return nil
             case "{" where !isText, "[" where !isText: depth += 1
             case "}" where !isText, "]" where !isText: depth -= 1
@@ -56,7 +56,7 @@ enum JSONStream {
         return nil
     }
 
-    /// What is rewritten can stand nowhere but between quotation marks.
+    /// The rewritten characters can only occur within quotation marks.
     private static func rewritten(_ object: ArraySlice<Unicode.Scalar>) -> String {
         var text = String.UnicodeScalarView()
         var rest = object
@@ -77,8 +77,8 @@ enum JSONStream {
         return String(text)
     }
 
-    /// `ud83dude00` behind a backslash, with another one within: one character of YAML's. A half alone stands for nothing, and is read as
-    /// kubectl reads it.
+    /// `ud83d\ude00` after a backslash: one character in YAML. A single half has no meaning, and is read as kubectl reads
+    /// it.
     private static func halves(_ rest: ArraySlice<Unicode.Scalar>) -> (escape: String, count: Int)? {
         guard let first = unit(rest), 0xD800..<0xE000 ~= first else { return nil }
         let others = rest.dropFirst(5)

@@ -1,13 +1,15 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where one encoded value goes. A class, because Codable's containers write into what they were opened on.
+/// The target of one encoded value. It is a class, because Codable's containers write to the object that they were opened
+/// on.
 final class EncodingSlot {
     private enum Content {
         case empty
         case leaf(OrderedValue)
         case array([EncodingSlot])
-        /// The keys' places beside the members, so that a dictionary of any size is encoded in linear time.
+        /// The positions of the keys are stored with the members, so that a dictionary of any size is encoded in linear
+        /// time.
         case object([(key: String, slot: EncodingSlot)], places: [String: Int])
     }
 
@@ -31,7 +33,7 @@ final class EncodingSlot {
         content = .leaf(value)
     }
 
-    /// Opens an object, or goes on with the one that is open: a type may encode its parts into the same object.
+    /// Opens an object, or continues with the one that is open: a type may encode its parts into the same object.
     func openObject() {
         if case .object = content { return }
         content = .object([], places: [:])
@@ -109,8 +111,8 @@ struct OrderedEncoder: Encoder {
         }
     }
 
-    /// The generic `encode` stands for all overloads that the protocol asks for, here and in ``Unkeyed``: the primitive
-    /// types encode themselves into a single-value container.
+    /// The generic `encode` covers all overloads that the protocol requires, here and in ``Unkeyed``: the primitive types
+    /// encode themselves into a single-value container.
     struct Keyed<Key: CodingKey>: KeyedEncodingContainerProtocol {
         let slot: EncodingSlot
         let codingPath: [any CodingKey]

@@ -1,14 +1,14 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What an Encodable value is made of, in the order in which it encodes itself.
+/// The parts of an Encodable value, in the order in which it encodes them.
 ///
-/// Foundation's JSONEncoder keeps the members of an object in a dictionary and so writes them in another order on each
-/// run; this keeps the order of the type, which is the order of its documentation. Integers are exact.
+/// Foundation's JSONEncoder stores the members of an object in a dictionary, and so writes them in another order on each
+/// run. This type keeps the order of the Encodable type, which is the order of its documentation. Integers are exact.
 public enum OrderedValue: Hashable, Sendable {
     case null
     case bool(Bool)
-    /// Wide enough for every Int64 and every UInt64.
+    /// Large enough for every Int64 and every UInt64.
     case integer(Int128)
     case double(Double)
     case string(String)
@@ -25,7 +25,7 @@ public enum OrderedValue: Hashable, Sendable {
         }
     }
 
-    /// Encodes a value. Foundation's own types get no special treatment: a Date is a number here.
+    /// Encodes a value. Foundation's own types get no special treatment: a Date is encoded as a number.
     public init(encoding value: some Encodable) throws {
         let slot = EncodingSlot()
         try value.encode(to: OrderedEncoder(slot: slot, codingPath: []))

@@ -15,7 +15,7 @@ public enum YAMLEncoder {
 
 extension OrderedValue {
     /// As YAML in block style; see ``YAMLEncoder``.
-    /// - Throws: ``YAMLError`` where libyaml gives up, which is for want of memory only.
+    /// - Throws: ``YAMLError`` if libyaml fails, which only happens if there is not enough memory.
     public func yaml() throws(YAMLError) -> String {
         let writer = try EventWriter()
         try writer.start()
@@ -24,7 +24,7 @@ extension OrderedValue {
     }
 }
 
-/// libyaml's emitter. A class, because the emitter holds a pointer to itself and to the output.
+/// libyaml's emitter. It is a class, because the emitter has pointers to itself and to the output.
 private final class EventWriter {
     private let emitter: UnsafeMutablePointer<yaml_emitter_t>
     private let output: UnsafeMutablePointer<[UInt8]>
@@ -33,13 +33,13 @@ private final class EventWriter {
         emitter = .allocate(capacity: 1)
         output = .allocate(capacity: 1)
         output.initialize(to: [])
-        // It clears the struct before anything can fail, so that deinit may always delete it.
+        // It clears the struct before anything can fail, so deinit may always delete it.
         guard yaml_emitter_initialize(emitter) == 1 else {
             throw YAMLError(line: 0, column: 0, reason: "out of memory")
         }
         yaml_emitter_set_unicode(emitter, 1)
         yaml_emitter_set_indent(emitter, 2)
-        // Never fold a long text: one value, one line, as grep likes it.
+        // Long texts are never folded: one value per line, which suits grep.
         yaml_emitter_set_width(emitter, -1)
         let append: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<UInt8>?, Int) -> CInt = {
             data,
@@ -92,17 +92,17 @@ private final class EventWriter {
     }
 
     private func scalar(_ text: String, style: yaml_scalar_style_t) throws(YAMLError) {
-        // One byte more than the text, because libyaml refuses the address that an empty array has not got.
+        // One byte more than the text, because an empty array has no address, and libyaml needs one.
         let bytes = Array(text.utf8) + [0]
         try emit { event in
-            // libyaml falls back on quotes where the text can't be plain, so both forms may go without a tag.
+            // libyaml uses quotes if the text can't be plain, so neither form needs a tag.
             yaml_scalar_event_initialize(event, nil, nil, bytes, CInt(clamping: bytes.count - 1), 1, 1, style)
         }
     }
 
     private func emit(_ initialize: (UnsafeMutablePointer<yaml_event_t>) -> CInt) throws(YAMLError) {
         var event = yaml_event_t()
-        // The emitter takes the event over, also where it fails.
+        // The emitter takes ownership of the event, even if it fails.
         guard initialize(&event) == 1, yaml_emitter_emit(emitter, &event) == 1 else {
             let problem = emitter.pointee.problem.map { String(cString: $0) } ?? "out of memory"
             throw YAMLError(line: 0, column: 0, reason: problem)
@@ -115,15 +115,15 @@ private final class EventWriter {
         return "\(value)"
     }
 
-    /// What YAML 1.1 or 1.2 reads as something else than a text, in lower case.
+    /// Texts that YAML 1.1 or 1.2 reads as another type, in lower case.
     private static let reserved: Set<String> = [
         "", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "=", "<<",
     ]
 
     private static func style(for text: String) -> yaml_scalar_style_t {
         if text.unicodeScalars.contains(where: mustBeEscaped) { return YAML_DOUBLE_QUOTED_SCALAR_STYLE }
-        // Numbers, dates and times all start with a digit, a sign or a point. Some texts that do would be safe without
-        // quotes; it is not worth the rules of two versions of YAML to find out which.
+        // Numbers, dates and times all start with a digit, a sign or a point. Some such texts would be safe without quotes,
+        // but finding out which is not worth implementing the rules of two YAML versions.
         let startsLikeNumber = text.unicodeScalars.first.map {
             ("0"..."9").contains($0) || "+-.".unicodeScalars.contains($0)
         }
@@ -131,7 +131,7 @@ private final class EventWriter {
         return YAML_PLAIN_SCALAR_STYLE
     }
 
-    /// Line breaks and control characters: only double quotes keep them exactly and safe on a terminal.
+    /// Line breaks and control characters: only double quotes keep them exact and safe on a terminal.
     private static func mustBeEscaped(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}", "\u{FEFF}": true

@@ -1,11 +1,11 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a text is not a YAML document that can be used, and where.
+/// Why a text is not a usable YAML document, and where.
 public struct YAMLError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// 1-based; 0 where the problem has no place in the text.
+    /// 1-based; 0 if the problem has no position in the text.
     public var line: Int
-    /// 1-based, in characters; 0 where the problem has no place in the text.
+    /// 1-based, in characters; 0 if the problem has no position in the text.
     public var column: Int
     public var reason: String
 

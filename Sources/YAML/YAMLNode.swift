@@ -1,17 +1,16 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A piece of a YAML or JSON document together with its place in the text, so that whoever reads it can say
-/// where a value is wrong.
+/// A part of a YAML or JSON document with its position in the text, so that its reader can say where a value is wrong.
 ///
-/// Scalars stay texts: what `10`, `on` or `null` mean is for the reader to decide, who knows what is expected there.
-/// ``parse(_:)`` reads JSON as the YAML that it is, except that `\ud83d\ude00`, a character escaped in two halves, is refused.
+/// Scalars stay texts: the reader knows what is expected, and decides what `10`, `on` or `null` mean. ``parse(_:)`` reads
+/// JSON as YAML, except that `\ud83d\ude00`, a character escaped in two halves, is refused.
 public struct YAMLNode: Hashable, Sendable {
     public enum Content: Hashable, Sendable {
         /// `isPlain` tells `10` and `null` from `"10"` and `"null"`, which are always texts.
         case scalar(String, isPlain: Bool)
         case sequence([YAMLNode])
-        /// In the order of the document; no key comes twice.
+        /// In the order of the document. Each key occurs once.
         case mapping([Entry])
     }
 
@@ -29,11 +28,11 @@ public struct YAMLNode: Hashable, Sendable {
     }
 
     public var content: Content
-    /// 1-based. What an alias stands for carries the line of its anchor.
+    /// 1-based. The node of an alias has the line of its anchor.
     public var line: Int
     /// 1-based, in characters.
     public var column: Int
-    /// Why ``parse(_:)`` would have refused the node, where ``parseAll(_:)`` leaves that to whoever needs it.
+    /// Why ``parse(_:)`` would have refused the node, if ``parseAll(_:)`` leaves that decision to the reader.
     public var objection: String?
 
     public init(_ content: Content, line: Int, column: Int) {
@@ -44,27 +43,27 @@ public struct YAMLNode: Hashable, Sendable {
 
     /// Reads one document; an empty text is a plain empty scalar, which is YAML's null.
     ///
-    /// Refused, because each hides a mistake or an attack: a key that comes twice, a key that is not a scalar, a second
-    /// document, tags other than `!!str`, more than ``maximumDepth`` levels, and aliases that add up to more than
+    /// The following are refused, because each hides a mistake or an attack: a repeated key, a key that is not a scalar, a
+    /// second document, tags other than `!!str`, more than ``maximumDepth`` levels, and aliases that add up to more than
     /// ``maximumAliasedNodes`` nodes.
     public static func parse(_ text: String) throws(YAMLError) -> YAMLNode {
         var composer = try Composer(text)
         return try composer.document()
     }
 
-    /// Reads all documents of a text that holds more than what we look for, such as Kubernetes' manifests, as kubectl does. Empty ones
-    /// are null; there is none in an empty text.
+    /// Reads all documents of a text as kubectl does. The text may contain more than the reader needs, like Kubernetes
+    /// manifests. Empty documents are null; an empty text has no documents.
     ///
-    /// With the rules of ``parse(_:)`` for each document, except that
-    /// - JSON objects may follow each other with nothing in between, and may hold characters that are escaped in two halves;
-    /// - `<<` takes in the entries of a mapping, or of several in a sequence, of which the first that has a key decides. A key that is
-    ///   written below it decides before them; one that is written above it gets an ``objection``, for there kubectl goes by what comes
-    ///   last, and others by what is written;
-    /// - tags other than `!!str` are an ``objection`` and no more.
+    /// The rules of ``parse(_:)`` apply to each document, except that
+    /// - JSON objects may follow each other without a separator, and may contain characters that are escaped in two halves;
+    /// - `<<` merges the entries of a mapping, or of several in a sequence, of which the first that has a key counts. A key
+    ///   below the `<<` takes precedence over them. A key above it gets an ``objection``, because kubectl uses the last
+    ///   value, and other readers use the mapping's own value;
+    /// - tags other than `!!str` are only an ``objection``.
     public static func parseAll(_ text: String) throws(YAMLError) -> [YAMLNode] {
         let objects = JSONStream.objects(in: text) ?? []
         do {
-            // One object alone may also be YAML that only looks like JSON, and is told as that where it is wrong.
+            // A single object may also be YAML that only looks like JSON. Its errors are then reported as errors of YAML.
             if !objects.isEmpty { return try objects.map(parse) }
         } catch {
             if objects.count > 1 { throw error }
@@ -89,7 +88,7 @@ extension YAMLNode {
         return text
     }
 
-    /// Nothing, `~` or `null`, not quoted.
+    /// Empty, `~` or `null`, not quoted.
     public var isNull: Bool {
         guard case .scalar(let text, isPlain: true) = content else { return false }
         return ["", "~", "null", "Null", "NULL"].contains(text)
@@ -107,7 +106,7 @@ extension YAMLNode {
         return entries
     }
 
-    /// The value of a mapping's key; nil where there is no such key or no mapping.
+    /// The value of a mapping's key; nil if there is no such key, or this is not a mapping.
     public subscript(key: String) -> YAMLNode? {
         entries?.first { $0.key == key }?.value
     }

@@ -1,9 +1,9 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Names of bits that are set.
+/// The names of the bits that are set.
 enum BitNames {
-    /// - Parameter known: the names of the lowest bits, in their order.
+    /// - Parameter known: the names of the lowest bits, in order.
     static func names(of bits: UInt64, _ known: [String]) -> [String] {
         var (rest, names) = (bits, [String]())
         names.reserveCapacity(bits.nonzeroBitCount)

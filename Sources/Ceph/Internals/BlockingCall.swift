@@ -1,12 +1,12 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A call in the pool, whatever it returns.
+/// A call in the pool, with any result type.
 protocol BlockingCall: AnyObject, Sendable {
     var operation: CephError.Operation { get }
     var resource: CephError.Resource { get }
     var scope: CallScope { get }
-    /// Whose call it is; nil for the service's own.
+    /// The caller of the call; nil for the service itself.
     var caller: String? { get }
     /// When it was made.
     var came: ContinuousClock.Instant { get }
@@ -24,14 +24,14 @@ extension BlockingCall {
 final class Call<Value: Sendable>: BlockingCall {
     let operation: CephError.Operation
     let resource: CephError.Resource
-    /// Kept: the queue compares it for every call that waits.
+    /// Stored, because the queue compares it for every waiting call.
     let scope: CallScope
     let caller = Caller.current
     let came = ContinuousClock.now
     let deadline: ContinuousClock.Instant?
     private let outcome = FirstResult<Value>()
     private let body: @Sendable () throws(CephError) -> Value
-    /// Released with this call, which the pool keeps until the thread comes back.
+    /// Released with this call, which the pool keeps until the thread returns.
     private let hold = Hold.current
 
     init(

@@ -1,29 +1,30 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Who waits, who runs, and who is next: the rules of a ``BlockingPool``, without its threads.
+/// Which calls wait, which run, and which is next: the rules of a ``BlockingPool``, without its threads.
 ///
-/// A quarter of the threads, of those that stand in for stuck ones, and of the queue is always left to others than the scope that wants
-/// the most, and than the caller who wants the most: a pool whose calls hang takes its share, not all, and so does a caller, in each pool
-/// and on the whole. What waits is taken from the caller who has the fewest calls running, and of his calls from the pool with the fewest.
+/// A quarter of the threads, of the replacement threads, and of the queue is always left for others than the busiest scope,
+/// and for others than the busiest caller. So a pool whose calls hang takes only its share, and so does a caller, within
+/// each pool and in total. The next call is that of the caller with the fewest running calls, and of that caller's calls,
+/// one for the pool with the fewest.
 struct CallQueue {
-    /// What is counted together.
+    /// The calls that are counted together.
     private struct Lane: Hashable {
-        /// Nil for what the service does by itself, and where nobody is asked who he is.
+        /// Nil for calls of the service itself, and if callers are not authenticated.
         var caller: String?
         var scope: CallScope
     }
 
     private struct Running {
         var call: any BlockingCall
-        /// Its caller was let go.
+        /// The caller was released.
         var isStuck = false
     }
 
-    /// Threads that somebody's calls hold.
+    /// The threads that a set of calls holds.
     private struct Held {
         var busy = 0
-        /// Their callers were let go; other threads may have been started in their place.
+        /// Their callers were released; replacement threads may have been started.
         var stuck = 0
     }
 
@@ -36,7 +37,7 @@ struct CallQueue {
     private var byLane: [Lane: Held] = [:]
     private var all = Held()
     private var threads = 0
-    /// Threads that wait for work; a new one counts from the moment in which it is asked for.
+    /// Threads that wait for work. A new thread counts as soon as it is requested.
     private var idle = 0
 
     init(limits: BlockingPool.Limits) {
@@ -47,17 +48,18 @@ struct CallQueue {
         .init(threads: threads, running: running.count, queued: waitingCount, abandoned: all.stuck)
     }
 
-    /// Threads that there may be now. Less than what is stuck: then nothing more can run until something comes back.
+    /// The current maximum number of threads. If it is below the number of stuck threads, nothing can run until one
+    /// returns.
     private var threadLimit: Int { limits.threads + min(all.stuck, limits.replacements) }
 
     private static func share(of total: Int) -> Int {
         total < 4 ? total : total - total / 4
     }
 
-    /// Whether one more thread is within somebody's share of so many.
+    /// Whether one more thread is within the share of this set of calls.
     private func isWithin(_ held: Held?, busy: Int, stuck: Int) -> Bool {
         guard let held else { return true }
-        // What others are stuck in is there for nobody.
+        // The threads that are stuck in other calls are available to no one.
         let left = stuck - (all.stuck - held.stuck)
         return held.busy < Self.share(of: busy) && held.busy + held.stuck < Self.share(of: min(stuck, left))
     }
@@ -72,7 +74,7 @@ struct CallQueue {
 
     // MARK: Callers
 
-    /// - Returns: false where there is no room.
+    /// - Returns: false if there is no room.
     mutating func admit(_ call: some BlockingCall) -> Bool {
         let usable = threadLimit - all.stuck
         guard usable > 0, waitingCount + running.count - all.stuck < usable + limits.queue else { return false }
@@ -94,7 +96,7 @@ struct CallQueue {
         waiting.reduce(0) { belongs($1.key) ? $0 + $1.value.count : $0 }
     }
 
-    /// - Returns: whether the call was still waiting, so that it will never run.
+    /// - Returns: whether the call was still waiting. It then never runs.
     mutating func withdraw(_ call: some BlockingCall) -> Bool {
         let lane = lane(of: call)
         guard let index = waiting[lane]?.firstIndex(where: { $0 === call }) else { return false }
@@ -109,13 +111,13 @@ struct CallQueue {
         return call
     }
 
-    /// What the watchdog has to do.
+    /// The calls whose deadline has passed, for the watchdog.
     struct Expired {
         /// Calls that will never run.
         var waiting: [any BlockingCall] = []
-        /// Calls that hang, whose callers are to be let go.
+        /// Hanging calls, whose callers are to be released.
         var running: [any BlockingCall] = []
-        /// When the next deadline is; nil where there is none.
+        /// The next deadline; nil if there is none.
         var next: ContinuousClock.Instant?
     }
 
@@ -140,8 +142,8 @@ struct CallQueue {
 
     // MARK: Threads
 
-    /// Whether one more thread is of use.
-    /// - Returns: its number, for its name; it then counts as one that waits.
+    /// Adds a thread if one more is useful.
+    /// - Returns: the thread's number, for its name. The thread then counts as waiting.
     mutating func addThread() -> Int? {
         guard waitingCount > idle, threads < threadLimit else { return nil }
         threads += 1
@@ -149,13 +151,13 @@ struct CallQueue {
         return threads
     }
 
-    /// A thread that waited is gone, or could not be started.
+    /// A waiting thread has ended, or could not be started.
     mutating func removeThread() {
         threads -= 1
         idle -= 1
     }
 
-    /// A thread takes the call whose turn it is. Nil where none may run: the thread goes on waiting.
+    /// Gives a thread the next call. Nil if no call may run: the thread continues to wait.
     mutating func next() -> (any BlockingCall)? {
         guard running.count < threadLimit, let lane = nextLane(), let call = take(0, of: lane) else { return nil }
         idle -= 1
@@ -165,7 +167,7 @@ struct CallQueue {
     }
 
     private func nextLane() -> Lane? {
-        // Most of the time nothing waits but one call.
+        // Usually only one call waits.
         if waiting.count == 1, let lane = waiting.keys.first { return mayRun(lane) ? lane : nil }
         return waiting.filter { mayRun($0.key) }.min { precedence(of: $0) < precedence(of: $1) }?.key
     }
@@ -178,7 +180,7 @@ struct CallQueue {
         return (ofCaller, byLane[lane.key]?.busy ?? 0, lane.value.first?.came ?? .now)
     }
 
-    /// A thread is back from its call.
+    /// A thread has returned from its call.
     mutating func finish(_ call: some BlockingCall) {
         idle += 1
         guard let entry = running.removeValue(forKey: ObjectIdentifier(call)) else { return }
@@ -187,13 +189,13 @@ struct CallQueue {
         }
     }
 
-    /// Whether there are more threads than there should be: one stands in for a call that has come back.
+    /// Whether there are more threads than needed, because a call has returned whose thread was replaced.
     var hasSurplusThread: Bool { threads > threadLimit }
 
     private mutating func count(_ call: some BlockingCall, _ change: (inout Held) -> Void) {
         func apply<Key>(_ key: Key, in counts: inout [Key: Held]) {
             change(&counts[key, default: Held()])
-            // Nothing is kept of what holds nothing.
+            // Entries that hold no threads are removed.
             if let held = counts[key], held.busy == 0, held.stuck == 0 { counts[key] = nil }
         }
         change(&all)

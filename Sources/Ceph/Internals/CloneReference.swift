@@ -3,13 +3,13 @@
 
 internal import Glibc
 
-/// A clone of format 2 as its parent's header names it.
+/// A clone of format 2, as its parent's header refers to it.
 struct CloneReference: Hashable, Sendable {
     var poolID: Int64
     var namespace: String
     var imageID: String
 
-    /// Steps over one entry.
+    /// Reads one entry and moves behind it.
     init?(_ reader: inout WireReader) {
         var entry = reader
         guard reader.skipFrame() != nil, entry.enterFrame() != nil, let poolID = entry.integer(Int64.self),
@@ -24,7 +24,7 @@ struct CloneReference: Hashable, Sendable {
         self.imageID = imageID
     }
 
-    /// In a frame of the version that has the namespace in it.
+    /// The version of the frame is the one that includes the namespace.
     var wire: [UInt8] {
         let payload = WireWriter.integer(poolID) + WireWriter.string(imageID) + WireWriter.string(namespace)
         return [2, 1] + WireWriter.integer(UInt32(payload.count)) + payload
@@ -32,7 +32,7 @@ struct CloneReference: Hashable, Sendable {
 }
 
 extension IOContext {
-    /// The clones of format 2 that an image's own header has for a snapshot.
+    /// The clones of format 2 of a snapshot, from the header of its image.
     /// - C function: rados_read_op_operate (`children_list` of `rbd_header.<id>`)
     func clones(
         ofSnapshot snapshot: UInt64,
@@ -42,7 +42,7 @@ extension IOContext {
         let read = CompoundRead(capacity: 1)
         let answer = read.call("children_list", input: WireWriter.integer(snapshot))
         let result = read.operate(on: ImageHeader.object(id: id), in: self)
-        // No list, no clones.
+        // No list means no clones.
         if result == -ENOENT { return [] }
         try check(result, .readImage, on: resource)
         var clones: [CloneReference] = []

@@ -4,10 +4,10 @@
 internal import CRados
 internal import Glibc
 
-/// One read operation on one object that calls several methods of an object class, and reads values of its omap, all in one
-/// round trip.
+/// One read operation on one object that calls several methods of an object class, and reads values of its omap, in a
+/// single round trip.
 ///
-/// The buffers that librados fills must stay where they are until it is done; this class owns them.
+/// The buffers that librados fills must not move until it is done. This class owns them.
 final class CompoundRead {
     private struct Slot {
         var data: UnsafeMutablePointer<CChar>?
@@ -15,7 +15,7 @@ final class CompoundRead {
         var result: CInt = 0
     }
 
-    /// What librados fills for a read of the omap.
+    /// The results that librados fills in for a read of the omap.
     private struct Values {
         var keys: [StaticString]
         var iterator: rados_omap_iter_t?
@@ -31,10 +31,10 @@ final class CompoundRead {
     private var dataBuffer: UnsafeMutableBufferPointer<CChar>?
     private var dataLength: UnsafeMutablePointer<Int>?
     private var completion: rados_completion_t?
-    /// The connection must not be closed under an operation that is on its way.
+    /// The connection must not be closed while an operation is running.
     private var rados: RadosHandle?
 
-    /// - Parameter capacity: how many methods will be called.
+    /// - Parameter capacity: the number of methods that will be called.
     /// - C function: rados_create_read_op
     init(capacity: Int) {
         operation = rados_create_read_op()
@@ -44,7 +44,7 @@ final class CompoundRead {
     }
 
     deinit {
-        // An operation still on its way writes into the slots: it must be over before they go.
+        // A running operation writes into the slots. It must end before they are freed.
         if let completion {
             rados_aio_wait_for_complete(completion)
             rados_aio_release(completion)
@@ -66,15 +66,15 @@ final class CompoundRead {
     }
 
     /// Adds a call.
-    /// - Parameter mayFail: the other methods are answered even where this one fails.
-    /// - Returns: where ``output(_:)`` finds the answer.
+    /// - Parameter mayFail: whether the other methods are answered even if this one fails.
+    /// - Returns: the index of the answer for ``output(_:)``.
     /// - C function: rados_read_op_exec, rados_read_op_set_flags
     @discardableResult
     func call(_ method: String, of objectClass: String = "rbd", input: [UInt8] = [], mayFail: Bool = false) -> Int {
         precondition(count < capacity, "more calls than the capacity")
         let slot = slots + count
         input.withUnsafeBytes { bytes in
-            // librados copies the input, and keeps the three addresses.
+            // librados copies the input, and stores the three addresses.
             rados_read_op_exec(
                 operation,
                 objectClass,
@@ -91,8 +91,8 @@ final class CompoundRead {
         return count
     }
 
-    /// Adds a read of values of the omap. One for each operation.
-    /// - Parameter keys: in the order of their bytes, as the values come.
+    /// Adds a read of omap values. Only one per operation.
+    /// - Parameter keys: sorted by their bytes, like the values.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
     func readValues(_ keys: [StaticString]) {
         precondition(values == nil, "values are read already")
@@ -106,7 +106,7 @@ final class CompoundRead {
                     names.initializeElement(at: index, to: bytes)
                     lengths.initializeElement(at: index, to: key.utf8CodeUnitCount)
                 }
-                // librados copies the keys, and keeps the two addresses.
+                // librados copies the keys, and stores the two addresses.
                 rados_read_op_omap_get_vals_by_keys2(
                     operation,
                     names.baseAddress,
@@ -119,13 +119,13 @@ final class CompoundRead {
         }
     }
 
-    /// Fails the operation with -ERANGE or -EOVERFLOW unless the object still is at this version.
+    /// Makes the operation fail with -ERANGE or -EOVERFLOW unless the object still has this version.
     /// - C function: rados_read_op_assert_version
     func assertVersion(_ version: UInt64) {
         rados_read_op_assert_version(operation, version)
     }
 
-    /// Adds the question how much data the object holds beside its omap.
+    /// Adds a read of the size of the object's data, without its omap.
     /// - C function: rados_read_op_stat
     func readSize() {
         precondition(objectSize == nil, "the size is read already")
@@ -135,7 +135,7 @@ final class CompoundRead {
         rados_read_op_stat(operation, size, nil, nil)
     }
 
-    /// What ``readSize()`` asked for, in bytes.
+    /// The result of ``readSize()``, in bytes.
     var size: UInt64 { objectSize?.pointee ?? 0 }
 
     /// Adds a read of the beginning of the object's data.
@@ -151,19 +151,19 @@ final class CompoundRead {
         rados_read_op_read(operation, 0, length, buffer.baseAddress, read, nil)
     }
 
-    /// What ``readData(upTo:)`` asked for. Valid as long as this object.
+    /// The result of ``readData(upTo:)``. Valid as long as this object exists.
     var data: UnsafeRawBufferPointer {
         guard let dataBuffer, let dataLength else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(dataBuffer)[..<dataLength.pointee])
     }
 
-    /// Sends the operation and comes back at once.
+    /// Sends the operation and returns immediately.
     /// - C function: rados_aio_create_completion2, rados_aio_read_op_operate
     func submit(to object: String, in context: borrowing IOContext) -> CInt {
         object.withCString { submit(toObjectNamed: $0, in: context) }
     }
 
-    /// Sends the operation and comes back at once.
+    /// Sends the operation and returns immediately.
     /// - Parameter object: its name as a C string.
     /// - C function: rados_aio_create_completion2, rados_aio_read_op_operate
     func submit(to object: [CChar], in context: borrowing IOContext) -> CInt {
@@ -193,7 +193,7 @@ final class CompoundRead {
         return rados_aio_get_return_value(completion)
     }
 
-    /// The version that the object had when it was read by an operation that was submitted and waited for.
+    /// The version of the object at the time of the read, after the operation was submitted and waited for.
     /// - C function: rados_aio_get_version
     var version: UInt64 { completion.map { rados_aio_get_version($0) } ?? 0 }
 
@@ -203,25 +203,25 @@ final class CompoundRead {
         rados_read_op_operate(operation, context.pointer, object, 0)
     }
 
-    /// What a method answered; nil where it failed. Valid as long as this object.
+    /// The answer of a method; nil if it failed. Valid as long as this object exists.
     func output(_ index: Int) -> WireReader? {
         let slot = slots[index]
         guard slot.result >= 0 else { return nil }
         return WireReader(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
     }
 
-    /// What a method returned: 0 or more, or -errno.
+    /// The result of a method: 0 or more, or -errno.
     func result(_ index: Int) -> CInt { slots[index].result }
 
-    /// A copy of what a method answered; nil where it failed.
+    /// A copy of the answer of a method; nil if it failed.
     func bytes(_ index: Int) -> [UInt8]? {
         let slot = slots[index]
         guard slot.result >= 0 else { return nil }
         return Array(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
     }
 
-    /// Hands on the values that there are, once, in the order of their keys: the index of the key and the value, which is
-    /// valid as long as this object.
+    /// Passes on the values that exist, once, sorted by key: the index of the key, and the value, which is valid as long as
+    /// this object exists.
     /// - C function: rados_omap_get_next2
     func forEachValue(_ body: (Int, WireReader) -> Void) {
         guard let values, values.pointee.result >= 0, let iterator = values.pointee.iterator else { return }
@@ -246,8 +246,8 @@ final class CompoundRead {
 }
 
 extension IOContext {
-    /// Calls one method of the class `rbd` that answers with a text.
-    /// - Returns: nil where the object, or what the method looks for in it, does not exist.
+    /// Calls one method of the class `rbd` whose answer is a text.
+    /// - Returns: nil if the object, or what the method looks for in it, does not exist.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate
     func text(

@@ -3,7 +3,7 @@
 
 internal import CRados
 
-/// One write operation on one object: all its steps are done, or none.
+/// One write operation on one object. Either all of its steps are done, or none.
 struct CompoundWrite: ~Copyable {
     private let operation: rados_write_op_t
 
@@ -16,34 +16,34 @@ struct CompoundWrite: ~Copyable {
         rados_release_write_op(operation)
     }
 
-    /// Fails the operation with -ERANGE or -EOVERFLOW unless the object still is at this version.
+    /// Makes the operation fail with -ERANGE or -EOVERFLOW unless the object still has this version.
     /// - C function: rados_write_op_assert_version
     func assertVersion(_ version: UInt64) {
         rados_write_op_assert_version(operation, version)
     }
 
-    /// Creates the object; fails the operation with -EEXIST where there is one.
+    /// Creates the object. The operation fails with -EEXIST if it exists.
     /// - C function: rados_write_op_create
     func create() {
         rados_write_op_create(operation, CInt(LIBRADOS_CREATE_EXCLUSIVE), nil)
     }
 
-    /// Fails the operation, with what ``foundDifference(_:)`` tells, unless these bytes of the object's data are zero. So are
-    /// those behind its end.
+    /// Makes the operation fail, which ``foundDifference(_:)`` recognises, unless these bytes of the object's data are
+    /// zero. Bytes beyond its end count as zero.
     /// - C function: rados_write_op_cmpext
     func requireZeros(count: Int, at offset: UInt64) {
         let zeros = [CChar](repeating: 0, count: count)
-        // librados copies them.
+        // librados copies the bytes.
         rados_write_op_cmpext(operation, zeros, count, offset, nil)
     }
 
-    /// Fails the operation, with what ``foundDifference(_:)`` tells, unless the object's data begins with these bytes; with -ENOENT
-    /// where there is no object.
+    /// Makes the operation fail, which ``foundDifference(_:)`` recognises, unless the object's data begins with these
+    /// bytes; with -ENOENT if the object does not exist.
     /// - C function: rados_write_op_assert_exists, rados_write_op_cmpext
     func requireData(_ bytes: [UInt8]) {
         rados_write_op_assert_exists(operation)
         bytes.withUnsafeBytes { bytes in
-            // librados copies them.
+            // librados copies the bytes.
             rados_write_op_cmpext(
                 operation,
                 bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
@@ -54,11 +54,11 @@ struct CompoundWrite: ~Copyable {
         }
     }
 
-    /// Fails the operation with -ECANCELED unless the key of the object's omap has this value.
+    /// Makes the operation fail with -ECANCELED unless the key of the object's omap has this value.
     /// - C function: rados_write_op_omap_cmp2
     func requireValue(_ key: String, _ value: [UInt8]) {
         value.withUnsafeBytes { value in
-            // librados copies both.
+            // librados copies the key and the value.
             rados_write_op_omap_cmp2(
                 operation,
                 key,
@@ -76,7 +76,7 @@ struct CompoundWrite: ~Copyable {
     func setValue(_ key: String, _ value: [UInt8]) {
         value.withUnsafeBytes { value in
             key.withCString { name in
-                // librados copies both.
+                // librados copies the key and the value.
                 var (names, lengths) = (Optional(name), key.utf8.count)
                 var values = value.baseAddress?.assumingMemoryBound(to: CChar.self)
                 var valueLengths = value.count
@@ -85,8 +85,8 @@ struct CompoundWrite: ~Copyable {
         }
     }
 
-    /// Whether the operation failed for ``requireZeros(count:at:)`` or ``requireData(_:)``: the number says where, from -4095
-    /// downwards.
+    /// Whether the operation failed because of ``requireZeros(count:at:)`` or ``requireData(_:)``. The number encodes the
+    /// offset, from -4095 downwards.
     static func foundDifference(_ result: CInt) -> Bool {
         let lastErrno: CInt = 4095
         return result <= -lastErrno

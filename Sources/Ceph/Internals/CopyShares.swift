@@ -3,17 +3,18 @@
 
 import Synchronization
 
-/// How much data each copy may have on its way. Four copies of one caller would take four fifths of what the OSDs can do from the one of
-/// another: as long as several callers copy, the copies of each have together what one copy has otherwise.
+/// How much data each copy may have in flight. Without it, four copies of one caller would take four fifths of the OSDs'
+/// throughput, and the one copy of another caller the rest. While several callers copy, all copies of one caller together
+/// get as much as a single copy otherwise.
 final class CopyShares: Sendable {
     private struct State {
-        /// How many copies are at work, by caller; none is noted of a caller without.
+        /// The number of running copies, by caller. Copies without a caller are not counted.
         var copies: [String?: Int] = [:]
-        /// Who has ended a copy, and when: whoever copies one image after the other is there all the time.
+        /// When each caller last ended a copy. A caller that copies one image after another counts as present throughout.
         var lastEnded: [String?: ContinuousClock.Instant] = [:]
     }
 
-    /// One copy that is at work.
+    /// One running copy.
     final class Share: Sendable {
         private let shares: CopyShares
         private let caller: String?
@@ -23,7 +24,7 @@ final class CopyShares: Sendable {
             shares.state.withLock { $0.copies[caller, default: 0] += 1 }
         }
 
-        /// How much of a whole may be on its way now, of so many pieces; at least one.
+        /// How many of the given number of pieces may be in flight now; at least one.
         func part(of pieces: Int) -> Int { shares.part(of: pieces, for: caller, at: .now) }
 
         deinit { shares.end(caller) }
@@ -33,7 +34,7 @@ final class CopyShares: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Parameter caller: nil for the service itself, and where nobody is asked who he is.
+    /// - Parameter caller: nil for the service itself, and if callers are not authenticated.
     func begin(for caller: String?) -> Share { Share(self, caller) }
 
     private func part(of pieces: Int, for caller: String?, at now: ContinuousClock.Instant) -> Int {

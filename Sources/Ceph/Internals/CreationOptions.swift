@@ -3,12 +3,12 @@
 
 internal import CRBD
 
-/// Owns a `rbd_image_options_t` for the length of one call.
+/// Owns a `rbd_image_options_t` for the duration of one call.
 struct CreationOptions: ~Copyable {
     let pointer: rbd_image_options_t
     private let resource: CephError.Resource
 
-    /// - Throws: `CephError` with `.other` when memory is out.
+    /// - Throws: `CephError` with `.other` if there is not enough memory.
     /// - C function: rbd_image_options_create
     init(for resource: CephError.Resource) throws(CephError) {
         var pointer: rbd_image_options_t?
@@ -22,7 +22,7 @@ struct CreationOptions: ~Copyable {
         rbd_image_options_destroy(pointer)
     }
 
-    /// Sets what is not nil.
+    /// Sets all options that are not nil.
     /// - Throws: `CephError` with `.invalidImageOption`.
     /// - C function: rbd_image_options_set_uint64, rbd_image_options_set_string
     func set(_ options: ImageOptions) throws(CephError) {
@@ -36,7 +36,7 @@ struct CreationOptions: ~Copyable {
         }
     }
 
-    /// Has the clone know its parent, and the parent its clones, without any protection.
+    /// Makes the clone refer to its parent, and the parent to its clones, without a protected snapshot.
     /// - C function: rbd_image_options_set_uint64
     func setCloneFormat2() throws(CephError) {
         try set(RBD_IMAGE_OPTION_CLONE_FORMAT, to: 2)

@@ -4,11 +4,11 @@
 internal import CRBD
 internal import Glibc
 
-/// Moves data from one open image to another, in pieces, of which only so many are on their way at once.
+/// Copies data from one open image to another, in pieces, with a limited number of pieces in flight.
 ///
 /// librbd's own copies take as much memory as 64 of the image's objects, which may be 2 GiB, and can't be stopped.
 final class DataCopy {
-    /// A part of an image that is there, or that is there no longer.
+    /// A part of an image that exists, or that no longer exists.
     struct Extent {
         var offset: UInt64
         var length: UInt64
@@ -17,7 +17,7 @@ final class DataCopy {
         var end: UInt64 { offset + length }
     }
 
-    /// What is on its way for one piece: a read first, then the writes of what was read.
+    /// The calls for one piece: first a read, then the writes of the data.
     private struct Piece {
         var buffer: UnsafeMutableRawPointer
         var offset: UInt64
@@ -26,7 +26,7 @@ final class DataCopy {
         var writes: [rbd_completion_t] = []
     }
 
-    /// The target has nothing yet: what is zero need not be told.
+    /// The target is still empty: zeros need not be written.
     var isFresh = true
     private let source: rbd_image_t
     private let target: rbd_image_t
@@ -38,14 +38,14 @@ final class DataCopy {
     private var writing: [Piece] = []
 
     private static let pieceBytes = 2 << 20
-    /// Runs of zeros of so many bytes are not written, as librbd's own copies do it.
+    /// Runs of zeros of this length are not written, as in librbd's own copies.
     private static let blockBytes = 4096
-    /// How much is made zero at once: librbd sends one change for each object of it.
+    /// How much is zeroed at once: librbd sends one change for each object in it.
     private static let zeroedBytes: UInt64 = 64 << 20
 
     /// - Parameters:
-    ///   - source: open, and set to the snapshot that is to be read. Both images stay open longer than this object lives.
-    ///   - bytes: how much may be on its way at once, where nobody else copies.
+    ///   - source: open, and set to the snapshot to read. Both images stay open longer than this object lives.
+    ///   - bytes: how much data may be in flight if no other caller copies.
     init(
         from source: borrowing OpenImage,
         to target: borrowing OpenImage,
@@ -61,7 +61,7 @@ final class DataCopy {
         free = buffers
     }
 
-    /// Waits for what is on its way: librbd still uses the buffers.
+    /// Waits for the calls in flight, because librbd still uses the buffers.
     deinit {
         for piece in reading + writing {
             for completion in piece.writes + [piece.read].compactMap(\.self) {
@@ -72,8 +72,9 @@ final class DataCopy {
         for buffer in buffers { buffer.deallocate() }
     }
 
-    /// Copies an extent, or takes away what the target has there. It returns as soon as there is room for more.
-    /// - Parameter advance: is told after each piece where the extent is copied to, and may throw to end it.
+    /// Copies an extent, or removes the target's data there. It returns as soon as there is room for more.
+    /// - Parameter advance: called after each piece with the offset up to which the extent is copied. It may throw to end
+    ///   the copy.
     /// - Throws: `CephError`.
     /// - C function: rbd_aio_read, rbd_aio_write, rbd_aio_write_zeroes
     func copy(
@@ -93,7 +94,7 @@ final class DataCopy {
         }
     }
 
-    /// Waits until all is written.
+    /// Waits until everything is written.
     /// - Throws: `CephError`.
     /// - C function: rbd_aio_wait_for_complete, rbd_flush
     func finish() throws(CephError) {
@@ -119,7 +120,8 @@ final class DataCopy {
         writing.append(Piece(buffer: buffer, offset: offset, length: 0, writes: [zeroing]))
     }
 
-    /// Not a discard: librbd ignores one of less than an object. What is zero takes no room afterwards.
+    /// Zeroes a range. It does not use a discard, because librbd ignores discards of less than an object. The zeros take no
+    /// space afterwards.
     /// - C function: rbd_aio_write_zeroes
     private func startZeroing(at offset: UInt64, count: Int) throws(CephError) -> rbd_completion_t {
         let completion = try completion()
@@ -129,12 +131,12 @@ final class DataCopy {
         return completion
     }
 
-    /// - Returns: one that is not used; it still is among those that are free.
+    /// - Returns: a buffer that is not in use. It stays in the list of free buffers.
     private func freeBuffer() throws(CephError) -> UnsafeMutableRawPointer {
         let part = share.part(of: buffers.count)
         while true {
             if reading.count + writing.count < part, let buffer = free.last { return buffer }
-            // Half of them read while the other half writes.
+            // Half of the pieces read while the other half writes.
             if writing.isEmpty || reading.count > buffers.count / 2 { try writeFirst() } else { try endFirst() }
         }
     }
@@ -146,7 +148,7 @@ final class DataCopy {
         rbd_aio_release(read)
         piece.read = nil
         reading.removeFirst()
-        // From here on it waits among those that write, whatever goes wrong.
+        // From here on the piece is in the list of writing pieces, even after an error.
         defer { writing.append(piece) }
         try check(CInt(clamping: count), .copyImage, on: resource)
         if count < piece.length { memset(piece.buffer + count, 0, piece.length - count) }
@@ -188,12 +190,12 @@ final class DataCopy {
         return completion
     }
 
-    /// Where there is anything but zeros, in whole blocks.
+    /// The ranges that are not all zeros, in whole blocks.
     static func runs(in data: UnsafeRawPointer, count: Int) -> [Range<Int>] {
         var runs: [Range<Int>] = []
         for begin in stride(from: 0, to: count, by: blockBytes) {
             let end = min(begin + blockBytes, count)
-            // The first byte is zero, and each one is the same as the one before it.
+            // The first byte is zero, and each byte equals the one before it.
             let block = data + begin
             let isZero =
                 block.load(as: UInt8.self) == 0 && (end - begin == 1 || memcmp(block, block + 1, end - begin - 1) == 0)

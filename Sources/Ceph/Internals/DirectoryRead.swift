@@ -4,11 +4,11 @@
 internal import CRados
 internal import Glibc
 
-/// Asks the pool's directory which image has a name.
+/// Looks up an image's name in the pool's directory.
 enum DirectoryRead {
     enum Answer {
         case image(id: String)
-        /// One of the old format 1 may have it, which the directory has in another form.
+        /// An image of the old format 1 may have the name. The directory stores these in another form.
         case perhapsFormat1
         case nobody
     }
@@ -26,7 +26,7 @@ enum DirectoryRead {
         read.readSize()
         let answer = read.call("dir_get_id", input: name.wire, mayFail: true)
         let result = read.operate(on: "rbd_directory", in: context)
-        // A pool in which there never was an image.
+        // The pool never had an image.
         if result == -ENOENT { return .nobody }
         try check(result, operation, on: resource)
         switch read.result(answer) {

@@ -4,35 +4,35 @@
 internal import CRBD
 internal import Glibc
 
-/// A way through a pool's directory, in the order of the names' bytes, which is read as far as somebody goes. It begins where
-/// it is told to: a page of a hundred costs the same in a pool of a hundred images and in one of a hundred thousand, while
-/// `rbd_list2` reads all of the directory for each page.
+/// Reads a pool's directory, sorted by the bytes of the names, as far as the caller needs. It starts at a given position.
+/// So a page of a hundred costs the same in a pool of a hundred images as in one of a hundred thousand, while `rbd_list2`
+/// reads the whole directory for each page.
 ///
-/// Between two steps images may come and go. Whatever is there all the time is met once.
+/// Images may be created and deleted between two steps. An image that exists throughout is returned once.
 struct DirectoryWalk: Sendable {
-    /// How many entries are asked for at once at the most: what librbd asks for, and the two that are asked for besides.
+    /// The maximum number of entries per request: what librbd requests, and two more.
     private static let page = 1026
 
-    /// Those that are still to be gone through. What is in none of them is not read, but for what a page has beyond its end.
+    /// The ranges that are not read yet. Names outside them are not read, except those at the end of a page.
     private var ranges: ArraySlice<NameRange>
     private let position: ImagePosition?
     private let matches: (@Sendable (String) -> Bool)?
-    /// The directory was read up to this name.
+    /// The name that the directory was read up to.
     private var last: [UInt8]
     private var isRead = false
     private var isStarted = false
-    /// Read and not gone over yet.
+    /// Entries that were read and not returned yet.
     private var ahead: ArraySlice<ImageReader.Entry> = []
-    /// What is not in the directory: images of the old format, and those whose removal has taken them out of it already.
+    /// Images that are not in the directory: those of the old format, and those that a removal has already taken out of it.
     private var others: ArraySlice<ImageReader.Entry> = []
     private var removed: Set<String> = []
     private var trashed: Set<String> = []
     private var held: ImageReader.Entry?
 
     /// - Parameters:
-    ///   - ranges: only names in these.
-    ///   - position: only what comes after it.
-    ///   - matches: only names of which this is true.
+    ///   - ranges: only names in these ranges.
+    ///   - position: only images after this one.
+    ///   - matches: only names that this returns true for.
     init(
         in ranges: [NameRange] = [NameRange(prefix: "")],
         after position: ImagePosition? = nil,
@@ -46,28 +46,28 @@ struct DirectoryWalk: Sendable {
         last = Self.later(Self.before(start), Self.before(self.ranges.first?.begin ?? Self.end))
     }
 
-    /// No name comes after it: librbd's are shorter.
+    /// No name sorts after it: librbd's names are shorter.
     private static let end = [UInt8](repeating: 0xFF, count: 256)
 
     private static func later(_ one: [UInt8], _ other: [UInt8]) -> [UInt8] {
         one.lexicographicallyPrecedes(other) ? other : one
     }
 
-    /// A name shortly before this one: the directory is read from the one after it.
+    /// A name shortly before this one: the directory is read from the entry after it.
     private static func before(_ name: [UInt8]) -> [UInt8] {
         guard let last = name.last, last > 0 else { return Array(name.dropLast()) }
         return name.dropLast() + [last - 1] + Array(repeating: 0xFF, count: 8)
     }
 
-    /// As many as are wanted, the one that the page before ended with, and one to see whether there are more.
+    /// As many entries as are needed, the one that the previous page ended with, and one to see whether there are more.
     private static func limit(_ count: Int) -> Int {
         min(count, page - 2) + 2
     }
 
-    /// Whether nothing is left. Known after a step.
+    /// Whether nothing is left. Valid after a step.
     var isOver: Bool { isStarted && held == nil }
 
-    /// The next so many entries, or as many as there are.
+    /// The next entries, up to this number.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rados_read_op_operate (`trash_list` of `rbd_trash`)
     mutating func next(_ count: Int, in reader: borrowing ImageReader) throws(CephError) -> [ImageReader.Entry] {
@@ -93,7 +93,7 @@ struct DirectoryWalk: Sendable {
         held = try step(count, in: reader)
     }
 
-    /// - Parameter count: how many are wanted yet.
+    /// - Parameter count: the number of entries that are still needed.
     private mutating func step(
         _ count: Int,
         in reader: borrowing ImageReader
@@ -115,7 +115,7 @@ struct DirectoryWalk: Sendable {
                 continue
             }
             if let position, entry.position <= position { continue }
-            // It is told among those in the trash.
+            // It is returned with those in the trash.
             if trashed.contains(entry.id) { continue }
             if let matches, !matches(entry.name) { continue }
             return entry
@@ -132,22 +132,22 @@ struct DirectoryWalk: Sendable {
         guard let other = others.first else { return ahead.popFirst() }
         guard let entry = ahead.first else { return others.popFirst() }
         if other.precedes(entry) { return others.popFirst() }
-        // One whose removal has not got further than the trash is in both.
+        // An image whose removal has got no further than the trash is in both.
         if other.id == entry.id, other.name == entry.name { others.removeFirst() }
         return ahead.popFirst()
     }
 
     // MARK: Pages of the directory
 
-    /// A page that has been asked for.
+    /// A page that has been requested.
     struct Page: ~Copyable {
         fileprivate let read: CompoundRead
         fileprivate let limit: Int
         fileprivate let submitted: CInt
     }
 
-    /// Asks for what a step of so many entries will need, to be taken in later: something else can be read meanwhile.
-    /// - Returns: nil where enough is there.
+    /// Requests the entries for a later step of this size, so that other reads can run meanwhile.
+    /// - Returns: nil if enough entries are there.
     func prefetch(_ count: Int, in reader: borrowing ImageReader) -> Page? {
         guard isStarted, !isRead, ahead.count <= count else { return nil }
         return ask(Self.limit(count), in: reader)
@@ -160,14 +160,14 @@ struct DirectoryWalk: Sendable {
         return Page(read: read, limit: limit, submitted: read.submit(to: "rbd_directory", in: reader.context))
     }
 
-    /// - Returns: how much data the directory holds beside its names: a list of the images of the old format.
+    /// - Returns: how much data the directory holds besides its names: a list of the images of the old format.
     @discardableResult
     mutating func take(_ page: consuming Page, in reader: borrowing ImageReader) throws(CephError) -> UInt64 {
         let resource = CephError.Resource.pool(reader.context.pool)
         try check(page.submitted, .listImages, on: resource)
         let result = page.read.wait()
         guard result != -ENOENT else {
-            // A pool in which there never was an image.
+            // The pool never had an image.
             isRead = true
             return 0
         }

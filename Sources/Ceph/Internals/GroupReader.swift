@@ -4,10 +4,10 @@
 internal import Glibc
 import Naming
 
-/// Reads a group from its own object, for one blocking call. librbd's listings answer for a group that does not exist as
-/// for one that is empty, hide which images a snapshot is of, and fail where a single image is in the trash.
+/// Reads a group from its own object, for one blocking call. librbd's lists do not distinguish a group that does not exist
+/// from an empty one, do not show which images a snapshot covers, and fail if a single image is in the trash.
 struct GroupReader: ~Copyable {
-    /// Entries for each round trip.
+    /// The number of entries per round trip.
     private static let page: UInt64 = 1024
     private static let directory = "rbd_group_directory"
 
@@ -31,7 +31,7 @@ struct GroupReader: ~Copyable {
         let key = WireWriter.string(name)
         let id = try context.text("dir_get_id", input: key, of: Self.directory, on: resource, .readGroup)
         guard let id else {
-            // Asked only now, because it costs a round trip.
+            // Checked only now, because it costs a round trip.
             try context.requireNamespace()
             throw CephError(.groupNotFound, .readGroup, on: resource, errno: ENOENT)
         }
@@ -118,7 +118,7 @@ struct GroupReader: ~Copyable {
         CephError(.other, .readGroup, on: resource, detail: "its record can't be read")
     }
 
-    /// - Returns: nil where the group is gone by now; valid as long as `read`.
+    /// - Returns: nil if the group no longer exists; valid as long as `read` exists.
     private func answer(
         _ method: String,
         _ start: [UInt8],
@@ -131,7 +131,7 @@ struct GroupReader: ~Copyable {
         return read.output(answer)
     }
 
-    /// Finds the name behind an id. An image that we may not ask for is told by its id.
+    /// Finds the name for an id. An image that the service may not read is returned by its id.
     private mutating func image(id: String, poolID: Int64) throws(CephError) -> GroupImage {
         let key = ImageKey(pool: poolID, id: id)
         if let image = imageNames[key] { return image }
@@ -147,7 +147,7 @@ struct GroupReader: ~Copyable {
             image.pool = pool.pool
             if let name = try ImageReader.find(id: id, in: pool)?.name { image.name = name }
         } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
-            // Told above.
+            // Handled above.
         }
         imageNames[key] = image
         return image

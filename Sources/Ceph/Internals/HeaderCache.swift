@@ -3,15 +3,16 @@
 
 internal import Synchronization
 
-/// Headers as they were last read, each with the version that its object had then.
+/// Cached image headers, each with the version that its object had.
 ///
-/// Nothing is told from memory alone: the OSD is asked whether the object still has that version, which it knows without reading
-/// any of it. That takes half of what it takes to read the header, and where it has changed the header is read.
+/// Cached headers are always revalidated: the OSD is asked whether the object still has that version, which it knows
+/// without reading the object. This takes half the time of reading the header. If the version has changed, the header is
+/// read again.
 final class HeaderCache: Sendable {
-    /// An object of its own: a table of ten thousand of them is moved each time it grows.
+    /// A separate object, because a table of ten thousand values would be moved each time it grows.
     final class Known: Sendable {
         let header: ImageHeader
-        /// As librados counts them: of each write to the object another one.
+        /// The version as librados counts it: each write to the object changes it.
         let version: UInt64
 
         init(_ header: ImageHeader, version: UInt64) {
@@ -20,12 +21,12 @@ final class HeaderCache: Sendable {
         }
     }
 
-    /// What is known of some images.
+    /// The cached headers of some images.
     struct Knowledge {
-        /// Of each image in its turn.
+        /// One for each image, in order.
         var headers: [Known?]
-        /// Whether to ask for their versions. Not where most of those that were read last had changed: that would be two
-        /// questions instead of one.
+        /// Whether to check the versions. It is false if most of the headers of the last read had changed: checking would
+        /// then add a request.
         var isWorthAsking: Bool
     }
 
@@ -36,9 +37,9 @@ final class HeaderCache: Sendable {
         var forgetAt: ContinuousClock.Instant
     }
 
-    /// Some 20 MB. What comes later is not kept.
+    /// About 20 MB. Further headers are not cached.
     private static let capacity = 50_000
-    /// Images that have gone leave their headers here.
+    /// Deleted images leave their headers here.
     private static let lifetime = Duration.seconds(3600)
 
     private let state = Mutex(State(forgetAt: .now + lifetime))
@@ -50,7 +51,7 @@ final class HeaderCache: Sendable {
         }
     }
 
-    /// - Parameter unchanged: whether most of what was known was still so; nil where nothing was known.
+    /// - Parameter unchanged: whether most of the cached headers were still valid; nil if none was cached.
     func keep(
         _ headers: some Sequence<(id: String, known: Known)>,
         of place: NumberedPlace,

@@ -4,12 +4,13 @@
 internal import CRados
 internal import Glibc
 
-/// Who and what holds on to an image, found out without opening it: what librbd can't open, because the clone's parent is gone, can
-/// be looked after too, and it takes one round trip instead of ten.
+/// Finds out what uses an image without opening it. This also works for images that librbd can't open, because the clone's
+/// parent is gone, and takes one round trip instead of ten.
 extension IOContext {
-    /// Where nothing holds on to the image, which is so for most that are to be deleted, nothing more is asked. Else librbd is, since it
-    /// knows addresses and names; where it can't open the image, what is told has numbers in their place.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// If nothing uses the image, as with most images that are deleted, one round trip is enough. Otherwise librbd is
+    /// asked, because it knows addresses and names. If librbd can't open the image, the result has numbers instead.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate (`get_info` of the class `lock`), rados_notify2
     func use(ofImageID id: String, on resource: CephError.Resource) throws(CephError) -> ImageUse {
         let object = ImageHeader.object(id: id)
@@ -45,10 +46,10 @@ extension IOContext {
     }
 }
 
-/// The clients that have an image open. They are told that its header may have changed, which is what clients of RBD tell each other
-/// by a notice without content; each answers, and the OSD names those that did not in time.
+/// The clients that have an image open. They get a notification that its header may have changed, which for RBD clients is
+/// a notification without content. Each client answers, and the OSD returns those that did not answer in time.
 private struct Watchers {
-    /// How long a client may take.
+    /// How long a client may take to answer.
     private static let patienceMilliseconds: UInt64 = 1000
 
     let list: [ImageUse.Watcher]
@@ -71,7 +72,7 @@ private struct Watchers {
             list = []
             return
         }
-        // That somebody did not answer in time comes with the list of those.
+        // A timeout of some clients comes with the list of these clients.
         if result != -ETIMEDOUT || reply == nil { try check(result, .readImage, on: resource) }
         guard let found = Self.read(WireReader(UnsafeRawBufferPointer(start: reply, count: length))) else {
             throw CephError(.other, .readImage, on: resource, detail: "its clients can't be told")
@@ -79,7 +80,7 @@ private struct Watchers {
         list = found
     }
 
-    /// Those that answered: client, cookie, answer; those that did not: client, cookie.
+    /// The clients that answered: client, cookie, answer. The clients that did not: client, cookie.
     private static func read(_ reader: WireReader) -> [ImageUse.Watcher]? {
         var (reader, watchers) = (reader, [ImageUse.Watcher]())
         func watcher(_ client: UInt64, _ cookie: UInt64) -> ImageUse.Watcher {
@@ -101,7 +102,7 @@ private struct Watchers {
     }
 }
 
-/// Asks who has locks on an image, those of librbd's own included.
+/// Reads the locks on an image, including those of librbd itself.
 private struct LockRead {
     private static let name = "rbd_lock"
     private static let exclusive: UInt8 = 1
@@ -109,7 +110,7 @@ private struct LockRead {
     private let read = CompoundRead(capacity: 1)
     private let submitted: CInt
 
-    /// Sends the question.
+    /// Sends the request.
     /// - C function: rados_aio_read_op_operate (`get_info` of the class `lock`)
     init(of object: String, in context: borrowing IOContext) {
         read.call("get_info", of: "lock", input: WireWriter.frame(WireWriter.string(Self.name)))
@@ -129,7 +130,7 @@ private struct LockRead {
         return locks
     }
 
-    /// `cls_lock_get_info_reply`: for each holder its number, its cookie, and when its lock ends and where it is.
+    /// `cls_lock_get_info_reply`: for each holder its number and its cookie, the expiry of its lock, and its address.
     private static func locks(_ reader: WireReader) -> [ImageUse.Lock]? {
         var reader = reader
         guard reader.enterFrame() != nil, let count = reader.integer(UInt32.self) else { return nil }

@@ -4,7 +4,7 @@
 internal import CRBD
 internal import Glibc
 
-/// What there is in a pool or in one of its namespaces.
+/// The contents of a pool or of one of its namespaces.
 extension IOContext {
     /// The pool's namespaces, without the default one.
     /// - C function: rbd_namespace_list
@@ -22,13 +22,13 @@ extension IOContext {
         try count(.listImages) { rbd_list2(pointer, nil, &$0) }
     }
 
-    /// How many images the trash holds, without those whose removal was interrupted.
+    /// The number of images in the trash, without those whose removal was interrupted.
     /// - C function: rbd_trash_list
     func trashCount() throws(CephError) -> Int {
         try count(.listTrash) { rbd_trash_list(pointer, nil, &$0) }
     }
 
-    /// Given no room, a list answers -ERANGE and the room that it needs.
+    /// For an empty buffer, a list function answers -ERANGE and the size that it needs.
     private func count(_ operation: CephError.Operation, _ list: (inout Int) -> CInt) throws(CephError) -> Int {
         var count = 0
         let result = list(&count)
@@ -36,7 +36,7 @@ extension IOContext {
         return count
     }
 
-    /// Names that come one after another, each with its terminating zero.
+    /// Names one after another, each with its terminating zero.
     private func names(
         _ operation: CephError.Operation,
         _ list: (UnsafeMutablePointer<CChar>, inout Int) -> CInt

@@ -6,10 +6,10 @@ internal import CRados
 internal import Glibc
 import Naming
 
-/// Owns a `rados_ioctx_t` for the length of one blocking call.
+/// Owns a `rados_ioctx_t` for the duration of one blocking call.
 ///
-/// librados' contexts are cheap to make and not safe to reconfigure while shared, so the namespace is set once, right
-/// after creation, and the context is never handed on.
+/// librados' contexts are cheap to create, but not safe to reconfigure while they are shared. So the namespace is set once,
+/// right after creation, and the context is never passed on.
 struct IOContext: ~Copyable {
     let pointer: rados_ioctx_t
     let rados: RadosHandle
@@ -18,7 +18,7 @@ struct IOContext: ~Copyable {
     var pool: String { place.pool }
     var namespace: String { place.namespace }
 
-    /// - Throws: `CephError` with `.poolNotFound` where the client's map does not have the pool, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolNotFound` if the client's map does not have the pool, `.clientBlocklisted`.
     /// - C function: rados_ioctx_create, rados_ioctx_set_namespace, rados_set_pool_full_try
     init(_ place: Place, rados: RadosHandle) throws(CephError) {
         let pool = place.pool
@@ -41,7 +41,7 @@ struct IOContext: ~Copyable {
 
     private init(_ pointer: rados_ioctx_t, _ place: Place, rados: RadosHandle) {
         rados_ioctx_set_namespace(pointer, place.namespace)
-        // A write to a full pool comes back at once with EDQUOT or ENOSPC, instead of waiting for room.
+        // A write to a full pool returns immediately with EDQUOT or ENOSPC, instead of waiting for room.
         rados_set_pool_full_try(pointer)
         self.pointer = pointer
         self.place = place
@@ -55,7 +55,7 @@ struct IOContext: ~Copyable {
     /// - C function: rados_ioctx_get_id
     var poolID: Int64 { rados_ioctx_get_id(pointer) }
 
-    /// Whether this namespace exists. Listing one that does not would look like listing an empty one.
+    /// Checks that this namespace exists. A list of a namespace that does not exist would be empty.
     /// - Throws: `CephError` with `.namespaceNotFound`.
     /// - C function: rbd_namespace_exists
     func requireNamespace() throws(CephError) {
@@ -68,12 +68,12 @@ struct IOContext: ~Copyable {
 }
 
 extension RadosHandle {
-    /// Whether the client's own map has the pool; the monitors are not asked.
+    /// Whether the client's own map has the pool. The monitors are not asked.
     fileprivate func mapHasPool(named name: String) throws(CephError) -> Bool {
         try mapPools(.pool(name)).contains(name)
     }
 
-    /// The names of the pools in the client's own map; the monitors are not asked.
+    /// The names of the pools in the client's own map. The monitors are not asked.
     /// - C function: rados_pool_list
     func mapPools(_ resource: CephError.Resource) throws(CephError) -> [String] {
         var buffer = [CChar](repeating: 0, count: 4096)
@@ -82,7 +82,7 @@ extension RadosHandle {
             guard needed > buffer.count else { break }
             buffer = [CChar](repeating: 0, count: needed + 1024)
         }
-        // Names one after another, each with its terminating zero; an empty one ends the list.
+        // Names one after another, each with its terminating zero; an empty name ends the list.
         return buffer.withUnsafeBytes { bytes in
             var names: [String] = []
             var rest = bytes[...]
@@ -97,7 +97,7 @@ extension RadosHandle {
     /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_pool_reverse_lookup
     func poolName(id: Int64) throws(CephError) -> String {
-        // It does not say what it needs.
+        // This function does not say what size it needs.
         try GrowingRoom.fill(from: 256) {
             rados_pool_reverse_lookup(pointer, id, $0, $1)
         } then: { (name: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in

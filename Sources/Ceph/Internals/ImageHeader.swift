@@ -3,15 +3,15 @@
 
 internal import FoundationEssentials
 
-/// What one compound read of `rbd_header.<id>` says: as much as `rbd_open` and all of librbd's getters together, in one round
-/// trip instead of five to ten.
+/// The result of one compound read of `rbd_header.<id>`: as much as `rbd_open` and all of librbd's getters together, in one
+/// round trip instead of five to ten.
 ///
-/// The header is an omap whose keys and values are RBD's format on disk. Its class has a method for most of them, and each
-/// call of one costs the OSD as much as half a round trip: to ask for the values themselves took half of the time, measured with
-/// all that is read here. Only the count of the snapshots is left to a method, which is called where there ever was one. What
-/// is not laid out as it was when this was written is not guessed at: librbd is asked then.
+/// The header is an omap whose keys and values have RBD's on-disk format. Its object class has a method for most of them,
+/// but each method call costs the OSD as much as half a round trip. Reading the values themselves took half of the time,
+/// measured with everything that is read here. Only the count of the snapshots uses a method, which is called if there ever
+/// was a snapshot. If a layout is not the one that is known here, librbd reads the image instead.
 struct ImageHeader {
-    /// The parent as the header names it: by numbers.
+    /// The parent as in the header: by numbers.
     struct ParentReference: Hashable {
         var poolID: Int64
         var namespace: String
@@ -19,7 +19,7 @@ struct ImageHeader {
         var snapshotID: UInt64
     }
 
-    /// The group as the header names it. It is in the namespace that the image is in.
+    /// The group as in the header. It is in the namespace of the image.
     struct GroupReference: Hashable {
         var poolID: Int64
         var id: String
@@ -31,17 +31,17 @@ struct ImageHeader {
     private(set) var operationFeatures: UInt64 = 0
     private(set) var flags: UInt64 = 0
     var snapshotCount = 0
-    /// Not zero where there is, or was, a snapshot.
+    /// Not zero if there is, or was, a snapshot.
     private(set) var snapshotSequence: UInt64 = 0
     private(set) var createdAt: Date?
     private(set) var modifiedAt: Date?
     private(set) var accessedAt: Date?
-    /// Zero where it was not asked for: then it is the object size.
+    /// Zero if no stripe unit was set: it is then the object size.
     private var stripeUnit: UInt64 = 0
     private(set) var stripeCount: UInt64 = 1
     private(set) var dataPoolID: Int64?
     private(set) var parent: ParentReference?
-    /// Nil where the image itself was flattened, and only its snapshots still see the parent.
+    /// Nil if the image itself was flattened, and only its snapshots still see the parent.
     private(set) var parentOverlapBytes: UInt64?
     private(set) var group: GroupReference?
 
@@ -66,8 +66,8 @@ struct ImageHeader {
         "order", "parent", "rbd_group_ref", "size", "snap_seq", "stripe_count", "stripe_unit",
     ]
 
-    /// The read to be sent and then given to ``init(_:withSnapshots:)``.
-    /// - Parameter withSnapshots: whether to ask for the snapshots at once, which costs a third more.
+    /// The read to send and then to pass to ``init(_:withSnapshots:)``.
+    /// - Parameter withSnapshots: whether to read the snapshots at once, which costs a third more.
     static func read(withSnapshots: Bool) -> CompoundRead {
         let read = CompoundRead(capacity: withSnapshots ? 1 : 0)
         read.readValues(keys)
@@ -75,15 +75,15 @@ struct ImageHeader {
         return read
     }
 
-    /// A read of nothing, which fails with -ERANGE or -EOVERFLOW unless the header still has this version.
+    /// An empty read, which fails with -ERANGE or -EOVERFLOW unless the header still has this version.
     static func check(version: UInt64) -> CompoundRead {
         let read = CompoundRead(capacity: 0)
         read.assertVersion(version)
         return read
     }
 
-    /// Nil where something is missing, or not laid out as it is known here. Without the snapshots the count is zero; where
-    /// ``snapshotSequence`` is not, it is to be asked for.
+    /// Nil if a value is missing or has a layout that is not known here. Without the snapshots, the count is zero. If
+    /// ``snapshotSequence`` is not zero, the count must then be read separately.
     init?(_ read: CompoundRead, withSnapshots: Bool) {
         var (isKnown, hasSize, hasOrder, hasFeatures, hasSequence) = (true, false, false, false, false)
         read.forEachValue { index, value in
@@ -105,14 +105,14 @@ struct ImageHeader {
         snapshotCount = count
     }
 
-    /// The read to be sent and then given to ``snapshotCount(in:)``.
+    /// The read to send and then to pass to ``snapshotCount(in:)``.
     static func readSnapshots() -> CompoundRead {
         let read = CompoundRead(capacity: 1)
         read.call("get_snapcontext")
         return read
     }
 
-    /// - Returns: nil where the answer is not laid out as it is known here.
+    /// - Returns: nil if the answer has a layout that is not known here.
     static func snapshotCount(in read: CompoundRead) -> Int? {
         guard var snapshots = read.output(0), snapshots.integer(UInt64.self) != nil else { return nil }
         return snapshots.integer(UInt32.self).map(Int.init)
@@ -120,7 +120,7 @@ struct ImageHeader {
 
     // MARK: Layouts
 
-    /// - Returns: whether the value is laid out as it is known here.
+    /// - Returns: whether the value has the layout that is known here.
     private mutating func set(_ key: Value, _ value: WireReader) -> Bool {
         switch key {
         case .size: return Self.read(value, into: &sizeBytes)
@@ -163,7 +163,7 @@ struct ImageHeader {
         return true
     }
 
-    /// Version 1 is from before Nautilus: without namespaces, and with an overlap that is always there.
+    /// Version 1 is older than Nautilus: it has no namespaces, and always has an overlap.
     private mutating func setParent(_ value: WireReader) -> Bool {
         var value = value
         guard let version = value.frameVersion(), (1...2).contains(version),

@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension ImageReader {
-    /// A name in the pool's directory and the image that it stands for.
+    /// A name in the pool's directory and its image.
     struct Entry: Hashable {
         var name: String
-        /// The name as it is, where it is not UTF-8 and ``name`` is no more than what can be shown of it.
+        /// The exact name if it is not UTF-8. ``name`` is then only its displayable form.
         var rawName: [UInt8]?
         /// Empty for the old format 1.
         var id: String
-        /// A removal of it has begun, and was interrupted or still goes on.
+        /// A removal of the image has begun, and either continues or was interrupted.
         var isBeingRemoved = false
-        /// It was just made from nothing: it has no snapshots, no parent and no metadata.
+        /// The image was just created from nothing: it has no snapshots, no parent and no metadata.
         var isNew = false
 
         var position: ImagePosition { ImagePosition(name: rawName ?? Array(name.utf8), id: id) }
@@ -19,7 +19,7 @@ extension ImageReader {
 }
 
 extension ImageReader.Entry {
-    /// - Parameter bytes: the name as it is.
+    /// - Parameter bytes: the exact name.
     init(nameBytes bytes: some Collection<UInt8>, id: String, isNew: Bool = false) {
         if let name = String(validating: bytes, as: UTF8.self) {
             self.init(name: name, id: id, isNew: isNew)
@@ -30,10 +30,10 @@ extension ImageReader.Entry {
 
     var fullName: RawName { RawName(bytes: rawName ?? Array(name.utf8)) }
 
-    /// The order of the directory: that of the names' bytes.
+    /// The order of the directory: by the bytes of the names.
     func precedes(_ other: ImageReader.Entry) -> Bool {
         if rawName == nil, other.rawName == nil {
-            // What almost every name is, without a copy of it.
+            // This covers almost every name, and needs no copy.
             if name.utf8.elementsEqual(other.name.utf8) { return id < other.id }
             return name.utf8.lexicographicallyPrecedes(other.name.utf8)
         }

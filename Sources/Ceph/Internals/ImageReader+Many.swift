@@ -5,25 +5,25 @@ internal import Glibc
 import Naming
 
 extension ImageReader {
-    /// Measured: 16 halves the time of one after another, 64 halves it again, 256 gains nothing more.
+    /// Measured: a window of 16 halves the time of sequential reads, 64 halves it again, 256 gains nothing more.
     private static let window = 128
-    /// How many reads are sent, and waited for, together: measured to spare a tenth of the time.
+    /// The number of reads that are sent and waited for together: measured to save a tenth of the time.
     private static let burst = 32
 
-    /// Images that are being read together.
+    /// Images that are read together.
     private struct Batch {
         let entries: [Entry]
-        /// What is known of them from before.
+        /// Their cached headers.
         let known: HeaderCache.Knowledge
-        /// Nil for those that have gone.
+        /// Nil for images that no longer exist.
         var images: [ImageInfo?]
-        /// Headers that were read, to be kept.
+        /// Headers that were read, for the cache.
         var headers: [(index: Int, header: ImageHeader, version: UInt64)] = []
-        /// Headers that name a parent or a group.
+        /// Headers that refer to a parent or a group.
         var references: [(index: Int, header: ImageHeader)] = []
-        /// Snapshots that are being counted.
+        /// Images whose snapshots are being counted.
         var snapshots: ArraySlice<(index: Int, read: CompoundRead)> = []
-        /// Those of the known that are to be read again.
+        /// Cached headers that must be read again.
         var changed: [Int] = []
         var unchangedCount = 0
 
@@ -34,21 +34,21 @@ extension ImageReader {
             images = Array(repeating: nil, count: entries.count)
         }
 
-        /// Whether most of the known were what they were known for; nil where none was known.
+        /// Whether most of the cached headers were still valid; nil if none was cached.
         var isMostlyUnchanged: Bool? {
             let knownCount = known.headers.count { $0 != nil }
             return knownCount == 0 ? nil : unchangedCount * 2 >= knownCount
         }
     }
 
-    /// Many images, in the order of the entries. Those that vanished since they were listed are left out. One that can't be read
-    /// is told by its name, its id and why; the others do not suffer from it.
+    /// Reads many images, in the order of the entries. Images that were deleted since they were listed are left out. An
+    /// image that can't be read is returned with its name, its id and the reason. The others are not affected.
     ///
-    /// A window of reads is on its way at any time, each turned into an image and let go when its turn comes. It is filled, and
-    /// waited for, some at a time: to wait for each alone would wake a thread for each. Where the header is known, its version
-    /// is asked for, and the header only if that has changed. Snapshots are asked for where there ever was one; names of
-    /// parents and groups meanwhile, each once.
-    /// - Parameter tellsIncomplete: whether a name that the directory still has, with no header behind it, is told too.
+    /// A window of reads is in flight at any time, and each is turned into an image when its turn comes. Reads are sent and
+    /// waited for in bursts, because waiting for each one would wake a thread for each. If a header is cached, its version
+    /// is checked, and the header is read only if that has changed. Snapshots are counted if there ever was one. The names
+    /// of parents and groups are read meanwhile, each once.
+    /// - Parameter tellsIncomplete: whether to return names that the directory still has but that have no header.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate
     mutating func images(_ entries: [Entry], tellsIncomplete: Bool = false) throws(CephError) -> [ImageInfo] {
@@ -83,7 +83,7 @@ extension ImageReader {
         return batch.images.compactMap(\.self)
     }
 
-    /// - Parameter asksVersions: whether to ask for the version of what is known; else all of them are read.
+    /// - Parameter asksVersions: whether to check the versions of cached headers; else all of them are read.
     private mutating func read(
         _ indices: some RandomAccessCollection<Int>,
         of batch: inout Batch,
@@ -116,7 +116,7 @@ extension ImageReader {
         if let known {
             read = .init(question: .version, read: ImageHeader.check(version: known.version))
         } else if hadSnapshots, !entry.isNew {
-            // Images of one pool are alike: what has been snapshotted comes among its like.
+            // The images of one pool are similar: an image after one with snapshots probably has snapshots.
             read = .init(question: .headerAndSnapshots, read: ImageHeader.read(withSnapshots: true))
         } else {
             read = .init(question: .header, read: ImageHeader.read(withSnapshots: false))
@@ -126,8 +126,8 @@ extension ImageReader {
         return read
     }
 
-    /// Tells an image that can't be read by what is known of it.
-    /// - Throws: `CephError`, where it says something of the pool, or of us, and not of this image.
+    /// Returns an image that can't be read, with what is known of it.
+    /// - Throws: `CephError` if it is about the pool or the service, and not about this image.
     private func unreadable(_ entry: Entry, _ error: CephError) throws(CephError) -> ImageInfo {
         switch error.code {
         case let code where code.isOfTheWholePool: throw error
@@ -149,7 +149,7 @@ extension ImageReader {
         try unreadable(entry, CephError(errno: -result, .readImage, on: resource(entry.name)))
     }
 
-    /// - Returns: nil where the directory has the image no longer, or its removal has come as far as the header.
+    /// - Returns: nil if the directory no longer has the image, or its removal has reached the header.
     private func incomplete(_ entry: Entry) throws(CephError) -> ImageInfo? {
         guard !entry.id.isEmpty, !entry.isBeingRemoved else { return nil }
         let resource = resource(entry.name)
@@ -158,7 +158,7 @@ extension ImageReader {
         switch standing.state {
         case .withoutHeader: return ImageInfo(entry, trouble: CephError(.imageIncomplete, .readImage, on: resource))
         case .whole, .withoutNameObject, .contradictory:
-            // It has got its header since, or that has nothing in it.
+            // The header was written in between, or it is empty.
             if let image = try openedOrUnreadable(entry) { return image }
             guard try TraceRead(entry.id, in: context).answer(on: resource).hasHeader else { return nil }
             return try unreadable(entry, -ENOENT)
@@ -242,7 +242,7 @@ extension ImageReader {
     ) throws(CephError) {
         let entry = batch.entries[index]
         let result = read.wait()
-        // Removed in this moment: it is told as it was, without them.
+        // The image was just removed. It is returned as it was read, without the count of its snapshots.
         if result == -ENOENT { return }
         guard result >= 0 else {
             batch.images[index] = try unreadable(entry, result)

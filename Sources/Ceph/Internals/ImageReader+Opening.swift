@@ -6,15 +6,15 @@ internal import CRados
 internal import FoundationEssentials
 internal import Glibc
 
-/// Images that librbd reads for us: it costs ten times as much as to read a header, and it knows every layout there is.
+/// Images that librbd must read: this costs ten times as much as reading a header, but librbd knows every layout.
 extension ImageReader {
-    /// Images of the old format 1 keep their header in another form. They are few, and `rbd` has refused to make them for
-    /// years.
-    /// - Returns: nil where there is none.
+    /// Reads an image of the old format 1, which has its header in another form. These are few, and `rbd` has refused to
+    /// create them for years.
+    /// - Returns: nil if there is none.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_stat, rbd_open_read_only
     func format1Image(named name: String) throws(CephError) -> ImageInfo? {
-        // Asking first spares librbd's open for an image that is not there.
+        // This check is cheaper than librbd's open for an image that does not exist.
         let found = rados_stat(context.pointer, "\(name).rbd", nil, nil)
         if found == -ENOENT { return nil }
         try check(found, .readImage, on: resource(name))
@@ -23,8 +23,8 @@ extension ImageReader {
         }
     }
 
-    /// An image whose header holds what is not known here.
-    /// - Returns: nil where it has gone.
+    /// Reads an image whose header has a layout that is not known here.
+    /// - Returns: nil if the image no longer exists.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only
     func openedImage(_ entry: Entry) throws(CephError) -> ImageInfo? {
@@ -37,7 +37,7 @@ extension ImageReader {
         do throws(CephError) {
             return try read()
         } catch  where error.code == .imageNotFound {
-            // Removed in between.
+            // The image was removed in between.
             return nil
         } catch {
             throw CephError(error.code, .readImage, on: resource(name), errno: error.errno, detail: error.detail)
@@ -46,7 +46,7 @@ extension ImageReader {
 }
 
 extension OpenImage {
-    /// All that librbd says of an image, one getter after another.
+    /// Everything that librbd knows of an image, read by one getter after another.
     /// - C function: rbd_stat, rbd_get_stripe_unit, rbd_get_stripe_count, rbd_get_features, rbd_get_op_features,
     ///   rbd_get_flags, rbd_get_create_timestamp, rbd_get_modify_timestamp, rbd_get_access_timestamp,
     ///   rbd_get_data_pool_id, rbd_get_parent, rbd_get_overlap, rbd_get_group

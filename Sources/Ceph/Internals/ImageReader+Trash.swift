@@ -4,17 +4,17 @@
 internal import Glibc
 import Naming
 
-/// The pool's trash. A removal moves the image there first, marked as being removed. One that was interrupted stays:
-/// `rbd_list2` still lists the image, `rbd_trash_list` hides it; here it is seen.
+/// The pool's trash. A removal first moves the image there, marked as being removed. After an interrupted removal,
+/// `rbd_list2` still lists the image, and `rbd_trash_list` hides it. This code finds it.
 extension ImageReader {
-    /// Entries for each round trip.
+    /// The number of entries per round trip.
     private static let trashPage: UInt64 = 1024
 
-    /// What the trash says of images that the directory may still have.
+    /// The trash entries of images that the directory may still have.
     struct Leaving {
-        /// Those whose removal has begun: their names by their ids.
+        /// Images whose removal has begun: their names by their ids.
         var removed: [String: String] = [:]
-        /// The ids of all others: a move that is not done yet, or was interrupted, leaves their names in the directory.
+        /// The ids of all others: a move that is running or was interrupted leaves their names in the directory.
         var trashed: Set<String> = []
     }
 
@@ -32,7 +32,7 @@ extension ImageReader {
         return leaving
     }
 
-    /// All entries, in the order of their ids.
+    /// All entries, sorted by id.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
     func trashEntries(_ operation: CephError.Operation) throws(CephError) -> [TrashEntry] {
@@ -43,7 +43,7 @@ extension ImageReader {
             let after = WireWriter.string(entries.last?.id ?? "")
             let answer = read.call("trash_list", input: after + WireWriter.integer(Self.trashPage))
             let result = read.operate(on: "rbd_trash", in: context)
-            // A pool whose trash was never used has none.
+            // A trash that was never used has no object.
             if result == -ENOENT { return entries }
             try check(result, operation, on: resource)
             guard var reader = read.output(answer), let count = reader.integer(UInt32.self) else {
@@ -59,7 +59,7 @@ extension ImageReader {
         }
     }
 
-    /// Finds an image by its id, also in the trash.
+    /// Finds an image by its id, in the directory or in the trash.
     /// - C function: rados_read_op_operate (`dir_get_name` of `rbd_directory`, `trash_get` of `rbd_trash`)
     static func find(id: String, in pool: borrowing IOContext) throws(CephError) -> (name: String, isInTrash: Bool)? {
         let key = WireWriter.string(id)
@@ -72,7 +72,7 @@ extension ImageReader {
         return try TrashRead(id: id, in: pool).entry(.readImage, on: resource).map { ($0.name, true) }
     }
 
-    /// - Returns: nil where there is none.
+    /// - Returns: nil if there is none.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`)
     func trashEntry(id: String, _ operation: CephError.Operation) throws(CephError) -> TrashEntry? {
@@ -80,13 +80,13 @@ extension ImageReader {
     }
 }
 
-/// Asks the trash for one image.
+/// A lookup of one image in the trash.
 struct TrashRead {
     private let id: String
     private let read = CompoundRead(capacity: 1)
     private let submitted: CInt
 
-    /// Sends the question.
+    /// Sends the request.
     /// - C function: rados_aio_read_op_operate (`trash_get` of `rbd_trash`)
     init(id: String, in context: borrowing IOContext) {
         self.id = id
@@ -95,7 +95,7 @@ struct TrashRead {
     }
 
     /// Waits for the answer.
-    /// - Returns: nil where the image is not in the trash.
+    /// - Returns: nil if the image is not in the trash.
     func entry(
         _ operation: CephError.Operation,
         on resource: CephError.Resource

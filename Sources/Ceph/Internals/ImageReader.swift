@@ -6,8 +6,8 @@ internal import CRados
 internal import Glibc
 import Naming
 
-/// Reads images, one or many, without opening any: names and ids from the pool's directory, then one compound read per
-/// image with a window of them on their way at once. Lives for one blocking call.
+/// Reads images without opening any: names and ids from the pool's directory, then one compound read per image, with a
+/// window of reads in flight. It lives for one blocking call.
 struct ImageReader: ~Copyable {
     let context: IOContext
     private let deadline: ContinuousClock.Instant?
@@ -17,9 +17,9 @@ struct ImageReader: ~Copyable {
     var hadSnapshots: Bool
 
     /// - Parameters:
-    ///   - deadline: when nobody waits any more; one that reads many images gives up then.
+    ///   - deadline: when the caller stops waiting. A read of many images then gives up.
     ///   - hadSnapshots: whether the image before the first, if there is one, has or had a snapshot.
-    ///   - cache: where headers are kept, for who reads many of them again and again.
+    ///   - cache: the cache of headers, for callers that read many of them repeatedly.
     init(
         _ context: consuming IOContext,
         until deadline: ContinuousClock.Instant? = nil,
@@ -36,7 +36,7 @@ struct ImageReader: ~Copyable {
         .image(context.place.image(name))
     }
 
-    /// The pool's directory as a whole, in the order of the names. It has half-removed images too, and says which they are.
+    /// The whole directory of the pool, sorted by name. It includes images whose removal has begun, and marks them.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`dir_list` of `rbd_directory`, `trash_list` of `rbd_trash`)
     func entries() throws(CephError) -> [Entry] {
@@ -44,15 +44,15 @@ struct ImageReader: ~Copyable {
         return try walk.next(.max, in: self)
     }
 
-    /// One image by its name, as the pool's directory has it.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, and nothing is behind it),
-    ///   `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_aio_read_op_operate (`trash_get` of `rbd_trash`,
-    ///   `metadata_list` of the header)
+    /// One image by its name in the pool's directory.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, but there is no complete image
+    ///   behind it), `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_aio_read_op_operate (`trash_get` of
+    ///   `rbd_trash`, `metadata_list` of the header)
     mutating func image(named name: RawName) throws(CephError) -> ImageInfo {
         let resource = resource(name.text)
         var isHollow = false
-        // It may be removed, or change its name, between the first question and the last.
+        // The image may be removed or renamed between the first read and the last.
         for _ in 0..<3 {
             let id: String
             switch try DirectoryRead.image(named: name, in: context, on: resource) {
@@ -61,25 +61,25 @@ struct ImageReader: ~Copyable {
                 if let image = try format1Image(named: name.text) { return image }
                 fallthrough
             case .nobody:
-                // The namespace may be what is missing; asked only now, because it costs a round trip.
+                // The namespace may be missing. This is checked only now, because it costs a round trip.
                 try context.requireNamespace()
                 throw CephError(.imageNotFound, .readImage, on: resource)
             }
             if let image = try image(Entry(nameBytes: name.bytes, id: id), resource) { return image }
             guard let trace = try context.standing(of: name, on: resource).image, trace.id == id else { continue }
             guard trace.hasHeader else { throw CephError(.imageIncomplete, .readImage, on: resource) }
-            // It has got its header since, or that has nothing in it.
+            // The header was written in between, or it is empty.
             isHollow = true
         }
         throw CephError(isHollow ? .imageUnreadable : .imageIncomplete, .readImage, on: resource, errno: ENOENT)
     }
 
-    /// - Returns: nil where it has no header.
+    /// - Returns: nil if it has no header.
     private mutating func image(_ entry: Entry, _ resource: CephError.Resource) throws(CephError) -> ImageInfo? {
-        // On their way while the header is read.
+        // These are in flight while the header is read.
         let trash = TrashRead(id: entry.id, in: context)
         let metadata = MetadataRead(id: entry.id, in: context)
-        // One image is asked for all at once: a second round trip would take longer.
+        // A single image is read completely at once, because a second round trip would take longer.
         hadSnapshots = true
         let found = try images([entry]).first
         let trashed = try trash.entry(.readImage, on: resource)
@@ -94,7 +94,7 @@ struct ImageReader: ~Copyable {
         return image
     }
 
-    /// An image that was just made from nothing: there is less to ask for.
+    /// Reads an image that was just created from nothing, which needs fewer requests.
     /// - Throws: `CephError` with `.imageNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     mutating func newImage(named name: RawName, id: String) throws(CephError) -> ImageInfo {
         guard var image = try images([Entry(nameBytes: name.bytes, id: id, isNew: true)]).first else {
@@ -105,7 +105,7 @@ struct ImageReader: ~Copyable {
         return image
     }
 
-    /// Nobody waits for the rest of a long list any more.
+    /// Throws if the caller no longer waits for the rest of a long list.
     func requireTime() throws(CephError) {
         guard let deadline, deadline <= .now else { return }
         throw CephError(.timedOut, .listImages, on: .pool(context.pool))

@@ -6,17 +6,17 @@ internal import CRados
 internal import Dispatch
 internal import Synchronization
 
-/// Has librbd begin one piece of long work with less in hand than usual.
+/// Limits how many objects librbd works on in parallel for one piece of long work.
 ///
-/// How many objects it works on at once is an option of the whole connection. librbd reads it when the work begins, and also each time
-/// that it reads an image's header anew. So the option is changed until the work tells for the first time how far it is. Other
-/// work that begins in the same moment goes on more slowly, too.
+/// That number is an option of the whole connection. librbd reads it when the work begins, and each time that it reads an
+/// image's header again. So the option is changed until the work reports its progress for the first time. Other work that
+/// begins at the same moment is slowed down, too.
 final class ManagementLimit: Sendable {
     static let option = "rbd_concurrent_management_ops"
 
     private let call: LongCall
     private let rados: RadosHandle
-    /// Nil where it is over.
+    /// Nil when the limit has ended.
     private let usual: Mutex<String?>
 
     /// Waits for its turn, and changes the option.
@@ -29,7 +29,7 @@ final class ManagementLimit: Sendable {
         if let number = UInt64(value), number > count { rados_conf_set(rados.pointer, Self.option, "\(count)") }
     }
 
-    /// Sets the option back. Done again, it does nothing.
+    /// Restores the option. Repeated calls do nothing.
     /// - C function: rados_conf_set
     func end() {
         usual.withLock { usual in
@@ -42,7 +42,7 @@ final class ManagementLimit: Sendable {
 
     deinit { end() }
 
-    /// Ends the limit at librbd's first call, and is ``LongCall/callback`` for the rest.
+    /// Ends the limit at librbd's first call, and then acts like ``LongCall/callback``.
     /// - C function: librbd_progress_fn_t
     static let callback: librbd_progress_fn_t = { done, total, context in
         guard let context else { return 0 }
@@ -51,6 +51,6 @@ final class ManagementLimit: Sendable {
         return LongCall.callback(done, total, limit.call.context)
     }
 
-    /// What the callback is given. Valid as long as this object.
+    /// The context for the callback. Valid as long as this object exists.
     var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 }

@@ -3,7 +3,7 @@
 
 internal import Glibc
 
-/// A question for an image's metadata, which is on its way while something else is done.
+/// A read of an image's metadata, which is in flight while other work is done.
 struct MetadataRead {
     private static let pageSize: UInt64 = 1024
 
@@ -11,7 +11,7 @@ struct MetadataRead {
     private let read: CompoundRead
     private let submitted: CInt
 
-    /// Sends the question.
+    /// Sends the request.
     /// - C function: rados_aio_read_op_operate (`metadata_list` of the header)
     init(id: String, in context: borrowing IOContext) {
         object = ImageHeader.object(id: id)
@@ -26,7 +26,7 @@ struct MetadataRead {
     }
 
     /// Waits for the answer.
-    /// - Returns: nothing where the image has gone.
+    /// - Returns: an empty result if the image no longer exists.
     func pairs(on resource: CephError.Resource, in context: borrowing IOContext) throws(CephError) -> [String: String] {
         try check(submitted, .readImage, on: resource)
         var (read, result) = (read, read.wait())

@@ -3,13 +3,13 @@
 
 internal import Glibc
 
-/// Asks at once the two objects that know whose a name is: the pool's directory, which decides, and `rbd_id.<name>`, by which librbd
-/// opens images.
+/// Reads in parallel the two objects that map a name to an image: the pool's directory, which is authoritative, and
+/// `rbd_id.<name>`, which librbd uses to open images.
 struct NameRead {
     struct Answer {
-        /// The image that has the name; nil where none has, and for images of the old format 1.
+        /// The image that has the name; nil if there is none, and for images of the old format 1.
         var directoryID: String?
-        /// What `rbd_id.<name>` says.
+        /// The id in `rbd_id.<name>`.
         var objectID: String?
     }
 
@@ -17,7 +17,7 @@ struct NameRead {
     private let object = CompoundRead(capacity: 1)
     private let submitted: (directory: CInt, object: CInt)
 
-    /// Sends both questions.
+    /// Sends both requests.
     /// - C function: rados_aio_read_op_operate (`dir_get_id` of `rbd_directory`, `get_id` of `rbd_id.<name>`)
     init(_ name: RawName, in context: borrowing IOContext) {
         directory.call("dir_get_id", input: name.wire)
@@ -45,7 +45,7 @@ struct NameRead {
     ) throws(CephError) -> String? {
         try check(submitted, operation, on: resource)
         let result = read.wait()
-        // RADOS bounds the names of objects; no image has one that is longer.
+        // RADOS limits the length of object names. No image has a longer name.
         if result == -ENOENT || result == -ENAMETOOLONG { return nil }
         try check(result, operation, on: resource)
         guard var reader = read.output(0), let text = reader.string() else {

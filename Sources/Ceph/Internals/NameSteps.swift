@@ -4,16 +4,17 @@
 internal import CRados
 internal import Glibc
 
-/// The steps by which an image gets a name, loses it, goes to the trash and comes back: one operation on one object each, in the
-/// words of RBD's own class. Each looks, in that same operation, whether the object is still what it is taken for. A step that
-/// comes too late, because its process was stopped or its OSD was slow, so fails instead of hitting what is there by then.
+/// The steps by which an image gets a name, loses it, goes to the trash and comes back. Each is one operation on one
+/// object, with methods of RBD's own object class. In the same operation, each step checks that the object is still in the
+/// expected state. So a step that comes too late, because its process was stopped or its OSD was slow, fails instead of
+/// changing something newer.
 ///
-/// All of them answer with 0 or -errno.
+/// All steps return 0 or -errno.
 extension IOContext {
     // MARK: rbd_id.<name>
 
-    /// Gives a name to an id.
-    /// - Returns: -EEXIST where the name has one.
+    /// Creates `rbd_id.<name>` with an id.
+    /// - Returns: -EEXIST if the name has an id already.
     /// - C function: rados_write_op_create, rados_write_op_operate (`set_id` of `rbd_id.<name>`)
     func makeNameObject(_ name: RawName, of id: String) -> CInt {
         let write = CompoundWrite()
@@ -22,8 +23,8 @@ extension IOContext {
         return write.operate(on: name.idObject, in: self)
     }
 
-    /// Takes the name from this id, and from no other.
-    /// - Returns: -ENOENT where there is no such object, -ESTALE where it is of another id.
+    /// Removes the name from this id only.
+    /// - Returns: -ENOENT if the object does not exist, -ESTALE if it has another id.
     /// - C function: rados_write_op_cmpext, rados_write_op_remove
     func removeNameObject(_ name: RawName, of id: String) -> CInt {
         let write = CompoundWrite()
@@ -35,7 +36,7 @@ extension IOContext {
 
     // MARK: rbd_directory
 
-    /// - Returns: -EEXIST where the name is taken, -EBADF where the id has a name already.
+    /// - Returns: -EEXIST if the name is taken, -EBADF if the id has a name already.
     /// - C function: rados_write_op_operate (`dir_add_image` of `rbd_directory`)
     func addToDirectory(_ name: RawName, _ id: String) -> CInt {
         let write = CompoundWrite()
@@ -43,7 +44,7 @@ extension IOContext {
         return write.operate(on: "rbd_directory", in: self)
     }
 
-    /// - Returns: -ENOENT where the directory does not have the name, -ESTALE where name and id do not belong together.
+    /// - Returns: -ENOENT if the directory does not have the name, -ESTALE if the name has another id.
     /// - C function: rados_write_op_operate (`dir_remove_image` of `rbd_directory`)
     func removeFromDirectory(_ name: RawName, _ id: String) -> CInt {
         let write = CompoundWrite()
@@ -51,7 +52,7 @@ extension IOContext {
         return write.operate(on: "rbd_directory", in: self)
     }
 
-    /// - Returns: -ENOENT or -ESTALE where the image does not have the name, -EEXIST where the new one is taken.
+    /// - Returns: -ENOENT or -ESTALE if the image does not have the name, -EEXIST if the new name is taken.
     /// - C function: rados_write_op_operate (`dir_rename_image` of `rbd_directory`)
     func renameInDirectory(_ name: RawName, to newName: RawName, _ id: String) -> CInt {
         let write = CompoundWrite()
@@ -61,7 +62,7 @@ extension IOContext {
 
     // MARK: rbd_trash
 
-    /// - Returns: -EEXIST where the trash has the image already.
+    /// - Returns: -EEXIST if the image is already in the trash.
     /// - C function: rados_write_op_operate (`trash_add` of `rbd_trash`)
     func addToTrash(_ entry: TrashEntry) -> CInt {
         let write = CompoundWrite()
@@ -69,7 +70,7 @@ extension IOContext {
         return write.operate(on: "rbd_trash", in: self)
     }
 
-    /// - Returns: -ENOENT where the trash does not have the image, -ESTALE where the entry is in neither of the two states.
+    /// - Returns: -ENOENT if the image is not in the trash, -ESTALE if the entry is in neither of the two states.
     /// - C function: rados_write_op_operate (`trash_state_set` of `rbd_trash`)
     func setTrashState(of id: String, to state: TrashEntry.State, from expected: TrashEntry.State) -> CInt {
         let write = CompoundWrite()
@@ -80,17 +81,17 @@ extension IOContext {
         return write.operate(on: "rbd_trash", in: self)
     }
 
-    /// Removes an entry of the trash where it still is the stay that was seen. The image itself is not touched.
-    /// - Parameter entry: as it was read; it may have come to another state since.
-    /// - Returns: -ENOENT where the trash does not have the image, -ESTALE where it is another stay.
+    /// Removes an entry of the trash if it still belongs to the same stay in the trash. The image itself is not changed.
+    /// - Parameter entry: the entry as it was read. Its state may have changed since.
+    /// - Returns: -ENOENT if the image is not in the trash, -ESTALE if it is another stay.
     /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_write_op_omap_cmp2, rados_write_op_operate
     ///   (`trash_remove`)
     func removeFromTrash(_ entry: TrashEntry) -> CInt {
         changeInTrash(entry) { write, _ in write.call("trash_remove", input: WireWriter.string(entry.id)) }
     }
 
-    /// Writes an entry of the trash anew, where it still is the stay that was seen.
-    /// - Returns: -ENOENT where the trash does not have the image, -ESTALE where it is another stay.
+    /// Rewrites an entry of the trash if it still belongs to the same stay in the trash.
+    /// - Returns: -ENOENT if the image is not in the trash, -ESTALE if it is another stay.
     /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_write_op_omap_cmp2, rados_write_op_omap_set2
     func replaceInTrash(_ entry: TrashEntry, with new: TrashEntry) -> CInt {
         changeInTrash(entry) { write, now in

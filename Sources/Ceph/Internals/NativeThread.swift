@@ -4,10 +4,10 @@
 internal import CRados
 internal import Glibc
 
-/// A thread of the operating system, for calls that block: Swift's own threads must not.
+/// A thread of the operating system for blocking calls, which must not run on Swift's own threads.
 package enum NativeThread {
-    /// Starts a detached thread. The name shows in `top -H` and in gdb; the kernel keeps 15 bytes of it.
-    /// - Returns: false where the system has no thread left; the body is then never run.
+    /// Starts a detached thread. Its name appears in `top -H` and in gdb; the kernel stores 15 bytes of it.
+    /// - Returns: false if the system can't start another thread. The body is then never run.
     package static func start(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
         let box = Unmanaged.passRetained(Box(name: name, body: body))
         var thread = pthread_t()
@@ -15,7 +15,7 @@ package enum NativeThread {
             &thread,
             nil,
             { argument in
-                // The one balance of passRetained below; the argument is never nil because we pass it.
+                // The only counterpart of passRetained below. The argument is never nil because it is set there.
                 guard let argument else { return nil }
                 let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
                 pthread_setname_np(pthread_self(), String(box.name.prefix(15)))

@@ -5,7 +5,7 @@ internal import CRBD
 internal import Glibc
 import Naming
 
-/// How an image's data is laid out in objects.
+/// The layout of an image's data in objects.
 struct ImageLayout: Hashable, Sendable {
     var objectSizeBytes: UInt64
     var stripeUnitBytes: UInt64
@@ -24,12 +24,12 @@ extension OpenImage {
         return layout
     }
 
-    /// Whether clones need a snapshot. Clones of format 1 are not looked for: they need it protected.
+    /// Whether clones need a snapshot. Clones of format 1 are not searched for, because they need a protected snapshot.
     func hasClones(ofSnapshot id: UInt64, in context: borrowing IOContext) throws(CephError) -> Bool {
         try !references(ofSnapshot: id, in: context).isEmpty
     }
 
-    /// The clones of all snapshots, or of those that are chosen.
+    /// The clones of all snapshots, or of the selected ones.
     func clones(
         in context: borrowing IOContext,
         choosing: ([SnapshotInfo]) throws(CephError) -> [SnapshotInfo] = { $0 }
@@ -42,7 +42,7 @@ extension OpenImage {
     }
 
     func clones(of snapshot: SnapshotInfo, in context: borrowing IOContext) throws(CephError) -> [ImageClone] {
-        // Only clones of format 1 have to be looked for in every pool, and those are protected.
+        // Only clones of format 1 require a search of every pool, and their snapshots are protected.
         if snapshot.isProtected { return try listChildren(of: snapshot) }
         var clones: [ImageClone] = []
         let places = Dictionary(grouping: try references(ofSnapshot: snapshot.id, in: context)) {
@@ -71,14 +71,14 @@ extension OpenImage {
                     found[index].isInTrash = image.isInTrash
                 }
             } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
-                // A pool that is gone, or not ours to read: told by the ids.
+                // The pool is gone, or the service may not read it: the ids are returned.
             }
             clones += found
         }
         return Self.sorted(clones)
     }
 
-    /// What the image's own header says of the clones of format 2.
+    /// The clones of format 2 in the image's own header.
     private func references(
         ofSnapshot id: UInt64,
         in context: borrowing IOContext
@@ -91,7 +91,7 @@ extension OpenImage {
     /// - C function: rbd_snap_set_by_id, rbd_list_children3, rbd_linked_image_spec_list_cleanup
     private func listChildren(of snapshot: SnapshotInfo) throws(CephError) -> [ImageClone] {
         let set = rbd_snap_set_by_id(pointer, snapshot.id)
-        // Removed in this moment.
+        // The snapshot was just removed.
         if set == -ENOENT { return [] }
         try check(set, .readImage, on: resource)
         return try GrowingRoom.fill(from: 64) {

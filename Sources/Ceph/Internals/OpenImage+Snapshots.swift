@@ -8,14 +8,14 @@ internal import Glibc
 import Naming
 
 extension OpenImage {
-    /// All snapshots, oldest first, whoever made them.
+    /// All snapshots of all kinds, oldest first.
     /// - C function: rbd_snap_list, rbd_snap_get_timestamp, rbd_snap_get_namespace_type, rbd_snap_is_protected
     func snapshotInfos(rados: RadosHandle) throws(CephError) -> [SnapshotInfo] {
         var infos: [SnapshotInfo] = []
         for snapshot in try listSnapshots() {
             var type = RBD_SNAP_NAMESPACE_TYPE_USER
             let result = rbd_snap_get_namespace_type(pointer, snapshot.id, &type)
-            // Removed in this moment.
+            // The snapshot was just removed.
             if result == -ENOENT { continue }
             try check(result, .readImage, on: resource)
             var info = SnapshotInfo(
@@ -41,7 +41,8 @@ extension OpenImage {
         return infos.sorted { $0.id < $1.id }
     }
 
-    /// Snapshots that were removed while clones needed them, or whose removal was interrupted, and that no clone needs any more.
+    /// Snapshots that were removed while clones needed them, or whose removal was interrupted, and that no clone needs any
+    /// more.
     /// - C function: rbd_snap_list, rbd_snap_get_namespace_type, rados_read_op_operate (`children_list` of `rbd_header.<id>`)
     func abandonedSnapshots(in context: borrowing IOContext) throws(CephError) -> Set<UInt64> {
         var abandoned: Set<UInt64> = []
@@ -58,9 +59,9 @@ extension OpenImage {
         return abandoned
     }
 
-    /// One of those that callers may change.
-    /// - Throws: `CephError` with `.snapshotNotFound`; `.snapshotManaged` where it belongs to Ceph itself, or to a group, which is not named:
-    ///   not everybody may know of it.
+    /// Finds a snapshot that callers may change.
+    /// - Throws: `CephError` with `.snapshotNotFound`; `.snapshotManaged` if it belongs to Ceph itself or to a group. The
+    ///   error does not name the group, because not every caller may know of it.
     func userSnapshot(
         named name: String,
         _ operation: CephError.Operation,
@@ -74,7 +75,7 @@ extension OpenImage {
         throw CephError(.snapshotManaged, operation, on: resource, detail: other.keeper)
     }
 
-    /// - Returns: nil where there is none.
+    /// - Returns: nil if there is no limit.
     /// - C function: rbd_snap_get_limit
     func snapshotLimit() throws(CephError) -> UInt64? {
         var limit: UInt64 = 0
@@ -82,8 +83,9 @@ extension OpenImage {
         return limit == .max ? nil : limit
     }
 
-    /// Refuses where an advisory lock stands in the way. With the feature exclusive-lock it takes the place of librbd's own:
-    /// some changes would then wait for ever, others say that the image can only be read.
+    /// Throws if an advisory lock blocks the change. With the feature exclusive-lock, the advisory lock takes the place of
+    /// librbd's own lock: some changes would then wait forever, others would fail with the error that the image is
+    /// read-only.
     /// - Throws: `CephError` with `.imageBusy`.
     /// - C function: rbd_list_lockers
     func requireNoAdvisoryLock(_ operation: CephError.Operation) throws(CephError) {
@@ -91,26 +93,26 @@ extension OpenImage {
         throw CephError(.imageBusy, operation, on: resource, detail: "\(lock.client) holds the lock \"\(lock.cookie)\"")
     }
 
-    /// Refuses where somebody else has the image open.
+    /// Throws if another client has the image open.
     /// - Throws: `CephError` with `.imageBusy`.
     /// - C function: rbd_watchers_list, rados_get_instance_id
     func requireNoOtherWatcher(_ operation: CephError.Operation, rados: RadosHandle) throws(CephError) {
         let own = rados.client
         let watchers = try watchers()
-        // One of ours is this very handle.
+        // One of this connection's watchers is this very handle.
         let others = watchers.filter { $0.client != own }.count + max(0, watchers.filter { $0.client == own }.count - 1)
         guard others > 0 else { return }
         throw CephError(.imageBusy, operation, on: resource)
     }
 
-    /// Whether the object map of a snapshot that was just taken is missing. In a full pool librbd takes the snapshot and
-    /// fails to make its map, without a word.
+    /// Whether the object map of a new snapshot is missing. In a full pool, librbd takes the snapshot and silently fails to
+    /// create its map.
     /// - C function: rbd_get_flags, rados_stat
     func lacksObjectMap(ofSnapshot snapshot: UInt64, in context: borrowing IOContext) throws(CephError) -> Bool {
         guard try features().contains(.objectMap), let id = try imageID() else { return false }
         var flags: UInt64 = 0
         try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
-        // Without a map of its own that is right, the image has none to give to its snapshots.
+        // If the image itself has no valid map, its snapshots get none.
         guard flags & UInt64(RBD_FLAG_OBJECT_MAP_INVALID) == 0 else { return false }
         let number = String(snapshot, radix: 16)
         let object = "rbd_object_map.\(id).\(String(repeating: "0", count: 16 - number.count))\(number)"
@@ -140,7 +142,7 @@ extension OpenImage {
 
     /// - C function: rbd_snap_get_trash_namespace
     private func originalName(ofSnapshot id: UInt64) -> String? {
-        // It does not say what it needs.
+        // This function does not say what size it needs.
         try? GrowingRoom.fill(from: 256) {
             rbd_snap_get_trash_namespace(pointer, id, $0, $1)
         } then: { (name: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in

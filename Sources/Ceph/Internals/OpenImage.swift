@@ -7,20 +7,20 @@ internal import FoundationEssentials
 internal import Glibc
 import Naming
 
-/// Owns a `rbd_image_t` for the length of one blocking call.
+/// Owns a `rbd_image_t` for the duration of one blocking call.
 struct OpenImage: ~Copyable {
     enum Access {
-        /// We are no watcher then, and stand in nobody's way.
+        /// Without a watcher, so that no other client is affected.
         case read
-        /// We are a watcher as long as it is open.
+        /// With a watcher as long as the image is open.
         case write
     }
 
     let pointer: rbd_image_t
     let resource: CephError.Resource
 
-    /// By its name, as the pool's directory has it: librbd would go by `rbd_id.<name>`, which an interrupted rename or restore leaves
-    /// behind.
+    /// Opens an image by its name in the pool's directory. librbd would use `rbd_id.<name>`, which an interrupted rename or
+    /// restore leaves behind.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rbd_open_by_id_read_only, rbd_open_by_id
@@ -33,7 +33,7 @@ struct OpenImage: ~Copyable {
         guard case .image(let id) = try DirectoryRead.image(named: RawName(name), in: context, on: resource) else {
             return try OpenImage(format1: name, in: context, to: access)
         }
-        // On its way while the image is opened.
+        // In flight while the image is opened.
         let trash = TrashRead(id: id, in: context)
         do throws(CephError) {
             let image = try OpenImage(id: id, in: context, to: access, resource: resource)
@@ -46,7 +46,7 @@ struct OpenImage: ~Copyable {
         }
     }
 
-    /// An image of the old format 1, which has no id.
+    /// Opens an image of the old format 1, which has no id.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rados_stat, rbd_open_read_only, rbd_open
@@ -56,7 +56,7 @@ struct OpenImage: ~Copyable {
         to access: Access = .read
     ) throws(CephError) {
         let resource = CephError.Resource.image(context.place.image(name))
-        // Without it librbd would look for one of format 2.
+        // Without it, librbd would look for an image of format 2.
         let found = rados_stat(context.pointer, "\(name).rbd", nil, nil)
         if found == -ENOENT { try context.requireNamespace() }
         try check(found == -ENAMETOOLONG ? -ENOENT : found, .readImage, on: resource)
@@ -73,10 +73,10 @@ struct OpenImage: ~Copyable {
         self.resource = resource
     }
 
-    /// By its id: also an image in the trash.
-    /// - Parameter resource: what errors call it; nil for its id.
-    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// Opens an image by its id. The image may be in the trash.
+    /// - Parameter resource: the name of the image in errors; nil for its id.
+    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageUnreadable`, `.parentNotFound`,
+    ///   `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only, rbd_open_by_id
     init(
         id: String,
@@ -94,13 +94,13 @@ struct OpenImage: ~Copyable {
             }
         }
         var result = open()
-        // Its header may be written in this very moment. Whoever finds it only afterwards would call the image damaged.
+        // The header may have just been written. Without this second attempt, the image would be reported as damaged.
         if result == -ENOENT, snapshot == nil, try TraceRead(id, in: context).answer(on: resource).hasHeader {
             result = open()
         }
         guard result >= 0, let opened else {
             if result == -ENOENT, let snapshot {
-                // Where the image itself can be opened, it is the snapshot that is missing.
+                // If the image itself can be opened, the snapshot is missing.
                 _ = try OpenImage(id: id, in: context, resource: resource)
                 throw CephError(
                     .snapshotNotFound,
@@ -115,8 +115,8 @@ struct OpenImage: ~Copyable {
         self.resource = resource
     }
 
-    /// Why librbd does not open an image: to say that it is not there, where only its parent is gone, or its header is damaged,
-    /// would be an invitation to take its name.
+    /// Why librbd does not open an image. If only its parent is gone or its header is damaged, an error that the image does
+    /// not exist would invite callers to take its name.
     /// - C function: rados_read_op_operate
     private static func refusal(
         _ result: CInt,
@@ -151,7 +151,7 @@ struct OpenImage: ~Copyable {
         rbd_close(pointer)
     }
 
-    /// Who and what holds on to it.
+    /// Everything that uses the image.
     func use(in context: borrowing IOContext) throws(CephError) -> ImageUse {
         var use = ImageUse()
         use.watchers = try watchers()
@@ -172,7 +172,7 @@ struct OpenImage: ~Copyable {
         return ImageFeatures(rawValue: bits)
     }
 
-    /// Whether what was opened, the image or one of its snapshots, still has a parent.
+    /// Whether the open image or snapshot still has a parent.
     /// - C function: rbd_get_parent
     func hasParent() throws(CephError) -> Bool {
         var (image, snapshot) = (rbd_linked_image_spec_t(), rbd_snap_spec_t())
@@ -201,8 +201,8 @@ struct OpenImage: ~Copyable {
         }
     }
 
-    /// The advisory locks, without those of librbd's own exclusive-lock feature: they go with the watcher that holds them,
-    /// and librbd itself breaks those that a dead client left.
+    /// The advisory locks, without those of librbd's own exclusive-lock feature. The latter end with the watcher that holds
+    /// them, and librbd itself breaks those that a dead client left.
     func locks() throws(CephError) -> [ImageUse.Lock] {
         try allLocks().filter { !$0.isManaged }
     }
@@ -260,7 +260,7 @@ struct OpenImage: ~Copyable {
             return rbd_snap_list(pointer, room, &count)
         } then: { (list: UnsafeMutablePointer<rbd_snap_info_t>, _, result) throws(CephError) in
             try check(result, .readImage, on: resource)
-            // Without snapshots it leaves the list as it was: there is nothing to free.
+            // Without snapshots, librbd does not change the list: there is nothing to free.
             defer { if result > 0 { rbd_snap_list_end(list) } }
             return (0..<Int(result)).map { (list[$0].id, String(cString: list[$0].name), list[$0].size) }
         }
@@ -273,10 +273,11 @@ struct OpenImage: ~Copyable {
         return Date(timeIntervalSince1970: Double(time.tv_sec))
     }
 
-    /// How many snapshots there are.
+    /// The number of snapshots.
     /// - C function: rbd_snap_list
     func snapshotCount() throws(CephError) -> Int {
-        // Given no room, it answers -ERANGE and the room that it needs, which is one more than there are snapshots.
+        // For an empty buffer, it answers -ERANGE and the size that it needs, which is one more than the number of
+        // snapshots.
         var count: CInt = 0
         let result = rbd_snap_list(pointer, nil, &count)
         if result != -ERANGE { try check(result, .readImage, on: resource) }
@@ -290,7 +291,7 @@ struct OpenImage: ~Copyable {
         try check(rbd_get_group(pointer, &info, size), .readImage, on: resource)
         defer { rbd_group_info_cleanup(&info, size) }
         guard info.pool >= 0, let name = info.name, name.pointee != 0 else { return nil }
-        // A pool that we can't name is no reason to deny the membership.
+        // The group is returned even if its pool's name can't be found.
         return ImageUse.Group(name: String(cString: name), pool: (try? rados.poolName(id: info.pool)) ?? ownPool)
     }
 }

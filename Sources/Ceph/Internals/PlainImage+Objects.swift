@@ -6,15 +6,16 @@ internal import Glibc
 import Naming
 
 extension PlainImage {
-    /// Makes the image.
-    /// - Returns: its id; nil where something is as it seldom is, so that librbd is to make the image. Nothing was done then.
+    /// Creates the image.
+    /// - Returns: its id; nil if there is an unusual condition, so that librbd must create the image. Nothing was done
+    ///   then.
     /// - Throws: `CephError` with `.imageExists`, `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate, rados_read_op_operate, rados_write_op_operate
     func make(in context: borrowing IOContext) throws(CephError) -> String? {
         let resource = CephError.Resource.image(context.place.image(name))
         guard try RBDInfoRead(of: context).isPlain(resource) else { return nil }
-        // Another image may have drawn the same id, once in many millions.
+        // Another image may have the same random id, once in many millions.
         for _ in 0..<3 {
             let id = Self.drawID(for: context.rados)
             let added = takeName(id, in: context)
@@ -26,8 +27,8 @@ extension PlainImage {
         throw CephError(.other, .createImage, on: resource, errno: EEXIST, detail: "no id was free for it")
     }
 
-    /// As librbd does: the number that the cluster gave this client, and digits at random, in no more than
-    /// `RBD_MAX_IMAGE_ID_LENGTH`. All of these are used, so that the same are drawn less often.
+    /// Like librbd: the number that the cluster gave this client, and random digits, up to `RBD_MAX_IMAGE_ID_LENGTH`. All
+    /// digits are used, which makes duplicates rarer.
     /// - C function: rados_get_instance_id
     private static func drawID(for rados: RadosHandle) -> String {
         let length = 14
@@ -35,14 +36,15 @@ extension PlainImage {
         return String((String(rados_get_instance_id(rados.pointer), radix: 16) + random).prefix(length))
     }
 
-    /// Puts name and id in the pool's directory.
-    /// - Returns: 0, or -errno: -EEXIST where the name is taken, -ENOENT where the namespace is missing; what
-    ///   ``CompoundWrite/foundDifference(_:)`` tells where the directory has images of format 1.
+    /// Adds name and id to the pool's directory.
+    /// - Returns: 0, or -errno: -EEXIST if the name is taken, -ENOENT if the namespace is missing; a number that
+    ///   ``CompoundWrite/foundDifference(_:)`` recognises if the directory has images of format 1.
     /// - C function: rados_write_op_operate (`dir_state_assert`, `dir_add_image` of `rbd_directory`)
     private func takeName(_ id: String, in context: borrowing IOContext) -> CInt {
         let write = CompoundWrite()
-        // Images of format 1 are in the directory's data, behind four bytes of a header and four that count them. librbd looks
-        // for an image of the name instead: one more operation for each, for the sake of images that hardly any pool has.
+        // Images of format 1 are in the directory's data, after four bytes of a header and four bytes of their count.
+        // librbd looks for an image with the name instead: one more operation for each create, for images that hardly any
+        // pool has.
         write.requireZeros(count: 4, at: 4)
         if !context.namespace.isEmpty {
             let isReady: UInt8 = 0
@@ -52,8 +54,9 @@ extension PlainImage {
         return write.operate(on: "rbd_directory", in: context)
     }
 
-    /// Makes the objects of an image whose name is taken, one after another. Where one fails, none of them stays, nor the name.
-    /// - Returns: whether it was done; not where there is an image of this id.
+    /// Creates the objects of an image whose name is taken, one after another. If one fails, all of them and the name are
+    /// removed.
+    /// - Returns: whether it was done; false if there is an image with this id.
     /// - C function: rados_write_op_operate (`set_id`, `create`, `object_map_resize`), rados_get_last_version
     private func writeObjects(
         _ id: String,
@@ -71,7 +74,8 @@ extension PlainImage {
                 done.append((step, rados_get_last_version(context.pointer)))
                 continue
             }
-            // What timed out may yet be done: the name stays taken, so that it is found and mended.
+            // A step that timed out may still be carried out. The name stays taken, so that the remains are found and
+            // repaired.
             if result != -ETIMEDOUT { undo(done, id, in: context) }
             if result == -EEXIST, step.method == "create" { return false }
             try check(result, .createImage, on: resource)
@@ -99,7 +103,7 @@ extension PlainImage {
             ),
         ]
         if features.contains(.objectMap) {
-            // Somebody may have found the image without its map by now, and made it.
+            // Another client may have found the image without its map, and created the map.
             steps.append(
                 Step(
                     object: Array(ObjectMap.object(id: id).utf8CString),
@@ -112,8 +116,8 @@ extension PlainImage {
         return steps
     }
 
-    /// As far as it goes: what is left then is found, and mended, as what an interrupted create has left. What somebody has found, and
-    /// written to, in this moment stays.
+    /// Undoes the steps as far as possible. Anything that remains is found and repaired like the remains of an interrupted
+    /// create. An object that another client has just found and written to stays.
     private func undo(_ done: [(step: Step, version: UInt64)], _ id: String, in context: borrowing IOContext) {
         for (step, version) in done.reversed() {
             let write = CompoundWrite()

@@ -3,28 +3,28 @@
 
 internal import CRBD
 
-/// An image as almost every image is: made from nothing, its data in its own pool, neither striped nor journaled. It is
-/// made object by object, without librbd.
+/// An image with the most common properties: created from nothing, with its data in its own pool, neither striped nor
+/// journaled. It is created object by object, without librbd.
 ///
-/// `rbd_create4` copies the table of all of Ceph's options for each image, a quarter of the time that it takes of a processor,
-/// and asks for things that make no difference here. What is written, and in which order, is what librbd writes: a create that is
-/// broken off leaves what librbd's would have left at that point, and what mends the one mends the other.
+/// For each image, `rbd_create4` copies the table of all of Ceph's options, which is a quarter of its processor time, and
+/// reads values that make no difference here. What is written, and in which order, is the same as with librbd. So an
+/// interrupted create leaves what librbd's would have left at that point, and both are repaired in the same way.
 struct PlainImage {
     let name: String
     let sizeBytes: UInt64
     let features: ImageFeatures
     let order: UInt8
 
-    /// Those that are no more than a bit in the header, and an object map.
+    /// Features that are only a bit in the header, and an object map.
     private static let plainFeatures: ImageFeatures = [
         .layering, .exclusiveLock, .objectMap, .fastDiff, .deepFlatten,
     ]
     private static let orders: ClosedRange<UInt8> = 12...25
-    /// `MAX_OBJECT_MAP_OBJECT_COUNT` of the class.
+    /// `MAX_OBJECT_MAP_OBJECT_COUNT` of the object class.
     private static let mappedObjectLimit: UInt64 = 256_000_000
 
-    /// Nil where librbd is to make the image, or to say why it can't be made.
-    /// - Parameter rados: its options say what is not asked for, as they do for librbd.
+    /// Nil if librbd must create the image, or say why it can't be created.
+    /// - Parameter rados: its options are the defaults for everything that is not set, as in librbd.
     init?(named name: String, sizeBytes: UInt64, options: ImageOptions, rados: RadosHandle) {
         guard options.dataPool == nil, options.stripeUnitBytes == nil, options.stripeCount == nil,
             rados.option("rbd_default_format") == "2", rados.option("rbd_default_data_pool").isEmpty,
@@ -35,7 +35,7 @@ struct PlainImage {
         else { return nil }
         self.name = name
         self.sizeBytes = sizeBytes
-        // librbd adds it too.
+        // librbd adds it, too.
         self.features = features.contains(.objectMap) ? features.union(.fastDiff) : features
         self.order = order
         guard !name.isEmpty, Self.orders.contains(order), features.isSubset(of: Self.plainFeatures),
@@ -44,7 +44,7 @@ struct PlainImage {
         else { return nil }
     }
 
-    /// How many objects its data may have.
+    /// The maximum number of objects that its data can occupy.
     var objectCount: UInt64 {
         let (count, rest) = sizeBytes.quotientAndRemainder(dividingBy: 1 << UInt64(order))
         return rest > 0 ? count + 1 : count

@@ -5,17 +5,18 @@ internal import CRados
 internal import Glibc
 import Naming
 
-/// A question for `rbd_info`, in which librbd keeps what it knows of a pool as a whole. It is on its way while something else
-/// is done.
+/// A read of `rbd_info`, the object in which librbd stores what it knows of a pool as a whole. It is in flight while other
+/// work is done.
 struct RBDInfoRead {
-    /// What it holds once librbd has found out that RBD can be used in the pool.
+    /// Its content after librbd has found that RBD can be used in the pool.
     private static let validated = Array("overwrite validated".utf8)
     private static let optionPrefix = Array("conf_".utf8)
 
     private let read = CompoundRead(capacity: 1)
     private let result: CInt
 
-    /// Sends the question. In a namespace, whose pool it is not in, it waits for the answer too.
+    /// Sends the request. A namespace does not have this object: the object of the pool is read then, and the answer is
+    /// waited for.
     /// - C function: rados_aio_read_op_operate, rados_read_op_operate (`metadata_list` of `rbd_info`)
     init(of context: borrowing IOContext) throws(CephError) {
         let one: UInt64 = 1
@@ -31,19 +32,19 @@ struct RBDInfoRead {
         }
     }
 
-    /// Whether librbd knows the pool for one of its own, and nobody has set options of Ceph for images in it.
+    /// Whether librbd has validated the pool, and no Ceph options are set for images in it.
     /// - Throws: `CephError` with `.timedOut`.
     /// - C function: rados_aio_wait_for_complete
     func isPlain(_ resource: CephError.Resource) throws(CephError) -> Bool {
         let result = result < 0 ? result : read.wait()
-        // Whatever else it is, librbd will meet it too.
+        // librbd will meet any other error, too.
         guard result >= 0 || result == -ETIMEDOUT else { return false }
         try check(result, .createImage, on: resource)
         guard read.data.elementsEqual(Self.validated), var options = read.output(0),
             let count = options.integer(UInt32.self)
         else { return false }
         if count == 0 { return true }
-        // The first of the keys after the prefix.
+        // The first key after the prefix.
         guard let key = options.text() else { return false }
         return !key.starts(with: Self.optionPrefix)
     }

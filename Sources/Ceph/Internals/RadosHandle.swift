@@ -5,11 +5,11 @@ internal import CRados
 internal import Dispatch
 internal import Glibc
 
-/// Owns a `rados_t`. librados documents the handle as thread-safe once it is configured, and before that only the
-/// thread that configures it knows it.
+/// Owns a `rados_t`. librados documents the handle as thread-safe after it is configured. Before that, only the thread that
+/// configures it has it.
 final class RadosHandle: @unchecked Sendable {
     let pointer: rados_t
-    /// One ``ManagementLimit`` at a time.
+    /// Only one ``ManagementLimit`` is active at a time.
     let managementLimit = DispatchSemaphore(value: 1)
 
     init(_ pointer: rados_t) {
@@ -19,7 +19,8 @@ final class RadosHandle: @unchecked Sendable {
     }
 
     deinit {
-        // Closing waits for librados' threads, and whoever let go last must not: it may be a cooperative thread.
+        // Closing waits for librados' threads. The thread that released the last reference must not wait: it may be a
+        // cooperative thread.
         let address = UInt(bitPattern: pointer)
         let isStarted = NativeThread.start(named: "ceph-shutdown") {
             rados_shutdown(rados_t(bitPattern: address))
@@ -28,7 +29,7 @@ final class RadosHandle: @unchecked Sendable {
         if !isStarted { Self.open.leave() }
     }
 
-    /// The value of one of Ceph's options; empty where there is none.
+    /// The value of one of Ceph's options; empty if there is none.
     /// - C function: rados_conf_get
     func option(_ name: String) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
@@ -44,11 +45,11 @@ final class RadosHandle: @unchecked Sendable {
         return String(cString: text)
     }
 
-    /// Connections that are open or being closed. A call that was let go at its deadline keeps its own open.
+    /// Connections that are open or being closed. A call whose caller was released at its deadline keeps its own open.
     private static let open = DispatchGroup()
 
-    /// `exit` takes away what librados' threads use, while they still run: now and then that ends in a crash instead of the exit
-    /// code. Where connections are not closed by then, nothing is taken away.
+    /// `exit` destroys what librados' threads use while they still run, which sometimes ends in a crash instead of the exit
+    /// code. If connections are not closed within two seconds, the process ends without destroying anything.
     private static let exitGuard: Void = {
         _ = on_exit(
             { status, _ in

@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Reads of headers that are on their way, in the order in which they were sent; nil for what is read in another way.
+/// Reads of headers that are in flight, in the order in which they were sent; nil for images that are read in another way.
 struct ReadWindow {
     struct Read {
         enum Question {
@@ -27,7 +27,7 @@ struct ReadWindow {
         count += 1
     }
 
-    /// Waits for the last of the first so many: the others are there by then, or almost.
+    /// Waits for the last of the first reads, up to this number. All earlier ones are then done, or almost.
     func waitForFirst(_ number: Int) {
         guard count > 0 else { return }
         _ = reads[(first + min(number, count) - 1) % reads.count]?.read.wait()

@@ -6,17 +6,17 @@ internal import Glibc
 
 /// Reads keys and values of an object.
 enum RecordRead {
-    /// Keys for each round trip.
+    /// The number of keys per round trip.
     static let page = 1024
 
     struct Page {
         var values: [(key: String, value: [UInt8])]
         var hasMore: Bool
-        /// That of the object when it was read; nil where there is none.
+        /// The version of the object when it was read; nil if it does not exist.
         var version: UInt64?
     }
 
-    /// Whether the object still has a version.
+    /// Whether the object still has this version.
     static func hasVersion(
         _ version: UInt64,
         _ object: String,
@@ -47,16 +47,16 @@ enum RecordRead {
         rados_read_op_omap_get_vals2(operation, after, prefix, UInt64(limit), &iterator, &hasMore, &status)
         let result = rados_read_op_operate(operation, context.pointer, object, 0)
         defer { if let iterator { rados_omap_get_end(iterator) } }
-        // A pool in which nothing was ever recorded has no such object.
+        // A pool without records has no such object.
         if result == -ENOENT { return Page(values: [], hasMore: false) }
         try check(result, .readRecord, on: resource)
         try check(status, .readRecord, on: resource)
         let version = rados_get_last_version(context.pointer)
-        // Zero is no version that could be asked for.
+        // Zero is not a version that can be compared.
         return Page(values: collect(iterator), hasMore: hasMore != 0, version: version > 0 ? version : nil)
     }
 
-    /// What `set_modify_timestamp` of the class `rbd` writes.
+    /// The key that `set_modify_timestamp` of the class `rbd` writes.
     private static let timeKey = "modify_timestamp"
 
     static func time(
@@ -122,9 +122,9 @@ enum RecordWrite {
     ) throws(CephError) -> Bool {
         let operation = rados_create_write_op()
         defer { rados_release_write_op(operation) }
-        // Where there is no object yet, nothing can be compared.
+        // If the object does not exist, nothing can be compared.
         rados_write_op_create(operation, CInt(LIBRADOS_CREATE_IDEMPOTENT), nil)
-        // An absent key compares as an empty value; ours are never empty.
+        // An absent key compares as an empty value; values of records are never empty.
         let conditions = change.absent.map { (key: $0, value: [UInt8]()) } + change.expected.map { ($0.key, $0.value) }
         for condition in conditions {
             withArrays([condition]) { keys, values, keyLengths, valueLengths in
@@ -151,14 +151,14 @@ enum RecordWrite {
         }
         if change.asksTime { rados_write_op_exec(operation, "rbd", "set_modify_timestamp", nil, 0, nil) }
         let result = rados_write_op_operate(operation, context.pointer, object, nil, 0)
-        // A condition does not hold.
+        // A condition is not met.
         if result == -ECANCELED { return false }
         try check(result, .changeRecord, on: resource)
         return true
     }
 }
 
-/// Keys and values as librados takes them: arrays of addresses and of lengths. It copies them.
+/// Keys and values in the form of librados: arrays of addresses and of lengths. librados copies them.
 private func withArrays(
     _ pairs: [(key: String, value: [UInt8])],
     _ body: (
@@ -169,7 +169,7 @@ private func withArrays(
     let bytes = pairs.flatMap { Array($0.key.utf8) + $0.value }
     bytes.withUnsafeBytes { buffer in
         var offset = 0
-        // An empty buffer has no address, and an address is asked for.
+        // An empty buffer has no address, but librados needs one.
         let start = buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1)
         func next(_ count: Int) -> UnsafePointer<CChar>? {
             defer { offset += count }

@@ -4,23 +4,23 @@
 internal import Glibc
 import Naming
 
-/// Finds the names behind the numbers that headers hold: of pools, parents and groups. Each is asked for once, whether one
-/// image or ten thousand refer to it, and several are on their way at a time.
+/// Finds the names for the numbers in headers: of pools, parents and groups. Each is read once, whether one image or ten
+/// thousand refer to it, and several reads are in flight at a time.
 struct ReferenceNames: ~Copyable {
-    /// What could be told of a parent.
+    /// The known names of a parent.
     private struct ParentNames {
         var pool: String
         var image = ""
         var snapshot = ""
     }
 
-    /// Questions that are on their way.
+    /// Reads that are in flight.
     private struct ParentQuestion {
         var image: CompoundRead
         var snapshot: CompoundRead
     }
 
-    /// More would be nothing but memory; whoever comes beyond it waits for an answer first.
+    /// More would only take memory. Further reads first wait for an answer.
     private static let window = 64
     private static let groups = "rbd_group_directory"
 
@@ -31,7 +31,7 @@ struct ReferenceNames: ~Copyable {
     private var groupNames: [ImageHeader.GroupReference: String] = [:]
     private var groupQuestions: [ImageHeader.GroupReference: CompoundRead] = [:]
 
-    /// Asks for the names behind a header, unless they are known or asked for already.
+    /// Starts reading the names for a header, unless they are known or already being read.
     mutating func expect(_ header: ImageHeader, in context: borrowing IOContext) throws(CephError) {
         if let parent = header.parent, parents[parent] == nil, parentQuestions[parent] == nil {
             try makeRoom(in: context)
@@ -43,7 +43,7 @@ struct ReferenceNames: ~Copyable {
         }
     }
 
-    /// Writes the names into the image.
+    /// Writes the names to the image.
     mutating func tell(
         _ image: inout ImageInfo,
         _ header: ImageHeader,
@@ -70,20 +70,20 @@ struct ReferenceNames: ~Copyable {
 
     // MARK: Pools
 
-    /// - Returns: `#` and the id for a pool that is gone: one orphan must not hide all the other images.
+    /// - Returns: `#` and the id for a pool that no longer exists: one orphan must not hide all other images.
     mutating func poolName(id: Int64, in context: borrowing IOContext) throws(CephError) -> String {
         if let name = pools[id] { return name }
         var name = "#\(id)"
         do {
             name = try context.rados.poolName(id: id)
         } catch  where error.code == .poolNotFound {
-            // Told by the number.
+            // The number is returned.
         }
         pools[id] = name
         return name
     }
 
-    /// - Returns: nil for a pool that is gone, or that we may not open.
+    /// - Returns: nil for a pool that no longer exists, or that the service may not open.
     private mutating func place(
         _ poolID: Int64,
         _ namespace: String,
@@ -100,7 +100,7 @@ struct ReferenceNames: ~Copyable {
         }
     }
 
-    /// A context for many questions.
+    /// A context for many reads.
     private final class Shared {
         let context: IOContext
 
@@ -129,14 +129,14 @@ struct ReferenceNames: ~Copyable {
         image.call("dir_get_name", input: WireWriter.string(reference.imageID))
         let snapshot = CompoundRead(capacity: 1)
         snapshot.call("snapshot_get", input: WireWriter.integer(reference.snapshotID))
-        // What can't be sent will be found missing.
+        // A read that can't be sent is treated as a missing name.
         guard image.submit(to: "rbd_directory", in: place.context) >= 0,
             snapshot.submit(to: ImageHeader.object(id: reference.imageID), in: place.context) >= 0
         else { return }
         parentQuestions[reference] = ParentQuestion(image: image, snapshot: snapshot)
     }
 
-    /// A parent in a pool that we may not read is no reason to hide the clone: what can't be told is left empty.
+    /// If the service may not read the parent's pool, the clone is still returned. Unknown names are left empty.
     private mutating func parent(
         _ reference: ImageHeader.ParentReference,
         in context: borrowing IOContext
@@ -157,7 +157,7 @@ struct ReferenceNames: ~Copyable {
                 }
                 names.snapshot = try Self.snapshotName(question.snapshot, on: resource) ?? ""
             } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
-                // Told above.
+                // Handled above.
             }
         }
         parents[reference] = names
@@ -177,7 +177,7 @@ struct ReferenceNames: ~Copyable {
         groupQuestions[reference] = name
     }
 
-    /// - Returns: `#` and the id for a group that is gone, or in a pool that we may not read.
+    /// - Returns: `#` and the id for a group that no longer exists, or in a pool that the service may not read.
     private mutating func group(
         _ reference: ImageHeader.GroupReference,
         in context: borrowing IOContext
@@ -188,7 +188,7 @@ struct ReferenceNames: ~Copyable {
             do {
                 name = try Self.text(question, on: .pool(context.pool)) ?? name
             } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
-                // Told above.
+                // Handled above.
             }
         }
         groupNames[reference] = name
@@ -212,7 +212,7 @@ struct ReferenceNames: ~Copyable {
         let result = read.wait()
         if result == -ENOENT { return nil }
         try check(result, .readImage, on: resource)
-        // Its frame begins with the id, then the frame of the snapshot's namespace, then the name.
+        // Its frame begins with the id, then follow the frame of the snapshot's namespace, and the name.
         guard var reader = read.output(0), reader.enterFrame() != nil, reader.integer(UInt64.self) != nil,
             reader.skipFrame() != nil
         else { return nil }

@@ -3,7 +3,7 @@
 
 internal import Glibc
 
-/// Asks what there is of an image, by its id: three questions that are on their way at once.
+/// Reads the traces of an image by its id: three reads in parallel.
 struct TraceRead {
     private let id: String
     private let directory = CompoundRead(capacity: 1)
@@ -11,8 +11,9 @@ struct TraceRead {
     private let trash: TrashRead
     private let submitted: (directory: CInt, header: CInt)
 
-    /// Sends the questions.
-    /// - C function: rados_aio_read_op_operate (`dir_get_name` of `rbd_directory`, `trash_get` of `rbd_trash`), rados_read_op_stat
+    /// Sends the requests.
+    /// - C function: rados_aio_read_op_operate (`dir_get_name` of `rbd_directory`, `trash_get` of `rbd_trash`),
+    ///   rados_read_op_stat
     init(_ id: String, in context: borrowing IOContext) {
         self.id = id
         directory.call("dir_get_name", input: WireWriter.string(id))

@@ -4,7 +4,8 @@
 internal import CRBD
 internal import Glibc
 
-/// The move of an image to the trash: an entry that says so, `rbd_id.<name>`, the directory's entry, and the entry's last word.
+/// Moves an image to the trash: adds a trash entry that says that the move has begun, removes `rbd_id.<name>` and the
+/// directory's entry, and sets the final state of the trash entry.
 struct TrashMove {
     let entry: TrashEntry
     let name: RawName
@@ -22,14 +23,14 @@ struct TrashMove {
         let removed = context.removeFromDirectory(name, entry.id)
         guard removed >= 0 else {
             takeBack(removed, hadNameObject: unnamed >= 0, in: context)
-            // Somebody has renamed it, who obeys no claim of ours.
+            // Another program that ignores the service's claims has renamed it.
             if removed == -ENOENT || removed == -ESTALE { throw changed(removed) }
             throw CephError(errno: -removed, .moveToTrash, on: resource)
         }
         return try settle(in: context)
     }
 
-    /// The entry's last word: the image is in the trash, and nowhere else.
+    /// Sets the final state of the entry: the image is in the trash, and nowhere else.
     private func settle(in context: borrowing IOContext) throws(CephError) -> TrashEntry {
         let settled = context.setTrashState(of: entry.id, to: .normal, from: .moving)
         if settled == -ENOENT || settled == -ESTALE { throw changed(settled) }
@@ -39,8 +40,8 @@ struct TrashMove {
         return entry
     }
 
-    /// As far as it goes: what is left then is found, and mended, as what an interrupted move has left. What timed out may yet be
-    /// done, so that nothing is taken back.
+    /// Undoes the steps as far as possible. Anything that remains is found and repaired like the remains of an interrupted
+    /// move. If a step timed out, it may still be carried out, so nothing is undone.
     private func takeBack(_ result: CInt, hadNameObject: Bool, in context: borrowing IOContext) {
         guard result != -ETIMEDOUT else { return }
         if hadNameObject {
@@ -54,13 +55,13 @@ struct TrashMove {
         CephError(.imageChanged, .moveToTrash, on: resource, errno: -result)
     }
 
-    /// librbd writes the times of this machine's clock.
+    /// librbd writes times of this machine's clock.
     /// - C function: rbd_trash_move
     func byLibrbd(in context: borrowing IOContext) throws(CephError) -> TrashEntry {
         let delay = UInt64(max(0, Int64(entry.deferredUntil.seconds) - Int64(entry.deletedAt.seconds)))
         let result = name.withCString { rbd_trash_move(context.pointer, $0, delay) }
         if result == -ENOENT { try context.requireNamespace() }
-        // librbd says no more of a copy of another cluster's image.
+        // librbd gives no better error for a copy of another cluster's image.
         if result == -EINVAL {
             try OpenImage(id: entry.id, in: context, resource: resource).requireNoCopy(.moveToTrash)
         }
@@ -76,7 +77,7 @@ struct TrashMove {
     }
 }
 
-/// The way out of the trash: the entry says so, the name's two objects, and then the entry goes.
+/// Moves an image out of the trash: sets the state of the entry, adds the two objects of the name, and removes the entry.
 struct TrashRestore {
     let entry: TrashEntry
     let name: RawName
@@ -99,7 +100,7 @@ struct TrashRestore {
         let isThere = try added >= 0 ? true : isInDirectory(added, in: context)
         guard isThere else {
             takeBack(added, named, in: context)
-            // The image has another name: somebody else has taken it out.
+            // The image has another name: another client has restored it.
             if added == -EBADF { throw changed(added) }
             throw CephError(errno: -added, .restoreImage, on: resource)
         }
@@ -108,10 +109,10 @@ struct TrashRestore {
         if removed != -ENOENT { try check(removed, .restoreImage, on: resource) }
     }
 
-    /// - Returns: whether the name's object was made just now.
+    /// - Returns: whether this call created the name's object.
     private func takeName(in context: borrowing IOContext) throws(CephError) -> Bool {
         let made = context.makeNameObject(name, of: entry.id)
-        // One that was interrupted may have come so far.
+        // An interrupted restore may have come this far.
         if made == -EEXIST, try context.nameObject(of: name, on: resource) == entry.id { return false }
         guard made >= 0 else {
             takeBack(made, false, in: context)

@@ -1,18 +1,18 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Reads Ceph's wire encoding: little-endian integers, strings with a 32-bit length. A read past the end gives nil, and
-/// so does every read after it, so that a caller may check once.
+/// Reads Ceph's wire encoding: little-endian integers, and strings with a 32-bit length. A read past the end returns nil,
+/// and so does every later read, so that a caller may check only once.
 struct WireReader {
     private let bytes: UnsafeRawBufferPointer
     private var offset = 0
 
-    /// - Parameter bytes: stay valid as long as the reader is used.
+    /// - Parameter bytes: must stay valid as long as the reader is used.
     init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
 
-    /// Whether all of it was read.
+    /// Whether everything was read.
     var isAtEnd: Bool { offset == bytes.count }
 
     mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) -> Value? {
@@ -29,15 +29,15 @@ struct WireReader {
         text().map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The bytes of a text, which need not be UTF-8. Valid as long as what is read.
+    /// The bytes of a text, which need not be UTF-8. Valid as long as the bytes of the reader.
     mutating func text() -> UnsafeRawBufferPointer.SubSequence? {
         guard let length = integer(UInt32.self), Int(length) <= bytes.count - offset else { return nil }
         defer { offset += Int(length) }
         return bytes[offset..<offset + Int(length)]
     }
 
-    /// Steps over the frame of a versioned structure (version, oldest compatible version, length).
-    /// - Returns: nil where the frame is longer than what is left.
+    /// Enters the frame of a versioned structure (version, oldest compatible version, length).
+    /// - Returns: nil if the frame is longer than the remaining bytes.
     mutating func enterFrame() -> Void? {
         guard integer(UInt8.self) != nil, integer(UInt8.self) != nil, let length = integer(UInt32.self),
             Int(length) <= bytes.count - offset
@@ -45,15 +45,15 @@ struct WireReader {
         return ()
     }
 
-    /// Steps over the frame of a versioned structure.
-    /// - Returns: its version; nil where the frame is longer than what is left.
+    /// Enters the frame of a versioned structure.
+    /// - Returns: its version; nil if the frame is longer than the remaining bytes.
     mutating func frameVersion() -> UInt8? {
         var ahead = self
         guard let version = ahead.integer(UInt8.self), enterFrame() != nil else { return nil }
         return version
     }
 
-    /// Steps over a versioned structure altogether.
+    /// Skips a versioned structure.
     mutating func skipFrame() -> Void? {
         guard integer(UInt8.self) != nil, integer(UInt8.self) != nil, let length = integer(UInt32.self),
             Int(length) <= bytes.count - offset

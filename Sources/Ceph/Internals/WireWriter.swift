@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Writes Ceph's wire encoding, as ``WireReader`` reads it.
+/// Writes Ceph's wire encoding, which ``WireReader`` reads.
 enum WireWriter {
     static func integer(_ value: some FixedWidthInteger) -> [UInt8] {
         withUnsafeBytes(of: value.littleEndian) { Array($0) }
