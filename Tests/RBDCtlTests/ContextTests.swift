@@ -186,7 +186,7 @@ struct ContextTests {
     @Test(
         arguments: [
             ("prdo", "did you mean prod?"), ("Prod", "did you mean prod?"), ("stagin", "did you mean staging?"),
-            ("elsewhere", "there are: prod, staging"),
+            ("elsewhere", "the contexts are: prod, staging"),
         ]
     )
     func typosGetTheNearestNames(name: String, hint: String) throws {
