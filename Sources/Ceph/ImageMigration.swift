@@ -31,7 +31,7 @@ public struct ImageMigration: Hashable, Sendable {
 extension OpenImage {
     /// - Parameter name: the image's name.
     /// - Returns: nil if the image is not being migrated.
-    /// - C function: rbd_get_features, rbd_migration_status, rbd_migration_status_cleanup
+    /// - C function: rbd_get_features, rbd_migration_status, rbd_migration_status_cleanup, rados_read_op_operate (`dir_get_name`, `trash_get`)
     func migration(of name: String, in context: borrowing IOContext) throws(CephError) -> ImageMigration? {
         guard try features().contains(.migrating) else { return nil }
         var status = rbd_image_migration_status_t()
@@ -43,13 +43,19 @@ extension OpenImage {
         defer { rbd_migration_status_cleanup(&status) }
         func text(_ pointer: UnsafeMutablePointer<CChar>?) -> String { pointer.map { String(cString: $0) } ?? "" }
         let pool = status.source_pool_id
+        var source = ImageMigration.Source(
+            pool: pool < 0 ? "" : (try? context.rados.poolName(id: pool)) ?? "#\(pool)",
+            namespace: text(status.source_pool_namespace),
+            image: text(status.source_image_name),
+            imageID: text(status.source_image_id)
+        )
+        // librbd 16 does not find the name if librbd 14 prepared the migration. The trash, which holds the source, has it.
+        if source.image.isEmpty, pool >= 0, !source.imageID.isEmpty {
+            let place = try IOContext(poolID: pool, namespace: source.namespace, rados: context.rados)
+            source.image = try ImageReader.find(id: source.imageID, in: place)?.name ?? ""
+        }
         return ImageMigration(
-            source: ImageMigration.Source(
-                pool: pool < 0 ? "" : (try? context.rados.poolName(id: pool)) ?? "#\(pool)",
-                namespace: text(status.source_pool_namespace),
-                image: text(status.source_image_name),
-                imageID: text(status.source_image_id)
-            ),
+            source: source,
             state: Self.state(status.state),
             detail: text(status.state_description)
         )

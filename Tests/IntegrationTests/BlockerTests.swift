@@ -66,7 +66,7 @@ struct BlockerTests {
         try await withImage { server, path, spec in
             let group = spec.replacingOccurrences(of: "vol-1", with: "database")
             for name in ["hourly", "daily"] {
-                try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(spec)@\(name)"])
+                try await TestCluster.run("rbd", ["snap", "create", "\(spec)@\(name)"])
             }
             try await TestCluster.run("rbd", ["group", "create", group])
             try await TestCluster.run("rbd", ["group", "image", "add", group, spec])

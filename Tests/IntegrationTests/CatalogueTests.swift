@@ -97,10 +97,12 @@ struct CatalogueTests {
         let passphrase = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
         try Data("open sesame".utf8).write(to: URL(fileURLWithPath: passphrase))
         defer { try? FileManager.default.removeItem(atPath: passphrase) }
-        try await rbd("encryption format \(pool)/encrypted luks2 \(passphrase)")
+        if try await TestCluster.hasEncryption() {
+            try await rbd("encryption format \(pool)/encrypted luks2 \(passphrase)")
+        }
 
         try await rbd("create --size 64M \(pool)/golden")
-        for number in 1...3 { try await rbd("snap create --no-progress \(pool)/golden@s\(number)") }
+        for number in 1...3 { try await rbd("snap create \(pool)/golden@s\(number)") }
         try await rbd("snap protect \(pool)/golden@s1")
         try await rbd("clone --rbd-default-clone-format 1 \(pool)/golden@s1 \(pool)/clone-1")
         try await rbd("clone --rbd-default-clone-format 2 \(pool)/golden@s2 \(pool)/clone-2")
@@ -116,11 +118,11 @@ struct CatalogueTests {
         // Without deep-flatten its snapshot keeps the parent.
         let clone2 = "clone --rbd-default-clone-format 2"
         try await rbd("\(clone2) --image-feature layering \(pool)/golden@s3 \(pool)/flattened")
-        try await rbd("snap create --no-progress \(pool)/flattened@s")
+        try await rbd("snap create \(pool)/flattened@s")
         try await rbd("flatten --no-progress \(pool)/flattened")
         // The parent is in the trash, the snapshot deleted while it had a clone.
         try await rbd("create --size 64M \(pool)/gone")
-        try await rbd("snap create --no-progress \(pool)/gone@s")
+        try await rbd("snap create \(pool)/gone@s")
         try await rbd("\(clone2) \(pool)/gone@s \(pool)/orphan")
         try await rbd("snap rm --no-progress \(pool)/gone@s")
         try await rbd("trash mv \(pool)/gone")
@@ -136,7 +138,7 @@ struct CatalogueTests {
 
         try await rbd("create --size 64M \(pool)/moving")
         try await rbd("bench --io-type write --io-size 64K --io-total 256K \(pool)/moving")
-        try await rbd("snap create --no-progress \(pool)/moving@s")
+        try await rbd("snap create \(pool)/moving@s")
         try await rbd("migration prepare \(pool)/moving \(other)/moving")
     }
 
@@ -174,7 +176,7 @@ struct CatalogueTests {
     @Test func whatIsLaidOutInAnotherWayIsLeftToLibrbd() async throws {
         try await TestCluster.withPool { name, cluster in
             try await rbd("create --size 64M \(name)/golden")
-            try await rbd("snap create --no-progress \(name)/golden@s")
+            try await rbd("snap create \(name)/golden@s")
             try await rbd("clone --rbd-default-clone-format 2 \(name)/golden@s \(name)/clone")
             try await rbd("group create \(name)/g")
             try await rbd("group image add \(name)/g \(name)/clone")

@@ -56,7 +56,7 @@ struct DeletionPlanTests {
     @Test func aProtectedSnapshotWithClones() async throws {
         try await withImage { server, path, pool in
             try await rbd(
-                "snap create --no-progress \(pool)/golden@v1",
+                "snap create \(pool)/golden@v1",
                 "snap protect \(pool)/golden@v1",
                 "clone --rbd-default-clone-format 1 \(pool)/golden@v1 \(pool)/old",
                 "clone --rbd-default-clone-format 2 \(pool)/golden@v1 \(pool)/new"
@@ -81,9 +81,9 @@ struct DeletionPlanTests {
     @Test func unprotectedSnapshotsWithClones() async throws {
         try await withImage { server, path, pool in
             try await rbd(
-                "snap create --no-progress \(pool)/golden@v1",
-                "snap create --no-progress \(pool)/golden@v2",
-                "snap create --no-progress \(pool)/golden@v3",
+                "snap create \(pool)/golden@v1",
+                "snap create \(pool)/golden@v2",
+                "snap create \(pool)/golden@v3",
                 "clone --rbd-default-clone-format 2 \(pool)/golden@v1 \(pool)/kept",
                 "clone --rbd-default-clone-format 2 \(pool)/golden@v1 \(pool)/thrown-away",
                 "clone --rbd-default-clone-format 2 \(pool)/golden@v3 \(pool)/late",
@@ -109,11 +109,11 @@ struct DeletionPlanTests {
     @Test func clonesWithoutDeepFlatten() async throws {
         try await withImage { server, path, pool in
             try await rbd(
-                "snap create --no-progress \(pool)/golden@v1",
+                "snap create \(pool)/golden@v1",
                 "clone --rbd-default-clone-format 2 --image-feature layering \(pool)/golden@v1 \(pool)/shallow",
-                "snap create --no-progress \(pool)/shallow@daily",
+                "snap create \(pool)/shallow@daily",
                 "clone --rbd-default-clone-format 2 \(pool)/golden@v1 \(pool)/deep",
-                "snap create --no-progress \(pool)/deep@daily"
+                "snap create \(pool)/deep@daily"
             )
             let plan = try await plan(server, path)
             #expect(
@@ -138,7 +138,7 @@ struct DeletionPlanTests {
                 "group create \(group)",
                 "group image add \(group) \(place)/golden",
                 "group snap create \(group)@nightly",
-                "snap create --no-progress \(place)/golden@own"
+                "snap create \(place)/golden@own"
             )
             let plan = try await plan(server, path)
             #expect(

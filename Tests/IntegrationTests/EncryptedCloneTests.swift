@@ -17,7 +17,7 @@ struct EncryptedCloneTests {
             _ = try await rbd("rbd", ["create", "--size", "16M", "\(pool)/parent"])
             let write = ["--io-type", "write", "--io-size", "1M", "--io-total", "16M", "\(pool)/parent"]
             _ = try await rbd("rbd", ["bench"] + write)
-            _ = try await rbd("rbd", ["snap", "create", "--no-progress", "\(pool)/parent@base"])
+            _ = try await rbd("rbd", ["snap", "create", "\(pool)/parent@base"])
         }
         let options = ["--rbd-default-clone-format", "2", "--image-feature", "layering"]
         _ = try await rbd("rbd", ["clone"] + options + ["\(pool)/parent@base", "\(pool)/\(name)"])
@@ -29,7 +29,7 @@ struct EncryptedCloneTests {
         defer { try? FileManager.default.removeItem(at: file) }
         try (Data(begin.utf8) + Data(repeating: 7, count: 8192)).write(to: file)
         _ = try await rbd("rados", ["--pool", pool, "put", "\(prefix).0000000000000000", file.path])
-        _ = try await rbd("rbd", ["snap", "create", "--no-progress", "\(pool)/\(name)@s"])
+        _ = try await rbd("rbd", ["snap", "create", "\(pool)/\(name)@s"])
     }
 
     @Test func nothingThatWouldDestroyThemIsDone() async throws {

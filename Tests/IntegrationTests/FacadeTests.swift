@@ -99,7 +99,7 @@ struct FacadeTests {
         try await TestCluster.withPool { name, cluster in
             try await TestCluster.run("rbd", ["namespace", "create", "\(name)/tenant"])
             _ = try await cluster.pool(name).createImage(named: "golden", sizeBytes: 1 << 30)
-            try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(name)/golden@v1"])
+            try await TestCluster.run("rbd", ["snap", "create", "\(name)/golden@v1"])
             try await TestCluster.run(
                 "rbd",
                 ["clone", "--rbd-default-clone-format", "2", "\(name)/golden@v1", "\(name)/tenant/clone"]
@@ -144,7 +144,7 @@ struct FacadeTests {
                 await #expect(throws: CephError.self) { try await body() }?.code
             }
             _ = try await pool.createImage(named: "vol-1", sizeBytes: 1 << 20)
-            try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(name)/vol-1@s"])
+            try await TestCluster.run("rbd", ["snap", "create", "\(name)/vol-1@s"])
             let entry = try await pool.trashImage(named: "vol-1")
             #expect(await code { try await pool.purge(entry) } == .imageHasSnapshots)
             _ = try await pool.restoreImage(entry, as: entry.rawName)

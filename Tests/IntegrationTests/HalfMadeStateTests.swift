@@ -35,7 +35,7 @@ struct HalfMadeStateTests {
             let image = InterruptedImage(pool: pool, name: "clone")
             let id = try await TestCluster.withPool { parents, _ in
                 try await TestCluster.run("rbd", ["create", "--size", "4M", "\(parents)/base"])
-                try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(parents)/base@s"])
+                try await TestCluster.run("rbd", ["snap", "create", "\(parents)/base@s"])
                 try await TestCluster.run(
                     "rbd",
                     ["clone", "--rbd-default-clone-format", "2", "\(parents)/base@s", image.spec]

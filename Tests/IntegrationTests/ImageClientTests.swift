@@ -245,7 +245,7 @@ struct ImageClientTests {
                 try await TestCluster.withPool { pool, _ in
                     for command in [
                         "create --size 1T --image-feature layering \(pool)/parent",
-                        "snap create --no-progress \(pool)/parent@s",
+                        "snap create \(pool)/parent@s",
                         "clone --rbd-default-clone-format 2 --image-feature \(features) \(pool)/parent@s \(pool)/clone",
                     ] {
                         try await TestCluster.run("rbd", command.split(separator: " ").map(String.init))

@@ -90,7 +90,7 @@ struct ImageDetailsTests {
         try await withImages { server, images, pool in
             try await rbd("mirror pool enable \(pool) image")
             try await rbd("create --size 8M --image-feature layering,exclusive-lock,journaling \(pool)/copy")
-            try await rbd("mirror image enable \(pool)/copy journal")
+            try await TestCluster.mirrorByJournal("\(pool)/copy")
             try await rbd("mirror image demote \(pool)/copy")
             for query in ["?dryRun=true", "", "?purge=true"] {
                 let problem = try await server.delete("\(images)/copy\(query)").problem
@@ -141,7 +141,7 @@ struct ImageDetailsTests {
             try await rbd("encryption format \(pool)/image \(format) \(passphrase.path("passphrase"))")
             #expect(try await image(server, "\(images)/image", "encryption").encryption == format)
             // A clone without a key of its own has its parent's.
-            try await rbd("snap create --no-progress \(pool)/image@s")
+            try await rbd("snap create \(pool)/image@s")
             try await rbd("clone --rbd-default-clone-format 2 \(pool)/image@s \(pool)/clone")
             #expect(try await image(server, "\(images)/clone", "encryption").encryption == format)
         }

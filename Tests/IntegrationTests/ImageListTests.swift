@@ -268,7 +268,7 @@ struct ImageListTests {
 
     @Test func detailsAreToldToThoseWhoAsk() async throws {
         try await withImages { server, images, pool in
-            try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(pool)/alpha@s"])
+            try await TestCluster.run("rbd", ["snap", "create", "\(pool)/alpha@s"])
             let clone = #"{"name":"clone","source":{"image":"alpha","snapshot":"s"}}"#
             #expect(try await server.post(images, clone).status == 201)
             let client = try await TestCluster.openClient(of: "\(pool)/beta")

@@ -316,7 +316,9 @@ struct ImageUpdateTests {
             )
             #expect(image.metadata == [:])
             let options = try await TestCluster.run("rbd", ["config", "image", "list", spec])
-            for option in ["rbd_qos_iops_limit", "rbd_qos_bps_limit", "rbd_qos_read_bps_burst_seconds"] {
+            for option in ["rbd_qos_iops_limit", "rbd_qos_bps_limit", "rbd_qos_read_bps_burst_seconds"]
+            // Ceph 14 does not know the last.
+            where options.contains("_burst_seconds ") || !option.hasSuffix("_seconds") {
                 let line = options.split(separator: "\n").first { $0.contains("\(option) ") }
                 #expect(line?.contains("image") == true, "\(option)")
             }

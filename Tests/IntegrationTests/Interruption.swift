@@ -32,7 +32,7 @@ enum Interruption: String, CaseIterable, Sendable {
             return try await image.id()
         case .removeSnapshot:
             let id = try await image.make()
-            try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(spec)@s"])
+            try await TestCluster.run("rbd", ["snap", "create", "\(spec)@s"])
             return id
         case .addToGroup, .removeFromGroup:
             let id = try await image.make()
@@ -57,7 +57,7 @@ enum Interruption: String, CaseIterable, Sendable {
         case .clone: ["clone", "--rbd-default-clone-format", "2", "\(spec)-parent@s", spec]
         case .flatten: ["flatten", "--no-progress", spec]
         case .resize: ["resize", "--no-progress", "--size", "9M", spec]
-        case .createSnapshot: ["snap", "create", "--no-progress", "\(spec)@s"]
+        case .createSnapshot: ["snap", "create", "\(spec)@s"]
         case .removeSnapshot: ["snap", "rm", "--no-progress", "\(spec)@s"]
         case .addToGroup: ["group", "image", "add", "\(spec)-group", spec]
         case .removeFromGroup: ["group", "image", "rm", "\(spec)-group", spec]
@@ -88,7 +88,7 @@ struct InterruptedImage: Sendable {
 
     func makeParent() async throws {
         _ = try await InterruptedImage(pool: pool, name: "\(name)-parent").make()
-        try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(spec)-parent@s"])
+        try await TestCluster.run("rbd", ["snap", "create", "\(spec)-parent@s"])
     }
 
     func id() async throws -> String {

@@ -45,7 +45,7 @@ struct OperationTests {
             "rbd",
             ["bench", "--io-type", "write", "--io-size", "1M", "--io-total", "\(megabytes)M", "\(pool)/parent"]
         )
-        _ = try await rbd("rbd", ["snap", "create", "--no-progress", "\(pool)/parent@base"])
+        _ = try await rbd("rbd", ["snap", "create", "\(pool)/parent@base"])
         _ = try await rbd("rbd", ["clone", "--rbd-default-clone-format", "2", "\(pool)/parent@base", "\(pool)/clone"])
     }
 
@@ -192,7 +192,7 @@ struct OperationTests {
     private func makeLargeClone(_ pool: String) async throws {
         let rbd = TestCluster.run
         for command in [
-            "create --size 1T --image-feature layering \(pool)/parent", "snap create --no-progress \(pool)/parent@base",
+            "create --size 1T --image-feature layering \(pool)/parent", "snap create \(pool)/parent@base",
             "clone --rbd-default-clone-format 2 --image-feature layering \(pool)/parent@base \(pool)/clone",
             "bench --io-type write --io-size 64K --io-total 4M \(pool)/clone",
         ] {

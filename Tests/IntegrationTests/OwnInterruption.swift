@@ -37,7 +37,7 @@ enum OwnInterruption: String, CaseIterable, Sendable {
             return nil
         case .deleteSnapshot, .rollBack:
             let id = try await image.make()
-            try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(image.spec)@s"])
+            try await TestCluster.run("rbd", ["snap", "create", "\(image.spec)@s"])
             return id
         case .addToGroup, .removeFromGroup, .snapshotGroup:
             let id = try await image.make()

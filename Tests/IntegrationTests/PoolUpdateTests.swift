@@ -104,7 +104,7 @@ struct PoolUpdateTests {
             try await TestCluster.withPool { pool, _ in
                 try await TestCluster.withPool { other, _ in
                     try await TestCluster.run("rbd", ["create", "--size", "1M", "\(pool)/vol-1"])
-                    try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(pool)/vol-1@s"])
+                    try await TestCluster.run("rbd", ["snap", "create", "\(pool)/vol-1@s"])
                     try await TestCluster.run("rbd", ["snap", "protect", "\(pool)/vol-1@s"])
                     try await TestCluster.run("rbd", ["clone", "\(pool)/vol-1@s", "\(other)/clone"])
                     let data = #"{"size":"1MiB","dataPool":"\#(pool)"}"#

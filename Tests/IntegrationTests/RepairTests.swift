@@ -115,7 +115,8 @@ struct RepairTests {
             _ = try await rados(pool, "rm", "rbd_header.\(id)")
             async let answer = server.put("\(images)/vol-1", size)
             for (key, path) in values {
-                _ = try await rados(pool, "setomapval", "rbd_header.\(id)", key, "--input-file", path)
+                let value = try Data(contentsOf: URL(fileURLWithPath: path))
+                try await TestCluster.setValue(value, of: key, in: "rbd_header.\(id)", pool: pool)
             }
             #expect([200, 409].contains(try await answer.status))
             // Whatever it said, the other one's image is there.

@@ -24,7 +24,7 @@ struct RepeatedListTests {
         try await TestCluster.withPool { name, cluster in
             let pool = cluster.pool(name)
             for number in 0..<8 { try await rbd("create --size 64M \(name)/v-\(number)") }
-            try await rbd("snap create --no-progress \(name)/v-0@s")
+            try await rbd("snap create \(name)/v-0@s")
             try await rbd("clone --rbd-default-clone-format 2 \(name)/v-0@s \(name)/clone")
             try await rbd("group create \(name)/g")
             try await rbd("namespace create \(name)/n")
@@ -33,8 +33,8 @@ struct RepeatedListTests {
             for change in [
                 "resize --no-progress --size 65M NAME/v-1",
                 "resize --no-progress --allow-shrink --size 1M NAME/v-1",
-                "snap create --no-progress NAME/v-1@a",
-                "snap create --no-progress NAME/v-1@b",
+                "snap create NAME/v-1@a",
+                "snap create NAME/v-1@b",
                 "snap rm --no-progress NAME/v-1@a",
                 "snap purge --no-progress NAME/v-1",
                 "feature disable NAME/v-2 object-map fast-diff deep-flatten",

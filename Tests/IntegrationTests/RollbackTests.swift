@@ -19,7 +19,7 @@ struct RollbackTests {
     private func makeImage(_ spec: String, size: String) async throws {
         for command in [
             "create --size \(size) --image-feature layering --image-feature exclusive-lock \(spec)",
-            "snap create --no-progress \(spec)@base",
+            "snap create \(spec)@base",
             "bench --io-type write --io-size 4K --io-total 256K --io-pattern rand \(spec)",
         ] {
             try await TestCluster.run("rbd", command.split(separator: " ").map(String.init))

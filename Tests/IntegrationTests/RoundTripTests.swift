@@ -113,7 +113,7 @@ struct RoundTripTests {
             #expect(changed <= count + 30 + 3)
             // Snapshots are counted in a second one, where there ever was one.
             for number in 0..<15 {
-                try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(pool)/v-\(1000 + number)@s"])
+                try await TestCluster.run("rbd", ["snap", "create", "\(pool)/v-\(1000 + number)@s"])
             }
             let snapshots = try await cost("?prefix=v-101", shows: 10)
             #expect(snapshots <= 10 + 5 + 3)

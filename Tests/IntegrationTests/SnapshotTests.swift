@@ -114,7 +114,7 @@ struct SnapshotTests {
     @Test func oddNamesAreReachable() async throws {
         try await withImage { server, path, spec in
             for name in ["a b", "x/y", "100%"] {
-                try await TestCluster.run("rbd", ["snap", "create", "--no-progress", "\(spec)@tmp"])
+                try await TestCluster.run("rbd", ["snap", "create", "\(spec)@tmp"])
                 let encoded = PercentEncoding.encode(name)
                 // rbd itself refuses to write such names.
                 let cluster = try await TestCluster.connect()

@@ -163,7 +163,8 @@ struct TrashTests {
             try await TestCluster.run("rbd", ["migration", "abort", "--no-progress", "\(pool)/target"])
 
             try await TestCluster.run("rbd", ["mirror", "pool", "enable", pool, "image"])
-            try await TestCluster.run("rbd", ["mirror", "image", "enable", "\(pool)/copy", "snapshot"])
+            try await TestCluster.run("rbd", ["feature", "enable", "\(pool)/copy", "journaling"])
+            try await TestCluster.mirrorByJournal("\(pool)/copy")
             try await TestCluster.run("rbd", ["mirror", "image", "demote", "\(pool)/copy"])
             let before = try await server.get("\(images)/copy")
             let resize = try await server.patch("\(images)/copy", #"{"size":"4TiB"}"#).problem

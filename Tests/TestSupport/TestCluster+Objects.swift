@@ -13,8 +13,14 @@ extension TestCluster {
 
     /// Writes a value of an object's omap.
     public static func setValue(_ data: Data, of key: String, in object: String, pool: String) async throws {
-        try await withFile(of: data) {
-            try await run("rados", ["--pool", pool, "setomapval", object, key, "--input-file", $0])
+        try await withFile(of: data) { file in
+            // Before Ceph 16, `rados` reads a value from its standard input only.
+            let command = "exec \"$0\" --conf \"$1\" --pool \"$2\" setomapval \"$3\" \"$4\" <\"$5\""
+            let arguments = [tool("rados"), configFile, pool, object, key, file]
+            let result = try await Subprocess.run("/bin/sh", ["-c", command] + arguments)
+            guard result.status == 0 else {
+                throw Failure(description: "rados setomapval \(object) \(key): \(result.standardError)")
+            }
         }
     }
 

@@ -18,6 +18,15 @@ extension TestCluster {
         try await foundRelease.value
     }
 
+    /// Mirrors an image by its journal, which it must have. `rbd` of Ceph 14 knows no other way, and takes no mode.
+    public static func mirrorByJournal(_ spec: String) async throws {
+        let mode = try await release().major < 16 ? [] : ["journal"]
+        try await run("rbd", ["mirror", "image", "enable", spec] + mode)
+    }
+
+    /// Whether `rbd encryption` exists.
+    public static func hasEncryption() async throws -> Bool { try await release().major >= 16 }
+
     /// Runs `ceph osd blocklist`, which before Ceph 16 has another name.
     @discardableResult
     public static func blocklist(_ arguments: String...) async throws -> String {
