@@ -53,11 +53,7 @@ extension GroupSnapshotService {
                     )
                 }
                 return .done(
-                    try await operations.start(
-                        .rollBackGroup,
-                        on: group,
-                        parameters: parameters(snapshot, of: group, info)
-                    )
+                    try await operations.start(rollback(to: snapshot, of: group, info), on: group)
                 )
             }
         }
@@ -96,38 +92,8 @@ extension GroupSnapshotService {
         return other.operation
     }
 
-    private func parameters(
-        _ snapshot: String,
-        of group: GroupSpec,
-        _ info: GroupSnapshotInfo
-    ) -> OperationRecord.Parameters {
+    private func rollback(to snapshot: String, of group: GroupSpec, _ info: GroupSnapshotInfo) -> RollBackGroup {
         let ids = Dictionary(grouping: info.images, by: \.pool).mapValues { $0.map(\.id) }
-        return OperationRecord.Parameters(
-            snapshot: snapshot,
-            imageIDs: ids[group.pool] ?? [],
-            imageIDsElsewhere: ids.filter { $0.key != group.pool }
-        )
-    }
-}
-
-extension OperationWork {
-    /// Begun again after it was broken off, it begins with the first image: what is rolled back stays so.
-    func rollBackGroup(_ job: Job) async throws {
-        let snapshot = try job.required(job.parameters.snapshot, "snapshot")
-        let name = try job.required(job.record.operation.group, "group")
-        // Whoever died at it counts as a client for half a minute: the runner is to try again.
-        if try await holders(job) != nil {
-            let resource = job.pool.resource(ofSnapshot: snapshot, ofGroup: name)
-            throw CephError(.imageBusy, .changeGroupSnapshots, on: resource)
-        }
-        try await job.pool.rollBack(group: name, to: snapshot, call: job.call, on: threads(job))
-    }
-
-    /// Who has one of the images open.
-    /// - Returns: nil where nobody has; where the snapshot has gone librbd says so.
-    func holders(_ job: Job) async throws -> Problem? {
-        guard let snapshot = job.parameters.snapshot, let name = job.record.operation.group else { return nil }
-        let info = try await job.pool.group(named: name).snapshots.first { $0.name == snapshot }
-        return try await GroupSnapshotService.holders(of: info?.images ?? [], in: job.pool, countsWatchers: true)
+        return RollBackGroup(group.name, in: group.pool, to: snapshot, images: ids)
     }
 }

@@ -84,10 +84,9 @@ struct ImageDeletion: Sendable {
         try await giveBack(moved, in: place, ifInUse: mark)
         if delay != nil { return .trashed(RBDAPI.TrashedImage(moved, image: image, in: place)) }
         let operation = try await operations.start(
-            .purgeImage,
+            PurgeImage(force: true),
             on: place.image(image.name),
-            imageID: image.id,
-            parameters: .init(force: true)
+            imageID: image.id
         )
         try await keeper.withdraw(mark, records)
         return .purging(operation)

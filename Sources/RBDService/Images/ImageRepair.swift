@@ -98,7 +98,7 @@ struct ImageRepair: Sendable {
     /// Goes on with a removal that was interrupted.
     func resumeRemoval(of entry: TrashEntry, in pool: Ceph.Pool) async throws -> RBDAPI.Operation {
         let spec = ImageSpec(pool: pool.name, namespace: pool.namespace, image: entry.name)
-        return try await operations.start(.purgeImage, on: spec, imageID: entry.id, parameters: .init(force: true))
+        return try await operations.start(PurgeImage(force: true), on: spec, imageID: entry.id)
     }
 
     /// Makes a clone known to its parent where its making was interrupted before that: the next who removes the snapshot would

@@ -35,7 +35,7 @@ extension ImageService {
                 }
                 if let failure = outcome.failure {
                     if update.steps[..<failure.index].contains(where: \.dropsObjectMap) {
-                        _ = try? await operations.start(.rebuildObjectMap, on: place.image(name), imageID: image.id)
+                        _ = try? await operations.start(RebuildObjectMap(), on: place.image(name), imageID: image.id)
                     }
                     throw await problem(failure, outcome.left, update, in: pool)
                 }
@@ -43,7 +43,7 @@ extension ImageService {
             let spec = place.image(update.name)
             if update.needsObjectMap {
                 // Without a map the image is whole, only slower: that the work can't begin now is no reason to fail.
-                _ = try? await operations.start(.rebuildObjectMap, on: spec, imageID: image.id)
+                _ = try? await operations.start(RebuildObjectMap(), on: spec, imageID: image.id)
             }
             if let shrink = update.shrink {
                 return .shrinking(try await begin(shrink, after: update, of: image, spec))
@@ -61,8 +61,7 @@ extension ImageService {
         _ spec: ImageSpec
     ) async throws -> RBDAPI.Operation {
         do {
-            let parameters = OperationRecord.Parameters(sizeBytes: shrink.bytes)
-            return try await operations.start(.shrinkImage, on: spec, imageID: image.id, parameters: parameters)
+            return try await operations.start(ShrinkImage(sizeBytes: shrink.bytes), on: spec, imageID: image.id)
         } catch {
             guard !update.steps.isEmpty, var problem = (error as? Problem) ?? (error as? CephError).map({ Problem($0) })
             else { throw error }

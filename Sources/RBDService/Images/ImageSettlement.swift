@@ -73,7 +73,7 @@ struct ImageSettlement: Sendable {
             try await pool.removeAbandonedSnapshots(ofImageID: trace.id)
             guard let name = trace.directoryName, try await pool.lacksSnapshotMaps(ofImageID: trace.id) else { return }
             let spec = ImageSpec(pool: pool.name, namespace: pool.namespace, image: name.text)
-            _ = try await store.create(.rebuildObjectMap, on: spec, imageID: trace.id)
+            _ = try await store.create(RebuildObjectMap(), on: spec, imageID: trace.id)
         } catch is Problem {
             // Other work on the image is not finished. Without a map of its own a snapshot is whole, only slower.
         } catch let error as CephError where !error.code.isOfTheWholePool {

@@ -20,8 +20,7 @@ struct ImageWorkService: Sendable {
 
     /// What is to be done.
     struct Work: Sendable {
-        var kind: OperationKind
-        var parameters = OperationRecord.Parameters()
+        var task: any OperationTask
         var plan: Plan
     }
 
@@ -47,7 +46,7 @@ struct ImageWorkService: Sendable {
     func begin(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {
         let (spec, id) = (subject.spec, subject.info.id)
         // One that is at work has the image.
-        if let begun = try await operations.begun(work.kind, on: spec, imageID: id, parameters: work.parameters) {
+        if let begun = try await operations.begun(work.task, on: spec, imageID: id) {
             return begun
         }
         return try await images.changing(subject.info.name, in: subject.place) { image in
@@ -61,13 +60,8 @@ struct ImageWorkService: Sendable {
     /// Begins work on an image that is claimed.
     func beginClaimed(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {
         // A copy does not change what it is made from.
-        if work.kind != .copyImage { AuditNotes.current?.before(AuditImage(subject.info)) }
-        return try await operations.start(
-            work.kind,
-            on: subject.spec,
-            imageID: subject.info.id,
-            parameters: work.parameters
-        )
+        if !(work.task is CopyImage) { AuditNotes.current?.before(AuditImage(subject.info)) }
+        return try await operations.start(work.task, on: subject.spec, imageID: subject.info.id)
     }
 
     func flatten(_ subject: Subject) async throws -> Work {
@@ -79,7 +73,7 @@ struct ImageWorkService: Sendable {
         let source = Access.current.may(.read, spec) ? "\(spec)@\(parent.snapshot)" : "its parent"
         let detail = "copies what it shares with \(source), up to \(ByteCount(parent.overlapBytes))"
         return Work(
-            kind: .flattenImage,
+            task: FlattenImage(),
             plan: Plan(steps: [Plan.Step("flatten-image", "\(subject.spec)", detail: detail)])
         )
     }
@@ -98,8 +92,7 @@ struct ImageWorkService: Sendable {
             bytes = size
         }
         return Work(
-            kind: .sparsifyImage,
-            parameters: .init(blockBytes: Int(bytes)),
+            task: SparsifyImage(blockBytes: Int(bytes)),
             plan: Plan(
                 steps: [
                     Plan.Step(
@@ -122,7 +115,7 @@ struct ImageWorkService: Sendable {
             )
         }
         let step = Plan.Step("rebuild-object-map", "\(subject.spec)", detail: "looks for each of its objects")
-        return Work(kind: .rebuildObjectMap, plan: Plan(steps: [step]))
+        return Work(task: RebuildObjectMap(), plan: Plan(steps: [step]))
     }
 
     func copy(_ subject: Subject, _ request: CopyImageRequest) async throws -> Work {
@@ -144,10 +137,9 @@ struct ImageWorkService: Sendable {
         let size = ByteCount(subject.info.sizeBytes)
         let detail = "from \(source), \(size)\(withSnapshots ? ", with all snapshots" : "")"
         return Work(
-            kind: .copyImage,
-            parameters: .init(
-                target: .init(pool: target.pool, namespace: target.namespace, name: request.name),
-                snapshot: request.snapshot,
+            task: CopyImage(
+                to: .init(pool: target.pool, namespace: target.namespace, name: request.name),
+                of: request.snapshot,
                 withSnapshots: withSnapshots
             ),
             plan: Plan(steps: [Plan.Step("copy-image", "\(target.image(request.name))", detail: detail)])

@@ -19,6 +19,6 @@ enum TemporaryClone {
         let now = try await Records(of: pool).now()
         _ = try await pool.moveToTrash(TrashEntry(id: id, name: name, deletedAt: now, deferredUntil: now))
         let spec = ImageSpec(pool: pool.name, namespace: pool.namespace, image: name.text)
-        _ = try await store.create(.purgeImage, on: spec, imageID: id, parameters: .init(force: true))
+        _ = try await store.create(PurgeImage(force: true), on: spec, imageID: id)
     }
 }

@@ -52,13 +52,29 @@ struct OperationRecord: Codable, Sendable {
     var kind: OperationKind? { OperationKind(rawValue: operation.kind) }
     var place: Place { Place(pool: operation.pool, namespace: operation.namespace) }
 
-    /// Whether the other was asked for a second time. How a purge or a sparsify is done makes no other work of it.
+    /// The work with its parameters; nil where a newer release wrote the record.
+    /// - Throws: `Problem` with `internal-error`, where the record lacks a parameter.
+    var task: (any OperationTask)? {
+        get throws(Problem) { try kind?.task.init(self) }
+    }
+
+    /// Whether the other record is of the same work on the same image or group. How a purge or a sparsify is done makes no other work
+    /// of it.
     func isSameWork(as other: OperationRecord) -> Bool {
-        operation.kind == other.operation.kind && operation.imageID == other.operation.imageID
-            && operation.group == other.operation.group && parameters.sizeBytes == other.parameters.sizeBytes
-            && parameters.target == other.parameters.target && parameters.snapshot == other.parameters.snapshot
-            && parameters.snapshotID == other.parameters.snapshotID
-            && (parameters.withSnapshots ?? false) == (other.parameters.withSnapshots ?? false)
+        guard operation.imageID == other.operation.imageID, operation.group == other.operation.group,
+            let task = try? task, let otherTask = try? other.task
+        else { return false }
+        return task.isSame(asAny: otherTask)
+    }
+
+    /// - Throws: `Problem` with `internal-error` where the value is missing: a record that lacks it must not count as done.
+    func required<Value>(_ value: Value?, _ name: String) throws(Problem) -> Value {
+        if let value { return value }
+        throw Problem(
+            .internalError,
+            detail: "the record of operation \(operation.id) (\(operation.kind)) lacks its \(name)",
+            hint: "repeat the request that began it"
+        )
     }
 
     /// After so many it is not tried again.
@@ -101,27 +117,8 @@ struct OperationRecord: Codable, Sendable {
             + (parameters.imageIDs ?? []).map { Self.claim(onImage: $0, namespace: namespace) }
     }
 
-    /// What is claimed in the operation's pool for as long as somebody works on it. The image that is copied is not: it may be changed
-    /// meanwhile, as the copy is made from a snapshot.
-    /// - Parameter pool: the name of the pool now.
-    func subjects(in pool: String) -> [ClaimSubject] {
-        let namespace = operation.namespace
-        switch kind {
-        case .copyImage: return target(in: pool)
-        case .rollBackGroup:
-            return [.group(operation.group ?? "", namespace: namespace)]
-                + (parameters.imageIDs ?? []).sorted().map { .image(id: $0, namespace: namespace) }
-        case .createPool, nil: return []
-        default: return [.image(id: operation.imageID, namespace: namespace)]
-        }
-    }
-
-    /// The name that a copy gets, and the one that it has before, where they are in the pool.
-    private func target(in pool: String) -> [ClaimSubject] {
-        guard let target = parameters.target, target.pool == pool else { return [] }
-        return [target.name, temporaryName].sorted()
-            .map { .name(RawName($0), namespace: target.namespace) }
-    }
+    /// What is claimed for as long as somebody works on it, by the names of the pools.
+    var subjects: [String: [ClaimSubject]] { (try? task)?.subjects(of: self) ?? [:] }
 
     /// The name that a copy has until it is whole.
     var temporaryName: String { Self.temporaryPrefix + operation.id }
@@ -132,20 +129,6 @@ struct OperationRecord: Codable, Sendable {
     }
 
     private static let temporaryPrefix = "rbd-rest-api.copy-"
-
-    /// What is claimed in other pools.
-    var subjectsElsewhere: [(pool: String, subjects: [ClaimSubject])] {
-        switch kind {
-        case .copyImage:
-            guard let target = parameters.target, target.pool != operation.pool else { return [] }
-            return [(target.pool, self.target(in: target.pool))]
-        case .rollBackGroup:
-            return (parameters.imageIDsElsewhere ?? [:]).sorted { $0.key < $1.key }.map { pool, ids in
-                (pool, ids.sorted().map { .image(id: $0, namespace: operation.namespace) })
-            }
-        default: return []
-        }
-    }
 
     static func claim(onImage id: String, namespace: String) -> String { "claim.image.\(namespace)/\(id)" }
 

@@ -45,9 +45,11 @@ struct OperationRun: Sendable {
         else { return .left }
         do {
             // The operation first, and with it what it works on.
-            let own = Claims.batches([.operation(id)] + record.subjects(in: pool.name)).map { (pool.name, $0) }
-            let others = record.subjectsElsewhere.flatMap { other in
-                Claims.batches(other.subjects).map { (other.pool, $0) }
+            var subjects = record.subjects
+            let here = subjects.removeValue(forKey: pool.name) ?? []
+            let own = Claims.batches([.operation(id)] + here).map { (pool.name, $0) }
+            let others = subjects.sorted { $0.key < $1.key }.flatMap { pool, subjects in
+                Claims.batches(subjects).map { (pool, $0) }
             }
             var all: [HeldClaim] = []
             for (pool, subjects) in own + others {
@@ -170,12 +172,13 @@ struct OperationRun: Sendable {
         }
     }
 
-    private func job(_ state: Shared, _ claim: HeldClaim) -> OperationWork.Job {
+    private func job(_ state: Shared, _ claim: HeldClaim) -> OperationJob {
         let now = state.read
-        return OperationWork.Job(
+        return OperationJob(
             record: now.record,
             cluster: session.cluster,
             call: call,
+            work: work,
             isRepeated: now.isRepeated
         ) { parameters in
             state.update { $0.record.parameters = parameters }

@@ -52,7 +52,7 @@ actor OperationRunner: Service {
         let threads = ThreadPurpose("operations", .init(threads: count, queue: 4096, replacements: count))
         work = OperationWork(threads: threads, claims: claims, memory: limits.dataMemory) { spec, id in
             // Somebody takes it up at the next look.
-            _ = try await store.create(.purgeImage, on: spec, imageID: id, parameters: .init(force: true))
+            _ = try await store.create(PurgeImage(force: true), on: spec, imageID: id)
         }
     }
 

@@ -24,34 +24,22 @@ struct OperationService: Sendable {
     }
 
     /// Begins an operation, or finds the same one that has begun.
-    func start(
-        _ kind: OperationKind,
-        on spec: ImageSpec,
-        imageID: String,
-        parameters: OperationRecord.Parameters = .init()
-    ) async throws -> RBDAPI.Operation {
-        await submitted(try await store.create(kind, on: spec, imageID: imageID, parameters: parameters))
+    func start(_ task: any OperationTask, on spec: ImageSpec, imageID: String) async throws -> RBDAPI.Operation {
+        await submitted(try await store.create(task, on: spec, imageID: imageID))
     }
 
-    func start(
-        _ kind: OperationKind,
-        on group: GroupSpec,
-        parameters: OperationRecord.Parameters
-    ) async throws -> RBDAPI.Operation {
-        await submitted(try await store.create(kind, on: group, parameters: parameters))
+    func start(_ task: any OperationTask, on group: GroupSpec) async throws -> RBDAPI.Operation {
+        await submitted(try await store.create(task, on: group))
     }
 
     /// Finds the same operation, where it has begun and is not finished.
     /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
     func begun(
-        _ kind: OperationKind,
+        _ task: any OperationTask,
         on spec: ImageSpec,
-        imageID: String,
-        parameters: OperationRecord.Parameters
+        imageID: String
     ) async throws -> RBDAPI.Operation? {
-        guard let record = try await store.begun(kind, on: spec, imageID: imageID, parameters: parameters) else {
-            return nil
-        }
+        guard let record = try await store.begun(task, on: spec, imageID: imageID) else { return nil }
         AuditNotes.current?.add(record.operation)
         return record.operation
     }

@@ -31,14 +31,9 @@ struct OperationStore: Sendable {
 
     /// Begins an operation on an image, unless the same one has begun.
     /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
-    func create(
-        _ kind: OperationKind,
-        on spec: ImageSpec,
-        imageID: String,
-        parameters: OperationRecord.Parameters = .init()
-    ) async throws -> Created {
+    func create(_ task: any OperationTask, on spec: ImageSpec, imageID: String) async throws -> Created {
         let pool = try cluster().pool(spec.pool)
-        return try await create(try await record(kind, on: spec, imageID, parameters, in: pool), in: pool)
+        return try await create(try await record(task, on: spec, imageID, in: pool), in: pool)
     }
 
     /// What is done under a claim goes through the connection that the claim was made with.
@@ -48,15 +43,15 @@ struct OperationStore: Sendable {
     }
 
     private func record(
-        _ kind: OperationKind,
+        _ task: any OperationTask,
         on spec: ImageSpec,
         _ imageID: String,
-        _ parameters: OperationRecord.Parameters,
         in pool: Ceph.Pool
     ) async throws -> OperationRecord {
+        let parameters = task.parameters
         let operation = RBDAPI.Operation(
             id: try await Self.newID(in: pool),
-            kind: kind.rawValue,
+            kind: type(of: task).name,
             spec: spec,
             imageID: imageID,
             target: parameters.target.map { "\($0.spec)" },
@@ -68,13 +63,12 @@ struct OperationStore: Sendable {
     /// Finds the same operation, where it has begun and is not finished.
     /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
     func begun(
-        _ kind: OperationKind,
+        _ task: any OperationTask,
         on spec: ImageSpec,
-        imageID: String,
-        parameters: OperationRecord.Parameters
+        imageID: String
     ) async throws -> OperationRecord? {
         let pool = try cluster().pool(spec.pool)
-        return try await begun(try await record(kind, on: spec, imageID, parameters, in: pool), in: Records(of: pool))
+        return try await begun(try await record(task, on: spec, imageID, in: pool), in: Records(of: pool))
     }
 
     private func begun(_ record: OperationRecord, in records: Records) async throws -> OperationRecord? {
@@ -92,22 +86,18 @@ struct OperationStore: Sendable {
     /// Begins an operation on a group, unless the same one has begun.
     /// - Throws: `Problem` with `operation-in-progress` where other work on the group, or on one of its images, is not
     ///   finished; `CephError`.
-    func create(
-        _ kind: OperationKind,
-        on group: GroupSpec,
-        parameters: OperationRecord.Parameters
-    ) async throws -> Created {
+    func create(_ task: any OperationTask, on group: GroupSpec) async throws -> Created {
         let pool = try cluster().pool(group.pool)
         let operation = RBDAPI.Operation(
             id: try await Self.newID(in: pool),
-            kind: kind.rawValue,
+            kind: type(of: task).name,
             pool: group.pool,
             namespace: group.namespace,
             group: group.name,
             createdAt: Timestamp.now
         )
         return try await create(
-            OperationRecord(operation: operation, parameters: parameters, owner: Caller.current),
+            OperationRecord(operation: operation, parameters: task.parameters, owner: Caller.current),
             in: pool
         )
     }

@@ -18,7 +18,7 @@ final class OperationTelemetry: Sendable {
         self.logger = logger
         let outcomes = RBDAPI.Operation.State.allCases.filter(\.isFinished).map(\.rawValue)
         counters = Dictionary(
-            uniqueKeysWithValues: OperationKind.allCases.map { kind in
+            uniqueKeysWithValues: OperationKind.all.map { kind in
                 let counters = outcomes.map { outcome in
                     (
                         outcome,

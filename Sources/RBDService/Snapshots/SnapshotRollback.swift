@@ -65,8 +65,7 @@ extension SnapshotService {
         )
         return .possible(
             ImageWorkService.Work(
-                kind: .rollBackImage,
-                parameters: .init(snapshot: name, snapshotID: snapshot.id),
+                task: RollBackImage(to: name, id: snapshot.id),
                 plan: Plan(steps: [step])
             ),
             subject

@@ -65,7 +65,7 @@ struct SnapshotService: Sendable {
         }
         do {
             let id = try await pool.image(named: image.image).id
-            _ = try await work.operations.store.create(.rebuildObjectMap, on: image, imageID: id)
+            _ = try await work.operations.store.create(RebuildObjectMap(), on: image, imageID: id)
         } catch is Problem {
             // Other work on the image is not finished. Then it stays slower.
         }

@@ -103,7 +103,7 @@ struct TrashKeeper: Sendable {
             try await replace(mark, with: later, records)
             let spec = ImageSpec(pool: pool.name, namespace: mark.namespace, image: entry.name)
             do {
-                switch try await operations.create(.purgeImage, on: spec, imageID: mark.id) {
+                switch try await operations.create(PurgeImage(force: false), on: spec, imageID: mark.id) {
                 case .new(let record), .existing(let record): purges.append(record)
                 }
             } catch let problem as Problem where problem.code == ProblemCode.operationInProgress.rawValue {

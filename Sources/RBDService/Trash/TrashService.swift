@@ -144,19 +144,12 @@ struct TrashService: Sendable {
     /// - Parameter force: whether before it has been kept for as long as it was to be.
     func purge(_ id: String, force: Bool, in place: Place) async throws -> RBDAPI.Operation {
         let name = try await entry(id, .purge, in: place).entry.name
-        let parameters = OperationRecord.Parameters(force: force)
-        if let begun = try await operations.begun(
-            .purgeImage,
-            on: place.image(name),
-            imageID: id,
-            parameters: parameters
-        ) {
-            return begun
-        }
+        let purge = PurgeImage(force: force)
+        if let begun = try await operations.begun(purge, on: place.image(name), imageID: id) { return begun }
         return try await images.changing(imageID: id, in: place, for: .purgeImage, .purgeImage) {
             let found = try await purgeable(id, force: force, in: place)
             AuditNotes.current?.before(AuditImage(name: found.entry.name, found.image))
-            return try await operations.start(.purgeImage, on: place.image(name), imageID: id, parameters: parameters)
+            return try await operations.start(purge, on: place.image(name), imageID: id)
         }
     }
 
