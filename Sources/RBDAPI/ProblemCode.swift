@@ -2,249 +2,255 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Every `code` that a problem can carry. The texts are the contract: a code is never renamed and never reused.
-public enum ProblemCode: String, CaseIterable, Sendable {
+public struct ProblemCode: RawRepresentable, Hashable, CaseIterable, Sendable {
+    /// The text of the code, as problems carry it.
+    public let rawValue: String
+    /// The HTTP status of the code, which is always the same.
+    public let status: Int
+    public let title: String
+    /// Whether the same request may succeed later without any repair.
+    public let isRetryable: Bool
+
+    private init(_ rawValue: String, _ status: Int, _ title: String, isRetryable: Bool = false) {
+        (self.rawValue, self.status, self.title, self.isRetryable) = (rawValue, status, title, isRetryable)
+    }
+
+    /// - Parameter rawValue: the text of the code. Nil for a code that this release does not know.
+    public init?(rawValue: String) {
+        guard let code = Self.byText[rawValue] else { return nil }
+        self = code
+    }
+
+    private static let byText = Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
+
+    public static func == (one: Self, other: Self) -> Bool { one.rawValue == other.rawValue }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
+
     // The request can't be read.
-    case malformedRequest = "malformed-request"
-    case requestTimeout = "request-timeout"
-    case headerTooLarge = "header-too-large"
-    case expectationFailed = "expectation-failed"
-    case httpVersionNotSupported = "http-version-not-supported"
-    case malformedBody = "malformed-body"
-    case unknownField = "unknown-field"
-    case invalidParameter = "invalid-parameter"
-    case confirmationRequired = "confirmation-required"
-    case bodyTooLarge = "body-too-large"
-    case unsupportedMediaType = "unsupported-media-type"
-    case unauthenticated
-    case forbidden
-    case routeNotFound = "route-not-found"
-    case methodNotAllowed = "method-not-allowed"
+    public static let malformedRequest = ProblemCode("malformed-request", 400, "The request can't be read")
+    public static let requestTimeout = ProblemCode(
+        "request-timeout",
+        408,
+        "The request took too long to arrive",
+        isRetryable: true
+    )
+    public static let headerTooLarge = ProblemCode("header-too-large", 431, "The head of the request is too large")
+    public static let expectationFailed = ProblemCode("expectation-failed", 417, "The expectation can't be met")
+    public static let httpVersionNotSupported = ProblemCode(
+        "http-version-not-supported",
+        505,
+        "The HTTP version is not supported"
+    )
+    public static let malformedBody = ProblemCode("malformed-body", 400, "The body can't be read")
+    public static let unknownField = ProblemCode("unknown-field", 400, "The body has an unknown field")
+    public static let invalidParameter = ProblemCode(
+        "invalid-parameter",
+        400,
+        "A parameter of the request is not valid"
+    )
+    public static let confirmationRequired = ProblemCode("confirmation-required", 400, "The request must be confirmed")
+    public static let bodyTooLarge = ProblemCode("body-too-large", 413, "The body is too large")
+    public static let unsupportedMediaType = ProblemCode("unsupported-media-type", 415, "The body is not JSON")
+    public static let unauthenticated = ProblemCode("unauthenticated", 401, "The request is not authenticated")
+    public static let forbidden = ProblemCode("forbidden", 403, "The caller's scopes do not allow this")
+    public static let routeNotFound = ProblemCode("route-not-found", 404, "The path does not exist")
+    public static let methodNotAllowed = ProblemCode("method-not-allowed", 405, "The method is not allowed here")
 
     // The request can be read, but its values are not acceptable.
-    case invalidName = "invalid-name"
-    case invalidSize = "invalid-size"
-    case invalidObjectSize = "invalid-object-size"
-    case invalidStriping = "invalid-striping"
-    case invalidFeatures = "invalid-features"
-    case invalidMetadata = "invalid-metadata"
-    case invalidQoS = "invalid-qos"
-    case invalidPoolOption = "invalid-pool-option"
-    case invalidImageOption = "invalid-image-option"
-    case dataPoolNotFound = "data-pool-not-found"
-    case poolErasureCoded = "pool-erasure-coded"
-    case sourceNotFound = "source-not-found"
-    case invalidSource = "invalid-source"
-    case invalidSnapshotLimit = "invalid-snapshot-limit"
-    case invalidPersistentVolume = "invalid-persistent-volume"
-    case otherCluster = "other-cluster"
-    case poolNotAllowed = "pool-not-allowed"
+    public static let invalidName = ProblemCode("invalid-name", 422, "The name is not valid")
+    public static let invalidSize = ProblemCode("invalid-size", 422, "The size is not valid")
+    public static let invalidObjectSize = ProblemCode("invalid-object-size", 422, "The object size is not valid")
+    public static let invalidStriping = ProblemCode("invalid-striping", 422, "The striping is not valid")
+    public static let invalidFeatures = ProblemCode("invalid-features", 422, "The features are not valid")
+    public static let invalidMetadata = ProblemCode("invalid-metadata", 422, "The metadata is not valid")
+    public static let invalidQoS = ProblemCode("invalid-qos", 422, "The limits are not valid")
+    public static let invalidPoolOption = ProblemCode("invalid-pool-option", 422, "The pool can't have these options")
+    public static let invalidImageOption = ProblemCode(
+        "invalid-image-option",
+        422,
+        "The image can't be created with these values"
+    )
+    public static let dataPoolNotFound = ProblemCode("data-pool-not-found", 422, "The data pool does not exist")
+    public static let poolErasureCoded = ProblemCode("pool-erasure-coded", 422, "The pool is erasure-coded")
+    public static let sourceNotFound = ProblemCode("source-not-found", 422, "The source does not exist")
+    public static let invalidSource = ProblemCode("invalid-source", 422, "The source can't be cloned")
+    public static let invalidSnapshotLimit = ProblemCode(
+        "invalid-snapshot-limit",
+        422,
+        "The limit is below the number of snapshots"
+    )
+    public static let invalidPersistentVolume = ProblemCode(
+        "invalid-persistent-volume",
+        422,
+        "The PersistentVolume is not valid"
+    )
+    public static let otherCluster = ProblemCode("other-cluster", 422, "The volume is in another cluster")
+    public static let poolNotAllowed = ProblemCode("pool-not-allowed", 403, "Volumes may not have images in the pool")
 
     // The state of the cluster does not allow the request.
-    case preconditionFailed = "precondition-failed"
-    case poolNotFound = "pool-not-found"
-    case namespaceNotFound = "namespace-not-found"
-    case imageNotFound = "image-not-found"
-    case snapshotNotFound = "snapshot-not-found"
-    case poolExists = "pool-exists"
-    case namespaceExists = "namespace-exists"
-    case imageExists = "image-exists"
-    case snapshotExists = "snapshot-exists"
-    case imageDiffers = "image-differs"
-    case imageInUse = "image-in-use"
-    case imageHasSnapshots = "image-has-snapshots"
-    case imageInGroup = "image-in-group"
-    case imageMigrating = "image-migrating"
-    case imageReadOnly = "image-read-only"
-    case imageIncomplete = "image-incomplete"
-    case imageUnreadable = "image-unreadable"
-    case imageChanged = "image-changed"
-    case parentNotFound = "parent-not-found"
-    case changeInProgress = "change-in-progress"
-    case lockNotFound = "lock-not-found"
-    case watcherNotFound = "watcher-not-found"
-    case ownClient = "own-client"
-    case trashEntryNotFound = "trash-entry-not-found"
-    case trashDeferred = "trash-deferred"
-    case imageHasNoParent = "image-has-no-parent"
-    case imageEncrypted = "image-encrypted"
-    case operationNotFound = "operation-not-found"
-    case operationInProgress = "operation-in-progress"
-    case operationFinished = "operation-finished"
-    case operationStopped = "operation-stopped"
-    case operationNotCancellable = "operation-not-cancellable"
-    case groupNotFound = "group-not-found"
-    case groupExists = "group-exists"
-    case groupHasSnapshots = "group-has-snapshots"
-    case imageNotInGroup = "image-not-in-group"
-    case groupSnapshotNotFound = "group-snapshot-not-found"
-    case groupSnapshotExists = "group-snapshot-exists"
-    case groupSnapshotIncomplete = "group-snapshot-incomplete"
-    case groupChanged = "group-changed"
-    case snapshotProtected = "snapshot-protected"
-    case snapshotHasClones = "snapshot-has-clones"
-    case snapshotManaged = "snapshot-managed"
-    case snapshotLimitReached = "snapshot-limit-reached"
-    case namespaceNotEmpty = "namespace-not-empty"
-    case poolDeletionDisabled = "pool-deletion-disabled"
-    case poolBusy = "pool-busy"
-    case poolFull = "pool-full"
+    public static let preconditionFailed = ProblemCode(
+        "precondition-failed",
+        412,
+        "The precondition of the request is not met"
+    )
+    public static let poolNotFound = ProblemCode("pool-not-found", 404, "The pool does not exist")
+    public static let namespaceNotFound = ProblemCode("namespace-not-found", 404, "The namespace does not exist")
+    public static let imageNotFound = ProblemCode("image-not-found", 404, "The image does not exist")
+    public static let snapshotNotFound = ProblemCode("snapshot-not-found", 404, "The snapshot does not exist")
+    public static let poolExists = ProblemCode("pool-exists", 409, "The pool exists already")
+    public static let namespaceExists = ProblemCode("namespace-exists", 409, "The namespace exists already")
+    public static let imageExists = ProblemCode("image-exists", 409, "The image exists already")
+    public static let snapshotExists = ProblemCode("snapshot-exists", 409, "The snapshot exists already")
+    public static let imageDiffers = ProblemCode("image-differs", 409, "The image exists already and is different")
+    public static let imageInUse = ProblemCode("image-in-use", 409, "The image is in use", isRetryable: true)
+    public static let imageHasSnapshots = ProblemCode("image-has-snapshots", 409, "The image has snapshots")
+    public static let imageInGroup = ProblemCode("image-in-group", 409, "The image belongs to a group")
+    public static let imageMigrating = ProblemCode("image-migrating", 409, "The image is being migrated")
+    public static let imageReadOnly = ProblemCode("image-read-only", 409, "The image can't be changed")
+    public static let imageIncomplete = ProblemCode(
+        "image-incomplete",
+        409,
+        "The image is being created or removed, or this was interrupted",
+        isRetryable: true
+    )
+    public static let imageUnreadable = ProblemCode("image-unreadable", 409, "The image exists, but can't be read")
+    public static let imageChanged = ProblemCode(
+        "image-changed",
+        409,
+        "Another program changed the image during the request",
+        isRetryable: true
+    )
+    public static let parentNotFound = ProblemCode("parent-not-found", 409, "The parent of the clone is gone")
+    public static let changeInProgress = ProblemCode(
+        "change-in-progress",
+        409,
+        "Another change is not finished",
+        isRetryable: true
+    )
+    public static let lockNotFound = ProblemCode("lock-not-found", 404, "The lock does not exist")
+    public static let watcherNotFound = ProblemCode("watcher-not-found", 404, "The client does not have the image open")
+    public static let ownClient = ProblemCode("own-client", 409, "The client is the service itself")
+    public static let trashEntryNotFound = ProblemCode("trash-entry-not-found", 404, "The image is not in the trash")
+    public static let trashDeferred = ProblemCode("trash-deferred", 409, "The image is still kept in the trash")
+    public static let imageHasNoParent = ProblemCode("image-has-no-parent", 409, "The image is not a clone")
+    public static let imageEncrypted = ProblemCode("image-encrypted", 409, "The clone is encrypted with its own key")
+    public static let operationNotFound = ProblemCode("operation-not-found", 404, "The operation does not exist")
+    public static let operationInProgress = ProblemCode(
+        "operation-in-progress",
+        409,
+        "Another operation on the image is not finished",
+        isRetryable: true
+    )
+    public static let operationFinished = ProblemCode("operation-finished", 409, "The operation is finished")
+    public static let operationStopped = ProblemCode("operation-stopped", 409, "The operation was stopped")
+    public static let operationNotCancellable = ProblemCode(
+        "operation-not-cancellable",
+        409,
+        "The operation can't be cancelled"
+    )
+    public static let groupNotFound = ProblemCode("group-not-found", 404, "The group does not exist")
+    public static let groupExists = ProblemCode("group-exists", 409, "The group exists already")
+    public static let groupHasSnapshots = ProblemCode("group-has-snapshots", 409, "The group has snapshots")
+    public static let imageNotInGroup = ProblemCode("image-not-in-group", 404, "The image does not belong to the group")
+    public static let groupSnapshotNotFound = ProblemCode(
+        "group-snapshot-not-found",
+        404,
+        "The group snapshot does not exist"
+    )
+    public static let groupSnapshotExists = ProblemCode(
+        "group-snapshot-exists",
+        409,
+        "The group snapshot exists already"
+    )
+    public static let groupSnapshotIncomplete = ProblemCode(
+        "group-snapshot-incomplete",
+        409,
+        "The group snapshot is incomplete"
+    )
+    public static let groupChanged = ProblemCode(
+        "group-changed",
+        409,
+        "The group's images have changed since the snapshot"
+    )
+    public static let snapshotProtected = ProblemCode("snapshot-protected", 409, "The snapshot is protected")
+    public static let snapshotHasClones = ProblemCode("snapshot-has-clones", 409, "The snapshot has clones")
+    public static let snapshotManaged = ProblemCode(
+        "snapshot-managed",
+        409,
+        "The snapshot belongs to a group, the trash or mirroring"
+    )
+    public static let snapshotLimitReached = ProblemCode(
+        "snapshot-limit-reached",
+        409,
+        "The image has reached its limit of snapshots"
+    )
+    public static let namespaceNotEmpty = ProblemCode("namespace-not-empty", 409, "The namespace is not empty")
+    public static let poolDeletionDisabled = ProblemCode(
+        "pool-deletion-disabled",
+        403,
+        "The cluster does not allow the pool to be deleted"
+    )
+    public static let poolBusy = ProblemCode("pool-busy", 409, "The pool is busy", isRetryable: true)
+    public static let poolFull = ProblemCode("pool-full", 507, "The pool is full")
 
     // The cluster or the service can't do it.
-    case unsupportedByCluster = "unsupported-by-cluster"
-    case credentialsRefused = "cluster-credentials-refused"
-    case clusterUnavailable = "cluster-unavailable"
-    case poolUnavailable = "pool-unavailable"
-    case overloaded = "overloaded"
-    case auditUnavailable = "audit-unavailable"
-    case deadlineExceeded = "deadline-exceeded"
-    case cephError = "ceph-error"
-    case internalError = "internal-error"
+    public static let unsupportedByCluster = ProblemCode(
+        "unsupported-by-cluster",
+        501,
+        "The cluster does not support this"
+    )
+    public static let credentialsRefused = ProblemCode(
+        "cluster-credentials-refused",
+        502,
+        "The cluster refused the service's credentials"
+    )
+    public static let clusterUnavailable = ProblemCode(
+        "cluster-unavailable",
+        503,
+        "The cluster can't be reached",
+        isRetryable: true
+    )
+    public static let poolUnavailable = ProblemCode(
+        "pool-unavailable",
+        503,
+        "The pool does not answer",
+        isRetryable: true
+    )
+    public static let overloaded = ProblemCode("overloaded", 503, "The service is busy", isRetryable: true)
+    public static let auditUnavailable = ProblemCode(
+        "audit-unavailable",
+        503,
+        "The change could not be recorded in the audit log",
+        isRetryable: true
+    )
+    public static let deadlineExceeded = ProblemCode(
+        "deadline-exceeded",
+        504,
+        "The cluster did not answer in time",
+        isRetryable: true
+    )
+    public static let cephError = ProblemCode("ceph-error", 500, "Ceph reported an error")
+    public static let internalError = ProblemCode("internal-error", 500, "The service failed")
 
-    /// The HTTP status of the code, which is always the same.
-    public var status: Int {
-        switch self {
-        case .malformedRequest, .malformedBody, .unknownField, .invalidParameter, .confirmationRequired: 400
-        case .unauthenticated: 401
-        case .forbidden: 403
-        case .poolDeletionDisabled, .poolNotAllowed: 403
-        case .routeNotFound, .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
-            .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound, .lockNotFound,
-            .watcherNotFound:
-            404
-        case .methodNotAllowed: 405
-        case .requestTimeout: 408
-        case .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists, .imageDiffers, .imageInUse,
-            .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageUnreadable,
-            .imageChanged, .parentNotFound,
-            .changeInProgress, .imageHasNoParent, .imageEncrypted,
-            .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
-            .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .operationNotCancellable,
-            .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete, .groupChanged,
-            .ownClient:
-            409
-        case .preconditionFailed: 412
-        case .bodyTooLarge: 413
-        case .unsupportedMediaType: 415
-        case .expectationFailed: 417
-        case .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidMetadata,
-            .invalidQoS, .invalidPoolOption,
-            .invalidImageOption, .dataPoolNotFound, .poolErasureCoded, .sourceNotFound, .invalidSource,
-            .invalidSnapshotLimit, .invalidPersistentVolume, .otherCluster:
-            422
-        case .headerTooLarge: 431
-        case .cephError, .internalError: 500
-        case .unsupportedByCluster: 501
-        case .credentialsRefused: 502
-        case .clusterUnavailable, .poolUnavailable, .overloaded, .auditUnavailable: 503
-        case .deadlineExceeded: 504
-        case .httpVersionNotSupported: 505
-        case .poolFull: 507
-        }
-    }
-
-    public var title: String {
-        switch self {
-        case .malformedRequest: "The request can't be read"
-        case .requestTimeout: "The request took too long to arrive"
-        case .headerTooLarge: "The head of the request is too large"
-        case .expectationFailed: "The expectation can't be met"
-        case .httpVersionNotSupported: "The HTTP version is not supported"
-        case .malformedBody: "The body can't be read"
-        case .unknownField: "The body has an unknown field"
-        case .invalidParameter: "A parameter of the request is not valid"
-        case .confirmationRequired: "The request must be confirmed"
-        case .bodyTooLarge: "The body is too large"
-        case .unsupportedMediaType: "The body is not JSON"
-        case .unauthenticated: "The request is not authenticated"
-        case .forbidden: "The caller's scopes do not allow this"
-        case .routeNotFound: "The path does not exist"
-        case .methodNotAllowed: "The method is not allowed here"
-        case .invalidName: "The name is not valid"
-        case .invalidSize: "The size is not valid"
-        case .invalidObjectSize: "The object size is not valid"
-        case .invalidStriping: "The striping is not valid"
-        case .invalidFeatures: "The features are not valid"
-        case .invalidMetadata: "The metadata is not valid"
-        case .invalidQoS: "The limits are not valid"
-        case .invalidPoolOption: "The pool can't have these options"
-        case .invalidImageOption: "The image can't be created with these values"
-        case .dataPoolNotFound: "The data pool does not exist"
-        case .poolErasureCoded: "The pool is erasure-coded"
-        case .sourceNotFound: "The source does not exist"
-        case .invalidSource: "The source can't be cloned"
-        case .invalidSnapshotLimit: "The limit is below the number of snapshots"
-        case .invalidPersistentVolume: "The PersistentVolume is not valid"
-        case .otherCluster: "The volume is in another cluster"
-        case .poolNotAllowed: "Volumes may not have images in the pool"
-        case .preconditionFailed: "The precondition of the request is not met"
-        case .poolNotFound: "The pool does not exist"
-        case .namespaceNotFound: "The namespace does not exist"
-        case .imageNotFound: "The image does not exist"
-        case .snapshotNotFound: "The snapshot does not exist"
-        case .poolExists: "The pool exists already"
-        case .imageExists: "The image exists already"
-        case .snapshotExists: "The snapshot exists already"
-        case .namespaceExists: "The namespace exists already"
-        case .imageDiffers: "The image exists already and is different"
-        case .imageInUse: "The image is in use"
-        case .imageHasSnapshots: "The image has snapshots"
-        case .imageInGroup: "The image belongs to a group"
-        case .imageMigrating: "The image is being migrated"
-        case .imageReadOnly: "The image can't be changed"
-        case .imageIncomplete: "The image is being created or removed, or this was interrupted"
-        case .imageUnreadable: "The image exists, but can't be read"
-        case .imageChanged: "Another program changed the image during the request"
-        case .parentNotFound: "The parent of the clone is gone"
-        case .changeInProgress: "Another change is not finished"
-        case .lockNotFound: "The lock does not exist"
-        case .watcherNotFound: "The client does not have the image open"
-        case .ownClient: "The client is the service itself"
-        case .trashEntryNotFound: "The image is not in the trash"
-        case .trashDeferred: "The image is still kept in the trash"
-        case .imageHasNoParent: "The image is not a clone"
-        case .imageEncrypted: "The clone is encrypted with its own key"
-        case .operationNotFound: "The operation does not exist"
-        case .operationInProgress: "Another operation on the image is not finished"
-        case .operationFinished: "The operation is finished"
-        case .operationStopped: "The operation was stopped"
-        case .operationNotCancellable: "The operation can't be cancelled"
-        case .groupNotFound: "The group does not exist"
-        case .groupExists: "The group exists already"
-        case .groupHasSnapshots: "The group has snapshots"
-        case .imageNotInGroup: "The image does not belong to the group"
-        case .groupSnapshotNotFound: "The group snapshot does not exist"
-        case .groupSnapshotExists: "The group snapshot exists already"
-        case .groupSnapshotIncomplete: "The group snapshot is incomplete"
-        case .groupChanged: "The group's images have changed since the snapshot"
-        case .snapshotProtected: "The snapshot is protected"
-        case .snapshotHasClones: "The snapshot has clones"
-        case .snapshotManaged: "The snapshot belongs to a group, the trash or mirroring"
-        case .snapshotLimitReached: "The image has reached its limit of snapshots"
-        case .namespaceNotEmpty: "The namespace is not empty"
-        case .poolDeletionDisabled: "The cluster does not allow the pool to be deleted"
-        case .poolBusy: "The pool is busy"
-        case .poolFull: "The pool is full"
-        case .unsupportedByCluster: "The cluster does not support this"
-        case .credentialsRefused: "The cluster refused the service's credentials"
-        case .clusterUnavailable: "The cluster can't be reached"
-        case .poolUnavailable: "The pool does not answer"
-        case .overloaded: "The service is busy"
-        case .auditUnavailable: "The change could not be recorded in the audit log"
-        case .deadlineExceeded: "The cluster did not answer in time"
-        case .cephError: "Ceph reported an error"
-        case .internalError: "The service failed"
-        }
-    }
-
-    /// Whether the same request may succeed later without any repair.
-    public var isRetryable: Bool {
-        switch self {
-        case .requestTimeout, .imageInUse, .poolBusy, .imageIncomplete, .imageChanged, .changeInProgress,
-            .operationInProgress, .clusterUnavailable,
-            .poolUnavailable, .overloaded, .auditUnavailable,
-            .deadlineExceeded:
-            true
-        default: false
-        }
-    }
+    /// All codes, in the order of this file. `openapi.yaml` lists the same; a test compares them.
+    public static let allCases: [ProblemCode] = [
+        .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
+        .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
+        .unsupportedMediaType, .unauthenticated, .forbidden, .routeNotFound, .methodNotAllowed, .invalidName,
+        .invalidSize, .invalidObjectSize, .invalidStriping, .invalidFeatures, .invalidMetadata, .invalidQoS,
+        .invalidPoolOption, .invalidImageOption, .dataPoolNotFound, .poolErasureCoded, .sourceNotFound,
+        .invalidSource, .invalidSnapshotLimit, .invalidPersistentVolume, .otherCluster, .poolNotAllowed,
+        .preconditionFailed, .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .poolExists,
+        .namespaceExists, .imageExists, .snapshotExists, .imageDiffers, .imageInUse, .imageHasSnapshots,
+        .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete, .imageUnreadable, .imageChanged,
+        .parentNotFound, .changeInProgress, .lockNotFound, .watcherNotFound, .ownClient, .trashEntryNotFound,
+        .trashDeferred, .imageHasNoParent, .imageEncrypted, .operationNotFound, .operationInProgress,
+        .operationFinished, .operationStopped, .operationNotCancellable, .groupNotFound, .groupExists,
+        .groupHasSnapshots, .imageNotInGroup, .groupSnapshotNotFound, .groupSnapshotExists, .groupSnapshotIncomplete,
+        .groupChanged, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
+        .namespaceNotEmpty, .poolDeletionDisabled, .poolBusy, .poolFull, .unsupportedByCluster, .credentialsRefused,
+        .clusterUnavailable, .poolUnavailable, .overloaded, .auditUnavailable, .deadlineExceeded, .cephError,
+        .internalError,
+    ]
 }
