@@ -7,7 +7,7 @@ import RBDAPI
 
 /// The rules of rolling a group back.
 extension GroupSnapshotService {
-    /// Begins to take the images back to the snapshot, unless a client has one of them open.
+    /// Begins to roll the images back to the snapshot, unless a client has one of them open.
     /// - Parameter confirmation: must be the snapshot's name; a dry run needs none.
     func rollBack(
         _ snapshot: String,
@@ -19,13 +19,13 @@ extension GroupSnapshotService {
         guard confirmation == snapshot || dryRun && confirmation == nil else {
             throw Problem(
                 .confirmationRequired,
-                detail: "rolling back to \"\(spec)\" destroys for ever what was written to its images since",
+                detail: "rolling back to \"\(spec)\" permanently destroys everything written to its images since",
                 field: "confirm",
                 hint: "add ?confirm=\(PercentEncoding.encode(snapshot)) to say that it is meant"
             )
         }
         let pool = try images.pool(group.place)
-        // The one that is at work has the group.
+        // A running rollback has claimed the group.
         if let begun = try await begun(snapshot, of: group) { return dryRun ? .planned(Plan(steps: [])) : .done(begun) }
         return try await images.changing(group, .changeGroupSnapshots, isDryRun: dryRun) {
             let (whole, info) = try await find(snapshot, in: group)
@@ -63,7 +63,7 @@ extension GroupSnapshotService {
         }
     }
 
-    /// - Throws: `Problem` with `group-changed` where an image has joined the group since, or left it.
+    /// - Throws: `Problem` with `group-changed` if an image has joined or left the group since the snapshot.
     private static func requireSameImages(
         _ group: GroupInfo,
         as snapshot: GroupSnapshotInfo,
@@ -72,7 +72,7 @@ extension GroupSnapshotService {
         let changes = group.changes(since: snapshot)
         let parts = [("joined", changes.joined), ("left", changes.left)].filter { !$0.1.isEmpty }
         guard !parts.isEmpty else { return }
-        let told = parts.map { what, images in
+        let changed = parts.map { what, images in
             let seen = images.map(\.spec).filter { Access.current.may(.read, $0) }.map { "\"\($0)\"" }
             let hidden = images.count - seen.count
             let names = seen + (hidden > 0 ? ["\(hidden) out of scope"] : [])
@@ -80,14 +80,14 @@ extension GroupSnapshotService {
         }
         throw Problem(
             .groupChanged,
-            detail: "the group has other images than it had in \"\(spec)\": \(told.joined(separator: "; "))",
+            detail: "the images of the group have changed since \"\(spec)\": \(changed.joined(separator: "; "))",
             field: "snapshot",
             hint: "give the group the images that it had then: rbdctl group image add, rbdctl group image remove"
         )
     }
 
-    /// - Returns: the operation that is at the very same work.
-    /// - Throws: `Problem` with `operation-in-progress` where other work on the group is not finished.
+    /// - Returns: the operation that already does the same rollback, if there is one.
+    /// - Throws: `Problem` with `operation-in-progress` if another operation on the group is not finished.
     private func begun(_ snapshot: String, of group: GroupSpec) async throws -> RBDAPI.Operation? {
         guard let other = try await operations.store.unfinished(onGroup: group) else { return nil }
         guard other.kind == .rollBackGroup, other.parameters.snapshot == snapshot else {
@@ -111,11 +111,11 @@ extension GroupSnapshotService {
 }
 
 extension OperationWork {
-    /// Begun again after it was broken off, it begins with the first image: what is rolled back stays so.
+    /// Rolls the images back. A repeated attempt begins with the first image. Images that are rolled back already stay so.
     func rollBackGroup(_ job: Job) async throws {
         let snapshot = try job.required(job.parameters.snapshot, "snapshot")
         let name = try job.required(job.record.operation.group, "group")
-        // Whoever died at it counts as a client for half a minute: the runner is to try again.
+        // A client that died still counts as a watcher for 30 seconds. This error makes the runner try again.
         if try await holders(job) != nil {
             let resource = job.pool.resource(ofSnapshot: snapshot, ofGroup: name)
             throw CephError(.imageBusy, .changeGroupSnapshots, on: resource)
@@ -123,8 +123,8 @@ extension OperationWork {
         try await job.pool.rollBack(group: name, to: snapshot, call: job.call, on: threads(job))
     }
 
-    /// Who has one of the images open.
-    /// - Returns: nil where nobody has; where the snapshot has gone librbd says so.
+    /// The problem that names the clients which have one of the images open.
+    /// - Returns: nil if there are none. If the snapshot is gone, librbd reports it later.
     func holders(_ job: Job) async throws -> Problem? {
         guard let snapshot = job.parameters.snapshot, let name = job.record.operation.group else { return nil }
         let info = try await job.pool.group(named: name).snapshots.first { $0.name == snapshot }
