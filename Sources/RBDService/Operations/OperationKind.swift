@@ -1,8 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What the work of an operation is. A record of a kind that this release does not know is left to the newer one that
-/// wrote it.
+/// The kind of an operation. A record with a kind that this release does not know is left to the newer release that wrote it.
 enum OperationKind: String, CaseIterable {
     case purgeImage = "purge-image"
     case flattenImage = "flatten-image"
@@ -14,7 +13,7 @@ enum OperationKind: String, CaseIterable {
     case rollBackGroup = "rollback-group"
     case createPool = "create-pool"
 
-    /// What it takes to begin it, and to cancel it.
+    /// The scope that is needed to begin the operation, and to cancel it.
     var verb: Verb {
         switch self {
         case .purgeImage: .purge
@@ -24,10 +23,10 @@ enum OperationKind: String, CaseIterable {
         }
     }
 
-    /// Whether data comes through this process, which takes memory.
+    /// Whether the operation's data passes through this process, which takes memory.
     var movesData: Bool { self == .copyImage || self == .flattenImage }
 
-    /// Whether it leaves something whole where it is broken off for good.
+    /// Whether the operation leaves everything consistent if it is ended half-way.
     var isCancellable: Bool {
         switch self {
         case .purgeImage, .flattenImage, .copyImage, .sparsifyImage, .rebuildObjectMap: true

@@ -5,18 +5,18 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What is done for each kind of operation. All of it can be begun again after it was broken off anywhere.
+/// The work of each kind of operation. It can be repeated after it was interrupted at any point.
 struct OperationWork: Sendable {
-    /// Where the calls are made that take as long as there is data. Short calls in between go there too: nobody waits for
-    /// them, and they must not take the places of those that somebody waits for.
+    /// The threads for the long calls. The short calls of operations run there too: no caller waits for them, and they must
+    /// not take threads from calls that callers wait for.
     let threads: ThreadPurpose
     let claims: Claims
-    /// What moves data through this process draws on it.
+    /// The memory for work that moves data through this process.
     let memory: MemoryBudget
-    /// Has an image purged that is in the trash.
+    /// Begins the purge of an image in the trash.
     let purge: @Sendable (_ spec: ImageSpec, _ id: String) async throws -> Void
 
-    /// What the work is given.
+    /// The input of the work.
     struct Job: Sendable {
         var record: OperationRecord
         var cluster: Cluster
@@ -26,9 +26,9 @@ struct OperationWork: Sendable {
         var parameters: OperationRecord.Parameters { record.parameters }
         var image: String { record.operation.image }
         var imageID: String { record.operation.imageID }
-        /// Somebody, or we ourselves, may have come further before.
+        /// Whether an earlier attempt, by this process or another, may have done a part of the work.
         var isRepeated: Bool
-        /// What the work can't be done without. A record that lacks it must not count as done.
+        /// Unwraps a parameter that the work needs. An operation whose record lacks it must not count as done.
         /// - Throws: `Problem` with `internal-error`.
         func required<Value>(_ value: Value?, _ name: String) throws(Problem) -> Value {
             if let value { return value }
@@ -39,18 +39,18 @@ struct OperationWork: Sendable {
             )
         }
 
-        /// Writes changed parameters, so that whoever takes over knows.
+        /// Saves changed parameters, so that the process that takes over knows them.
         var save: @Sendable (OperationRecord.Parameters) async throws -> Void
     }
 
     func threads(_ job: Job) -> BlockingPool { job.cluster.threads(for: threads) }
 
-    /// What one copy or flatten takes, with what librados and librbd add to the data that is on its way.
+    /// The memory that one copy or flatten takes, including what librados and librbd add to the data in flight.
     private static let dataBytes = 64 << 20
     private static let pause = Duration.milliseconds(200)
 
     /// Does the work.
-    /// - Throws: `CephError`; `Problem`, where it was found out what is in the way.
+    /// - Throws: `CephError`; `Problem` if the work has found the reason itself.
     func perform(_ kind: OperationKind, _ job: Job) async throws {
         guard kind.movesData else { return try await perform(kind, sharing: job) }
         while true {
@@ -70,7 +70,7 @@ struct OperationWork: Sendable {
             do {
                 try await job.pool.flattenImage(named: job.image, id: job.imageID, call: job.call, on: threads(job))
             } catch let error as CephError where error.code == .imageHasNoParent && job.isRepeated {
-                // The one before us had come to the end, but not to say so.
+                // The previous attempt finished, but died before it recorded that.
             }
         case .sparsifyImage:
             try await job.pool.sparsifyImage(
@@ -86,20 +86,20 @@ struct OperationWork: Sendable {
         case .shrinkImage: try await shrink(job)
         case .rollBackGroup: try await rollBackGroup(job)
         case .copyImage: try await copy(job)
-        // It has no record in any pool: see PoolCreations.
+        // Creating a pool has no record in any pool: see PoolCreations.
         case .createPool: return
         }
     }
 
-    /// What is told of an error that ends the work.
+    /// The problem for an error that ends the work.
     func problem(_ error: CephError, _ kind: OperationKind, _ job: Job) async -> Problem {
         var problem = Problem(error)
         switch error.code {
         case .imageBusy where kind == .rollBackGroup: problem = (try? await holders(job)) ?? problem
         case .imageBusy:
             let spec = job.record.operation.spec
-            if let use = try? await job.pool.use(ofImageID: job.imageID), let told = Problem(changing: spec, use) {
-                problem = told
+            if let use = try? await job.pool.use(ofImageID: job.imageID), let detailed = Problem(changing: spec, use) {
+                problem = detailed
                 problem.errno = error.errno
             }
         case .poolFull: problem = await PoolFullness(job.pool).problem(error) ?? problem
@@ -107,16 +107,16 @@ struct OperationWork: Sendable {
         }
         if job.record.operation.attempts > 1 || job.call.fraction > 0 {
             switch kind {
-            case .rollBackImage: problem.detail += "; a part of the image may be rolled back: repeat the rollback"
-            case .rollBackGroup: problem.detail += "; a part of the images may be rolled back: repeat the rollback"
-            case .shrinkImage: problem.detail += "; a part of what was to be cut off may be gone: repeat the shrink"
+            case .rollBackImage: problem.detail += "; part of the image may be rolled back: repeat the rollback"
+            case .rollBackGroup: problem.detail += "; some of the images may be rolled back: repeat the rollback"
+            case .shrinkImage: problem.detail += "; some data beyond the new size may be gone: repeat the shrink"
             default: break
             }
         }
         return problem
     }
 
-    /// Whether nobody has the image open, or locked, but replicas of this service.
+    /// Whether only replicas of this service have the image open or locked.
     func isHeldByReplicas(_ job: Job) async -> Bool {
         guard let use = try? await job.pool.use(ofImageID: job.imageID),
             let replicas = try? await claims.replicas(in: job.pool.name, job.cluster)
@@ -125,11 +125,11 @@ struct OperationWork: Sendable {
         return !holders.isEmpty && holders.isSubset(of: replicas)
     }
 
-    /// Begun again after it was broken off, it begins with the first object: what is rolled back stays so.
+    /// Rolls the image back. A repeated attempt begins with the first object. Objects that are rolled back already stay so.
     private func rollBack(_ job: Job) async throws {
         let snapshot = try job.required(job.parameters.snapshot, "snapshot")
         let id = try job.required(job.parameters.snapshotID, "snapshotID")
-        // It would stop half-way there.
+        // In a full pool, the rollback would stop half-way.
         let full = CephError(.poolFull, .rollBackImage, on: job.pool.resource(ofSnapshot: snapshot, image: job.image))
         if await PoolFullness(job.pool).problem(full) != nil { throw full }
         try await job.pool.rollBackImage(
@@ -153,7 +153,7 @@ struct OperationWork: Sendable {
         )
     }
 
-    /// Removes what work that is given up has left. A flattened half, or a sparsified one, is a whole image; a purged half
+    /// Removes what abandoned work has left. A half-flattened or half-sparsified image is complete. A half-purged image
     /// stays in the trash, marked as being removed.
     func cleanUp(_ kind: OperationKind, _ job: Job) async throws {
         guard kind == .copyImage, let target = job.parameters.target else { return }
@@ -161,12 +161,12 @@ struct OperationWork: Sendable {
         try await removeSnapshot(job)
     }
 
-    /// The image must be in the trash still, for as long as it was meant to be, and by the cluster's clock.
+    /// Purges an image. It must still be in the trash, and must have expired by the cluster's clock, unless the purge is forced.
     private func purge(_ job: Job) async throws {
         let trace = try await job.pool.trace(ofImageID: job.imageID)
         guard let entry = trace.trash else {
             guard let name = trace.directoryName, trace.hasHeader else {
-                // Gone is what was asked for.
+                // The image is gone, as requested.
                 return
             }
             throw Problem(
@@ -188,11 +188,11 @@ struct OperationWork: Sendable {
             switch error.code {
             case .trashEntryNotFound: return
             case .imageBusy, .imageHasSnapshots, .imageInGroup:
-                // Only where the blockers can be told; else the error stands.
+                // The blockers replace the error, if they can be read.
                 guard let use = try? await job.pool.use(ofImageID: job.imageID),
                     var problem = Problem(use, of: job.record.operation.spec)
                 else { throw error }
-                // One that died counts as alive for a while, so that the runner is to try again.
+                // A client that died still counts as a watcher for 30 seconds. This error makes the runner try again.
                 if error.code == .imageBusy, use.snapshots.isEmpty, use.group == nil { throw error }
                 problem.errno = error.errno
                 throw problem
@@ -201,14 +201,14 @@ struct OperationWork: Sendable {
         }
     }
 
-    /// Ends a move to the trash that was interrupted: librbd refuses what is still on its way.
+    /// Finishes an interrupted move to the trash: librbd refuses to purge an image that is still moving.
     private func settle(_ entry: TrashEntry, _ trace: ImageStanding.Trace, _ job: Job) async throws {
         guard let name = trace.directoryName else {
             _ = try await job.pool.settleInTrash(entry)
             return
         }
         let standing = try await job.pool.standing(of: name)
-        // Whether the others are to go to the trash or to come back, whoever asks for the name finds out.
+        // Any other image may have to go to the trash or to come back. The next request for its name decides that.
         guard entry.isBeingRemoved, standing.image?.id == entry.id else {
             throw Problem.incomplete(job.pool.resource(ofImage: name.text))
         }
@@ -222,7 +222,7 @@ struct OperationWork: Sendable {
         let destination = job.cluster.pool(target.spec.place)
         let temporary = job.record.temporaryName
         if job.parameters.isCopied != true {
-            // An earlier attempt may have left a part. It is not gone on with.
+            // An earlier attempt may have left a partial copy. It is discarded.
             if job.isRepeated { try await discard(job, target) }
             let snapshot = job.parameters.snapshot ?? temporary
             if job.parameters.snapshot == nil {
@@ -242,7 +242,7 @@ struct OperationWork: Sendable {
                     on: threads(job)
                 )
             } catch let error as CephError where error.code == .snapshotNotFound && job.parameters.snapshot == nil {
-                // It was ours, and somebody has removed it: it is taken anew.
+                // The temporary snapshot was removed by somebody else. The next attempt takes a new one.
                 throw CephError(.imageChanged, .copyImage, on: job.pool.resource(ofImage: job.image))
             }
             var parameters = job.parameters
@@ -250,7 +250,7 @@ struct OperationWork: Sendable {
             try await job.save(parameters)
         }
         let made = try await destination.standing(of: RawName(temporary))
-        // Where it has its name already, nothing has the other one.
+        // If the copy already has its final name, no image has the temporary one.
         if let copy = made.image, made.state == .whole || made.state == .withoutNameObject {
             try await destination.renameImage(
                 RawName(temporary),
@@ -262,7 +262,7 @@ struct OperationWork: Sendable {
         try await removeSnapshot(job)
     }
 
-    /// Changes the image that is copied, while nobody else does.
+    /// Changes the source image of a copy, under a claim.
     private func claimingSource(_ job: Job, _ body: () async throws -> Void) async throws {
         let resource = job.pool.resource(ofImage: job.image)
         guard let session = HeldClaim.session else { throw CephError(.stopped, .copyImage, on: resource) }
@@ -271,12 +271,12 @@ struct OperationWork: Sendable {
             let claim = try await claims.take([subject], for: .changeImage, in: job.pool.name, session)
             try await Hold.$current.withValue(claim) { try await body() }
         } catch is Claims.Conflict {
-            // Whoever is at it comes to an end.
+            // The other change will end.
             throw CephError(.imageBusy, .copyImage, on: resource)
         }
     }
 
-    /// Has what an attempt has left removed. It is ours: nobody else has such a name, and the name is claimed.
+    /// Removes the partial copy of an earlier attempt. Only this operation uses this name, and the name is claimed.
     private func discard(_ job: Job, _ target: OperationRecord.Target) async throws {
         let name = RawName(job.record.temporaryName)
         let pool = job.cluster.pool(target.spec.place)
@@ -297,7 +297,7 @@ struct OperationWork: Sendable {
         try await purge(ImageSpec(pool: target.pool, namespace: target.namespace, image: name.text), id)
     }
 
-    /// A copy of the present state is made from a snapshot that is taken for it, so that it is of one moment.
+    /// Removes the temporary snapshot. A copy of the current state is made from one, so that all its data is of the same moment.
     private func removeSnapshot(_ job: Job) async throws {
         guard job.parameters.snapshot == nil else { return }
         let snapshot = job.record.temporaryName
