@@ -68,7 +68,7 @@ public final class Breakers: Sendable {
         case .pool:
             throw CephError(.poolUnavailable, operation, on: resource)
         case .monitors:
-            let detail = "its monitors do not answer; they are looked at every second"
+            let detail = "its monitors do not answer; they are checked every second"
             throw CephError(.clusterUnreachable, operation, on: resource, detail: detail)
         }
     }

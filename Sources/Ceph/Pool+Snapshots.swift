@@ -84,7 +84,7 @@ extension Pool {
                     .createSnapshot,
                     on: resource,
                     errno: EDQUOT,
-                    detail: "the image may have \(limit)"
+                    detail: "the limit is \(limit)"
                 )
             }
             try check(result, .createSnapshot, on: resource)

@@ -92,7 +92,7 @@ struct ImageClientTests {
             let plan: Plan = try await server.delete("\(path)/locks/\(lock.client)?dryRun=true").decoded()
             #expect(plan.allowed)
             #expect(plan.steps.map(\.action) == ["break-lock"])
-            #expect(plan.steps.first?.detail?.contains("shut out of the cluster") == true)
+            #expect(plan.steps.first?.detail?.contains("shuts the client out of the cluster") == true)
             #expect(try await locks(server, path) == [lock])
             #expect(try await !isShutOut(lock.address))
 
@@ -175,7 +175,7 @@ struct ImageClientTests {
             let plan: Plan = try await server.delete("\(evicting)?dryRun=true").decoded()
             #expect(plan.steps.map(\.action) == ["evict-client"])
             #expect(plan.steps.map(\.subject) == [watcher.client])
-            #expect(plan.steps.first?.detail?.contains("shut out of the cluster") == true)
+            #expect(plan.steps.first?.detail?.contains("shuts the client out of the cluster") == true)
             #expect(try await watchers(server, path) == [watcher])
             #expect(try await !isShutOut(watcher.address))
 

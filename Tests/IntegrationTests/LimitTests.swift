@@ -29,7 +29,7 @@ struct LimitTests {
                     let problem = try answer.problem
                     #expect(problem.code == "invalid-size")
                     #expect(problem.field == "size")
-                    #expect(problem.detail == "size: an image may have 1GiB at most here")
+                    #expect(problem.detail == "size: the maximum size of an image is 1GiB")
                     #expect(problem.hint?.contains("--largest-image") == true)
                 }
                 // What is there may stay, and may be found.

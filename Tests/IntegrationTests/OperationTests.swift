@@ -353,7 +353,7 @@ struct OperationTests {
             #expect(last.state == .failed)
             #expect(last.problem?.code == "operation-stopped")
             #expect(
-                last.problem?.detail == "3 times the replica that worked on it ended before it came further than 12.5 %"
+                last.problem?.detail == "the replica that worked on it died 3 times before it got beyond 12.5 %"
             )
             #expect(last.attempts == 4)
             #expect(try await one.get(clone).decoded(as: RBDAPI.Image.self).parent != nil)

@@ -123,7 +123,7 @@ struct SmallScopesTests {
             #expect(first.status == 202)
             let problem = try await sparsify(one, "a-2").problem
             #expect(problem.code == "overloaded")
-            #expect(problem.detail == "\"a\" has 1 unfinished operations in pool \"\(pool)\" already")
+            #expect(problem.detail == "\"a\" already has 1 unfinished operations in pool \"\(pool)\"")
             // What makes room is begun all the same.
             let purge = try await one.delete("/v1/pools/\(pool)/images/a-2?purge=true")
             #expect(purge.status == 202, "\(purge.text)")

@@ -75,7 +75,7 @@ struct VolumeReviewTests {
             // What a create leaves that is killed after its first step.
             try await TestCluster.put(Data([4, 0, 0, 0] + Array("dead".utf8)), as: "rbd_id.half", into: setting.pool)
             for (volume, words) in [
-                (huge, "spec.capacity.storage: "), (setting.volume("half"), "there is no whole image behind it"),
+                (huge, "spec.capacity.storage: "), (setting.volume("half"), "leads to no complete image"),
             ] {
                 for isDryRun in [true, false] {
                     let verdict = try await setting.review(volume.review(dryRun: isDryRun))

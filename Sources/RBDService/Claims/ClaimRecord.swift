@@ -5,28 +5,28 @@ import Ceph
 import FoundationEssentials
 import RBDAPI
 
-/// Who has a claim and what for, as it is kept beside the pool's records of operations. All keys of a claim have the same value.
+/// The holder and the purpose of a claim, as stored beside the pool's records of operations. All keys of a claim have the same value.
 struct ClaimRecord: Codable, Hashable, Sendable {
     /// The holder's session.
     var session: String
-    /// Where the holder's client is, for the case that it has to be shut out.
+    /// The address of the holder's client, in case it must be shut out.
     var address: String
-    /// What the ids of images begin with that the holder's client makes.
+    /// The prefix of the ids of all images that the holder's client creates.
     var idPrefix: String
-    /// Another one for each claim.
+    /// A new token for each claim.
     var token: String
     var purpose: ClaimPurpose
-    /// All that is claimed together.
+    /// The keys of the claim.
     var keys: [String]
-    /// The place of the images and names.
+    /// The namespace of the images and names.
     var namespace: String
-    /// The names of images among what is claimed.
+    /// The image names among the subjects.
     var names: [RawName]
-    /// The ids of images among what is claimed.
+    /// The image ids among the subjects.
     var imageIDs: [String]
-    /// The operation that it is for.
+    /// The operation that the claim is for.
     var operation: String?
-    /// Whether its holder has died, and somebody else clears up. Nil for false.
+    /// Whether the holder has died, and another replica cleans up. Nil for false.
     var isTakenOver: Bool?
 
     init(
@@ -57,18 +57,18 @@ struct ClaimRecord: Codable, Hashable, Sendable {
         }
     }
 
-    /// Nil where it can't be read; a newer release may have written it.
+    /// Nil if the value can't be read, because a newer release may have written it.
     init?(_ bytes: [UInt8]) {
         guard let record = try? JSONDecoder().decode(ClaimRecord.self, from: Data(bytes)) else { return nil }
         self = record
     }
 
     var bytes: [UInt8] {
-        // Our own type holds nothing that JSON can't.
+        // This type contains nothing that JSON can't represent.
         (try? JSONEncoder().encode(self)).map(Array.init) ?? []
     }
 
-    /// The same claim in the hands of whoever clears up after its holder.
+    /// The same claim, held by the session that cleans up after the first holder.
     func taken(over session: ClaimSession) -> ClaimRecord {
         var record = self
         (record.session, record.address) = (session.id, session.address)

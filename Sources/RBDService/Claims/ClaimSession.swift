@@ -4,21 +4,22 @@
 import Ceph
 import Synchronization
 
-/// What this process claims through one connection to the cluster. A connection that is replaced has its claims until the last call
-/// that it was used for has ended.
+/// The claims that this process makes through one connection to the cluster. A connection that is replaced keeps its claims
+/// until the last call on it has ended.
 ///
-/// A session has a record in each pool in which it has claims, which says where its client is and changes all the time. Whoever has
-/// seen it unchanged for as long as the lease shuts the client out of the cluster and then removes the record. So a claim
-/// whose session has no record is nobody's: what its holder still sends is refused by the OSDs.
+/// A session has a record in each pool in which it has claims. The record has the address of the session's client, and
+/// changes all the time. A replica that has seen the record unchanged for as long as the lease shuts the client out of the
+/// cluster, and then removes the record. So a claim whose session has no record has no holder: the OSDs refuse whatever the
+/// client still sends.
 final class ClaimSession: Sendable {
     let cluster: Cluster
     let id = String(UInt64.random(in: .min ... .max), radix: 36)
     let address: String
-    /// Those of this process wait for each other here, in the order of asking, and not by asking the cluster again and again.
+    /// Changes of this process wait for each other here, in the order of their requests, without polling the cluster.
     let locks = KeyedLocks()
 
     private struct Activity {
-        /// How many claims there are, or may be.
+        /// The number of claims that exist, or may exist.
         var claims = 0
         /// When the last sign of life was sent that has arrived.
         var confirmed: ContinuousClock.Instant?
@@ -27,8 +28,8 @@ final class ClaimSession: Sendable {
     private let activities = Mutex<[String: Activity]>([:])
     private let beats = Atomic(0)
     private let lost = Flag()
-    /// Clients that this connection knows to be shut out.
-    private let exiles = Mutex<Set<String>>([])
+    /// The clients that this connection knows to be shut out.
+    private let blocklisted = Mutex<Set<String>>([])
     private let lease: Duration
 
     init(_ cluster: Cluster, lease: Duration) {
@@ -42,12 +43,12 @@ final class ClaimSession: Sendable {
 
     /// A session's record, as others read it.
     struct Sign {
-        /// After so long without another one the session may be taken for dead. Replicas may have been told differently.
+        /// The session counts as dead after this long without another sign. Replicas may have different settings.
         var lease: Duration
-        /// Where its client is.
+        /// The address of the session's client.
         var address: String
 
-        /// Nil where it can't be read; a newer release may have written it.
+        /// Nil if the value can't be read, because a newer release may have written it.
         init?(_ value: [UInt8]) {
             let parts = String(decoding: value, as: UTF8.self).split(separator: " ", maxSplits: 2)
             guard parts.count == 3, let milliseconds = Int(parts[1]) else { return nil }
@@ -55,31 +56,32 @@ final class ClaimSession: Sendable {
         }
     }
 
-    /// Whether the cluster refuses the connection, or it is given up: others may have taken over its claims.
+    /// Whether the cluster refuses the connection, or another replica may have taken over its claims.
     var isLost: Bool { lost.isRaised || cluster.isShutOut }
 
     func giveUp() { lost.raise() }
 
-    /// How long a replica that was shut out stays so: much longer than any process is stopped and goes on.
-    private static let exile = Duration.seconds(24 * 3600)
+    /// How long a replica stays shut out: much longer than any process can be stopped and then continue.
+    private static let blocklistDuration = Duration.seconds(24 * 3600)
 
-    /// Shuts a client out of the cluster. It is done by each who takes over from it: only so the own connection knows of it, and with it
-    /// every OSD that is asked through it.
+    /// Shuts a client out of the cluster. Every session that takes over from the client does this, so that its own
+    /// connection learns about it, and with it every OSD that the connection talks to.
     func shutOut(_ address: String) async throws {
-        guard !exiles.withLock({ $0.contains(address) }) else { return }
-        try await cluster.shutOut(clientAt: address, for: Self.exile)
-        exiles.withLock { _ = $0.insert(address) }
+        guard !blocklisted.withLock({ $0.contains(address) }) else { return }
+        try await cluster.shutOut(clientAt: address, for: Self.blocklistDuration)
+        blocklisted.withLock { _ = $0.insert(address) }
     }
 
-    /// The pools in which there are claims, or may be.
+    /// The pools in which the session has claims, or may have them.
     var pools: [String] { activities.withLock { $0.filter { $0.value.claims > 0 }.map(\.key) } }
 
-    /// Those in which there ever were any.
+    /// The pools in which the session has ever had claims.
     var everyPool: [String] { activities.withLock { Array($0.keys) } }
 
     func claims(in pool: String) -> Int { activities.withLock { $0[pool]?.claims ?? 0 } }
 
-    /// Until when nobody takes the session for dead, as far as is known here.
+    /// When the last sign of life was sent that has arrived in a pool. For one lease from then on, no replica takes the
+    /// session for dead.
     func confirmed(in pool: String) -> ContinuousClock.Instant? { activities.withLock { $0[pool]?.confirmed } }
 
     /// Adds a sign of life to a change.
@@ -93,7 +95,7 @@ final class ClaimSession: Sendable {
         activities.withLock { $0[pool, default: Activity()].claims += 1 }
     }
 
-    /// A sign of life has arrived.
+    /// Notes that a sign of life has arrived.
     func arrived(in pool: String, sent: ContinuousClock.Instant) {
         activities.withLock { activities in
             activities[pool, default: Activity()].confirmed = max(activities[pool]?.confirmed ?? sent, sent)
@@ -105,11 +107,11 @@ final class ClaimSession: Sendable {
     }
 }
 
-/// A claim that is held, until the last of the calls that were made under it has ended: at its deadline a request is answered, while the
-/// thread is still in librbd and changes the image.
+/// A claim that is held until the last call under it has ended. A request is answered at its deadline, while its thread may
+/// still be in librbd and change the image.
 final class HeldClaim: CallHold {
     let record: ClaimRecord
-    /// As it is written.
+    /// The record as it is written.
     let bytes: [UInt8]
     let pool: String
     let session: ClaimSession
@@ -129,30 +131,30 @@ final class HeldClaim: CallHold {
         outer?.callEnded(operation, error)
     }
 
-    /// It was not made.
+    /// Notes that the claim was not made.
     func forget() { isForgotten.raise() }
 
-    /// What it is about may be half-made: that is cleared up before it is let go.
+    /// Notes that a change may be incomplete. It is cleaned up before the claim is released.
     func unsettle() { isUnsettled.raise() }
 
     deinit {
         guard !isForgotten.isRaised else { return session.ended(in: pool) }
         let (record, bytes, pool, session, claims) = (record, bytes, pool, session, claims)
         let (outer, isUnsettled) = (outer, isUnsettled.isRaised)
-        // Detached: it has all the time that it takes, whatever deadline the request had that held the claim.
+        // Detached: the release has unlimited time, whatever the deadline of the request was.
         Task.detached {
             await claims.release(record, bytes, pool: pool, session, isUnsettled: isUnsettled)
-            // Whoever waits here for the outer one finds this one free.
+            // A change that waits in this process for the outer claim finds this one released.
             withExtendedLifetime(outer) {}
         }
     }
 
-    /// The session whose claims the current task holds: what it changes goes through that connection.
+    /// The session whose claims the current task holds. The task's changes go through the connection of that session.
     @TaskLocal static var session: ClaimSession?
 }
 
 extension CephError.Code {
-    /// Whether a change that failed so may have left something half-made, or may yet be done.
+    /// Whether a change that failed with this code may have left something incomplete, or may still be carried out.
     var leavesDoubt: Bool {
         switch self {
         case .timedOut, .poolFull, .credentialsRefused, .imageChanged, .clusterUnreachable, .other: true

@@ -9,10 +9,10 @@ enum ClaimSubject: Hashable, Sendable {
     case name(RawName, namespace: String)
     case image(id: String, namespace: String)
     case group(String, namespace: String)
-    /// To be the one who works on an operation.
+    /// The right to work on an operation.
     case operation(String)
 
-    /// The key of the pool's records that is there as long as it is claimed.
+    /// The key in the pool's records that exists as long as the subject is claimed.
     var key: String {
         switch self {
         case .name(let name, let namespace): "\(Self.prefix)name.\(namespace)/\(name.key)"
@@ -25,7 +25,7 @@ enum ClaimSubject: Hashable, Sendable {
     static let prefix = "held."
 }
 
-/// What a claim is made for.
+/// The purpose of a claim.
 enum ClaimPurpose: String, Codable, Sendable {
     case createImage = "create-image"
     case cloneImage = "clone-image"
@@ -34,10 +34,10 @@ enum ClaimPurpose: String, Codable, Sendable {
     case restoreImage = "restore-image"
     case purgeImage = "purge-image"
     case changeGroup = "change-group"
-    /// For as long as a replica works on an operation.
+    /// Held while a replica works on an operation.
     case operation
 
-    /// Words that follow "is".
+    /// Words that follow "is" in a sentence.
     var text: String {
         switch self {
         case .createImage: "being created"

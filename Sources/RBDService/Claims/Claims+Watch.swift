@@ -6,12 +6,12 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Gives signs of life where this process has claims, and looks for those of others.
+/// Gives signs of life in the pools where this process has claims, and watches those of other replicas.
 extension Claims: Service {
-    /// A session that has no claims any more leaves a record behind, which goes after so many leases.
+    /// How many leases after its last sign of life the record of a session without claims is removed.
     private static let leasesUntilForgotten = 20
-    /// How long the end waits for claims to be let go. What is left then is cleared up by others.
-    private static let farewell = Duration.seconds(10)
+    /// How long a shutdown waits until claims are released. Other replicas clean up the remaining claims.
+    private static let shutdownPatience = Duration.seconds(10)
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -20,16 +20,16 @@ extension Claims: Service {
                 group.addTask { await self.watch() }
             }
         }
-        // Also where this task was cancelled.
+        // This also runs if this task was cancelled.
         await Task.detached { await self.end() }.value
         isOver.raise()
-        // Connections close with the last who holds them.
+        // A connection closes when its last user releases it.
         sessions.withLock { $0.removeAll() }
     }
 
-    // MARK: Our own sign of life
+    // MARK: This process's sign of life
 
-    /// Nothing that this waits for depends on how busy the service is.
+    /// Nothing that this waits for depends on the load of the service.
     private func keepAlive() async {
         await everyQuarter { group, busy in
             for session in allSessions where !session.isLost {
@@ -44,7 +44,7 @@ extension Claims: Service {
     }
 
     private func signal(in pool: String, _ session: ClaimSession) async {
-        // Each claim that was made is a sign, too.
+        // Making a claim is also a sign of life.
         if let confirmed = session.confirmed(in: pool), .now - confirmed < lease / 8 { return }
         var change = Records.Change()
         session.sign(&change)
@@ -57,11 +57,11 @@ extension Claims: Service {
         } catch let error as CephError where error.code == .clientBlocklisted {
             session.giveUp()
         } catch {
-            // Until the lease is over there is time for another one.
+            // There is time for another sign before the lease ends.
         }
     }
 
-    // MARK: Those of others
+    // MARK: Signs of other replicas
 
     private func watch() async {
         await everyQuarter { group, busy in
@@ -74,7 +74,7 @@ extension Claims: Service {
         }
     }
 
-    /// Does something four times in each lease. What is slow holds up nobody but itself.
+    /// Runs the body four times per lease. A slow pool delays only itself.
     private func everyQuarter(_ body: (inout DiscardingTaskGroup, BusySet) async -> Void) async {
         let busy = BusySet()
         await withDiscardingTaskGroup { group in
@@ -85,7 +85,7 @@ extension Claims: Service {
         }
     }
 
-    /// The pools that answer, and those in which there are claims.
+    /// The pools that answer, and those in which this process has claims.
     private func pools() async -> Set<String> {
         let claimed = allSessions.flatMap(\.pools)
         guard let cluster = try? connection.cluster(), let known = try? await cluster.knownPools() else {
@@ -99,24 +99,25 @@ extension Claims: Service {
         do {
             try await look(at: pool, session)
         } catch {
-            // It is looked at again in a moment.
+            // The next look follows soon.
             logger.debug(
-                "claims can't be looked at",
+                "claims can't be read",
                 metadata: [LogKeys.pool: "\(pool)", LogKeys.error: "\(String(reflecting: error))"]
             )
         }
     }
 
-    /// Looks which sessions are gone, and clears up after them.
+    /// Finds the sessions that are gone, and cleans up after them.
     private func look(at pool: String, _ session: ClaimSession) async throws {
         let records = records(pool, session)
-        // The claims first: a session's record is written with its first claim, and removed when its client is shut out. A claim
-        // whose session has no record later is nobody's.
+        // The claims are read first. A session's record is written with its first claim, and removed when its client is shut
+        // out. So a claim whose session has no record after that has no holder.
         let values = try await records.values(prefix: ClaimSubject.prefix)
         let asked = ContinuousClock.now
         let signs = try await records.values(prefix: ClaimSession.prefix)
         let answered = ContinuousClock.now
-        // Our own former connections are watched like those of others: one that hangs as a whole gives no signs of life either.
+        // The former connections of this process are watched like those of others: a connection that hangs completely gives
+        // no signs of life either.
         let former = allSessions.filter { $0.id != session.id }
         let lost = Set(former.filter(\.isLost).map(\.id))
         var claims: [String: [String: (record: ClaimRecord, value: [UInt8])]] = [:]
@@ -134,7 +135,7 @@ extension Claims: Service {
             let isDead = sightings.withLock { $0.see(sighted, sign, lease: lease, asked: asked, answered: answered) }
             let hasClaims = claims[id] != nil
             if hasClaims, isDead || lost.contains(id) {
-                try await bury(id, sign, in: pool, session)
+                try await endSession(id, sign, in: pool, session)
                 former.first { $0.id == id }?.giveUp()
                 present.remove(id)
             } else if !hasClaims, isDead,
@@ -152,15 +153,15 @@ extension Claims: Service {
         }
     }
 
-    /// The addresses of the replicas, this one's among them, that have lately had claims in a pool and that nobody has taken for dead.
+    /// The addresses of the replicas, including this one, that recently had claims in a pool and that no replica has taken for dead.
     func replicas(in pool: String, _ cluster: Cluster) async throws -> Set<String> {
         let signs = try await records(pool, session(of: cluster)).values(prefix: ClaimSession.prefix)
         return Set(signs.compactMap { ClaimSession.Sign($0.value)?.address }).union([cluster.address])
     }
 
-    /// Lets go of what there is, as far as it goes, so that nobody has to wait for the lease to run out.
+    /// Releases all claims, as far as possible, so that no replica has to wait for the lease to run out.
     private func end() async {
-        let limit = ContinuousClock.now + Self.farewell
+        let limit = ContinuousClock.now + Self.shutdownPatience
         while .now < limit, allSessions.contains(where: { !$0.pools.isEmpty && !$0.isLost }) {
             try? await Task.sleep(for: .milliseconds(50))
         }
@@ -176,11 +177,11 @@ extension Claims: Service {
     }
 }
 
-/// What is on its way, so that nothing is begun twice.
+/// The keys in progress, so that nothing is begun twice.
 private final class BusySet: Sendable {
     private let keys = Mutex<Set<String>>([])
 
-    /// - Returns: whether it was not on its way yet.
+    /// - Returns: whether the key was not in progress yet.
     func begin(_ key: String) -> Bool { keys.withLock { $0.insert(key).inserted } }
 
     func end(_ key: String) { keys.withLock { _ = $0.remove(key) } }

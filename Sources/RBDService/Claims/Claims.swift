@@ -6,35 +6,35 @@ import Logging
 import RBDAPI
 import Synchronization
 
-/// Order between replicas: for each image, by its id, and for each name at most one of them is at work.
+/// The exclusive claims of replicas: at most one replica works on each image, by its id, and on each name.
 ///
-/// A claim is some keys beside the records of operations in the image's pool, written together in one operation that fails where one
-/// of them is there. Nothing but the holder removes them, or whoever has shut the holder's client out of the cluster before; so
-/// whatever a holder does that was stopped for a minute and goes on is refused by the OSDs. How soon a holder is taken for
-/// dead is a matter of patience and not of safety.
+/// A claim is a set of keys beside the records of operations in the image's pool. They are written in one RADOS operation
+/// that fails if one of them exists. Only the holder removes them, or a replica that has first shut the holder's client out
+/// of the cluster. So if a holder was stopped for a minute and then continues, the OSDs refuse whatever it does. The lease
+/// only decides how soon a silent holder is replaced. Safety does not depend on it.
 final class Claims: Sendable {
-    /// By when a holder that gives no sign of life is taken for dead.
+    /// How long a holder may give no sign of life before it counts as dead.
     let lease: Duration
     let connection: ClusterConnection
     let logger: Logger
-    /// Clears up what a holder may have left half-made. Its claim is held meanwhile.
+    /// Cleans up what a holder may have left incomplete. Its claim is held meanwhile.
     typealias Settler = @Sendable (ClaimRecord, Ceph.Pool) async throws -> Void
     let settle: Settler
-    /// Whether a pool can be asked for anything yet.
+    /// Whether a pool can be read yet.
     let isReady: @Sendable (Ceph.Pool) async -> Bool
-    /// Apart from those of the images: claims are let go, and kept alive, also while the others are stuck.
+    /// Separate threads: claims are released, and kept alive, even if the threads for images are stuck.
     static let threads = ThreadPurpose("claims", .init(threads: 8, queue: 4096, replacements: 24))
-    /// For nothing but signs of life.
+    /// Only for signs of life.
     static let heart = ThreadPurpose("heart", .init(threads: 4, queue: 4096, replacements: 12))
-    /// Nobody waits any more for claims to be let go.
+    /// Whether the shutdown no longer waits for claims to be released.
     let isOver = Flag()
     let sightings: Mutex<Sightings>
     let sessions = Mutex<[ClaimSession]>([])
     private let shutOuts = Atomic(0)
-    /// How many sessions of others this process has shut out.
+    /// How many sessions of other replicas this process has shut out.
     var takeovers: Int { shutOuts.load(ordering: .relaxed) }
 
-    /// How long a change waits for another one that is short.
+    /// How long a change waits for another short change.
     private static let patience = Duration.seconds(5)
 
     init(
@@ -51,7 +51,7 @@ final class Claims: Sendable {
 
     // MARK: Sessions
 
-    /// The session of the connection that there is.
+    /// The session of the current connection.
     /// - Throws: `CephError` with `.clusterUnreachable` while there is no connection.
     func session() throws(CephError) -> ClaimSession {
         session(of: try connection.cluster())
@@ -76,24 +76,24 @@ final class Claims: Sendable {
 
     // MARK: Taking
 
-    /// Somebody else is at it.
+    /// Another holder has one of the subjects.
     struct Conflict: Error {
-        /// Nil where it can't be told.
+        /// Nil if it is unknown.
         var holder: ClaimRecord?
-        /// The operation that it is for, which takes as long as there is data.
+        /// The operation that the holder works on, which may take long.
         var operation: String?
-        /// After so long it is worth to try again.
+        /// How long to wait before the next attempt.
         var patience = Duration.seconds(1)
     }
 
-    /// Each key of a claim has a value that lists all of them: what is much is claimed in several steps.
+    /// Splits subjects for several claims: each key of a claim has a value that lists all keys of the claim.
     static func batches<Element>(_ all: [Element]) -> [[Element]] {
         let size = 32
         return stride(from: 0, to: all.count, by: size).map { Array(all[$0..<min($0 + size, all.count)]) }
     }
 
-    /// Takes all of the subjects, or none. One that another holder has for something short is waited for.
-    /// - Parameter absent: keys of the records that must not be there either: claims of operations that are not finished.
+    /// Claims all of the subjects, or none. It waits for a subject that another holder has for a short change.
+    /// - Parameter absent: keys in the records that must not exist either: the claims of unfinished operations.
     /// - Throws: ``Conflict``; `CephError`.
     func take(
         _ subjects: [ClaimSubject],
@@ -110,7 +110,7 @@ final class Claims: Sendable {
             let record = ClaimRecord(subjects, for: purpose, by: session, operation: operation)
             if let claim = try await attempt(record, in: pool, session, unless: absent) { return claim }
             guard let conflict = try await conflict(over: record.keys, or: absent, in: pool, session) else {
-                // What was nobody's is being cleared up.
+                // A claim without a holder is being cleaned up.
                 guard .now < limit else { throw Conflict() }
                 continue
             }
@@ -120,7 +120,7 @@ final class Claims: Sendable {
         }
     }
 
-    /// - Returns: nil where somebody has one of the subjects.
+    /// - Returns: nil if another holder has one of the subjects.
     private func attempt(
         _ record: ClaimRecord,
         in pool: String,
@@ -134,15 +134,15 @@ final class Claims: Sendable {
             change.set(key, to: bytes)
         }
         for key in absent { change.require(absent: key) }
-        // What is put into the trash is kept there until a moment that the cluster's clock tells.
+        // An image in the trash is kept until a time of the cluster's clock.
         if record.purpose == .deleteImage { change.noteTime() }
         session.sign(&change)
         return try await write(change, of: record, bytes, in: pool, session)
     }
 
-    /// Writes a claim. The caller may be let go at its deadline before it is known whether the claim was made: the claim is held by the
-    /// very call that makes it, and let go with its end.
-    /// - Returns: nil where the change's conditions do not hold.
+    /// Writes a claim. The caller may be released at its deadline, before it is known whether the claim was made. So the
+    /// call that makes the claim also holds it, and releases it when it ends.
+    /// - Returns: nil if the change's conditions do not hold.
     private func write(
         _ change: Records.Change,
         of record: ClaimRecord,
@@ -165,8 +165,8 @@ final class Claims: Sendable {
         }
     }
 
-    /// Finds out who has one of the keys. What is nobody's any more is cleared up.
-    /// - Returns: nil where it is worth to try again at once.
+    /// Finds the holder of one of the keys. A claim without a holder is cleaned up.
+    /// - Returns: nil if the attempt can be repeated immediately.
     private func conflict(
         over keys: [String],
         or absent: [String],
@@ -181,7 +181,7 @@ final class Claims: Sendable {
         }
         guard let value = keys.lazy.compactMap({ found[$0] }).first else { return nil }
         guard let holder = ClaimRecord(value) else { return Conflict() }
-        // One that has come to its end is just about to let go.
+        // A holder whose operation has finished is about to release the claim.
         let operation = try await unfinished(holder.operation, in: records)
         guard holder.session != session.id else { return Conflict(holder: holder, operation: operation) }
         let sign = try await records.values(of: [ClaimSession.key(holder.session)]).first?.value
@@ -199,30 +199,30 @@ final class Claims: Sendable {
         }
         guard isDead else { return Conflict(holder: holder, operation: operation, patience: patience) }
         do {
-            try await bury(holder.session, sign, in: pool, session)
+            try await endSession(holder.session, sign, in: pool, session)
         } catch let error as CephError where error.code == .timedOut || error.code == .notStarted {
-            // The monitors take their time, and the request has no more: the next look goes on with it.
+            // The monitors are slow, and the request has no time left. The next look continues.
             return Conflict(holder: holder, operation: operation)
         }
         await takeOver(holder, value, in: pool, session)
         return nil
     }
 
-    /// - Returns: nil where the operation is finished.
+    /// - Returns: nil if the operation is finished.
     private func unfinished(_ operation: String?, in records: Records) async throws -> String? {
         guard let operation else { return nil }
         let record = try await records.operation(operation)
         return record?.operation.state.isFinished == true ? nil : operation
     }
 
-    /// The holder's own or ours, whichever is longer: neither is taken for dead before its time.
+    /// The holder's lease or our own, whichever is longer, so that neither counts as dead too early.
     func longestLease(_ sign: [UInt8]) -> Duration {
         max(lease, ClaimSession.Sign(sign)?.lease ?? lease)
     }
 
-    // MARK: Letting go
+    // MARK: Releasing
 
-    /// Removes a claim. What was done under it and may have been left half-made is cleared up before.
+    /// Releases a claim. If a change under it may be incomplete, that is cleaned up first.
     func release(
         _ record: ClaimRecord,
         _ bytes: [UInt8],
@@ -234,7 +234,7 @@ final class Claims: Sendable {
         let records = records(pool, session)
         var isUnsettled = isUnsettled
         var pause = Duration.milliseconds(100)
-        // Until then nobody else may touch what it is about; where this process ends before, others take over.
+        // Until then, no other replica may touch the subjects. If this process ends before, other replicas take over.
         while !session.isLost, !isOver.isRaised {
             do {
                 if isUnsettled { try await settle(record, records.pool) }
@@ -249,7 +249,7 @@ final class Claims: Sendable {
             } catch let error as CephError {
                 if error.code == .poolNotFound || error.code == .clientBlocklisted || error.code == .shutDown { return }
                 logger.debug(
-                    "a claim can't be let go yet",
+                    "a claim can't be released yet",
                     metadata: [LogKeys.pool: "\(pool)", LogKeys.error: "\(error.debugDescription)"]
                 )
             } catch {
@@ -262,16 +262,16 @@ final class Claims: Sendable {
 
     // MARK: Taking over
 
-    /// Shuts a session's client out of the cluster, and says so to all others by removing the session's record.
-    func bury(_ id: String, _ sign: [UInt8], in pool: String, _ session: ClaimSession) async throws {
+    /// Shuts a session's client out of the cluster, and tells all other replicas by removing the session's record.
+    func endSession(_ id: String, _ sign: [UInt8], in pool: String, _ session: ClaimSession) async throws {
         guard let address = ClaimSession.Sign(sign)?.address else { return }
         logger.warning(
-            "a replica gives no sign of life, and is shut out of the cluster",
+            "a replica gives no sign of life: it is being shut out of the cluster",
             metadata: [LogKeys.pool: "\(pool)", LogKeys.client: "\(address)"]
         )
         try await session.shutOut(address)
         let records = records(pool, session)
-        // Its last signs may have come before the OSD had heard of it.
+        // The session's last signs may have been written before the OSD knew that its client is shut out.
         var last: [UInt8]? = sign
         while let value = last {
             var change = Records.Change()
@@ -283,10 +283,10 @@ final class Claims: Sendable {
         shutOuts.add(1, ordering: .relaxed)
     }
 
-    /// Takes a claim that is nobody's any more, clears up after its holder, and lets it go.
+    /// Takes over a claim without a holder, cleans up after its former holder, and releases it.
     func takeOver(_ record: ClaimRecord, _ value: [UInt8], in pool: String, _ session: ClaimSession) async {
         do {
-            // Another replica may have shut the holder out: this connection must know it, too.
+            // Another replica may have shut the holder out. This connection must know it, too.
             if record.address != session.address { try await session.shutOut(record.address) }
             let mine = record.taken(over: session)
             let bytes = mine.bytes
@@ -298,7 +298,7 @@ final class Claims: Sendable {
             session.sign(&change)
             guard let claim = try await write(change, of: mine, bytes, in: pool, session) else { return }
             logger.notice(
-                "clearing up after a replica that is gone",
+                "cleaning up after a replica that is gone",
                 metadata: [
                     LogKeys.pool: "\(pool)", LogKeys.operation: "\(record.purpose.rawValue)",
                     LogKeys.image: "\(record.names.first?.text ?? record.imageIDs.first ?? "")",
@@ -307,7 +307,7 @@ final class Claims: Sendable {
             claim.unsettle()
         } catch {
             logger.warning(
-                "what a replica has claimed that is gone can't be taken over yet",
+                "the claim of a replica that is gone can't be taken over yet",
                 metadata: [LogKeys.pool: "\(pool)", LogKeys.error: "\(String(reflecting: error))"]
             )
             try? await Task.sleep(for: .milliseconds(200))

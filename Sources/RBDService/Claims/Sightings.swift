@@ -3,11 +3,11 @@
 
 import Synchronization
 
-/// Since when each other session was seen without a sign of life.
+/// Since when the other sessions have given no sign of life.
 ///
-/// A session that has claims changes its record all the time. Nobody's wall clock counts: only for how long this process has seen the
-/// record unchanged, looking again and again and getting its answers quickly. While the cluster is slow or this process was
-/// stopped, no time counts: the other one may have been as alive as we were.
+/// A session that has claims changes its record all the time. No wall clock counts, only how long this process has seen the
+/// record unchanged, while it looked regularly and got quick answers. Time does not count while the cluster is slow or this
+/// process is stopped: the other replica may have been as alive as this one.
 struct Sightings: Sendable {
     struct Session: Hashable, Sendable {
         var pool: String
@@ -16,19 +16,19 @@ struct Sightings: Sendable {
 
     private struct Sighting {
         var value: [UInt8]
-        /// When it was first seen like this, without a gap since.
+        /// Since when the record has been seen unchanged, without a gap.
         var since: ContinuousClock.Instant
         var last: ContinuousClock.Instant
     }
 
     private var sightings: [Session: Sighting] = [:]
 
-    /// Notes what a look has found.
+    /// Notes the result of a look.
     /// - Parameters:
-    ///   - lease: after so long without a sign of life the session is taken for dead.
-    ///   - asked: when the question was sent.
-    ///   - answered: when the answer came.
-    /// - Returns: whether the session is to be taken for dead.
+    ///   - lease: how long a session may give no sign of life before it counts as dead.
+    ///   - asked: when the read was sent.
+    ///   - answered: when its result arrived.
+    /// - Returns: whether the session counts as dead.
     mutating func see(
         _ session: Session,
         _ value: [UInt8],
@@ -46,17 +46,17 @@ struct Sightings: Sendable {
         return asked - sighting.since >= lease
     }
 
-    /// For how long a session that is not dead yet has still to be watched.
+    /// How long a live session must still be watched before it can count as dead.
     func patience(with session: Session, lease: Duration, now: ContinuousClock.Instant = .now) -> Duration {
         sightings[session].map { max(.zero, lease - (now - $0.since)) } ?? lease
     }
 
-    /// Since when a session was seen unchanged.
+    /// Whether a session has been seen unchanged for this long.
     func isIdle(_ session: Session, for duration: Duration, now: ContinuousClock.Instant = .now) -> Bool {
         sightings[session].map { now - $0.since >= duration } ?? false
     }
 
-    /// Forgets sessions of a pool that are there no longer.
+    /// Forgets the sessions of a pool that no longer exist.
     mutating func keep(_ ids: Set<String>, of pool: String) {
         sightings = sightings.filter { $0.key.pool != pool || ids.contains($0.key.id) }
     }

@@ -5,11 +5,11 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The rules of locks and watchers. What is done to them shuts a client out of the cluster, so it must be confirmed with the
-/// client's name, and is never done to the service itself.
+/// The rules of locks and watchers. Breaking a lock and evicting a watcher shut a client out of the cluster. So the request
+/// must confirm them with the client's name, and they are never done to the service itself.
 ///
-/// The image's lock in this process is not taken: whoever has it may be inside librbd, waiting for the very lock that is to
-/// be broken, and would wait for ever.
+/// These changes do not wait for other changes of the image in this process. One of those may be inside librbd, waiting for
+/// the very lock that is to be broken. Both would wait forever.
 struct ImageClientService: Sendable {
     let images: ImageAccess
     let operations: OperationStore
@@ -44,7 +44,7 @@ struct ImageClientService: Sendable {
     // MARK: Locks
 
     /// - Parameters:
-    ///   - cookie: which of the client's locks; nil where it has one only.
+    ///   - cookie: the cookie of the lock; nil if the client has only one lock.
     ///   - confirmation: must be the client's name; a dry run needs none.
     func breakLock(
         of image: ImageSpec,
@@ -56,16 +56,16 @@ struct ImageClientService: Sendable {
         try Self.require(confirmation, of: client, dryRun, "breaking a lock")
         let pool = try images.pool(image.place)
         let lock = try Self.choose(try await pool.locks(ofImage: image.image), client, cookie, image)
-        // Nobody of this service ever takes another lock than librbd's own. One of somebody else's may be what the operation
-        // waits for.
+        // This service only takes librbd's managed locks. A lock of another kind may be what an operation waits for, so it
+        // may be broken.
         if lock.isManaged { try await requireNoOperation(on: image, in: pool) }
         guard !pool.cluster.isOwn(client: lock.client, address: lock.address) else {
             throw CephError(.ownClient, .breakLock, on: pool.resource(ofImage: image.image), detail: client)
         }
         if dryRun {
             let detail =
-                "\"\(lock.cookie)\" of \(client) at \(lock.address), who is shut out of the cluster (blocklisted) with all "
-                + "that it has open, unless rbd_blocklist_on_break_lock is false"
+                "\"\(lock.cookie)\" of \(client) at \(lock.address); this shuts the client out of the cluster (blocklists it), "
+                + "with everything it has open, unless rbd_blocklist_on_break_lock is false"
             return Attempt(Plan.Step("break-lock", "\(image)", detail: detail))
         }
         try await pool.breakLock(ofImage: image.image, heldBy: client, cookie: lock.cookie)
@@ -109,7 +109,7 @@ struct ImageClientService: Sendable {
 
     // MARK: Watchers
 
-    /// Shuts a client out, and waits until its watch is gone.
+    /// Shuts a client out of the cluster, and waits until its watch is gone.
     /// - Parameter confirmation: must be the client's name; a dry run needs none.
     func evict(
         _ client: String,
@@ -123,15 +123,15 @@ struct ImageClientService: Sendable {
         guard let watcher = try await pool.watchers(ofImage: image.image).first(where: { $0.client == client }) else {
             throw CephError(.watcherNotFound, .evictClient, on: resource, detail: client)
         }
-        // It may be another replica of this service.
+        // The client may be another replica of this service.
         try await requireNoOperation(on: image, in: pool)
         guard !pool.cluster.isOwn(client: watcher.client, address: watcher.address) else {
             throw CephError(.ownClient, .evictClient, on: resource, detail: client)
         }
         if dryRun {
             let detail =
-                "at \(watcher.address); it is shut out of the cluster (blocklisted) with all that it has open, for an hour "
-                + "unless mon_osd_blocklist_default_expire says otherwise"
+                "at \(watcher.address); this shuts the client out of the cluster (blocklists it), with everything it has open, "
+                + "for an hour unless mon_osd_blocklist_default_expire says otherwise"
             return Attempt(Plan.Step("evict-client", client, detail: detail))
         }
         try await pool.evictClient(client, ofImage: image.image)
@@ -142,7 +142,7 @@ struct ImageClientService: Sendable {
     private func waitForEnd(of client: String, _ image: ImageSpec, in pool: Ceph.Pool) async throws {
         do {
             while try await pool.watchers(ofImage: image.image).contains(where: { $0.client == client }) {
-                // The answer must still be sent.
+                // Leave time to send the response.
                 if let deadline = Deadline.current, deadline - .now < Self.interval * 3 {
                     throw CephError(.timedOut, .readImage, on: pool.resource(ofImage: image.image))
                 }
@@ -150,7 +150,7 @@ struct ImageClientService: Sendable {
             }
         } catch let error as CephError {
             switch error.code {
-            // Gone with the image.
+            // The image is gone, and the watch with it.
             case .imageNotFound: return
             case .timedOut, .notStarted:
                 throw Problem(
@@ -176,14 +176,15 @@ struct ImageClientService: Sendable {
         guard confirmation == client || dryRun && confirmation == nil else {
             throw Problem(
                 .confirmationRequired,
-                detail: "\(what) shuts \(client) out of the cluster, with all that it has open",
+                detail: "\(what) shuts \(client) out of the cluster, with everything it has open",
                 field: "confirm",
                 hint: "add ?confirm=\(PercentEncoding.encode(client)) to say that it is meant"
             )
         }
     }
 
-    /// - Throws: `Problem` with `operation-in-progress` where the image is being worked on, or is a copy in the making.
+    /// - Throws: `Problem` with `operation-in-progress` if an operation on the image is not finished, or if the image is an
+    ///   unfinished copy.
     private func requireNoOperation(on image: ImageSpec, in pool: Ceph.Pool) async throws {
         let id = try await pool.image(named: image.image).id
         try await operations.requireNoOperation(onImage: id, spec: image)

@@ -6,11 +6,11 @@ import Naming
 import RBDAPI
 
 extension ImageAccess {
-    /// Changes a group that no operation is at work on.
+    /// Changes a group that has no unfinished operation.
     /// - Parameters:
-    ///   - newName: one that it is to have.
-    ///   - isDryRun: nothing is changed, and nothing claimed.
-    /// - Throws: `Problem` with `operation-in-progress`, `change-in-progress`; what the body throws.
+    ///   - newName: the new name of the group.
+    ///   - isDryRun: whether the body only plans. Then nothing is claimed.
+    /// - Throws: `Problem` with `operation-in-progress`, `change-in-progress`; any error of the body.
     func changingQuiet<Value: Sendable>(
         _ group: GroupSpec,
         and newName: String? = nil,

@@ -185,7 +185,7 @@ struct GroupController: Sendable {
 }
 
 extension Response {
-    /// The plan, or what the mutation came to.
+    /// The plan of a dry run, or the response to a change.
     init<Value>(_ attempt: Attempt<Value>, _ done: (Value) -> Response) {
         self =
             switch attempt {

@@ -7,7 +7,7 @@ import RBDAPI
 
 /// The rules of rolling a group back.
 extension GroupSnapshotService {
-    /// Begins to take the images back to the snapshot, unless a client has one of them open.
+    /// Begins to roll the images back to the snapshot, unless a client has one of them open.
     /// - Parameter confirmation: must be the snapshot's name; a dry run needs none.
     func rollBack(
         _ snapshot: String,
@@ -19,13 +19,13 @@ extension GroupSnapshotService {
         guard confirmation == snapshot || dryRun && confirmation == nil else {
             throw Problem(
                 .confirmationRequired,
-                detail: "rolling back to \"\(spec)\" destroys for ever what was written to its images since",
+                detail: "rolling back to \"\(spec)\" permanently destroys everything written to its images since",
                 field: "confirm",
                 hint: "add ?confirm=\(PercentEncoding.encode(snapshot)) to say that it is meant"
             )
         }
         let pool = try images.pool(group.place)
-        // The one that is at work has the group.
+        // A running rollback has claimed the group.
         if let begun = try await begun(snapshot, of: group) { return dryRun ? .planned(Plan(steps: [])) : .done(begun) }
         return try await images.changing(group, .changeGroupSnapshots, isDryRun: dryRun) {
             let (whole, info) = try await find(snapshot, in: group)
@@ -59,7 +59,7 @@ extension GroupSnapshotService {
         }
     }
 
-    /// - Throws: `Problem` with `group-changed` where an image has joined the group since, or left it.
+    /// - Throws: `Problem` with `group-changed` if an image has joined or left the group since the snapshot.
     private static func requireSameImages(
         _ group: GroupInfo,
         as snapshot: GroupSnapshotInfo,
@@ -68,7 +68,7 @@ extension GroupSnapshotService {
         let changes = group.changes(since: snapshot)
         let parts = [("joined", changes.joined), ("left", changes.left)].filter { !$0.1.isEmpty }
         guard !parts.isEmpty else { return }
-        let told = parts.map { what, images in
+        let changed = parts.map { what, images in
             let seen = images.map(\.spec).filter { Access.current.may(.read, $0) }.map { "\"\($0)\"" }
             let hidden = images.count - seen.count
             let names = seen + (hidden > 0 ? ["\(hidden) out of scope"] : [])
@@ -76,14 +76,14 @@ extension GroupSnapshotService {
         }
         throw Problem(
             .groupChanged,
-            detail: "the group has other images than it had in \"\(spec)\": \(told.joined(separator: "; "))",
+            detail: "the images of the group have changed since \"\(spec)\": \(changed.joined(separator: "; "))",
             field: "snapshot",
             hint: "give the group the images that it had then: rbdctl group image add, rbdctl group image remove"
         )
     }
 
-    /// - Returns: the operation that is at the very same work.
-    /// - Throws: `Problem` with `operation-in-progress` where other work on the group is not finished.
+    /// - Returns: the operation that already does the same rollback, if there is one.
+    /// - Throws: `Problem` with `operation-in-progress` if another operation on the group is not finished.
     private func begun(_ snapshot: String, of group: GroupSpec) async throws -> RBDAPI.Operation? {
         guard let other = try await operations.store.unfinished(onGroup: group) else { return nil }
         guard other.kind == .rollBackGroup, other.parameters.snapshot == snapshot else {

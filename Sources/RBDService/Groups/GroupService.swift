@@ -5,7 +5,7 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The rules of groups and of what belongs to them.
+/// The rules of groups and of their images.
 struct GroupService: Sendable {
     let images: ImageAccess
     let operations: OperationStore
@@ -48,7 +48,7 @@ struct GroupService: Sendable {
         let renamed = GroupSpec(group.place, name: name)
         let pool = try images.pool(group.place)
         return try await images.changingQuiet(group, and: name, .changeGroup, isDryRun: dryRun) {
-            // A repeated request finds it done.
+            // A repeated request finds the group renamed.
             let info = try await pool.group(named: group.name)
             if dryRun {
                 if name == group.name { return .planned(Plan(steps: [])) }
@@ -60,12 +60,12 @@ struct GroupService: Sendable {
         }
     }
 
-    /// Deletes a group. Its images stay; its snapshots stand in the way.
+    /// Deletes a group. Its images stay. Its snapshots prevent it.
     func delete(_ group: GroupSpec, dryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
         return try await images.changingQuiet(group, .changeGroup, isDryRun: dryRun) {
             let info = try await pool.group(named: group.name)
-            // They lose their group: whoever may do nothing to them must not do that either.
+            // The images lose their group. So the caller needs a scope to change each of them.
             let others = info.members.map(\.image.spec).filter { spec in
                 !Access.current.may(.delete, spec) && !Access.current.may(.modify, spec)
             }
@@ -98,7 +98,7 @@ struct GroupService: Sendable {
         return Page(members, after: cursor, limit: limit, by: \.spec) { $0 }
     }
 
-    /// - Returns: whether the image was added, or was in the group before.
+    /// - Returns: the image, and whether it is new in the group.
     func add(
         _ image: String,
         ofPool imagePool: String,
@@ -118,7 +118,7 @@ struct GroupService: Sendable {
                 }
                 return Attempt(Plan.Step("add-image-to-group", member.spec, detail: "to \(group)"))
             }
-            // A missing group is told before a missing image.
+            // A missing group is reported before a missing image.
             _ = try await pool.group(named: group.name)
             return try await images.changing(image, in: place, .changeGroupImages) { _ in
                 do {
@@ -182,7 +182,7 @@ struct GroupService: Sendable {
         let spec = Problem.spec(of: other, with: image)
         return Problem(
             .imageInGroup,
-            detail: "image \"\(image)\" belongs to the group \(spec); it can be in one at most",
+            detail: "image \"\(image)\" belongs to the group \(spec); an image can be in only one group",
             field: "image",
             errno: errno,
             hint: "take it out first: rbdctl group image remove \(spec) \(image)",
@@ -192,7 +192,7 @@ struct GroupService: Sendable {
 }
 
 extension Page {
-    /// A page of what is known altogether, in the order of a text that is different for each.
+    /// A page of a complete list, sorted by a key that is unique to each element.
     init<Element>(
         _ all: [Element],
         after cursor: Cursor?,

@@ -19,7 +19,7 @@ struct GroupSnapshotService: Sendable {
         RBDAPI.GroupSnapshot(try await find(snapshot, of: group), of: group)
     }
 
-    /// Takes a snapshot of all images of the group at one moment. Clients may have them open.
+    /// Takes a snapshot of all images of the group at one moment. Clients may have the images open.
     func create(
         _ snapshot: String,
         of group: GroupSpec,
@@ -98,8 +98,8 @@ struct GroupSnapshotService: Sendable {
         return (whole, found)
     }
 
-    /// librbd would roll back an image under the feet of a client that has it open, and wait without end for a lock that
-    /// somebody has set by hand.
+    /// Refuses changes of images that are in use. librbd would roll back an image that a client has open, and would wait
+    /// forever for a lock that somebody has set by hand.
     static func refuseHolders(
         of images: [Ceph.GroupImage],
         in pool: Ceph.Pool,
@@ -108,8 +108,8 @@ struct GroupSnapshotService: Sendable {
         if let problem = try await holders(of: images, in: pool, countsWatchers: countsWatchers) { throw problem }
     }
 
-    /// Who holds on to images of a group.
-    /// - Returns: nil where nobody does.
+    /// The problem that names the clients and locks on the images of a group.
+    /// - Returns: nil if there are none.
     static func holders(
         of images: [Ceph.GroupImage],
         in pool: Ceph.Pool,

@@ -7,7 +7,7 @@ import RBDAPI
 
 extension ImageRules {
     /// The snapshot to clone.
-    /// - Returns: nil for an image that is made from nothing.
+    /// - Returns: nil if the request names no source.
     /// - Throws: `Problem` with `invalid-source`.
     func source(in place: Place) throws(Problem) -> SnapshotSpec? {
         guard let source = properties.source else { return nil }
@@ -28,21 +28,21 @@ extension ImageRules {
 }
 
 extension ImageService {
-    /// A clone is as large as its source, whatever is asked for.
+    /// Refuses a size that differs from the source's. A clone always has the size of its source.
     /// - Throws: `Problem` with `invalid-size`.
     func requireSize(_ size: ByteCount, of source: SnapshotSpec, for name: String, in pool: Ceph.Pool) async throws {
         let snapshots: [SnapshotInfo]
         do {
             snapshots = try await pool.cluster.pool(source.image.place).snapshots(ofImage: source.image.image)
         } catch let error as CephError where error.code.isNotFound {
-            // The clone itself says so, or finds that it is there already.
+            // The clone call reports this error itself, or finds that the clone already exists.
             return
         }
         guard let snapshot = snapshots.first(where: { $0.kind == .user && $0.name == source.snapshot }) else { return }
         guard size.bytes != snapshot.sizeBytes else { return }
         throw Problem(
             .invalidSize,
-            detail: "size: a clone of \(source) has its size, \(ByteCount(snapshot.sizeBytes))",
+            detail: "size: a clone has the size of its source; \(source) has \(ByteCount(snapshot.sizeBytes))",
             field: "size",
             hint: "leave size out, and change it afterwards"
         )
@@ -75,8 +75,8 @@ extension ImageService {
         )
     }
 
-    /// Whether an image is a clone of exactly that snapshot. Names may have passed on to others since: ids decide, as long as
-    /// the source is there.
+    /// Whether an image is a clone of exactly this snapshot. Another image may have the parent's name by now. So the ids are
+    /// compared, as long as the source exists.
     private func difference(
         of image: ImageInfo,
         from source: SnapshotSpec
@@ -106,7 +106,7 @@ extension ImageService {
         return Problem.Difference(
             field: "source",
             requested: source.description,
-            actual: "\(actual) of an image of that name with the id \(parent.imageID), not \(found.id)"
+            actual: "\(actual), but of an image with the id \(parent.imageID), not \(found.id)"
         )
     }
 }

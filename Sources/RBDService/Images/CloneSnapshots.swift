@@ -5,18 +5,19 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What stands in the way of freeing a snapshot of its clones: snapshots of clones that need the parent even after their clone is
-/// flattened, those of images without `deep-flatten`; and clones with a key of their own, which can't be flattened here.
+/// What prevents a snapshot from losing its clones. Clones without `deep-flatten` still need the parent after a flatten, for
+/// as long as they have snapshots. Clones with their own encryption key can't be flattened by this service.
 struct CloneSnapshots {
-    /// By the clone's id.
+    /// The snapshots of the clones without `deep-flatten`, by the clone's id.
     private let snapshots: [String: [SnapshotInfo]]
-    /// Their ids.
+    /// The ids of the clones with their own encryption key.
     private let encrypted: Set<String>
 
-    /// With so many clones nobody takes the steps by hand.
+    /// Only this many clones are inspected. Nobody takes the steps for more clones by hand.
     private static let limit = 100
 
-    /// Looks at the clones. What can't be read is left out: the steps are advice, and each is refused where it does not help.
+    /// Inspects the clones. Clones that can't be read are left out. The steps are only advice: a step that does not help is
+    /// refused when it is taken.
     init(of clones: [ImageClone], _ images: ImageAccess) async {
         var found: [String: [SnapshotInfo]] = [:]
         var encrypted: Set<String> = []
@@ -33,13 +34,13 @@ struct CloneSnapshots {
         self.encrypted = encrypted
     }
 
-    /// How the snapshot that a clone was made from is freed of it.
+    /// The steps after which the parent snapshot no longer has this clone.
     func steps(freeing clone: ImageClone) -> [Plan.Step] {
         let spec = ImageSpec(pool: clone.pool, namespace: clone.namespace, image: clone.image)
         let own = (snapshots[clone.imageID] ?? []).flatMap { DeletionSteps.steps(for: $0, of: spec) }
         return own.map { step in
             var step = step
-            step.detail = "\(step.detail ?? ""); \(spec) has no deep-flatten, so that it needs the parent"
+            step.detail = "\(step.detail ?? ""); \(spec) has no deep-flatten, so this snapshot needs the parent"
             return step
         } + [DeletionSteps.step(freeing: ImageChild(clone), isEncrypted: encrypted.contains(clone.imageID))]
     }

@@ -6,15 +6,15 @@ import Naming
 import RBDAPI
 
 extension ImageProperties {
-    /// Whether the new image is to be a copy: its source is an image, and no snapshot of one.
+    /// Whether the request asks for a copy: its source is an image, not a snapshot.
     var isCopy: Bool { source.map { $0.snapshot == nil } ?? false }
 }
 
-/// The rules of a new image that is a copy of another one.
+/// The rules for creating an image as a copy of another image.
 extension ImageWorkService {
-    /// - Returns: the image to be copied, and the copy to be made.
+    /// - Returns: the source image, and the copy operation; nil if the request does not ask for a copy.
     /// - Throws: `Problem` with `invalid-source`, `invalid-image-option`, `invalid-size`, `invalid-name`; `CephError` with
-    ///   `.sourceNotFound`, `.imageExists`, and what speaks of the place.
+    ///   `.sourceNotFound`, `.imageExists`, and the errors of a missing pool or namespace.
     func copy(_ request: CreateImageRequest, in place: Place) async throws -> (subject: Subject, work: Work)? {
         let properties = request.properties
         guard properties.isCopy, let source = properties.source else { return nil }
@@ -27,7 +27,7 @@ extension ImageWorkService {
         if let field = options.first(where: \.isGiven)?.field {
             throw Problem(
                 .invalidImageOption,
-                detail: "\(field): a copy has that of the image that is copied",
+                detail: "\(field): a copy has the \(field) of its source",
                 field: field,
                 hint: "leave \(field) out, or name a snapshot in source.snapshot: a clone can have its own"
             )
@@ -36,7 +36,8 @@ extension ImageWorkService {
         if let size = properties.size, size.bytes != subject.info.sizeBytes {
             throw Problem(
                 .invalidSize,
-                detail: "size: a copy of \(subject.spec) has its size, \(ByteCount(subject.info.sizeBytes))",
+                detail: "size: a copy has the size of its source; "
+                    + "\(subject.spec) has \(ByteCount(subject.info.sizeBytes))",
                 field: "size",
                 hint: "leave size out, and change it afterwards"
             )
@@ -69,7 +70,7 @@ extension ImageSource {
         guard !names.contains(""), !(names + [namespace ?? ""]).contains(where: { $0.utf8.contains(0) }) else {
             throw Problem(
                 .invalidSource,
-                detail: "source: a name is empty, or has a zero byte in it",
+                detail: "source: a name is empty, or contains a zero byte",
                 field: "source"
             )
         }

@@ -5,7 +5,7 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What creating an image would come to.
+/// Dry runs of creating an image.
 extension ImageService {
     func planCreate(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> Plan {
         try ImageRules.checkName(name, field: "name", what: "image")
@@ -27,7 +27,7 @@ extension ImageService {
         try await require(precondition, of: name, in: place)
         let rules = ImageRules(properties)
         _ = try rules.options()
-        // Before the source is looked at: it may be gone, and the clone still be there.
+        // This comes before the check of the source: a clone may exist whose source is gone.
         if let image = try await existingOrMendable(name, in: images.pool(place)) {
             try await requireSame(image, rules, in: place)
             return Plan(steps: [])
@@ -35,13 +35,13 @@ extension ImageService {
         return Plan(steps: [try await planned(name, rules, in: place)])
     }
 
-    /// - Returns: nil where the name is free, and where it would be freed because what has it is half-made.
-    /// - Throws: `Problem` with `image-incomplete` where somebody may be in the middle of it.
+    /// - Returns: nil if the name is free, or if only an incomplete image has it that creating would remove.
+    /// - Throws: `Problem` with `image-incomplete` if another program may still be working on the image.
     private func existingOrMendable(_ name: String, in pool: Ceph.Pool) async throws -> ImageInfo? {
         do {
             if let image = try await existing(name, in: pool), !image.isBeingRemoved { return image }
         } catch let error as CephError where error.code == .imageIncomplete {
-            // Looked at below.
+            // Checked below.
         }
         let resource = pool.resource(ofImage: name)
         let standing = try await pool.standing(of: RawName(name))
@@ -51,7 +51,7 @@ extension ImageService {
         return nil
     }
 
-    /// Checks what librbd would find out in the making.
+    /// Makes the checks that librbd makes when it creates an image.
     private func planned(_ name: String, _ rules: ImageRules, in place: Place) async throws -> Plan.Step {
         _ = try rules.options()
         try images.requireAllowed(rules.properties.size?.bytes)
@@ -70,7 +70,7 @@ extension ImageService {
             try await pool.requireCloneable(source)
         }
         let image = CephError.Resource.image(place.image(name))
-        // Where the features are Ceph's to choose, only it knows whether there is an object map.
+        // If the request names no features, only Ceph knows whether the image gets an object map.
         if rules.properties.features != nil, let objection = rules.objectionToSize { throw objection }
         try await requireUsablePools(pool, dataPool, image)
         let spec = place.image(name).description
@@ -78,7 +78,7 @@ extension ImageService {
         return Plan.Step("create-image", spec, detail: "of \(rules.properties.size ?? ByteCount(0))")
     }
 
-    /// What the monitors know of the pools. While they are away it is left to the making, which needs no monitor.
+    /// Checks the pools, as far as the monitors answer. If they don't, the create itself finds out: it needs no monitor.
     private func requireUsablePools(
         _ pool: Ceph.Pool,
         _ dataPool: String?,

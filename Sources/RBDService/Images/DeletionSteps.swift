@@ -5,7 +5,7 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What is to be done before an image can be deleted, in an order that works.
+/// The steps after which an image can be deleted, in an order that works.
 struct DeletionSteps {
     let steps: [Plan.Step]
 
@@ -47,13 +47,13 @@ struct DeletionSteps {
             let detail = isSeen ? "rbdctl group image remove \(name) \(spec)" : "the group is out of scope"
             steps.append(Plan.Step("remove-from-group", "\(spec)", detail: detail))
         }
-        // All snapshots of mirroring go with one step.
-        var told: Set<Plan.Step> = []
-        self.steps = steps.filter { told.insert($0).inserted }
+        // One step removes all mirror snapshots.
+        var seen: Set<Plan.Step> = []
+        self.steps = steps.filter { seen.insert($0).inserted }
     }
 
-    /// How an image is freed from the snapshot that it was cloned from.
-    /// - Parameter isEncrypted: with a key of its own.
+    /// The step after which a clone no longer needs the snapshot that it was cloned from.
+    /// - Parameter isEncrypted: whether the clone has its own encryption key.
     static func step(freeing clone: ImageChild, isEncrypted: Bool = false) -> Plan.Step {
         let place = Place(pool: clone.pool, namespace: clone.namespace)
         if clone.inTrash {
@@ -70,17 +70,17 @@ struct DeletionSteps {
             "flatten-clone",
             clone.spec,
             detail: clone.image.isEmpty
-                ? "its name can't be read: the pool is gone, or not the service's to read"
+                ? "its name can't be read: the pool is gone, or the service may not read it"
                 : "rbdctl image flatten \(clone.spec)"
         )
     }
 
-    /// A mirrored image is no longer mirrored once it is in the trash, and restoring it changes nothing about that.
+    /// Mirroring of an image ends when the image goes to the trash. Restoring the image does not enable it again.
     static func step(endingMirroringOf spec: String) -> Plan.Step {
-        Plan.Step("end-mirroring", spec, detail: "its mirroring ends; restoring it does not mirror it again")
+        Plan.Step("end-mirroring", spec, detail: "mirroring of it ends; restoring the image does not enable mirroring")
     }
 
-    /// What is done to a snapshot once it has no clones.
+    /// The steps that remove a snapshot without clones.
     static func steps(for snapshot: SnapshotInfo, of spec: ImageSpec) -> [Plan.Step] {
         let name = SnapshotSpec(image: spec, snapshot: snapshot.name).description
         switch snapshot.kind {
@@ -91,13 +91,13 @@ struct DeletionSteps {
         case .group:
             let origin = snapshot.origin ?? name
             return [Plan.Step("delete-group-snapshot", origin, detail: "rbdctl group snapshot delete \(origin)")]
-        // It goes with the last of its clones.
+        // Ceph removes it with the last of its clones.
         case .trash: return []
         case .mirror:
-            let detail = "rbd mirror image disable \(spec) removes the snapshots of mirroring"
+            let detail = "rbd mirror image disable \(spec) removes the mirror snapshots"
             return [Plan.Step("end-mirroring", "\(spec)", detail: detail)]
         case .unknown:
-            return [Plan.Step("delete-snapshot", name, detail: "something newer made it: delete it there")]
+            return [Plan.Step("delete-snapshot", name, detail: "a newer Ceph made it: delete it with that")]
         }
     }
 }

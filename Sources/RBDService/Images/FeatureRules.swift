@@ -4,18 +4,18 @@
 import Ceph
 import RBDAPI
 
-/// Which features of an image that is there can be switched on and off. librbd refuses the rest with a bare EINVAL.
+/// Which features of an existing image can be enabled and disabled. librbd refuses the others with EINVAL and no reason.
 enum FeatureRules {
     private static let mutable: ImageFeatures = [.exclusiveLock, .objectMap, .fastDiff, .journaling]
 
-    /// What is to be switched, with what it needs and what needs it.
+    /// The features to disable and to enable, including their dependents and requirements.
     /// - Throws: `Problem` with `invalid-features`.
     static func changes(
         _ request: UpdateImageRequest,
         of image: ImageInfo
     ) throws(Problem) -> (disabled: ImageFeatures, enabled: ImageFeatures) {
         let asked = try features(request.enableFeatures, field: "enableFeatures", among: mutable)
-        // It can't be had back.
+        // `deep-flatten` can be disabled, but not enabled again.
         let unwanted = try features(
             request.disableFeatures,
             field: "disableFeatures",
@@ -26,12 +26,12 @@ enum FeatureRules {
         guard both.isEmpty else {
             throw Problem(
                 .invalidFeatures,
-                detail: "disableFeatures: \(both.names.joined(separator: ", ")) is needed by what enableFeatures names",
+                detail: "disableFeatures: \(both.names.joined(separator: ", ")) is required by enableFeatures",
                 field: "disableFeatures",
                 hint: "name a feature and what it needs in one of the two only"
             )
         }
-        // A journal may be what another cluster gets the image's data by.
+        // Another cluster may mirror the image by its journal.
         if image.features.intersection(disabled).contains(.journaling), !unwanted.contains(.journaling) {
             throw Problem(
                 .invalidFeatures,
@@ -53,7 +53,7 @@ enum FeatureRules {
             guard let feature = ImageFeatures(named: name), known.contains(feature) else {
                 throw Problem(
                     .invalidFeatures,
-                    detail: "\(field): \"\(name.prefix(40))\" is none that can be switched",
+                    detail: "\(field): the feature \"\(name.prefix(40))\" of an existing image can't be changed",
                     field: field,
                     hint: "these can be: \(known.names.joined(separator: ", "))"
                 )
@@ -65,7 +65,7 @@ enum FeatureRules {
 
     private static func withNeeds(_ features: ImageFeatures) -> ImageFeatures {
         var all = features
-        // From the last to the first: what one needs may need another.
+        // In reverse order, because a requirement may have requirements itself.
         for (feature, needs) in ImageFeatures.requirements.reversed() where all.contains(feature) {
             all.formUnion(needs)
         }

@@ -6,21 +6,21 @@ import Logging
 import RBDAPI
 import Synchronization
 
-/// Removes headers without a name, which librbd's creates leave behind where an OSD was slow: see
+/// Removes headers without a name, which librbd's creates leave behind if an OSD was slow. See
 /// ``Ceph/Pool/removeNamelessHeaders(idPrefix:call:on:)``.
 ///
-/// All of a pool's objects are gone through for that. So a create that may have left one writes a note, `sweep.<namespace>/<prefix of ids>`
-/// beside the records of operations, and whichever replica comes by searches behind the requests. It does so twice: an OSD that has
-/// just come back may answer this client before it carries out what it was sent by another one.
+/// The search lists all objects of a pool. So a create that may have left a header writes a note, `sweep.<namespace>/<prefix
+/// of ids>`, beside the records of operations. The next replica that looks after the pool searches in the background. It
+/// searches twice: an OSD that has just come back may answer this client before it carries out a write of another client.
 final class HeaderSweep: Sendable {
     private let logger: Logger
-    /// How long an OSD that answers again may take to carry out what it was sent before.
+    /// How long an OSD that is back may take to carry out earlier writes.
     private let patience: Duration
     private let pools = Mutex<Set<String>>([])
-    /// When notes were searched for the first time.
+    /// When the first search for each note was done.
     private let searched = Mutex<[Note: ContinuousClock.Instant]>([:])
     private static let prefix = "sweep."
-    /// Those of two pools at a time are enough.
+    /// Searching two pools at the same time is enough.
     private static let threads = ThreadPurpose("sweep", .init(threads: 2, queue: 64, replacements: 2))
 
     private struct Note: Hashable {
@@ -33,16 +33,17 @@ final class HeaderSweep: Sendable {
         (self.patience, self.logger) = (patience, logger)
     }
 
-    /// Asks for a search. The claim under which the create failed must be held still.
+    /// Requests a search. The caller must still hold the claim under which the create failed.
     static func request(idPrefix: String, in pool: Ceph.Pool) async throws {
         var change = Records.Change()
-        // Another value each time: a search that has begun before does not answer for this one.
+        // A new value each time: a search that began earlier must not remove this note.
         let value = String(UInt64.random(in: .min ... .max), radix: 36)
         change.set("\(prefix)\(pool.namespace)/\(idPrefix)", to: Array(value.utf8))
         _ = try await Records(of: pool).apply(change)
     }
 
-    /// What the runner does for each pool now and then. It is not waited for: a search takes as long as there are objects.
+    /// Begins the searches that are due in a pool. The runner calls it regularly. It does not wait for the searches: they
+    /// take longer the more objects the pool has.
     func care(for pool: Ceph.Pool) async {
         guard let found = try? await Records(of: pool).values(prefix: Self.prefix, limit: 16) else { return }
         let notes = Set(found.map { Note(pool: pool.name, key: $0.key, value: $0.value) })
@@ -71,7 +72,7 @@ final class HeaderSweep: Sendable {
                 )
             if !removed.isEmpty {
                 logger.notice(
-                    "headers without a name were removed, which creates that timed out had left behind",
+                    "removed headers without a name that timed-out creates had left behind",
                     metadata: [LogKeys.pool: "\(pool.name)", LogKeys.image: "\(removed.joined(separator: ", "))"]
                 )
             }
@@ -82,10 +83,10 @@ final class HeaderSweep: Sendable {
             }
             if isFirst { return }
         } catch let error as CephError where error.code == .namespaceNotFound {
-            // Gone with all that was in it.
+            // The namespace is gone, with everything in it.
         } catch {
             logger.debug(
-                "a search for headers without a name is repeated",
+                "the search for headers without a name failed, and will be repeated",
                 metadata: [LogKeys.pool: "\(pool.name)", LogKeys.error: "\(String(reflecting: error))"]
             )
             return

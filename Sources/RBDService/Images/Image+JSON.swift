@@ -15,10 +15,10 @@ extension ByteBuffer {
 }
 
 extension JSONWriter {
-    /// How long an image is, for the most part.
+    /// The usual size of an image's JSON.
     static let imageBytes = 768
 
-    /// What `Image.encode(to:)` writes, with its keys sorted.
+    /// Writes the same as `Image.encode(to:)`, with sorted keys.
     mutating func image(_ image: Image) {
         object { json in
             json.member("accessedAt", image.accessedAt)
@@ -57,7 +57,7 @@ extension JSONWriter {
         }
     }
 
-    /// A page of images; these come next.
+    /// Begins a page of images. The images follow.
     mutating func beginPage() {
         begin(.object)
         key("items")
@@ -141,7 +141,7 @@ extension JSONWriter {
         }
     }
 
-    /// Those of images have no more members.
+    /// Writes the problem of an image. Other members of `Problem` are never set there.
     private mutating func problem(_ problem: Problem) {
         object { json in
             json.member("code", problem.code)
@@ -177,7 +177,7 @@ extension JSONWriter {
         _ write: (inout JSONWriter, Value) -> Void
     ) {
         object { json in
-            // By their bytes, as JSONEncoder sorts them: `<` on texts goes by what is the same to Unicode.
+            // Sorted by their bytes, as JSONEncoder does. `<` on strings compares by Unicode equivalence.
             for (key, value) in values.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
                 json.key(key)
                 write(&json, value)

@@ -5,14 +5,14 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// How the services of images, snapshots and the like come to an image, and how they change one: alone, whichever replica others came to.
+/// Gives the services access to images, and lets them change an image exclusively, across all replicas.
 ///
-/// What is changed is claimed first (``Claims``). Those of this process queue up before, in the order of asking.
+/// Every change claims its image first (``Claims``). Before that, the changes of this process queue up in the order of their requests.
 struct ImageAccess: Sendable {
     let connection: ClusterConnection
     let claims: Claims
     let store: OperationStore
-    /// The largest size that an image may be given; nil for any.
+    /// The maximum size of an image; nil for no maximum.
     var largestImage: ByteCount?
 
     /// - Throws: `Problem` with `invalid-size`.
@@ -20,7 +20,7 @@ struct ImageAccess: Sendable {
         guard let largestImage, let bytes, bytes > largestImage.bytes else { return }
         throw Problem(
             .invalidSize,
-            detail: "size: an image may have \(largestImage) at most here",
+            detail: "size: the maximum size of an image is \(largestImage)",
             field: "size",
             hint: "ask for less; whoever runs the service sets --largest-image"
         )
@@ -31,7 +31,8 @@ struct ImageAccess: Sendable {
         try cluster().pool(place)
     }
 
-    /// What is done under a claim goes through the connection that the claim was made with: it is that one which others shut out.
+    /// A change goes through the connection that its claim was made with. If other replicas take the claim over, they shut
+    /// out exactly this connection.
     private func cluster() throws -> Cluster {
         if let session = HeldClaim.session { return session.cluster }
         return try connection.cluster()
@@ -44,10 +45,10 @@ struct ImageAccess: Sendable {
 
     // MARK: Changes
 
-    /// Makes an image, under a name that is claimed.
+    /// Creates an image under a claimed name.
     /// - Parameters:
-    ///   - names: the image's own comes first.
-    ///   - dataPool: may be full, too.
+    ///   - names: the names to claim. The image's own name comes first.
+    ///   - dataPool: the data pool, if there is one. If it is full, the error names it.
     func making<Value: Sendable>(
         _ names: [String],
         in place: Place,
@@ -68,13 +69,13 @@ struct ImageAccess: Sendable {
         }
     }
 
-    /// Changes an image that is there, claimed by its id and by its name.
+    /// Changes an existing image, claimed by its id and its name.
     /// - Parameters:
-    ///   - others: further names that it is to have.
-    ///   - isQuiet: whether the image must have no operation that is not finished.
-    ///   - body: is given the image as it is.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`; `Problem` with `change-in-progress`, `operation-in-progress`; what
-    ///   the body throws.
+    ///   - others: the new names of the image.
+    ///   - isQuiet: whether the image must have no unfinished operation.
+    ///   - body: makes the change. Its argument is the current image.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`; `Problem` with `change-in-progress`,
+    ///   `operation-in-progress`; any error of the body.
     func changing<Value: Sendable>(
         _ name: String,
         and others: [String] = [],
@@ -86,7 +87,7 @@ struct ImageAccess: Sendable {
     ) async throws -> Value {
         try await queued([name] + others, in: place, operation) { session in
             let pool = session.cluster.pool(place)
-            // It may get another name, and another image this one, before it is claimed.
+            // Before the claim, the image may be renamed, and another image may get this name.
             for _ in 0..<3 {
                 let id = try await pool.imageID(named: name)
                 let outcome = try await claimed(
@@ -107,7 +108,7 @@ struct ImageAccess: Sendable {
         }
     }
 
-    /// Changes an image that is named by its id, claimed by that and by the names that it has or is to have.
+    /// Changes an image by its id. The id is claimed, and the current and new names.
     func changing<Value: Sendable>(
         imageID id: String,
         and names: [RawName] = [],
@@ -121,7 +122,7 @@ struct ImageAccess: Sendable {
         }
     }
 
-    /// Holds a name, whatever has it, to delete or to mend it.
+    /// Claims a name, whatever has it, to delete or to repair that.
     func holding<Value: Sendable>(
         _ name: String,
         in place: Place,
@@ -154,8 +155,8 @@ struct ImageAccess: Sendable {
 
     /// Changes a group, claimed by its name.
     /// - Parameters:
-    ///   - newName: one that it is to have.
-    ///   - isDryRun: nothing is changed, and nothing claimed.
+    ///   - newName: the new name of the group.
+    ///   - isDryRun: whether the body only plans. Then nothing is claimed.
     func changing<Value: Sendable>(
         _ group: GroupSpec,
         and newName: String? = nil,
@@ -188,7 +189,7 @@ struct ImageAccess: Sendable {
         _ body: () async throws -> Value
     ) async throws -> Value {
         guard !isDryRun else { return try await body() }
-        // Pool by pool, in an order that all agree on.
+        // Pool by pool, in the same order in every process.
         let pools = Dictionary(grouping: Set(images), by: \.poolID).sorted { $0.key < $1.key }
         let batches = pools.flatMap { Claims.batches($0.value.sorted { $0.id < $1.id }) }
         return try await changing(rest: batches[...], try session(), body)
@@ -211,13 +212,12 @@ struct ImageAccess: Sendable {
 
     // MARK: Parts
 
-    /// What errors speak of.
+    /// The subject of error messages.
     private enum Subject {
         case image(ImageSpec), imageID(String, Place), group(GroupSpec), images([Ceph.GroupImage])
     }
 
-    /// Waits for those of this process that have one of the names. A full pool, whatever part of the change met it, is told with its
-    /// numbers.
+    /// Waits for the changes of this process that use one of the names. If a pool is full, the error gives its numbers.
     private func queued<Value: Sendable>(
         _ names: [String],
         in place: Place,
@@ -231,7 +231,7 @@ struct ImageAccess: Sendable {
         }
     }
 
-    /// In an order that two who exchange names agree on.
+    /// Locks the names in sorted order, so that two requests that swap names can't block each other.
     private func locked<Value: Sendable>(
         _ names: ArraySlice<String>,
         in place: Place,
@@ -240,7 +240,7 @@ struct ImageAccess: Sendable {
         _ body: () async throws -> Value
     ) async throws -> Value {
         guard let name = names.first else { return try await body() }
-        // No part can hold a zero byte: requests with one are refused.
+        // No part can contain a zero byte: such requests are refused.
         let key = [place.pool, place.namespace, name].joined(separator: "\0")
         return try await session.locks.withLock(key, on: .image(place.image(name)), operation) {
             try await locked(names.dropFirst(), in: place, operation, session, body)
@@ -284,7 +284,7 @@ struct ImageAccess: Sendable {
         }
     }
 
-    /// Says who is at it, and how that ends.
+    /// The problem that names the other change, and says how it ends.
     private func problem(_ conflict: Claims.Conflict, _ subject: Subject) async throws -> Problem {
         let (what, field): (String, String) =
             switch subject {
@@ -293,7 +293,7 @@ struct ImageAccess: Sendable {
             case .group(let group): ("group \"\(group)\"", "group")
             case .images: ("an image of the group", "group")
             }
-        // It may be in another pool.
+        // The operation may be in another pool.
         if let id = conflict.operation, let operation = try await store.any(id) {
             return OperationStore.inProgress(operation, what, field: field)
         }
@@ -301,15 +301,15 @@ struct ImageAccess: Sendable {
         let seconds = max(1, conflict.patience.components.seconds)
         return Problem(
             .changeInProgress,
-            detail: "\(what) is \(doing) by another request, which may have come to another replica",
+            detail: "\(what) is \(doing) by another request, possibly on another replica",
             field: field,
             hint: "repeat the request; where that replica has died, another one takes over in about \(seconds) s"
         )
     }
 
-    /// Makes a change. Who it is that holds on to the image is told, where the change met somebody.
-    func telling<Value: Sendable>(
-        usersOf name: String,
+    /// Makes a change. If the image is busy, the error names the clients that use it.
+    func reportingUsers<Value: Sendable>(
+        of name: String,
         in place: Place,
         _ body: () async throws -> Value
     ) async throws -> Value {

@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Images that are named by their ids. It is the way to those whose names are not UTF-8, which no path and no JSON can hold: to look at
-/// them, to delete them, and to give them names with which all the rest can be done.
+/// Access to images by their ids. Images whose names are not UTF-8 can only be reached like this, since no path and no JSON
+/// can hold such names. Callers can read and delete them, and rename them. After that, everything else works.
 struct ImageByID: Sendable {
     let service: ImageService
 
@@ -17,7 +17,7 @@ struct ImageByID: Sendable {
     }
 
     /// An image whose name is in scope.
-    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `forbidden` where that must not be done with it.
+    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `forbidden` if the caller may see the image, but lacks the scope.
     private func find(_ id: String, _ verb: Verb, in place: Place) async throws -> ImageInfo {
         let image = try await images.pool(place).image(id: id)
         guard Access.current.sees(.name(image.name, place: place)) else {
@@ -27,8 +27,8 @@ struct ImageByID: Sendable {
         return image
     }
 
-    /// Changes an image that is claimed by its id and by its name.
-    /// - Parameter newName: one that it is to have.
+    /// Changes an image, claimed by its id and its name.
+    /// - Parameter newName: the new name of the image.
     private func changing<Value: Sendable>(
         _ id: String,
         and newName: RawName? = nil,
@@ -38,7 +38,7 @@ struct ImageByID: Sendable {
         _ operation: CephError.Operation,
         _ body: (ImageInfo) async throws -> Value
     ) async throws -> Value {
-        // It may get another name before it is claimed.
+        // The image may be renamed before it is claimed.
         for _ in 0..<3 {
             let name = try await find(id, verb, in: place).fullName
             let outcome = try await images.changing(
@@ -103,7 +103,7 @@ struct ImageByID: Sendable {
 
     // MARK: Deletion
 
-    /// - Parameter delay: for how long it can be restored; nil to purge it at once.
+    /// - Parameter delay: how long the image can be restored; nil to purge it immediately.
     func delete(
         _ id: String,
         in place: Place,
@@ -127,7 +127,7 @@ struct ImageByID: Sendable {
         return try await service.deletion.plan(image, in: place, keptFor: delay)
     }
 
-    /// The scope for what is purged, or kept for a shorter time than the service would keep it.
+    /// Requires the scope `purge`: for images that are purged, or kept for a shorter time than usual.
     func requirePurge(_ id: String, in place: Place) async throws {
         _ = try await find(id, .purge, in: place)
     }

@@ -11,7 +11,7 @@ struct ImageController: Sendable {
     let service: ImageService
     let work: ImageWorkService
     let maximumBodyBytes: Int
-    /// For how long a deleted image can be restored, where the request does not say.
+    /// How long a deleted image can be restored, if the request does not say it.
     let trashDelay: Duration
 
     var routes: [Route] {
@@ -36,7 +36,7 @@ struct ImageController: Sendable {
         guard listing.query.isInDirectoryOrder else {
             throw Query.invalid(
                 listing.query.sort == .name ? "order" : "sort",
-                "a stream comes in the order of the names, as they are read",
+                "a stream is always sorted by name, in ascending order",
                 hint: "leave it out, or ask for pages with \"Accept: application/json\""
             )
         }
@@ -61,7 +61,7 @@ struct ImageController: Sendable {
         let (place, fields) = (try context.imagePlace(query), try query.fields(known: ImageService.fields))
         let precondition = try Precondition(request)
         var image = try await service.get(try context.pathParameter("image"), in: place)
-        // Who uses it, and how much is there, is no part of the state that the tag names.
+        // The entity tag does not cover the extra fields, such as watchers and usage.
         if fields.isEmpty {
             let tag = EntityTag(image)
             if precondition.isUnchanged(tag) { return Response(status: .notModified, headers: [.eTag: tag.text]) }
@@ -119,12 +119,12 @@ struct ImageController: Sendable {
         )
     }
 
-    /// What the requests that delete an image say.
+    /// The parameters of requests that delete an image.
     private struct Deletion {
         let place: Place
-        /// For how long the image can be restored; nil to purge it at once.
+        /// How long the image can be restored; nil to purge it immediately.
         let kept: Duration?
-        /// What is kept for a shorter time than the service would keep it is as good as purged.
+        /// Whether the image is kept for a shorter time than usual. That needs the same scope as a purge.
         let isAsGoodAsPurge: Bool
         let wait: Duration?
         let isDryRun: Bool
@@ -135,7 +135,7 @@ struct ImageController: Sendable {
             place = try context.imagePlace(query)
             let (purge, delay) = (try query.flag("purge"), try query.duration("delay"))
             guard !purge || delay == nil else {
-                throw Query.invalid("delay", "what is purged at once is not kept", hint: "leave out purge or delay")
+                throw Query.invalid("delay", "a purged image is not kept", hint: "leave out purge or delay")
             }
             kept = purge ? nil : delay ?? trashDelay
             isAsGoodAsPurge = kept.map { $0 < trashDelay } ?? true

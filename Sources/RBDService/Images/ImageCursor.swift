@@ -4,11 +4,11 @@
 import Ceph
 import FoundationEssentials
 
-/// What a list of images is in the order of.
+/// The sort key of a list of images.
 enum ImageSort: String, CaseIterable, Sendable {
     case name, size, created
 
-    /// What the order goes by, before the name.
+    /// The value to sort by, before the name.
     func key(of image: ImageInfo) -> UInt64 {
         switch self {
         case .name: 0
@@ -19,8 +19,8 @@ enum ImageSort: String, CaseIterable, Sendable {
     }
 }
 
-/// Where a page of images ended: opaque to callers. It names the last image itself, not a number of it, so that images may
-/// come and go before the next page is asked for.
+/// The end of a page of images, opaque to callers. It names the last image, not its index, because images may be created and
+/// deleted before the next page is read.
 struct ImageCursor: Hashable, Comparable, Sendable {
     var sort: ImageSort
     var key: UInt64
@@ -32,7 +32,7 @@ struct ImageCursor: Hashable, Comparable, Sendable {
         position = image.position
     }
 
-    /// In the order of the names.
+    /// A cursor in a list that is sorted by name.
     init(position: ImagePosition) {
         (sort, key) = (.name, 0)
         self.position = position
@@ -40,7 +40,7 @@ struct ImageCursor: Hashable, Comparable, Sendable {
 
     init?(_ text: String) {
         guard let data = Base64URL.decode(text) else { return nil }
-        // No name and no id can hold a zero byte.
+        // No name and no id can contain a zero byte.
         let parts = data.split(separator: 0, omittingEmptySubsequences: false)
         switch parts.count {
         case 2: (sort, key) = (.name, 0)

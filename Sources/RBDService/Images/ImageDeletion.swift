@@ -6,7 +6,7 @@ import FoundationEssentials
 import Naming
 import RBDAPI
 
-/// How an image is deleted: into the trash, from where it can be restored for a while; or for good.
+/// Deletes images: either into the trash, from where they can be restored for a time, or permanently.
 struct ImageDeletion: Sendable {
     let images: ImageAccess
     let repair: ImageRepair
@@ -15,21 +15,21 @@ struct ImageDeletion: Sendable {
 
     enum Outcome {
         case trashed(RBDAPI.TrashedImage)
-        /// It is in the trash, and its data is being removed.
+        /// The image is in the trash, and an operation removes its data.
         case purging(RBDAPI.Operation)
-        /// There was nothing but a name, or an image that can't be in the trash and was to be purged.
+        /// The image is gone. It was only a name, or an image of format 1 that was to be purged.
         case gone
     }
 
-    /// Deletes an image, unless somebody or something holds on to it.
-    /// - Parameter delay: for how long it can be restored; nil to purge it at once.
+    /// Deletes an image, unless a client, a lock, a snapshot, a group or a migration prevents it.
+    /// - Parameter delay: how long the image can be restored; nil to purge it immediately.
     func delete(
         _ name: String,
         in place: Place,
         keptFor delay: Duration?,
         if precondition: Precondition
     ) async throws -> Outcome {
-        // What looked half-made may have been made whole in the meantime.
+        // An incomplete image may have been completed in the meantime.
         for _ in 0..<3 {
             do {
                 return try await images.changing(name, in: place, for: .deleteImage, .moveToTrash, isQuiet: true) {
@@ -45,7 +45,7 @@ struct ImageDeletion: Sendable {
         throw CephError(.imageChanged, .moveToTrash, on: .image(place.image(name)))
     }
 
-    /// Deletes an image that is claimed.
+    /// Deletes a claimed image.
     func delete(_ image: ImageInfo, in place: Place, keptFor delay: Duration?) async throws -> Outcome {
         let pool = try images.pool(place)
         if image.isBeingRemoved {
@@ -57,7 +57,7 @@ struct ImageDeletion: Sendable {
         let records = Records(of: pool)
         async let asked = records.timeOfChange()
         try await requireFree(image, in: place)
-        // Else the snapshot that it lives on could be removed while it is in the trash.
+        // Otherwise its parent snapshot could be removed while the image is in the trash.
         if image.parent != nil { try await repair.completeClone(image, in: pool) }
         AuditNotes.current?.before(AuditImage(image))
         guard !image.id.isEmpty else {
@@ -72,7 +72,7 @@ struct ImageDeletion: Sendable {
             deletedAt: now,
             deferredUntil: now + (delay ?? .zero)
         )
-        // What is purged at once is begun right here; the mark is for the case that this process dies before.
+        // An immediate purge begins below. The mark makes sure that another process begins it if this one dies before.
         let mark = try await keeper.announce(entry, in: place, until: now + (delay ?? TrashKeeper.grace), records)
         let moved: TrashEntry
         do {
@@ -92,11 +92,11 @@ struct ImageDeletion: Sendable {
         return .purging(operation)
     }
 
-    /// - Throws: `Problem`, where somebody or something holds on to the image.
+    /// - Throws: `Problem` if a client, a lock, a snapshot, a group or a migration prevents the deletion.
     private func requireFree(_ image: ImageInfo, in place: Place) async throws {
         let pool = try images.pool(place)
         let use = try await use(of: image, in: pool)
-        // Clones of format 1 may be in pools that do not answer: it is refused without naming them then.
+        // Clones of format 1 may be in pools that do not answer. The refusal then does not name them.
         let clones = use.snapshots.isEmpty ? [] : (try? await pool.clones(ofImage: image.name)) ?? []
         if let problem = Problem(use, clones: clones, of: place.image(image.name)) { throw problem }
         if use.abandonedSnapshotCount > 0 { try await pool.removeAbandonedSnapshots(ofImageID: image.id) }
@@ -110,18 +110,20 @@ struct ImageDeletion: Sendable {
         Problem(
             .confirmationRequired,
             detail:
-                "image \"\(spec)\" is of the old format 1, which the trash can't hold: deleting it destroys its data for ever",
+                "image \"\(spec)\" has the old format 1, which the trash can't hold: deleting it destroys its data permanently",
             field: "purge",
             hint:
                 "add ?purge=true to say that it is meant; rbd migration prepare and execute turn it into one of format 2"
         )
     }
 
-    /// How long a client may have an image open that goes to the trash. `rbd trash mv` of the same image is one of these: it finds our entry,
-    /// and goes on to take the name. What it takes after we had given it back would be nowhere.
+    /// How long a client may still have an image open that was moved to the trash. `rbd trash mv` of the same image is such
+    /// a client: it finds our trash entry, and continues to remove the name. If it did so after we gave the image back, the
+    /// image would have no name at all.
     private static let briefUse = Duration.seconds(1)
 
-    /// Nothing asks the clients when an image goes to the trash. One that opened it after we had looked, and stays, gets it back.
+    /// Gives an image back that a client still uses. Moving it to the trash does not involve clients, so a client may have
+    /// opened it after our check.
     private func giveBack(_ entry: TrashEntry, in place: Place, ifInUse mark: TrashKeeper.Mark) async throws {
         let pool = try images.pool(place)
         let end = ContinuousClock.now + Self.briefUse
@@ -138,17 +140,17 @@ struct ImageDeletion: Sendable {
             _ = try await pool.restoreImage(entry, as: entry.rawName)
             try await keeper.withdraw(mark, Records(of: pool))
         } catch {
-            problem.detail += "; it was in the trash by then, and could not be taken out again"
+            problem.detail += "; the image was already in the trash, and could not be restored"
             problem.hint = "POST /v1/pools/\(place.pool)/trash/\(entry.id)/restore gives it back"
         }
         throw problem
     }
 
-    // MARK: What is half-made
+    // MARK: Incomplete images
 
-    /// Deletes what is left under a name that leads to no whole image. Nothing that could be brought back is destroyed.
-    /// - Parameter missing: why there is no whole image.
-    /// - Returns: nil where the image is there.
+    /// Deletes the remains under a name that leads to no complete image. It destroys nothing that could be repaired.
+    /// - Parameter missing: the error that says why there is no complete image.
+    /// - Returns: nil if the image exists.
     private func clear(
         _ name: String,
         in place: Place,
@@ -158,7 +160,7 @@ struct ImageDeletion: Sendable {
         let pool = try images.pool(place)
         return try await images.holding(name, in: place, for: .deleteImage, .moveToTrash) { standing in
             guard standing.state != .strayNameObject else {
-                // Nobody has the name, whether or not what is left of it may be removed yet.
+                // No image has the name, whether or not its remains may be removed already.
                 _ = try? await repair.mend(standing, in: pool)
                 throw missing
             }
@@ -174,7 +176,8 @@ struct ImageDeletion: Sendable {
         }
     }
 
-    /// An image whose move to the trash was interrupted is kept for as long as that one said, or this one, whichever is later.
+    /// Keeps an image whose move to the trash was interrupted. It is kept as long as the interrupted request said, or this
+    /// one, whichever is later.
     private func kept(
         _ entry: TrashEntry,
         in place: Place,
@@ -191,7 +194,7 @@ struct ImageDeletion: Sendable {
 
     // MARK: Plans
 
-    /// What deleting it would do, and where it would be refused, what is to be done first.
+    /// A dry run of deleting an image. If the image can't be deleted, it lists what must be done before.
     func plan(_ name: String, in place: Place, keptFor delay: Duration?) async throws -> Plan {
         do {
             return try await plan(try await images.pool(place).image(named: name), in: place, keptFor: delay)
@@ -203,7 +206,7 @@ struct ImageDeletion: Sendable {
     func plan(_ image: ImageInfo, in place: Place, keptFor delay: Duration?) async throws -> Plan {
         let (pool, name) = (try images.pool(place), image.name)
         let use = try await use(of: image, in: pool)
-        // What can't be opened, since its parent is gone, goes to the trash all the same.
+        // An image whose parent is gone can't be opened, but it can go to the trash.
         let snapshots = use.snapshots.isEmpty ? [] : (try? await pool.snapshots(ofImage: name)) ?? []
         let clones = snapshots.isEmpty ? [] : (try? await pool.clones(ofImage: name)) ?? []
         let blockers = Problem(use, clones: clones, of: place.image(name))?.blockers ?? []
@@ -212,7 +215,7 @@ struct ImageDeletion: Sendable {
         let cloned = await CloneSnapshots(of: clones, images)
         var steps = DeletionSteps(use, snapshots, clones, cloned, of: place.image(name)).steps
         let spec = "\(place.image(name))"
-        // What can't be opened can't be asked.
+        // Mirroring of an image that can't be opened can't be read.
         if !image.isBeingRemoved, !steps.contains(where: { $0.action == "end-mirroring" }),
             let mirroring = try? await pool.details(.mirroring, ofImage: name, id: image.id).mirroring
         {
@@ -223,13 +226,13 @@ struct ImageDeletion: Sendable {
         }
         if image.isBeingRemoved {
             steps.append(
-                Plan.Step("purge-image", spec, detail: "its removal has begun: the rest of its data is removed")
+                Plan.Step("purge-image", spec, detail: "its removal has begun; this removes the rest of its data")
             )
         } else if let delay {
             let detail = "it can be restored for \(DurationText.text(of: delay))"
             steps.append(Plan.Step("move-to-trash", spec, detail: detail))
         } else {
-            steps.append(Plan.Step("purge-image", spec, detail: "its data is removed for ever"))
+            steps.append(Plan.Step("purge-image", spec, detail: "its data is removed permanently"))
         }
         return Plan(allowed: blockers.isEmpty, steps: steps, blockers: blockers)
     }
@@ -244,15 +247,15 @@ struct ImageDeletion: Sendable {
             return Plan(steps: [Plan.Step("clear-remnant", spec, detail: "an interrupted create left the name")])
         case .halfTrashed:
             try await repair.requireRemnant(standing, in: pool)
-            let detail = "it is in the trash already, and loses its name"
+            let detail = "it is already in the trash, and loses its name"
             return Plan(steps: [Plan.Step("move-to-trash", spec, detail: detail)])
         case .beingRemoved:
             try await repair.requireRemnant(standing, in: pool)
-            let detail = "its removal has begun: the rest of its data is removed"
+            let detail = "its removal has begun; this removes the rest of its data"
             return Plan(steps: [Plan.Step("purge-image", spec, detail: detail)])
         case .free:
             guard try await !pool.interruptedRemovals(ofImage: name).isEmpty else { throw missing }
-            let detail = "its removal has begun: the rest of its data is removed"
+            let detail = "its removal has begun; this removes the rest of its data"
             return Plan(steps: [Plan.Step("purge-image", spec, detail: detail)])
         case .strayNameObject, .contradictory, .whole, .withoutNameObject: throw missing
         }

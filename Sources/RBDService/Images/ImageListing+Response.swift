@@ -8,10 +8,10 @@ import NIOCore
 import RBDAPI
 
 extension ImageListing {
-    /// One page, unless the asker has it already.
+    /// One page, or 304 if the caller has it already.
     func pageResponse(to request: Request) async throws -> Response {
         let precondition = try Precondition(request)
-        // As much as there can be: what is not written to is not memory yet, and to grow would copy what is.
+        // The maximum size. Unwritten capacity takes no memory, while growing the buffer would copy it.
         var writer = JSONWriter(capacity: JSONWriter.imageBytes * ((query.limit ?? Query.usualLimit) + 1))
         writer.beginPage()
         let next = try await page { images in
@@ -26,11 +26,11 @@ extension ImageListing {
         return Response(status: .ok, headers: headers, body: .chunked(buffer))
     }
 
-    /// All images, a line each, written as they are read. Where it fails half-way, the last line is the problem and the answer
-    /// is cut off: it can't be taken for the whole list.
-    /// - Parameter requestID: what the problem is told with.
+    /// All images, one per line, written as they are read. If reading fails half-way, the last line is the problem, and the
+    /// response is cut off. So callers can't take it for the complete list.
+    /// - Parameter requestID: the `instance` of the problem.
     func streamResponse(requestID: String) async throws -> Response {
-        // Each batch has the time that the request has; what can't begin is answered as any other request.
+        // Each batch gets the full timeout of the request. If the first batch fails, the response is an ordinary problem.
         let allowance = Deadline.current.map { $0 - .now }
         let caller = Caller.current
         var stream = try stream()
@@ -39,7 +39,7 @@ extension ImageListing {
             var (stream, images) = (stream, first)
             do {
                 while let batch = images {
-                    // The next ones are read while these are written down, on this very thread: it must send for them first.
+                    // The next batch is read while this one is written. Both use this thread, so the read must be sent first.
                     let current = stream
                     async let following = Self.advance(current, within: allowance, for: caller)
                     await Task.yield()
@@ -95,7 +95,7 @@ extension ImageListing {
 }
 
 extension Problem {
-    /// What ends a stream half-way; nil where it is the reader who has gone.
+    /// The problem that ends a stream; nil if the reader has gone.
     fileprivate init?(ending error: any Error) {
         switch error {
         case let error as CephError: self.init(error)

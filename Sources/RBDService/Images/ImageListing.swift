@@ -5,12 +5,12 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// A list of images, read as far as it is sent: what has been handed on is kept no longer.
+/// A list of images. It is read as it is sent, and keeps nothing that was sent.
 struct ImageListing: Sendable {
     let service: ImageService
     let place: Place
     let query: ImageQuery
-    /// Kept here, since a stream is written when the request's handler has returned.
+    /// Kept here, because a stream is written after the request's handler has returned.
     let access = Access.current
 
     init(service: ImageService, place: Place, query: ImageQuery) {
@@ -19,14 +19,14 @@ struct ImageListing: Sendable {
         self.query = query
     }
 
-    /// Where one ends, nothing is on its way for a moment.
+    /// The number of images that are read at a time. Between two batches, no read is on its way for a moment.
     private static let batch = 1024
 
     // MARK: Pages
 
     /// One page.
-    /// - Parameter take: is given the images, some at a time, in their order.
-    /// - Returns: where the next page begins; nil where there is none.
+    /// - Parameter take: called with the images in order, several at a time.
+    /// - Returns: where the next page begins; nil if there is none.
     func page(_ take: ([RBDAPI.Image]) -> Void) async throws -> ImageCursor? {
         let limit = query.limit ?? Query.usualLimit
         return query.isInDirectoryOrder ? try await walk(limit, take) : try await select(limit, take)
@@ -34,7 +34,7 @@ struct ImageListing: Sendable {
 
     private func walk(_ limit: Int, _ take: ([RBDAPI.Image]) -> Void) async throws -> ImageCursor? {
         var rest = limit
-        // Without anything else to ask of them, no more are read than are wanted.
+        // Without further filters, only as many images are read as are needed.
         let total = query.asksHeaders ? Int.max : limit
         var batches = try catalogue(after: query.cursor?.position, total: total).makeAsyncIterator()
         var end: ImagePosition?
@@ -48,14 +48,14 @@ struct ImageListing: Sendable {
                 take(try await shown(images))
                 return batch.isLast && images.count == wanted.count ? nil : ImageCursor(last, query.sort)
             }
-            // The next ones are read while these are written down, on this very thread: it must send for them first.
+            // The next batch is read while this one is written. Both use this thread, so the read must be sent first.
             let before = batches
             async let following = Self.advance(before)
             await Task.yield()
             take(try await shown(images))
             (next, batches) = try await following
         }
-        // As many as are wanted were in the directory, but some had gone when they were read.
+        // The directory had enough names, but some images were gone when they were read.
         return end.map { ImageCursor(position: $0) }
     }
 
@@ -66,13 +66,12 @@ struct ImageListing: Sendable {
         return (try await batches.next(), batches)
     }
 
-    /// In another order than the directory's all images have to be looked at. Of those that come first as many are kept as a
-    /// page has.
+    /// Any order but the directory's needs all images to be read. Only those that come first are kept.
     private func select(_ limit: Int, _ take: ([RBDAPI.Image]) -> Void) async throws -> ImageCursor? {
         var first: [(cursor: ImageCursor, image: ImageInfo)] = []
         func trim() {
             first.sort { query.precedes($0.cursor, $1.cursor) }
-            // One more says that there is a next page.
+            // One more tells whether there is a next page.
             first.removeLast(max(0, first.count - limit - 1))
         }
         for try await batch in try catalogue(after: nil) {
@@ -91,7 +90,7 @@ struct ImageListing: Sendable {
 
     // MARK: Streams
 
-    /// Images in the order of their names, some at a time. The first come soon.
+    /// Images sorted by name, several at a time. The first batch is small, so that it comes soon.
     struct Stream: Sendable {
         private let listing: ImageListing
         private var batches: ImageCatalogue.AsyncIterator
@@ -133,7 +132,7 @@ struct ImageListing: Sendable {
             }
         }
         let prefix = NameRange(prefix: query.prefix)
-        // How long a list takes tells nothing of names that must not be known: they are not read.
+        // Names out of scope are not read at all, so the duration of a list reveals nothing about them.
         let ranges = access.readableNames(in: place).compactMap(prefix.intersection)
         return try service.images.pool(place).catalogue(
             in: ranges,

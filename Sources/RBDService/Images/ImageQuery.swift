@@ -4,17 +4,17 @@
 import Ceph
 import RBDAPI
 
-/// Which images a list is to have, in which order, and what it is to say of them.
+/// The parameters of a list: which images it has, in which order, and with which fields.
 struct ImageQuery: Sendable {
     var prefix = ""
     var pattern: NamePattern?
-    /// All of these.
+    /// An image must have all of these features.
     var features: ImageFeatures = []
     var minimumSize: UInt64?
     var maximumSize: UInt64?
     var sort = ImageSort.name
     var isDescending = false
-    /// Nil where the request says nothing.
+    /// Nil if the request does not set it.
     var limit: Int?
     var cursor: ImageCursor?
     var fields: Set<String> = []
@@ -86,22 +86,22 @@ struct ImageQuery: Sendable {
         }
     }
 
-    /// Whether images have to be read to know whether they are wanted.
+    /// Whether the filters need the images' headers.
     var asksHeaders: Bool { !features.isEmpty || minimumSize != nil || maximumSize != nil }
 
-    /// Whether the list comes in the order in which the directory is read.
+    /// Whether the list has the order in which the directory is read.
     var isInDirectoryOrder: Bool { sort == .name && !isDescending }
 
-    /// What is asked of an image beside its name.
+    /// Whether an image passes the filters other than those on its name.
     func matches(_ image: ImageInfo) -> Bool {
-        // Of one that can't be read nothing is known, so that it is among all, and not among those with some property.
+        // Nothing is known about an image that can't be read. It passes only if there is no filter on headers.
         if image.trouble != nil { return !asksHeaders }
         return image.features.isSuperset(of: features)
             && minimumSize.map { image.sizeBytes >= $0 } ?? true
             && maximumSize.map { image.sizeBytes <= $0 } ?? true
     }
 
-    /// In the order of the list.
+    /// Whether the left image comes first in the list.
     func precedes(_ left: ImageCursor, _ right: ImageCursor) -> Bool {
         isDescending ? right < left : left < right
     }

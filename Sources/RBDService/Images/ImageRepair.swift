@@ -5,20 +5,20 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Mends what was left half-made under a name, when somebody asks for the name the next time. What is mended is claimed, so that no
-/// replica is at it; a program that knows no claims is given time first. `docs/decisions.md` has a table of all that there is.
+/// Repairs images that were left incomplete, when a request uses their name the next time. The image is claimed, so no other
+/// replica works on it. Programs that know no claims get time to finish first. `docs/decisions.md` has a table of all cases.
 struct ImageRepair: Sendable {
     let remnants: Remnants
     let search: RemainsSearch
     let operations: OperationService
 
-    /// What came of it.
+    /// The outcome of a repair.
     enum Outcome {
-        /// There was nothing to be mended.
+        /// There was nothing to repair.
         case whole
-        /// The image is there, under its name.
+        /// The image was completed, and has its name.
         case completed
-        /// The name is free now: nothing was behind it.
+        /// The name is free now. It had no image.
         case freed
         /// The name is free now, and the image is in the trash.
         case trashed(TrashEntry, id: String)
@@ -26,10 +26,10 @@ struct ImageRepair: Sendable {
         case removing(RBDAPI.Operation)
     }
 
-    /// Mends a name. The name is claimed, and the images that it leads to.
-    /// - Parameter isDeletion: whether an image that is half in the trash is to be in there, however far it was on its way out.
-    /// - Throws: `Problem` with `image-incomplete` where somebody may be in the middle of it, with `image-unreadable` where the image has
-    ///   lost its header.
+    /// Repairs what a name leads to. The caller has claimed the name, and the images that it leads to.
+    /// - Parameter isDeletion: whether an image that is only half in the trash must go there, even if it was being restored.
+    /// - Throws: `Problem` with `image-incomplete` if another program may still be working on the image, with
+    ///   `image-unreadable` if the image has lost its header.
     func mend(_ standing: ImageStanding, in pool: Ceph.Pool, isDeletion: Bool = false) async throws -> Outcome {
         let resource = pool.resource(ofImage: standing.name.text)
         switch standing.state {
@@ -37,7 +37,7 @@ struct ImageRepair: Sendable {
             remnants.forget(resource)
             return .whole
         case .withoutNameObject:
-            // Takes nothing from anybody.
+            // This is always safe: it removes nothing.
             try await pool.makeNameObject(standing)
             return .completed
         case .withoutHeader, .halfTrashed, .beingRemoved, .strayNameObject: break
@@ -70,8 +70,8 @@ struct ImageRepair: Sendable {
         }
     }
 
-    /// Whether what is half-made may be mended: nobody has gone on with it for a while, and an image without a header has no data. One that
-    /// has lost its header has its data still, and its name leads whoever is to rescue it there.
+    /// Requires that an incomplete image may be repaired: nothing has changed it for a while, and an image without a header
+    /// has no data. An image that has lost its header still has its data, and its name is needed to rescue it.
     /// - Throws: `Problem` with `image-incomplete` or `image-unreadable`.
     func requireRemnant(_ standing: ImageStanding, in pool: Ceph.Pool) async throws {
         let resource = pool.resource(ofImage: standing.name.text)
@@ -95,27 +95,27 @@ struct ImageRepair: Sendable {
         )
     }
 
-    /// Goes on with a removal that was interrupted.
+    /// Continues an interrupted removal.
     func resumeRemoval(of entry: TrashEntry, in pool: Ceph.Pool) async throws -> RBDAPI.Operation {
         let spec = ImageSpec(pool: pool.name, namespace: pool.namespace, image: entry.name)
         return try await operations.start(PurgeImage(force: true), on: spec, imageID: entry.id)
     }
 
-    /// Makes a clone known to its parent where its making was interrupted before that: the next who removes the snapshot would
-    /// else take the clone's data away. The clone is claimed.
-    /// - Throws: `Problem` with `image-incomplete` where it may still be in the making.
+    /// Registers a clone with its parent, if that was interrupted. Otherwise a client could remove the parent snapshot, and
+    /// with it the clone's data. The caller has claimed the clone.
+    /// - Throws: `Problem` with `image-incomplete` if the clone may still be in progress.
     func completeClone(_ image: ImageInfo, in pool: Ceph.Pool) async throws {
         if let clone = try await requireAttachable(image, in: pool) { try await pool.attach(clone) }
         remnants.forget(Self.key(ofClone: image, in: pool))
     }
 
-    /// A key of its own: under the image's, the sighting is forgotten as soon as the image itself is found whole.
+    /// A separate key: a sighting under the image's key is forgotten as soon as the image is found complete.
     private static func key(ofClone image: ImageInfo, in pool: Ceph.Pool) -> CephError.Resource {
         pool.resource(ofSnapshot: "", image: image.name)
     }
 
-    /// - Returns: what is to be attached; nil where its parent knows it.
-    /// - Throws: `Problem` with `image-incomplete` where it may still be in the making.
+    /// - Returns: the clone to register; nil if its parent knows it.
+    /// - Throws: `Problem` with `image-incomplete` if the clone may still be in progress.
     @discardableResult
     func requireAttachable(_ image: ImageInfo, in pool: Ceph.Pool) async throws -> UnattachedClone? {
         let resource = pool.resource(ofImage: image.name)
@@ -124,7 +124,7 @@ struct ImageRepair: Sendable {
         guard remnants.isStale(.clone(clone), of: key) else {
             throw Problem(
                 .imageIncomplete,
-                detail: "\(resource) is being cloned, or that was interrupted: its parent does not know it yet",
+                detail: "\(resource) is being cloned, or cloning it was interrupted: its parent does not know it yet",
                 field: "image",
                 hint: "repeat the request; what stays half-made is completed after twice the service's ceph-osd-timeout"
             )

@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What can be told of a request before Ceph is asked. librbd refuses most of it with a bare EINVAL, and accepts some of
-/// it in silence; here each refusal names its field.
+/// The checks of a request that need no answer from Ceph. librbd refuses most bad values with EINVAL and no reason, and
+/// accepts some silently. Here, each refusal names its field.
 struct ImageRules {
     let properties: ImageProperties
 
@@ -28,7 +28,7 @@ struct ImageRules {
         )
     }
 
-    /// Librbd's options for the request.
+    /// The options for librbd.
     /// - Throws: `Problem` with `invalid-size`, `invalid-object-size`, `invalid-striping`, `invalid-features`,
     ///   `data-pool-not-found`.
     func options() throws(Problem) -> ImageOptions {
@@ -39,7 +39,7 @@ struct ImageRules {
         if properties.source != nil, let features, !features.contains(.layering) {
             throw Problem(
                 .invalidFeatures,
-                detail: "features: a clone can't be had without layering",
+                detail: "features: a clone needs layering",
                 field: "features",
                 hint: "add layering to the features"
             )
@@ -76,7 +76,7 @@ struct ImageRules {
         where features.contains(feature) && !features.contains(needed) {
             throw Problem(
                 .invalidFeatures,
-                detail: "features: \(feature.names.joined()) can't be had without \(needed.names.joined())",
+                detail: "features: \(feature.names.joined()) needs \(needed.names.joined())",
                 field: "features",
                 hint: "add \(needed.names.joined()), or leave \(feature.names.joined()) out"
             )
@@ -84,7 +84,7 @@ struct ImageRules {
         if features.contains(.striping), !isStriped {
             throw Problem(
                 .invalidFeatures,
-                detail: "features: striping needs a stripe unit and count other than the plain ones",
+                detail: "features: striping needs a stripe unit and count other than the defaults",
                 field: "features",
                 hint: "give stripeUnit and stripeCount, or leave striping out"
             )
@@ -92,7 +92,7 @@ struct ImageRules {
         return features
     }
 
-    /// Whether the data is to be spread in another way than object after object.
+    /// Whether the request asks for striping other than the default, in which the data fills object after object.
     private var isStriped: Bool {
         guard let unit = properties.stripeUnit, let count = properties.stripeCount else { return false }
         return count > 1 || properties.objectSize.map { $0 != unit } ?? true
@@ -100,8 +100,8 @@ struct ImageRules {
 
     private func objectOrder() throws(Problem) -> UInt8? {
         guard let bytes = properties.objectSize?.bytes else { return nil }
-        // The bounds are Ceph's to set: it answers EDOM beyond 4 KiB and 32 MiB. But 1 has the order 0, which it takes for
-        // the default.
+        // Ceph checks the bounds itself: it answers EDOM below 4 KiB and above 32 MiB. But the size 1 has the order 0, which
+        // Ceph takes for the default.
         guard bytes > 1, bytes.nonzeroBitCount == 1 else {
             throw Problem(
                 .invalidObjectSize,
@@ -118,11 +118,11 @@ struct ImageRules {
         case (nil, nil):
             return
         case (nil, _):
-            throw Self.striping("stripeUnit", "it is needed together with stripeCount")
+            throw Self.striping("stripeUnit", "it is required together with stripeCount")
         case (_, nil):
-            throw Self.striping("stripeCount", "it is needed together with stripeUnit")
+            throw Self.striping("stripeCount", "it is required together with stripeUnit")
         case (let unit?, let count?):
-            // librbd keeps the count in 32 bits of the layout.
+            // The layout has 32 bits for the count.
             guard (1...UInt64(UInt32.max)).contains(count) else {
                 throw Self.striping("stripeCount", "it must be from 1 to \(UInt32.max)")
             }
@@ -137,8 +137,8 @@ struct ImageRules {
         Problem(.invalidStriping, detail: "\(field): \(detail)", field: field)
     }
 
-    /// Why an object map would be too large; nil where it is not, or where there is none. What the features and the objects' size are
-    /// where the request leaves them out is Ceph's to say: taken for what it ships with.
+    /// Why the object map would be too large; nil if it is not, or if there is none. If the request leaves out the features
+    /// or the object size, this assumes Ceph's defaults, as Ceph ships them.
     var objectionToSize: Problem? {
         let objectSize = properties.objectSize?.bytes ?? Self.defaultObjectSize
         let mayHaveMap = properties.features.map { $0.contains("object-map") } ?? true
@@ -152,15 +152,15 @@ struct ImageRules {
         )
     }
 
-    /// Why an image of that size can't have an object map; nil where it can.
+    /// Why an image of this size can't have an object map; nil if it can.
     static func objectionToMap(_ sizeBytes: UInt64, objectBytes: UInt64) -> String? {
         let objects = sizeBytes / objectBytes
         guard objects > maximumMappedObjects else { return nil }
-        return "\(ByteCount(sizeBytes)) in objects of \(ByteCount(objectBytes)) are \(objects) objects; "
-            + "an image with object-map has at most \(maximumMappedObjects)"
+        return "\(ByteCount(sizeBytes)) in objects of \(ByteCount(objectBytes)) needs \(objects) objects; "
+            + "an image with object-map can have at most \(maximumMappedObjects)"
     }
 
-    /// The likely reason for librbd's EINVAL, which itself says nothing.
+    /// The likely reason for librbd's EINVAL, which gives no reason itself.
     func explain(_ error: CephError) -> Problem {
         if var objection = objectionToSize {
             objection.errno = error.errno
@@ -178,14 +178,14 @@ struct ImageRules {
         if properties.source != nil {
             return Problem(
                 .invalidImageOption,
-                detail: "Ceph refused the clone; objectSize and features are the likeliest reasons",
+                detail: "Ceph refused the clone; the likely reasons are objectSize and features",
                 errno: error.errno,
                 hint: "leave them out: they are then as in the source"
             )
         }
         return Problem(
             .invalidImageOption,
-            detail: "size: Ceph refused the image; the size \(size) is the likeliest reason",
+            detail: "size: Ceph refused the image; the likely reason is the size \(size)",
             field: "size",
             errno: error.errno
         )
@@ -194,8 +194,8 @@ struct ImageRules {
     /// `rbd_default_order` as Ceph ships it, for explanations only.
     private static let defaultObjectSize: UInt64 = 4 << 20
 
-    /// The fields in which an existing image is not what the request asks for. What the request leaves out is not
-    /// compared: its default may have changed since the image was made.
+    /// The fields in which an existing image differs from the request. Fields that the request leaves out are not compared:
+    /// their defaults may have changed since the image was created.
     func differences(from image: ImageInfo, in pool: String) -> [Problem.Difference] {
         var differences: [Problem.Difference] = []
         func compare(_ field: String, _ requested: String?, _ actual: String) {
@@ -211,7 +211,7 @@ struct ImageRules {
         return differences
     }
 
-    /// The features as librbd will have made them: it adds striping where the stripes are not the plain ones.
+    /// The features as librbd sets them: it adds striping if the request asks for non-default stripes.
     private var comparableRequest: String? {
         guard let names = properties.features else { return nil }
         var features = names.reduce(into: ImageFeatures()) { $0.formUnion(ImageFeatures(named: $1) ?? []) }

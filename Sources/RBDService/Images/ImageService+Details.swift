@@ -6,13 +6,13 @@ import Naming
 import RBDAPI
 
 extension ImageService {
-    /// How many images are opened at once for one request: half of the threads that one pool may have by default.
+    /// The maximum number of images that one request opens at the same time: half of the threads that one pool may have by default.
     private static let window = 6
 
-    /// What an image's header does not say, and is told only to who asks: each is a member of the image by this name.
+    /// The fields that are not in an image's header. A request must ask for each by this name, which is also its JSON member.
     static let fields: Set<String> = ["usage", "watchers", "children", "mirroring", "migration", "encryption"]
 
-    /// Adds to an image what was asked for.
+    /// Adds the requested fields to an image.
     /// - Parameter fields: some of ``fields``.
     func add(_ fields: Set<String>, to image: inout RBDAPI.Image, in place: Place) async throws {
         guard !fields.isEmpty else { return }
@@ -23,8 +23,8 @@ extension ImageService {
         )
     }
 
-    /// Adds to many images what was asked for. One that is going away is left without; one that can't be opened
-    /// is told with why.
+    /// Adds the requested fields to many images. An image that is being removed gets none. An image that can't be opened
+    /// gets a `problem` that says why.
     func add(_ fields: Set<String>, to items: inout [RBDAPI.Image], in place: Place) async throws {
         guard !fields.isEmpty else { return }
         let pool = try images.pool(place)
@@ -41,7 +41,7 @@ extension ImageService {
                     } catch let error as CephError
                         where !error.code.isOfTheWholePool || error.code == .credentialsRefused
                     {
-                        // Also where its parent is in a pool that is not the service's to read.
+                        // This includes clones whose parent is in a pool that the service may not read.
                         return (index, .failure(error))
                     }
                 }

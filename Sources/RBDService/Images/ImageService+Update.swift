@@ -5,22 +5,22 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Changes of images that are there.
+/// Changes of existing images.
 extension ImageService {
     enum UpdateOutcome {
         case changed(RBDAPI.Image)
-        /// Everything else is changed; it becomes smaller meanwhile.
+        /// Everything else has changed. An operation shrinks the image.
         case shrinking(RBDAPI.Operation)
     }
 
-    /// Makes all the changes, or none.
+    /// Makes all changes, or none.
     func update(
         _ name: String,
         _ request: UpdateImageRequest,
         in place: Place,
         if precondition: Precondition
     ) async throws -> UpdateOutcome {
-        // The same shrink that was asked for before goes on: it has the image.
+        // If the same shrink is already running, it is the answer: that operation has the image.
         if let begun = try await shrinking(name, request, in: place, if: precondition) { return .shrinking(begun) }
         return try await images.changing(name, and: newNames(request), in: place) { _ in
             let (image, update, begun) = try await prepared(name, request, in: place, if: precondition)
@@ -30,7 +30,7 @@ extension ImageService {
             if isChange { AuditNotes.current?.before(AuditImage(image)) }
             if !update.steps.isEmpty {
                 try await requireRoom(for: update, of: name, in: place)
-                let outcome = try await images.telling(usersOf: name, in: place) {
+                let outcome = try await images.reportingUsers(of: name, in: place) {
                     try await pool.changeImage(named: name, id: image.id, update.steps.map(\.change))
                 }
                 if let failure = outcome.failure {
@@ -42,7 +42,7 @@ extension ImageService {
             }
             let spec = place.image(update.name)
             if update.needsObjectMap {
-                // Without a map the image is whole, only slower: that the work can't begin now is no reason to fail.
+                // Without its object map the image is complete, only slower. So it is no failure if the rebuild can't begin now.
                 _ = try? await operations.start(RebuildObjectMap(), on: spec, imageID: image.id)
             }
             if let shrink = update.shrink {
@@ -96,7 +96,7 @@ extension ImageService {
         return Plan(steps: steps)
     }
 
-    /// - Returns: the image, what is to be changed, and the operation that is at it already.
+    /// - Returns: the image, the changes, and the operation that already makes them, if there is one.
     private func prepared(
         _ name: String,
         _ request: UpdateImageRequest,
@@ -111,31 +111,33 @@ extension ImageService {
         guard !image.id.isEmpty else { throw ImageWorkService.oldFormat(spec) }
         let update = try ImageUpdate(request, of: image, in: place)
         if let size = request.size, size.bytes > image.sizeBytes { try images.requireAllowed(size.bytes) }
-        if update.needsPeace, let other = try await operations.store.unfinished(onImage: image.id, spec: spec) {
+        if update.conflictsWithOperations,
+            let other = try await operations.store.unfinished(onImage: image.id, spec: spec)
+        {
             guard let shrink = update.shrink, update.steps.isEmpty, other.kind == .shrinkImage,
                 other.parameters.sizeBytes == shrink.bytes
             else { throw OperationStore.inProgress(other, "image \"\(spec)\"") }
             return (image, update, other.operation)
         }
-        // Before anything else is changed; looked at again when the work begins.
+        // Checked before anything else is changed, and again when the operation begins.
         if update.shrink != nil, let problem = Problem(changing: spec, try await pool.use(ofImage: name)) {
             throw problem
         }
         return (image, update, nil)
     }
 
-    /// In a full pool librbd makes an image larger, but not its object map, and marks that as invalid without a word.
+    /// In a full pool, librbd grows an image but not its object map, and silently marks the map as invalid.
     private func requireRoom(for update: ImageUpdate, of name: String, in place: Place) async throws {
         guard update.needsRoom else { return }
         try await PoolFullness(try images.pool(place)).requireRoom(for: .changeImage, on: .image(place.image(name)))
     }
 
-    /// The names that the image is to have, as far as they can be names.
+    /// The new name of the image, if the request has a valid one.
     private func newNames(_ request: UpdateImageRequest) -> [String] {
         request.name.map { Names.objection(to: $0) == nil ? [$0] : [] } ?? []
     }
 
-    /// - Returns: the operation that is at the very same work.
+    /// - Returns: the operation that already does the same shrink, if there is one.
     private func shrinking(
         _ name: String,
         _ request: UpdateImageRequest,
@@ -146,7 +148,7 @@ extension ImageService {
         return try await prepared(name, request, in: place, if: precondition).2
     }
 
-    /// What failed, and what of the rest was done.
+    /// The problem that says what failed, and which of the other changes were made.
     private func problem(
         _ failure: (index: Int, error: CephError),
         _ left: [Int],

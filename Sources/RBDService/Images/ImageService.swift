@@ -6,7 +6,7 @@ import FoundationEssentials
 import Naming
 import RBDAPI
 
-/// The rules of images: what is checked, what may run side by side, what a repeated request means.
+/// The rules of images: the checks, what may run concurrently, and what a repeated request means.
 struct ImageService: Sendable {
     let images: ImageAccess
     let repair: ImageRepair
@@ -35,7 +35,7 @@ struct ImageService: Sendable {
         throw Problem.incomplete(.image(place.image(name)))
     }
 
-    /// Sees to it that the image exists as described. It never changes one that does.
+    /// Makes sure that the image exists as described. It never changes an existing image.
     func put(
         _ name: String,
         _ properties: ImageProperties,
@@ -44,7 +44,7 @@ struct ImageService: Sendable {
     ) async throws -> PutOutcome {
         try ImageRules.checkName(name, field: "image", what: "image")
         let rules = ImageRules(properties)
-        // What can't be made at all is said even where the image is there.
+        // Impossible options are refused even if the image exists.
         _ = try rules.options()
         switch try await ensure(
             name,
@@ -60,8 +60,8 @@ struct ImageService: Sendable {
         }
     }
 
-    /// Deletes an image, unless somebody or something holds on to it.
-    /// - Parameter delay: for how long it can be restored; nil to purge it at once.
+    /// Deletes an image, unless a client, a lock, a snapshot, a group or a migration prevents it.
+    /// - Parameter delay: how long the image can be restored; nil to purge it immediately.
     func delete(
         _ name: String,
         in place: Place,
@@ -81,7 +81,7 @@ struct ImageService: Sendable {
         return try await deletion.plan(name, in: place, keptFor: delay)
     }
 
-    /// Asks for the image only where something is expected of it.
+    /// Checks a precondition. The image is read only if there is one.
     func require(_ precondition: Precondition, of name: String, in place: Place) async throws {
         guard !precondition.isEmpty else { return }
         try precondition.check(try await existing(name, in: images.pool(place)).map { RBDAPI.Image($0, in: place) })
@@ -96,19 +96,19 @@ struct ImageService: Sendable {
         case existed(ImageInfo)
     }
 
-    /// Finds the image that has the name, whatever it is like, or creates it. It is looked for first: a pool that is full, or a name
-    /// that could not be made, is no reason to refuse what is there.
+    /// Finds the image with this name, whatever its properties, or creates it. It looks for the image first: a full pool, or
+    /// a name that could not be created, is no reason to refuse an existing image.
     func findOrCreate(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> Ensured {
         if let image = try await whole(name, in: place) { return .existed(image) }
         try ImageRules.checkName(name, field: "image", what: "image")
         return try await ensure(name, ImageRules(properties), in: place)
     }
 
-    /// Somebody who takes a name each time anew is no case of ours.
+    /// The number of attempts to find or create an image. Other clients do not take the name anew each time.
     private static let attempts = 3
 
-    /// Finds the image that has the name, or creates it. What is there is only looked at, and not claimed.
-    /// - Parameter check: is given the image, or nil where there is none: throws where the request expects something else.
+    /// Finds the image with this name, or creates it. An existing image is only read, not claimed.
+    /// - Parameter check: called with the image, or nil if there is none. It throws if the request's precondition fails.
     private func ensure(
         _ name: String,
         _ rules: ImageRules,
@@ -126,9 +126,10 @@ struct ImageService: Sendable {
         throw Problem.incomplete(.image(place.image(name)))
     }
 
-    /// The image that has the name. What was left half-made by others is mended before, or cleared away.
-    /// - Parameter isTaken: whether somebody has found that the name can't be had: then something has it that is no image.
-    /// - Returns: nil where nobody has the name.
+    /// The image with this name. An incomplete image is completed first, or removed.
+    /// - Parameter isTaken: whether an attempt to create the image has found the name taken. If there is no image then,
+    ///   something incomplete has the name.
+    /// - Returns: nil if no image has the name.
     private func whole(_ name: String, in place: Place, isTaken: Bool = false) async throws -> ImageInfo? {
         let pool = try images.pool(place)
         do {
@@ -146,7 +147,7 @@ struct ImageService: Sendable {
         }
     }
 
-    /// Does what whoever made the image did not come to. It is only claimed where there is something to be done.
+    /// Finishes an image whose create was interrupted. It is claimed only if something is missing.
     private func completed(_ image: ImageInfo, in place: Place) async throws -> ImageInfo {
         let pool = try images.pool(place)
         async let missing = pool.missingParts(of: image)
@@ -161,8 +162,8 @@ struct ImageService: Sendable {
         }
     }
 
-    /// Makes the image.
-    /// - Returns: nil where the name is taken.
+    /// Creates the image.
+    /// - Returns: nil if the name is taken.
     private func make(_ name: String, _ rules: ImageRules, in place: Place) async throws -> ImageInfo? {
         let options = try rules.options()
         try images.requireAllowed(rules.properties.size?.bytes)
@@ -189,7 +190,7 @@ struct ImageService: Sendable {
         }
     }
 
-    /// Clones under a name for the time being, and gives the clone its own once it is whole.
+    /// Clones under a temporary name, and renames the clone when it is complete.
     private func clone(
         _ source: SnapshotSpec,
         to name: String,
@@ -207,14 +208,14 @@ struct ImageService: Sendable {
             do {
                 clone = try await pool.cloneImage(named: temporary, from: source, options: options)
             } catch var error as CephError {
-                // Nobody has heard of the other name.
+                // Callers do not know the temporary name.
                 if error.resource == .image(place.image(temporary)) { error.resource = .image(place.image(name)) }
                 throw error
             }
             do {
                 try await pool.renameImage(RawName(temporary), id: clone.id, to: RawName(name))
             } catch let error as CephError {
-                // What is not known to have failed is cleared up once it is known.
+                // If the outcome is unknown, the clone is cleaned up later, when it is known.
                 if !error.code.leavesDoubt {
                     try await TemporaryClone.discard(RawName(temporary), id: clone.id, in: pool, operations.store)
                 }

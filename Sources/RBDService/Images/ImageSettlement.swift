@@ -5,13 +5,13 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Clears up after whoever held a claim and is gone, or whose change did not end well. Nobody else has touched what is claimed, and nobody
-/// will until the claim is let go: what is half-made is theirs.
+/// Cleans up after the holder of a claim that died, or whose change failed. Only the holder could change what is claimed,
+/// and that stays so until the claim is released. So any incomplete image is the holder's.
 struct ImageSettlement: Sendable {
     let store: OperationStore
 
-    /// - Parameter place: a connection to the pool of the claim.
-    /// - Throws: `CephError`, where it must be tried again.
+    /// - Parameter place: the pool of the claim.
+    /// - Throws: `CephError` if it must be tried again.
     @Sendable func settle(_ claim: ClaimRecord, in place: Ceph.Pool) async throws {
         if claim.isTakenOver == true, let id = claim.operation, claim.keys.contains(ClaimSubject.operation(id).key) {
             try await store.noteDeath(of: id, claim.token, in: Records(of: place))
@@ -22,7 +22,7 @@ struct ImageSettlement: Sendable {
             do {
                 if try await settle(name, claim, in: pool) { isImage = true }
             } catch let error as CephError where error.code == .imageChanged || error.code == .namespaceNotFound {
-                // Another program has come in between: then it is for whoever asks for the name.
+                // Another program changed the image in between. The next request for the name repairs it.
             }
         }
         if claim.mayHaveMadeAnImage, !isImage {
@@ -40,7 +40,7 @@ struct ImageSettlement: Sendable {
         }
     }
 
-    /// - Returns: whether an image was found under the name.
+    /// - Returns: whether the name has an image.
     private func settle(_ name: RawName, _ claim: ClaimRecord, in pool: Ceph.Pool) async throws -> Bool {
         let standing = try await pool.standing(of: name)
         switch standing.state {
@@ -49,7 +49,7 @@ struct ImageSettlement: Sendable {
         case .whole: try await complete(name, claim, in: pool)
         case .withoutNameObject: try await pool.makeNameObject(standing)
         case .withoutHeader:
-            // Its maker's own: an id begins with the number of the client that has drawn it.
+            // Only the holder's own image: an image id begins with the number of the client that generated it.
             guard let id = standing.image?.id, id.hasPrefix(claim.idPrefix), claim.purpose.makesImages else { break }
             try await pool.freeName(standing)
             return false
@@ -67,7 +67,7 @@ struct ImageSettlement: Sendable {
         return true
     }
 
-    /// A snapshot whose removal has begun is removed; one that was taken gets its object map.
+    /// Finishes snapshots: removes those whose removal has begun, and has missing object maps rebuilt.
     private func settleSnapshots(of trace: ImageStanding.Trace, in pool: Ceph.Pool) async throws {
         do {
             try await pool.removeAbandonedSnapshots(ofImageID: trace.id)
@@ -75,13 +75,13 @@ struct ImageSettlement: Sendable {
             let spec = ImageSpec(pool: pool.name, namespace: pool.namespace, image: name.text)
             _ = try await store.create(RebuildObjectMap(), on: spec, imageID: trace.id)
         } catch is Problem {
-            // Other work on the image is not finished. Without a map of its own a snapshot is whole, only slower.
+            // Another operation on the image is not finished. A snapshot without its object map is complete, only slower.
         } catch let error as CephError where !error.code.isOfTheWholePool {
-            // Deleting the image does it otherwise, and tells what is in the way.
+            // Deleting the image removes them later, and reports what prevents it.
         }
     }
 
-    /// What comes last in the making of an image.
+    /// Makes the last steps of creating an image.
     private func complete(_ name: RawName, _ claim: ClaimRecord, in pool: Ceph.Pool) async throws {
         guard claim.purpose.makesImages else { return }
         let image: ImageInfo
@@ -94,7 +94,7 @@ struct ImageSettlement: Sendable {
             if image.id.hasPrefix(claim.idPrefix) { try await pool.completeObjectMap(of: image) }
             return
         }
-        // Nobody else has such a name, and whoever was to give it its own is gone.
+        // Only this service uses such names, and the process that would have renamed the clone is gone.
         try await TemporaryClone.discard(name, id: image.id, in: pool, store)
     }
 }
@@ -105,7 +105,7 @@ extension ClaimPurpose {
 }
 
 extension ClaimRecord {
-    /// Whether its holder has, or may have, called what makes an image: librbd takes the name back where that times out. The operation that
-    /// claims names is a copy.
+    /// Whether the holder may have made a call that creates an image: librbd removes the name again if that call times out.
+    /// The only operation that claims names is a copy.
     fileprivate var mayHaveMadeAnImage: Bool { purpose.makesImages || purpose == .operation && !names.isEmpty }
 }

@@ -5,39 +5,39 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The changes that take an image from what it is to what it is to be, in the order in which they are made: what can be
-/// undone first; features are disabled late, because a map that is switched on again is empty; the size comes last. To make it
-/// smaller takes as long as there is data to remove, and is an operation.
+/// The changes that a request makes to an image, in the order in which they are made. Changes that can be undone come first.
+/// Features are disabled late, because an object map that is enabled again is empty. The size comes last. Shrinking takes
+/// longer the more data there is to remove, so it is an operation.
 struct ImageUpdate {
     struct Step {
         var field: String
         var change: ImageChange
         var plan: Plan.Step
 
-        /// Whether undoing it leaves the image without a valid object map.
+        /// Whether undoing this step leaves the image without a valid object map.
         var dropsObjectMap: Bool {
             guard case .features(let features, isEnabled: false) = change else { return false }
             return !features.isDisjoint(with: [.objectMap, .fastDiff])
         }
     }
 
-    /// What a smaller size comes to.
+    /// A shrink to a smaller size.
     struct Shrink {
         var bytes: UInt64
         var plan: Plan.Step
     }
 
-    /// What is made at once.
+    /// The changes that are made immediately.
     let steps: [Step]
-    /// What comes after that.
+    /// The shrink that follows them.
     let shrink: Shrink?
-    /// Whether a full pool refuses it: what goes into the header takes none of its room.
+    /// Whether a full pool would refuse the changes. Changes of the header alone need no free space.
     let needsRoom: Bool
-    /// Whether it would come in the way of an operation, which goes by the name, or by the size that it found.
-    let needsPeace: Bool
+    /// Whether the changes would disturb a running operation, which relies on the name and the size that it found.
+    let conflictsWithOperations: Bool
     /// The image's name afterwards.
     let name: String
-    /// An object map that is switched on knows nothing of what is there.
+    /// Whether the object map must be rebuilt: a newly enabled map does not know the existing objects.
     let needsObjectMap: Bool
 
     /// - Throws: `Problem` with `invalid-size`, `confirmation-required`, `invalid-name`, `invalid-features`,
@@ -76,21 +76,21 @@ struct ImageUpdate {
         }
         shrink = size.flatMap { size in
             guard size < image.sizeBytes else { return nil }
-            let detail = "\(way), as an operation; what lies beyond is lost for ever"
+            let detail = "\(way), as an operation; all data beyond the new size is lost permanently"
             return Shrink(
                 bytes: size,
                 plan: Plan.Step("shrink-image", "\(place.image(request.name ?? image.name))", detail: detail)
             )
         }
-        needsPeace = size != nil || name != image.name
+        conflictsWithOperations = size != nil || name != image.name
         needsRoom = needsObjectMap || (isGrown && image.features.contains(.objectMap))
         self.steps = steps
     }
 
-    /// librbd refuses a larger one with an error that says nothing.
+    /// Refuses an object map that would be too large. librbd's own error gives no reason.
     /// - Parameters:
-    ///   - size: the image's new size; nil where it stays as it is.
-    ///   - isNew: whether the object map is enabled by this request.
+    ///   - size: the image's new size; nil if it does not change.
+    ///   - isNew: whether this request enables the object map.
     private static func requireMapFits(
         _ size: UInt64?,
         of image: ImageInfo,
@@ -111,7 +111,7 @@ struct ImageUpdate {
         )
     }
 
-    /// - Returns: nil where the size stays as it is.
+    /// - Returns: nil if the size does not change.
     private static func size(
         _ request: UpdateImageRequest,
         of image: ImageInfo,
@@ -123,7 +123,7 @@ struct ImageUpdate {
         }
         guard size.bytes < image.sizeBytes else { return size.bytes == image.sizeBytes ? nil : size.bytes }
         let loss =
-            "size: image \"\(spec)\" has \(ByteCount(image.sizeBytes)); what lies beyond \(size) would be lost for ever"
+            "size: image \"\(spec)\" has \(ByteCount(image.sizeBytes)); all data beyond \(size) would be lost permanently"
         guard request.allowShrink == true else {
             throw Problem(
                 .confirmationRequired,
@@ -149,7 +149,7 @@ struct ImageUpdate {
         _ spec: ImageSpec
     ) throws(Problem) -> [Step] {
         var steps: [Step] = []
-        // In an order, so that the same request always does the same.
+        // Sorted, so that the same request always does the same.
         for (key, value) in (request.metadata ?? [:]).sorted(by: { $0.key < $1.key }) {
             try check(key, value)
             guard image.metadata?[key] != value else { continue }
@@ -167,15 +167,15 @@ struct ImageUpdate {
             Problem(.invalidMetadata, detail: "metadata: \(reason)", field: "metadata", hint: hint)
         }
         guard !key.isEmpty, !key.utf8.contains(0), key.utf8.count <= 256 else {
-            throw refuse("a key has from 1 to 256 bytes, none of them zero")
+            throw refuse("a key must have from 1 to 256 bytes, none of them zero")
         }
         guard QoSLimit.byMetadataKey[key] == nil else {
             throw refuse("\"\(key)\" is one of the image's limits", hint: "set it with qos")
         }
-        // An OSD takes no value of an omap that is much larger.
+        // An OSD refuses omap values that are much larger.
         guard let value else { return }
         guard !value.utf8.contains(0), value.utf8.count <= 64 << 10 else {
-            throw refuse("the value of \"\(key)\" has more than 64 KiB, or a zero byte in it")
+            throw refuse("the value of \"\(key)\" has more than 64 KiB, or contains a zero byte")
         }
     }
 
@@ -206,7 +206,7 @@ struct ImageUpdate {
                 )
             )
         }
-        // librbd takes such a pair, and then keeps to neither.
+        // librbd accepts such a pair, and then enforces neither limit.
         for burst in QoSLimit.allCases {
             guard let limit = burst.limitOfBurst, let most = then[burst], most > 0, let usual = then[limit],
                 most < usual
@@ -222,7 +222,7 @@ struct ImageUpdate {
 }
 
 extension ImageInfo {
-    /// The limits among the metadata.
+    /// The QoS limits, which are stored as metadata.
     var qos: ImageQoS {
         var values: [QoSLimit: UInt64] = [:]
         for (key, value) in metadata ?? [:] {
@@ -231,7 +231,7 @@ extension ImageInfo {
         return ImageQoS(values: values)
     }
 
-    /// The metadata without the limits.
+    /// The metadata without the QoS limits.
     var plainMetadata: [String: String]? {
         metadata?.filter { QoSLimit.byMetadataKey[$0.key] == nil }
     }

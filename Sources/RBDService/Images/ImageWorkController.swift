@@ -4,7 +4,7 @@
 import Hummingbird
 import RBDAPI
 
-/// What takes long with an image: flatten, copy, sparsify, rebuild its object map. Each answers with an operation.
+/// Long-running work on an image: flatten, copy, sparsify, rebuild its object map. Each responds with an operation.
 struct ImageWorkController: Sendable {
     let service: ImageWorkService
     let maximumBodyBytes: Int
@@ -44,7 +44,7 @@ struct ImageWorkController: Sendable {
         }
     }
 
-    /// - Parameter prepare: checks the request, and says what is to be done.
+    /// - Parameter prepare: checks the request, and returns the work to do.
     private func begin(
         _ request: Request,
         _ context: ServiceRequestContext,
@@ -61,7 +61,7 @@ struct ImageWorkController: Sendable {
 }
 
 extension ImageWorkService {
-    /// The plan; or, begun, the operation, which has ended where the caller waited for long enough.
+    /// The plan of a dry run, or the operation that was begun. The operation has ended already if the caller waited long enough.
     func answer(_ work: Work, on subject: Subject, isDryRun: Bool, wait: Duration?) async throws -> Response {
         if isDryRun { return .json(work.plan) }
         let operation = try await begin(work, on: subject)

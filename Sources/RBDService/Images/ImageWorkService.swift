@@ -5,12 +5,12 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The rules of what takes long with an image. What would fail after hours for a reason that is there now is refused now.
+/// The rules of long-running work on an image. Work that would fail after hours, for a reason that exists already, is refused now.
 struct ImageWorkService: Sendable {
     let images: ImageAccess
     let operations: OperationService
 
-    /// The image that a request is about, as it is now.
+    /// The image of a request, in its current state.
     struct Subject: Sendable {
         var place: Place
         var info: ImageInfo
@@ -18,13 +18,13 @@ struct ImageWorkService: Sendable {
         var spec: ImageSpec { place.image(info.name) }
     }
 
-    /// What is to be done.
+    /// The work to do.
     struct Work: Sendable {
         var task: any OperationTask
         var plan: Plan
     }
 
-    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `image-read-only` for an image of the old format.
+    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `unsupported-by-cluster` for an image of the old format 1.
     func subject(_ name: String, in place: Place) async throws -> Subject {
         let info = try await images.pool(place).image(named: name)
         guard !info.id.isEmpty else {
@@ -36,16 +36,16 @@ struct ImageWorkService: Sendable {
     static func oldFormat(_ spec: ImageSpec) -> Problem {
         Problem(
             .unsupportedByCluster,
-            detail: "image \"\(spec)\" is of the old format 1",
+            detail: "image \"\(spec)\" has the old format 1",
             field: "image",
             hint: "rbd migration prepare and execute turn it into one of format 2"
         )
     }
 
-    /// Begins the work, or finds that it has begun.
+    /// Begins the work, or finds the operation that already does it.
     func begin(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {
         let (spec, id) = (subject.spec, subject.info.id)
-        // One that is at work has the image.
+        // A running operation has claimed the image.
         if let begun = try await operations.begun(work.task, on: spec, imageID: id) {
             return begun
         }
@@ -57,9 +57,9 @@ struct ImageWorkService: Sendable {
         }
     }
 
-    /// Begins work on an image that is claimed.
+    /// Begins work on a claimed image.
     func beginClaimed(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {
-        // A copy does not change what it is made from.
+        // A copy does not change its source.
         if !(work.task is CopyImage) { AuditNotes.current?.before(AuditImage(subject.info)) }
         return try await operations.start(work.task, on: subject.spec, imageID: subject.info.id)
     }
@@ -71,7 +71,7 @@ struct ImageWorkService: Sendable {
         try await requireNoKeyOfItsOwn(subject, for: .flattenImage)
         let spec = ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image)
         let source = Access.current.may(.read, spec) ? "\(spec)@\(parent.snapshot)" : "its parent"
-        let detail = "copies what it shares with \(source), up to \(ByteCount(parent.overlapBytes))"
+        let detail = "copies the data that it shares with \(source), up to \(ByteCount(parent.overlapBytes))"
         return Work(
             task: FlattenImage(),
             plan: Plan(steps: [Plan.Step("flatten-image", "\(subject.spec)", detail: detail)])
@@ -98,7 +98,7 @@ struct ImageWorkService: Sendable {
                     Plan.Step(
                         "sparsify-image",
                         "\(subject.spec)",
-                        detail: "gives back runs of zeros of \(ByteCount(bytes)) and more"
+                        detail: "frees blocks of \(ByteCount(bytes)) that contain only zeros"
                     )
                 ]
             )
@@ -114,7 +114,7 @@ struct ImageWorkService: Sendable {
                 hint: "rbd feature enable \(subject.spec) object-map gives it one"
             )
         }
-        let step = Plan.Step("rebuild-object-map", "\(subject.spec)", detail: "looks for each of its objects")
+        let step = Plan.Step("rebuild-object-map", "\(subject.spec)", detail: "looks for every object of the image")
         return Work(task: RebuildObjectMap(), plan: Plan(steps: [step]))
     }
 
@@ -146,8 +146,8 @@ struct ImageWorkService: Sendable {
         )
     }
 
-    /// Where a copy goes.
-    /// - Parameter place: where the image is that is copied.
+    /// The pool and namespace of a copy.
+    /// - Parameter place: the pool and namespace of the source.
     func target(of request: CopyImageRequest, in place: Place) -> Place {
         let isElsewhere = request.pool != nil && request.pool != place.pool
         return Place(
@@ -156,7 +156,8 @@ struct ImageWorkService: Sendable {
         )
     }
 
-    /// - Throws: `CephError` with `.imageEncrypted`, where the passphrases are needed that nobody can give us.
+    /// - Throws: `CephError` with `.imageEncrypted` if the clone has its own encryption key: the work would need
+    ///   passphrases, which the service does not have.
     private func requireNoKeyOfItsOwn(
         _ subject: Subject,
         at snapshot: String? = nil,
@@ -178,7 +179,7 @@ struct ImageWorkService: Sendable {
         }
     }
 
-    /// - Throws: `CephError`, where the place does not exist, or the name is taken; `Problem` with `pool-full`.
+    /// - Throws: `CephError` if the pool or namespace does not exist, or the name is taken; `Problem` with `pool-full`.
     private func requireRoom(for name: String, in place: Place) async throws {
         let pool = try images.pool(place)
         do {

@@ -1,10 +1,10 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A part of a name: it may stand anywhere in it, `*` is any characters and `?` is one.
+/// A pattern that matches any part of a name. `*` matches any characters, `?` matches one.
 ///
-/// No regular expression: those that are known to take exponential time would be a way to keep the service busy. This one
-/// looks at each pair of characters of pattern and name once at the most.
+/// It is not a regular expression, because some of those take exponential time and would keep the service busy. This one
+/// compares each pair of characters of pattern and name at most once.
 struct NamePattern: Sendable {
     private let pattern: [Unicode.Scalar]
 
@@ -15,7 +15,7 @@ struct NamePattern: Sendable {
     func matches(_ name: String) -> Bool {
         let name = Array(name.unicodeScalars)
         var (inPattern, inName) = (0, 0)
-        // Where to go on when what follows the last star turns out not to fit.
+        // Where to continue if the text after the last star does not match.
         var lastStar: (pattern: Int, name: Int)?
         while inName < name.count {
             if inPattern < pattern.count, pattern[inPattern] == "*" {
@@ -25,7 +25,7 @@ struct NamePattern: Sendable {
                 inPattern += 1
                 inName += 1
             } else if let (star, position) = lastStar {
-                // The star takes one character more.
+                // The star matches one more character.
                 lastStar = (star, position + 1)
                 inPattern = star + 1
                 inName = position + 1

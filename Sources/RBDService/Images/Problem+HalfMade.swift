@@ -4,7 +4,7 @@
 import Ceph
 import RBDAPI
 
-/// Images that are half-made, or half gone.
+/// Images that are incomplete, because creating or removing them was interrupted.
 extension Problem {
     static func beingRemoved(_ image: CephError.Resource, errno: CInt?) -> Problem {
         Problem(
@@ -19,8 +19,8 @@ extension Problem {
     static func incomplete(_ image: CephError.Resource) -> Problem {
         Problem(
             .imageIncomplete,
-            detail: "the name of \(image) is taken, but there is no whole image behind it: "
-                + "another program is making or removing it, or that was interrupted",
+            detail: "the name of \(image) is taken, but leads to no complete image: "
+                + "another program is creating or removing it, or was interrupted",
             field: "image",
             hint: "repeat the request; what stays half-made is mended after twice the service's ceph-osd-timeout"
         )

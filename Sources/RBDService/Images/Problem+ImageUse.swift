@@ -7,14 +7,14 @@ import Naming
 import RBDAPI
 
 extension Problem {
-    /// How a clone is flattened that was encrypted with a key of its own.
+    /// The command that flattens a clone with its own encryption key.
     static func flatteningWithPassphrases(_ spec: String) -> String {
         "rbd flatten \(spec) with an --encryption-passphrase-file for the clone, and one for each of its encrypted parents"
     }
 
-    /// Why an image must not be deleted, with all that stands in the way; nil where nothing does. The code is that of what
-    /// has to go first: clients, then locks, snapshots, the group, the migration.
-    /// - Parameter clones: those of the snapshots, where they are known.
+    /// Why an image can't be deleted, with all blockers; nil if there are none. The code is that of the blocker that must go
+    /// first: clients, then locks, snapshots, the group, the migration.
+    /// - Parameter clones: the clones of the snapshots, if they are known.
     init?(_ use: ImageUse, clones: [ImageClone] = [], of spec: ImageSpec) {
         let blockers =
             use.watchers.map { Blocker(.watcher, client: $0.client, address: $0.address) }
@@ -51,18 +51,18 @@ extension Problem {
                     .imageMigrating, "is being migrated",
                     "rbd migration commit or rbd migration abort ends the migration"
                 )
-            // An image's own clones are those of its snapshots.
+            // An image with clones has snapshots, so this is never the first blocker.
             case .clone: (.snapshotHasClones, "has clones", "flatten or delete the clones first")
             }
         self.init(code, detail: "image \"\(spec)\" \(reason)", hint: hint, blockers: blockers)
     }
 
-    /// A group as `rbd` writes it. It is in the namespace of its images.
+    /// A group in the notation of `rbd`. It is in the namespace of its images.
     static func spec(of group: ImageUse.Group, with image: ImageSpec) -> String {
         ImageSpec(pool: group.pool, namespace: image.namespace, image: group.name).description
     }
 
-    /// Why an image must not be changed: only clients and locks stand in the way of that.
+    /// Why an image can't be changed. Only clients and locks prevent that.
     init?(changing spec: ImageSpec, _ use: ImageUse) {
         var use = use
         use.snapshots = []

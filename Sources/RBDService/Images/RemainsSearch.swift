@@ -4,8 +4,8 @@
 import Ceph
 import Synchronization
 
-/// Looks, behind the requests, whether an image without a header has data. All of a pool's objects are gone through for that, which may
-/// take longer than a request.
+/// Searches in the background for data of an image without a header. The search lists all objects of a pool, which may take
+/// longer than a request.
 final class RemainsSearch: Sendable {
     private struct Search {
         var task: Task<[String]?, Never>
@@ -18,21 +18,21 @@ final class RemainsSearch: Sendable {
         var id: String
     }
 
-    /// What was found is told for so long: nobody makes data of an image that has no header.
+    /// How long a result is valid: nothing writes data to an image without a header.
     private static let lifetime = Duration.seconds(600)
-    /// How long a request waits for it.
+    /// How long a request waits for the search.
     private static let patience = Duration.seconds(1)
 
-    /// Those of two pools at a time are enough.
+    /// Searching two pools at the same time is enough.
     private static let threads = ThreadPurpose("search", .init(threads: 2, queue: 64, replacements: 2))
     private let searches = Mutex<[Subject: Search]>([:])
 
-    /// Begins to look, unless that was done already.
+    /// Begins the search, unless it has begun already.
     func begin(ofImageID id: String, in pool: Ceph.Pool) {
         _ = search(ofImageID: id, in: pool)
     }
 
-    /// - Returns: the names of some objects; nil while it is being looked for them.
+    /// - Returns: the names of some objects; nil while the search runs.
     func remains(ofImageID id: String, in pool: Ceph.Pool) async -> [String]? {
         let task = search(ofImageID: id, in: pool)
         let first = FirstResult<[String]?>()
@@ -49,7 +49,7 @@ final class RemainsSearch: Sendable {
         return searches.withLock { searches in
             searches = searches.filter { .now - $0.value.begin < Self.lifetime }
             if let search = searches[subject] { return search.task }
-            // Detached: it goes through the whole pool, for longer than the request that has begun it may wait.
+            // Detached: the search lists the whole pool, which takes longer than the request that began it may wait.
             let task = Task.detached { await self.look(for: subject, in: pool) }
             searches[subject] = Search(task: task)
             return task
@@ -59,7 +59,7 @@ final class RemainsSearch: Sendable {
     private func look(for subject: Subject, in pool: Ceph.Pool) async -> [String]? {
         let threads = pool.cluster.threads(for: Self.threads)
         let found = try? await pool.remains(ofImageID: subject.id, call: LongCall(), on: threads)
-        // What could not be looked at is looked for again.
+        // A failed search is begun again the next time.
         if found == nil { searches.withLock { $0[subject] = nil } }
         return found
     }

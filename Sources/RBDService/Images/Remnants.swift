@@ -4,11 +4,10 @@
 import Ceph
 import Synchronization
 
-/// Since when each half-made thing has been seen that no replica has claimed.
+/// Since when each incomplete image has been seen that no replica has claimed.
 ///
-/// Another program may be in the middle of it, and to take it away would take the volume away from under that one. So it
-/// is touched only after it was seen unchanged for longer than any step may take, by our own clock: those of the machines that
-/// made it may be wrong.
+/// Another program may still be working on it, and would lose its image if we removed it. So it is touched only after it has
+/// been seen unchanged for longer than any step may take. Only our own clock counts: the clocks of the other machines may be wrong.
 final class Remnants: Sendable {
     /// What was seen.
     enum Remnant: Hashable {
@@ -21,7 +20,8 @@ final class Remnants: Sendable {
         var since: ContinuousClock.Instant
     }
 
-    /// More names than that are half-made only where something is very wrong; then the oldest wait anew.
+    /// The maximum number of sightings. More incomplete images exist only if something is very wrong. Then the oldest
+    /// sightings are dropped, and their wait begins anew.
     private static let capacity = 10_000
 
     private let patience: Duration
@@ -32,7 +32,7 @@ final class Remnants: Sendable {
     }
 
     /// Notes a remnant.
-    /// - Returns: whether it has been there for long enough to be touched.
+    /// - Returns: whether it has been there long enough to be touched.
     func isStale(_ remnant: Remnant, of image: CephError.Resource, now: ContinuousClock.Instant = .now) -> Bool {
         sightings.withLock { sightings in
             if let sighting = sightings[image], sighting.remnant == remnant { return now - sighting.since >= patience }

@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// A clone has a name of its own until it is whole: librbd makes an empty image first and gives it a parent then, and one that is cut
-/// off in between looks like an empty volume.
+/// The temporary name of a clone until it is complete. librbd first creates an empty image, and then sets its parent. If
+/// that is interrupted in between, the clone looks like an empty volume.
 enum TemporaryClone {
     private static let prefix = "rbd-rest-api.clone-"
 
@@ -14,7 +14,7 @@ enum TemporaryClone {
 
     static func isName(_ name: String) -> Bool { name.hasPrefix(prefix) }
 
-    /// Removes a clone that did not come to its own name. The name is claimed.
+    /// Removes a clone that did not get its final name. The caller has claimed the temporary name.
     static func discard(_ name: RawName, id: String, in pool: Ceph.Pool, _ store: OperationStore) async throws {
         let now = try await Records(of: pool).now()
         _ = try await pool.moveToTrash(TrashEntry(id: id, name: name, deletedAt: now, deferredUntil: now))

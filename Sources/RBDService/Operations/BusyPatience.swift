@@ -1,20 +1,20 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// How long an operation waits for an image that is in use, before that is a failure.
+/// How long an operation waits for an image that is in use, before it fails.
 struct BusyPatience {
-    /// A client that died counts as alive for half a minute: then the OSD drops its watch.
+    /// A client that died still counts as a watcher for 30 seconds. Then the OSD drops its watch.
     static let usual = Duration.seconds(60)
-    /// Where only replicas of this service hold the image. That is what an attempt has left behind which an OSD's restart interrupted: the
-    /// watch of a purge that has failed goes half a minute after the last such restart, and in an upgrade one restart follows the other.
+    /// If only replicas of this service use the image. They are left over from an attempt that an OSD's restart interrupted.
+    /// The watch of a failed purge goes 30 seconds after the last such restart, and in an upgrade the restarts follow each other.
     static let withReplicas = Duration.seconds(600)
 
-    /// Since when there was nothing but this answer.
+    /// Since when every attempt has found the image in use.
     private var since: ContinuousClock.Instant?
 
-    /// The image was in use.
-    /// - Parameter isOurs: asked only where it matters, whether nobody but replicas of this service holds the image.
-    /// - Returns: whether that is a failure.
+    /// Notes that the image was in use.
+    /// - Parameter isOurs: whether only replicas of this service use the image. Called only if the result depends on it.
+    /// - Returns: whether the operation has failed.
     mutating func isExhausted(
         at now: ContinuousClock.Instant = .now,
         isOurs: () async -> Bool
@@ -26,6 +26,6 @@ struct BusyPatience {
         return await !isOurs()
     }
 
-    /// The image could be used meanwhile.
+    /// Notes that the image was not in use.
     mutating func renew() { since = nil }
 }

@@ -55,12 +55,11 @@ struct OperationController: Sendable {
 }
 
 extension OperationService {
-    /// The answer to a request that began an operation: 202 with where it is, unless it has ended in the time that the
-    /// caller waits.
+    /// The response to a request that began an operation: 202 with its location, unless the operation ends while the caller waits.
     /// - Parameters:
     ///   - wait: how long the caller waits.
-    ///   - done: the answer where it succeeded in that time.
-    /// - Throws: `Problem`, the operation's own, where it failed in that time.
+    ///   - done: the response if the operation succeeds in that time.
+    /// - Throws: the `Problem` of the operation, if it fails in that time.
     func answer(
         _ operation: RBDAPI.Operation,
         wait: Duration?,

@@ -8,48 +8,49 @@ import RBDAPI
 import ServiceLifecycle
 import Synchronization
 
-/// Those who follow operations to their end. However many follow one of them, its record is read once for all, and what is new is written
-/// once for all who see the same: a thousand followers cost little more than their connections.
+/// Sends the progress of operations to the callers that follow them. The record of an operation is read once for all its
+/// followers, and each event is encoded once for all followers that may see the same. So a thousand followers cost little
+/// more than their connections.
 final class OperationFollowers: Sendable {
     private struct Follower {
         let access: Access
         let stream: AsyncStream<ByteBuffer>.Continuation
-        var told: RBDAPI.Operation
-        var toldAt = ContinuousClock.now
+        var sent: RBDAPI.Operation
+        var sentAt = ContinuousClock.now
     }
 
-    private struct Desk {
+    private struct Followed {
         var followers: [UInt64: Follower] = [:]
     }
 
     private struct State {
-        /// By the operation's id; each has a task that looks after it as long as there are followers.
-        var desks: [String: Desk] = [:]
+        /// By the operation's id. Each has a task that reads the operation as long as there are followers.
+        var followed: [String: Followed] = [:]
         var numbers: UInt64 = 0
     }
 
     private let store: OperationStore
     private let state = Mutex(State())
 
-    /// How often a record is read.
-    private static let pulse = Duration.milliseconds(400)
-    /// For so long nothing is sent at most, so that what is in between does not take the silence for a dead connection.
-    private static let silence = Duration.seconds(10)
-    /// So many events wait for a reader who is slow. Each has the whole operation: the newest say it all.
-    private static let unread = 4
+    /// The interval at which a record is read.
+    private static let interval = Duration.milliseconds(400)
+    /// The maximum time without data. Longer keepAlive would look like a dead connection to proxies.
+    private static let keepAlive = Duration.seconds(10)
+    /// The maximum number of events that wait for a slow reader. Each contains the whole operation, so only the newest are kept.
+    private static let maximumUnread = 4
 
     init(store: OperationStore) {
         self.store = store
     }
 
-    /// Follows an operation to its end, or to that of its record, of the service, of the reader's patience, or of the token that he came
-    /// with.
-    /// - Parameter first: the operation as it is, which is told at once.
+    /// Follows an operation. The stream ends with the operation, or earlier: if its record is gone, if the service ends, if
+    /// the reader closes it, or if the reader's token expires or is revoked.
+    /// - Parameter first: the current state of the operation, which is sent immediately.
     func follow(_ first: RBDAPI.Operation) throws -> AsyncStream<ByteBuffer> {
         let access = Access.current
         let (events, stream) = AsyncStream.makeStream(
             of: ByteBuffer.self,
-            bufferingPolicy: .bufferingNewest(Self.unread)
+            bufferingPolicy: .bufferingNewest(Self.maximumUnread)
         )
         stream.yield(try Self.event(first.seen(with: access)))
         guard !first.state.isFinished else {
@@ -58,30 +59,30 @@ final class OperationFollowers: Sendable {
         }
         let (number, isFirst) = state.withLock { state in
             state.numbers += 1
-            let isFirst = state.desks[first.id] == nil
-            state.desks[first.id, default: Desk()].followers[state.numbers] = Follower(
+            let isFirst = state.followed[first.id] == nil
+            state.followed[first.id, default: Followed()].followers[state.numbers] = Follower(
                 access: access,
                 stream: stream,
-                told: first
+                sent: first
             )
             return (state.numbers, isFirst)
         }
         stream.onTermination = { [weak self] _ in
-            self?.state.withLock { $0.desks[first.id]?.followers[number] = nil }
+            self?.state.withLock { $0.followed[first.id]?.followers[number] = nil }
         }
         if isFirst { lookAfter(first.id) }
         return events
     }
 
-    /// Begins a task that is nobody's request: it has no deadline, asks for nobody and sees all. Of the request that began it, it has that it
-    /// ends with the service.
+    /// Starts the task that reads an operation. It belongs to no request: it has no deadline, no caller, and sees
+    /// everything. From the request that starts it, it inherits only that it ends with the service.
     private func lookAfter(_ id: String) {
         let task = {
             Task {
-                // Where nobody was left, the desk may be somebody else's by now.
+                // If no follower was left, the entry may belong to a new task by now.
                 guard await cancelWhenGracefulShutdown({ await self.run(id) }) else { return }
-                let desk = self.state.withLock { $0.desks.removeValue(forKey: id) }
-                for follower in (desk ?? Desk()).followers.values { follower.stream.finish() }
+                let rest = self.state.withLock { $0.followed.removeValue(forKey: id) }
+                for follower in (rest ?? Followed()).followers.values { follower.stream.finish() }
             }
         }
         Deadline.$current.withValue(nil) {
@@ -91,19 +92,19 @@ final class OperationFollowers: Sendable {
         }
     }
 
-    /// Until nobody follows the operation, or there is nothing more to tell.
-    /// - Returns: whether anybody follows it.
+    /// Reads the operation until nobody follows it, or nothing more can change.
+    /// - Returns: false if nobody follows it any more.
     private func run(_ id: String) async -> Bool {
         while true {
             do {
-                try await Task.sleep(for: Self.pulse)
+                try await Task.sleep(for: Self.interval)
             } catch {
                 return true
             }
             let followers = state.withLock { state -> [UInt64: Follower] in
-                let followers = state.desks[id]?.followers ?? [:]
-                // Whoever comes after this finds no desk, and begins anew.
-                if followers.isEmpty { state.desks[id] = nil }
+                let followers = state.followed[id]?.followers ?? [:]
+                // The next follower finds no entry, and starts a new task.
+                if followers.isEmpty { state.followed[id] = nil }
                 return followers
             }
             if followers.isEmpty { return false }
@@ -114,16 +115,16 @@ final class OperationFollowers: Sendable {
             } catch is CancellationError {
                 return true
             } catch {
-                // The cluster may be away for a while; the streams stay.
+                // The cluster may be unreachable for a while. The streams stay open.
                 latest = nil
             }
-            await tell(latest, to: followers, of: id)
+            await send(latest, to: followers, of: id)
             if latest?.state.isFinished == true { return true }
         }
     }
 
-    /// - Parameter latest: nil where it can't be read.
-    private func tell(_ latest: RBDAPI.Operation?, to followers: [UInt64: Follower], of id: String) async {
+    /// - Parameter latest: nil if the record can't be read.
+    private func send(_ latest: RBDAPI.Operation?, to followers: [UInt64: Follower], of id: String) async {
         var written: (operation: RBDAPI.Operation, event: ByteBuffer)?
         for (number, follower) in followers {
             guard (try? await follower.access.requireStillValid()) != nil,
@@ -132,19 +133,19 @@ final class OperationFollowers: Sendable {
                 follower.stream.finish()
                 continue
             }
-            let operation = latest ?? follower.told
-            if operation != follower.told {
+            let operation = latest ?? follower.sent
+            if operation != follower.sent {
                 let seen = operation.seen(with: follower.access)
                 if written?.operation != seen, let event = try? Self.event(seen) { written = (seen, event) }
                 if let written { follower.stream.yield(written.event) }
-            } else if .now - follower.toldAt > Self.silence {
+            } else if .now - follower.sentAt > Self.keepAlive {
                 follower.stream.yield(ByteBuffer(string: ": still \(operation.state.rawValue)\n\n"))
             } else {
                 continue
             }
             state.withLock { state in
-                state.desks[id]?.followers[number]?.told = operation
-                state.desks[id]?.followers[number]?.toldAt = .now
+                state.followed[id]?.followers[number]?.sent = operation
+                state.followed[id]?.followers[number]?.sentAt = .now
             }
         }
     }
@@ -152,7 +153,7 @@ final class OperationFollowers: Sendable {
     private static func event(_ operation: RBDAPI.Operation) throws -> ByteBuffer {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // JSON has no line feed of its own, so that one line holds it.
+        // The encoder writes no line feeds, so the JSON fits in one line of data.
         return ByteBuffer(
             string: "event: operation\ndata: \(String(decoding: try encoder.encode(operation), as: UTF8.self))\n\n"
         )

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 struct OperationLimits: Sendable {
-    /// How many operations of one pool this process works on at once.
+    /// The maximum number of operations of one pool that this process runs at the same time.
     var perPool: Int
-    /// By when others take over from a process that no longer answers. Three times in it, it is looked for work.
+    /// How long a replica may be silent before another replica takes over its operations. Each replica looks for such
+    /// operations three times as often.
     var lease: Duration
-    /// For the data of copies and the like, of all pools.
+    /// The memory for the data of copies and flattens, for all pools together.
     var dataMemory = MemoryBudget(bytes: MemoryLimit.usual.dataBytes)
 }

@@ -3,44 +3,46 @@
 
 import NIOCore
 
-/// Which operations this process works on, and which is next.
+/// The operations that wait in this process, and the rules by which the next one is chosen.
 ///
-/// Places are shared by whoever asked. Of what waits for a pool, the operation is next whose owner has the fewest at work. An owner who has
-/// less than half of the places at work need not wait for one of them: the copies of somebody else may take days. For such owners there
-/// are as many places again.
+/// The owners share the places of each pool. The next operation is that of the owner with the fewest running operations. An
+/// owner that has less than half of the places need not wait for one: other owners' copies may take days. For such owners
+/// there are as many extra places.
 ///
-/// As long as several owners ask, they take turns: short operations of somebody who asks for thousands would take most of the processors
-/// and of the cluster from the one of somebody else, without ever having too many places. Each owner begins one operation of a pool at a
-/// time, and all together begin one for every two processors. After one an owner who has more to do rests for as long as it took: so nobody
-/// has more than half of the time. An owner who has but one to do is no reason for any of this: beside those that are at work as many again
-/// are begun for such owners. One that takes longer than a moment keeps nobody waiting.
+/// While several owners have operations, they also take turns. Otherwise the thousands of short operations of one owner
+/// would take most of the processors and of the cluster, without ever using too many places:
+/// - An operation keeps the next one of its owner in the same pool waiting until it ends, but at most for one second.
+/// - At most one operation for every two processors may be in its first 100 ms. For an owner with a single waiting
+///   operation, this limit is doubled.
+/// - After an operation, an owner with more waiting operations rests for as long as the operation took, at most 100 ms. So
+///   no owner has more than half of the time.
 struct OperationQueue {
     struct Entry: Equatable {
         var id: String
-        /// The identity that asked for it; nil for the service itself, and where nobody is asked who he is.
+        /// The identity that requested the operation; nil for the service itself, and if callers are not authenticated.
         var owner: String?
         var pool: String
     }
 
-    /// How many operations of one pool are worked on at once.
+    /// The maximum number of operations of one pool that run at the same time.
     let perPool: Int
-    /// How many are begun at once, of all pools, as long as several owners ask.
+    /// The maximum number of operations that begin at the same time, in all pools, while several owners have operations.
     let beginners: Int
     private var waiting: [String: Waiting] = [:]
     private var running: [String: (entry: Entry, begun: ContinuousClock.Instant)] = [:]
     private var arrivals = 0
     private var callers = RecentCallers()
-    /// When owners had their last turn, as far as it was a moment ago.
+    /// When owners had their last turn, if that was in the last second.
     private var turns: [String?: ContinuousClock.Instant] = [:]
     /// Until when owners rest.
     private var rests: [String?: ContinuousClock.Instant] = [:]
 
-    /// For so long an operation keeps the next one of its owner waiting where others ask, too.
+    /// How long an operation keeps the next one of its owner waiting, if there are other owners.
     private static let moment = Duration.seconds(1)
-    /// And for so long the one of somebody else. No rest is longer.
+    /// How long an operation counts against the number that may begin, and the maximum rest.
     private static let turn = Duration.milliseconds(100)
 
-    /// What waits for a pool. Thousands may wait, and few owners: only these are compared.
+    /// The operations that wait for a pool. Thousands may wait, but of few owners. Only the first of each owner is compared.
     private struct Waiting {
         var ids: Set<String> = []
         var byOwner: [String?: [(arrival: Int, entry: Entry)]] = [:]
@@ -51,17 +53,17 @@ struct OperationQueue {
         self.beginners = beginners
     }
 
-    /// Places that nobody's operations can take away from the others.
+    /// The number of places that every owner may have, whatever the other owners run.
     private var half: Int { max(1, perPool / 2) }
 
-    /// How many of a pool wait.
+    /// How many operations of a pool wait.
     func backlog(of pool: String) -> Int { waiting[pool]?.ids.count ?? 0 }
 
-    /// How many of an owner wait.
+    /// How many operations of an owner wait.
     private func backlog(of owner: String?) -> Int { waiting.values.reduce(0) { $0 + ($1.byOwner[owner]?.count ?? 0) } }
 
-    /// Puts an operation at the end, unless it waits or is worked on.
-    /// - Parameter asked: when its owner has asked for it; nil where it was found.
+    /// Adds an operation at the end, unless it waits or runs already.
+    /// - Parameter asked: when its owner requested it; nil if it was found in the records.
     mutating func enqueue(_ entry: Entry, asked: ContinuousClock.Instant? = nil) {
         if let asked { callers.note(entry.owner, at: asked) }
         guard running[entry.id] == nil, waiting[entry.pool, default: Waiting()].ids.insert(entry.id).inserted else {
@@ -71,8 +73,8 @@ struct OperationQueue {
         waiting[entry.pool]?.byOwner[entry.owner, default: []].append((arrivals, entry))
     }
 
-    /// Takes the next operation, which counts as being worked on from now on.
-    /// - Returns: nil where none waits, or there is no place.
+    /// Takes the next operation. It counts as running from now on.
+    /// - Returns: nil if none waits that may begin.
     mutating func next(at now: ContinuousClock.Instant = .now) -> Entry? {
         turns = turns.filter { now - $0.value < Self.moment }
         rests = rests.filter { $0.value > now }
@@ -82,7 +84,8 @@ struct OperationQueue {
         let owners = Set(candidates.map(\.entry.owner))
         let next = candidates.filter { candidate in
             let (owner, pool) = (candidate.entry.owner, candidate.entry.pool)
-            // Whoever waits asks, however long ago that was, and so does he whose operation has just begun.
+            // Owners with waiting operations count as callers, however old their requests are. So do owners whose operation
+            // has just begun.
             let isAlone = owners.count == 1 && !begun.contains { $0.entry.owner != owner }
             if isAlone, callers.isAlone(owner, at: now) { return true }
             let mayBegin = backlog(of: owner) == 1 ? 2 * beginners : beginners
@@ -108,7 +111,7 @@ struct OperationQueue {
         var entry: Entry
     }
 
-    /// The first of each owner that there is a place for.
+    /// The first operation of each owner for which there is a place.
     private func candidates(_ waiting: Waiting, in pool: String, at now: ContinuousClock.Instant) -> [Candidate] {
         let busy = running.values.filter { $0.entry.pool == pool }
         var atWork: [String?: Int] = [:]
@@ -122,8 +125,8 @@ struct OperationQueue {
         }
     }
 
-    /// When something that waits may begin although nothing has ended by then.
-    /// - Returns: nil where nothing waits but for a place.
+    /// When a waiting operation may begin even if none ends before.
+    /// - Returns: nil if none waits, or all wait for a place.
     func nextLook(after now: ContinuousClock.Instant = .now) -> ContinuousClock.Instant? {
         guard !waiting.isEmpty else { return nil }
         let ends = running.values.flatMap { [$0.begun + Self.turn, $0.begun + Self.moment] }

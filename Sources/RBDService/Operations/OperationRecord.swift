@@ -6,38 +6,38 @@ import FoundationEssentials
 import Naming
 import RBDAPI
 
-/// An operation as it is kept in RADOS: what is told of it, and what is needed to do it.
+/// An operation as it is stored in RADOS: what callers see of it, and what the work needs.
 struct OperationRecord: Codable, Sendable {
     var operation: RBDAPI.Operation
     var parameters: Parameters
-    /// The identity that asked for it; nil for the service itself, and where nobody is asked who he is.
+    /// The identity that requested the operation; nil for the service itself, and if callers are not authenticated.
     var owner: String?
-    /// How often the process that worked on it has died since it was last seen to come further.
+    /// How often the process that worked on it has died without further progress.
     var deaths: Int?
-    /// How far it was when one has died.
+    /// The progress at the last death that followed progress.
     var percentAtDeath: Double?
-    /// The claim of whoever cleared up then: that is tried again where it fails, and counts once.
+    /// The claim under which the last death was cleaned up. A cleanup that fails is repeated, but the death counts once.
     var lastDeath: String?
 
     struct Parameters: Codable, Sendable, Equatable {
-        /// Purge an image before it has been in the trash for as long as it was to be kept.
+        /// Purge an image even if it has not expired.
         var force: Bool?
-        /// How large a run of zeros must be that is given back.
+        /// The size of the blocks that are freed if they contain only zeros.
         var blockBytes: Int?
-        /// Where the copy goes.
+        /// The destination of a copy.
         var target: Target?
-        /// The state that is copied, or gone back to.
+        /// The snapshot that is copied, or to which the image is rolled back.
         var snapshot: String?
-        /// By which it is found where it was renamed.
+        /// The id of the snapshot, by which it is found if it was renamed.
         var snapshotID: UInt64?
         var withSnapshots: Bool?
-        /// Everything is copied; what is left is to give the copy its name.
+        /// Whether all data is copied, and only the copy's rename is missing.
         var isCopied: Bool?
-        /// What a smaller image is to have.
+        /// The new size of an image that shrinks.
         var sizeBytes: UInt64?
-        /// The images of a group that are worked on, as far as they are in the group's pool.
+        /// The images of a group that the operation changes, if they are in the group's pool.
         var imageIDs: [String]?
-        /// Those in other pools, by the pools' names.
+        /// The images in other pools, by the pools' names.
         var imageIDsElsewhere: [String: [String]]?
     }
 
@@ -58,8 +58,8 @@ struct OperationRecord: Codable, Sendable {
         get throws(Problem) { try kind?.task.init(self) }
     }
 
-    /// Whether the other record is of the same work on the same image or group. How a purge or a sparsify is done makes no other work
-    /// of it.
+    /// Whether the other operation is a repeated request for this one. Options such as `force` of a purge or the block size
+    /// of a sparsify do not make it different work.
     func isSameWork(as other: OperationRecord) -> Bool {
         guard operation.imageID == other.operation.imageID, operation.group == other.operation.group,
             let task = try? task, let otherTask = try? other.task
@@ -77,13 +77,13 @@ struct OperationRecord: Codable, Sendable {
         )
     }
 
-    /// After so many it is not tried again.
+    /// After this many deaths, the operation is not tried again.
     static let mostDeaths = 3
 
-    /// Counts that the one who worked on it has gone without a word.
-    /// - Parameter claim: the token of the claim under which that is cleared up.
+    /// Counts the death of the process that worked on the operation.
+    /// - Parameter claim: the token of the claim under which the death is cleaned up.
     mutating func noteDeath(_ claim: String) {
-        // Many operations are at work where a replica dies. Those that the OSDs do have hardly been the cause.
+        // Many operations run on a replica that dies. Those whose data does not pass through it are hardly the cause.
         guard kind?.movesData == true, claim != lastDeath else { return }
         lastDeath = claim
         let percent = operation.percent
@@ -94,19 +94,19 @@ struct OperationRecord: Codable, Sendable {
         }
     }
 
-    /// Why it is not tried again: whoever works on it dies of it. Nil where it is.
+    /// Why the operation is not tried again: every process that works on it dies. Nil if it is tried.
     var deadEnd: Problem? {
         guard let deaths, deaths >= Self.mostDeaths else { return nil }
         return Problem(
             .operationStopped,
             detail:
-                "\(deaths) times the replica that worked on it ended before it came further than \(operation.percent) %",
+                "the replica that worked on it died \(deaths) times before it got beyond \(operation.percent) %",
             hint: "see why the replicas end: kubectl describe pod tells of memory that ran out; then repeat the request"
         )
     }
 
-    /// What no two unfinished operations may have in common: the image that they change, the copy that they make, or the
-    /// group and its images.
+    /// The keys that no two unfinished operations may have in common: for the image that they change, the copy that they
+    /// create, or the group and its images.
     var claims: [String] {
         if let target = parameters.target { return ["claim.copy.\(target.spec)"] }
         let namespace = operation.namespace
@@ -117,13 +117,13 @@ struct OperationRecord: Codable, Sendable {
             + (parameters.imageIDs ?? []).map { Self.claim(onImage: $0, namespace: namespace) }
     }
 
-    /// What is claimed for as long as somebody works on it, by the names of the pools.
+    /// What is claimed while a process works on it, by the names of the pools.
     var subjects: [String: [ClaimSubject]] { (try? task)?.subjects(of: self) ?? [:] }
 
-    /// The name that a copy has until it is whole.
+    /// The temporary name of a copy until it is complete.
     var temporaryName: String { Self.temporaryPrefix + operation.id }
 
-    /// The operation that makes the copy; nil where it is no such name.
+    /// The id of the operation that makes the copy; nil if this is no temporary name of a copy.
     static func operationID(ofTemporaryName name: String) -> String? {
         name.hasPrefix(temporaryPrefix) ? String(name.dropFirst(temporaryPrefix.count)) : nil
     }
@@ -136,7 +136,7 @@ struct OperationRecord: Codable, Sendable {
 }
 
 extension OperationRecord {
-    /// - Parameter pool: where the record was found; the pool may have had another name when it was written.
+    /// - Parameter pool: where the record was found. The pool may have been renamed since the record was written.
     init?(_ bytes: [UInt8], in pool: String) {
         guard let record = try? JSONDecoder().decode(OperationRecord.self, from: Data(bytes)) else { return nil }
         self = record
@@ -144,7 +144,7 @@ extension OperationRecord {
     }
 
     var bytes: [UInt8] {
-        // Our own types hold nothing that JSON can't.
+        // These types contain nothing that JSON can't represent.
         (try? JSONEncoder().encode(self)).map(Array.init) ?? []
     }
 }

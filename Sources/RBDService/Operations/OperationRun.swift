@@ -6,7 +6,7 @@ import Logging
 import RBDAPI
 import Synchronization
 
-/// One operation in the hands of this process, from the claim on it to its release.
+/// One run of an operation in this process, from its claim to its release.
 struct OperationRun: Sendable {
     let id: String
     let pool: Ceph.Pool
@@ -15,11 +15,11 @@ struct OperationRun: Sendable {
     let claims: Claims
     let session: ClaimSession
     let call: LongCall
-    /// Whether this process is to end.
+    /// Whether this process is shutting down.
     let isEnding: @Sendable () -> Bool
 
-    /// How often it is looked whether the operation is to be cancelled.
-    private static let pulse = Duration.milliseconds(400)
+    /// The interval at which the run saves its progress, and checks whether it was cancelled or has lost its session.
+    private static let interval = Duration.milliseconds(400)
 
     private struct State {
         var record: OperationRecord
@@ -29,22 +29,22 @@ struct OperationRun: Sendable {
         var isRepeated: Bool
     }
 
-    /// How it ended, as far as this process is concerned.
+    /// How the run ended.
     enum End: Sendable {
         case finished(OperationRecord)
-        /// Another process has it, or is to have it.
+        /// Another process has the operation, or will take it over.
         case left
     }
 
     private var records: Records { Records(of: pool) }
 
-    /// - Throws: `CephError`, where the record can't be read or written.
+    /// - Throws: `CephError` if the record can't be read or written.
     func run() async throws -> End {
         guard let record = try await records.operation(id), !record.operation.state.isFinished,
             record.kind != nil
         else { return .left }
         do {
-            // The operation first, and with it what it works on.
+            // The operation is claimed first, together with what it changes.
             var subjects = record.subjects
             let here = subjects.removeValue(forKey: pool.name) ?? []
             let own = Claims.batches([.operation(id)] + here).map { (pool.name, $0) }
@@ -60,13 +60,13 @@ struct OperationRun: Sendable {
                 try await Hold.$current.withValue(HeldClaims(all)) { try await run(under: claim) }
             }
         } catch is Claims.Conflict {
-            // Another one is at work on it, or on the image: it is tried again at the next look.
+            // Another process works on the operation, or on the image. The next scan tries again.
             return .left
         }
     }
 
     private func run(under claim: HeldClaim) async throws -> End {
-        // Somebody may have brought it to its end before it was claimed.
+        // Another process may have finished the operation before it was claimed.
         guard var record = try await records.operation(id), !record.operation.state.isFinished,
             let kind = record.kind
         else { return .left }
@@ -77,8 +77,8 @@ struct OperationRun: Sendable {
         record.operation.note = nil
         guard try await OperationStore.update(record, claim, in: records) else { return .left }
         let state = Shared(State(record: record, isRepeated: record.operation.attempts > 1))
-        // A client that hangs as a whole never comes back to say so. Once it is shut out, others begin the work again, this process among
-        // them, and nobody waits for it.
+        // A Ceph client that hangs completely never returns. When it is shut out, another process or this one begins the
+        // work again, and nothing waits for the hanging call.
         let end = FirstResult<End>()
         let working = Task {
             do {
@@ -97,9 +97,9 @@ struct OperationRun: Sendable {
     }
 
     private func bringToEnd(_ kind: OperationKind, _ state: Shared, _ claim: HeldClaim) async throws -> End {
-        // The heart has stopped before the end is written: it would write over it.
+        // The heartbeat must stop before the end is written. Otherwise it would overwrite it.
         let outcome = await withTaskGroup(of: Void.self) { group in
-            // What was cancelled before it began is not begun.
+            // An operation that was cancelled before it began is not begun.
             await look(state)
             group.addTask { await beat(state, claim) }
             let outcome = await perform(kind, state, claim)
@@ -110,7 +110,7 @@ struct OperationRun: Sendable {
         return try await finish(state.read, outcome, claim)
     }
 
-    /// Looks whether the client was shut out.
+    /// Watches whether the client was shut out.
     private func watch(_ state: Shared, _ end: FirstResult<End>) async {
         while !Task.isCancelled {
             if session.isLost {
@@ -118,11 +118,11 @@ struct OperationRun: Sendable {
                 call.stop()
                 return end.settle(.success(.left))
             }
-            try? await Task.sleep(for: Self.pulse)
+            try? await Task.sleep(for: Self.interval)
         }
     }
 
-    /// librbd goes on for as long as nobody takes this process for dead.
+    /// Lets librbd continue for as long as no other replica can take this process for dead.
     private func allowCall() {
         if let confirmed = session.confirmed(in: pool.name) { call.allow(until: confirmed + claims.lease) }
     }
@@ -136,7 +136,7 @@ struct OperationRun: Sendable {
     }
 
     private func perform(_ kind: OperationKind, _ state: Shared, _ claim: HeldClaim) async -> Outcome {
-        // Cancelled before anybody had begun.
+        // The operation was cancelled before any work was done.
         if state.read.isCancelled { return .stopped }
         if let deadEnd = state.read.record.deadEnd { return .failed(deadEnd) }
         var patience = BusyPatience()
@@ -188,12 +188,12 @@ struct OperationRun: Sendable {
         }
     }
 
-    /// What is to be written in the end.
+    /// What is written when the run ends.
     private enum Conclusion: Sendable {
         case end(RBDAPI.Operation.State, Problem?)
-        /// Others go on with it.
+        /// Nothing: another process continues the operation.
         case handOver
-        /// Others have it.
+        /// Nothing: another process has the operation.
         case lost
     }
 
@@ -215,8 +215,8 @@ struct OperationRun: Sendable {
         }
     }
 
-    /// A stopped call stays stopped: what is left to be done gets one of its own.
-    /// - Returns: why it could not be done.
+    /// Cleans up. A stopped call stays stopped, so the cleanup gets a new one.
+    /// - Returns: why the cleanup failed; nil if it succeeded.
     private func cleanUp(_ kind: OperationKind, _ state: Shared, _ claim: HeldClaim) async -> Problem? {
         var job = job(state, claim)
         job.call = LongCall()
@@ -230,7 +230,7 @@ struct OperationRun: Sendable {
 
     private func finish(_ last: State, _ conclusion: Conclusion, _ claim: HeldClaim) async throws -> End {
         switch conclusion {
-        // Whoever is first takes it over.
+        // The first process to claim the operation takes it over.
         case .lost, .handOver: return .left
         case .end(let operationState, let problem):
             var record = last.record
@@ -243,32 +243,32 @@ struct OperationRun: Sendable {
 
     // MARK: The heartbeat
 
-    /// Tells how far the work is, and looks whether it is to end.
+    /// Saves the progress, and checks whether the run must end.
     private func beat(_ state: Shared, _ claim: HeldClaim) async {
-        var told = -1.0
+        var saved = -1.0
         while !Task.isCancelled {
             await look(state)
             if isEnding() { call.stop() }
             allowCall()
             let percent = call.percent
             let current = state.read
-            if percent != told || current.hasChanged {
-                // What it waited for is over.
-                if percent != told, told >= 0 { state.update { $0.record.operation.note = nil } }
-                // Work that is begun again goes faster where it has been: what is told does not go back.
+            if percent != saved || current.hasChanged {
+                // There is progress, so what the note says is over.
+                if percent != saved, saved >= 0 { state.update { $0.record.operation.note = nil } }
+                // Repeated work quickly passes what was done before. The reported progress never goes back.
                 state.update { $0.record.operation.percent = max($0.record.operation.percent, percent) }
                 var record = state.read.record
                 record.operation.cancelRequested = current.isCancelled
                 if (try? await OperationStore.update(record, claim, in: records)) == true {
-                    told = percent
+                    saved = percent
                     state.update { $0.hasChanged = false }
                 }
             }
-            try? await Task.sleep(for: Self.pulse)
+            try? await Task.sleep(for: Self.interval)
         }
     }
 
-    /// Looks whether it is to be cancelled.
+    /// Checks whether the operation was cancelled.
     private func look(_ state: Shared) async {
         guard state.read.record.kind?.isCancellable != false, let mark = try? await records.value("cancel.\(id)"),
             !mark.isEmpty
@@ -288,7 +288,7 @@ struct OperationRun: Sendable {
     }
 }
 
-/// Claims that are held together.
+/// Several claims that are held together.
 private final class HeldClaims: CallHold {
     private let claims: [HeldClaim]
 
@@ -300,6 +300,6 @@ private final class HeldClaims: CallHold {
 }
 
 extension LongCall {
-    /// To a tenth of a percent: what changes less is not worth a write.
+    /// The progress in tenths of a percent. Smaller changes are not worth a write.
     var percent: Double { (fraction * 1000).rounded(.down) / 10 }
 }

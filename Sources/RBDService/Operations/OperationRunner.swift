@@ -8,10 +8,10 @@ import RBDAPI
 import ServiceLifecycle
 import Synchronization
 
-/// Works on operations: those that this process was asked for, and those that others left. Which replica does an operation
-/// is decided by who claims it first.
+/// Runs operations: those that this process was asked for, and those that other replicas left. The replica that claims an
+/// operation first runs it.
 actor OperationRunner: Service {
-    /// Looks after a pool in which there may be something to do.
+    /// Does the periodic maintenance of a pool.
     typealias Caretaker = @Sendable (Ceph.Pool, OperationRunner) async -> Void
 
     private let store: OperationStore
@@ -25,9 +25,9 @@ actor OperationRunner: Service {
     private let starts = AsyncStream.makeStream(of: OperationQueue.Entry.self)
     private let ending = Flag()
     private var queue: OperationQueue
-    /// When the queue is looked at again, whatever happens.
+    /// When the queue is checked again, even if nothing else happens.
     private var looksAgain: ContinuousClock.Instant?
-    /// By the operation's id.
+    /// The call of each running operation, by the operation's id.
     private var calls: [String: LongCall] = [:]
 
     init(
@@ -47,16 +47,16 @@ actor OperationRunner: Service {
         self.logger = logger
         self.caretaker = caretaker
         queue = OperationQueue(perPool: limits.perPool)
-        // A pool has at most three quarters of the threads, so that two pools never stand in each other's way.
+        // A pool gets at most three quarters of the threads, so that two pools never block each other.
         let count = max(4, 4 * limits.perPool)
         let threads = ThreadPurpose("operations", .init(threads: count, queue: 4096, replacements: count))
         work = OperationWork(threads: threads, claims: claims, memory: limits.dataMemory) { spec, id in
-            // Somebody takes it up at the next look.
+            // The next scan of a replica begins it.
             _ = try await store.create(PurgeImage(force: true), on: spec, imageID: id)
         }
     }
 
-    /// Takes up an operation as soon as there is room for it.
+    /// Runs an operation as soon as there is a place for it.
     func submit(_ record: OperationRecord) {
         queue.enqueue(
             .init(id: record.operation.id, owner: record.owner, pool: record.operation.pool),
@@ -65,7 +65,7 @@ actor OperationRunner: Service {
         pump()
     }
 
-    /// How many operations of a pool wait here for their turn.
+    /// How many operations of a pool wait in this process.
     func backlog(of pool: String) -> Int { queue.backlog(of: pool) }
 
     func run() async throws {
@@ -83,7 +83,7 @@ actor OperationRunner: Service {
         }
     }
 
-    /// Lets go of all operations, for others to take up.
+    /// Stops all operations of this process. Other replicas continue them.
     private func end() {
         ending.raise()
         for call in calls.values { call.stop() }
@@ -99,7 +99,7 @@ actor OperationRunner: Service {
         }
         guard !ending.isRaised, let next = queue.nextLook(), looksAgain.map({ next < $0 }) ?? true else { return }
         looksAgain = next
-        // Detached: any other task would keep the claim of the request that submits an operation for as long as it sleeps.
+        // Detached: any other task would hold the claim of the request that submits an operation, for as long as it sleeps.
         Task.detached {
             try? await Task.sleep(until: next)
             await self.lookAgain()
@@ -141,9 +141,9 @@ actor OperationRunner: Service {
             }
             if case .finished(let record) = end { telemetry.finished(record.operation) }
         } catch {
-            // Another look, or another replica, takes it up again.
+            // The next scan, or another replica, tries it again.
             logger.warning(
-                "an operation could not be gone on with",
+                "an operation could not be continued",
                 metadata: [LogKeys.operationID: "\(start.id)", LogKeys.error: "\(error)"]
             )
         }
@@ -151,7 +151,7 @@ actor OperationRunner: Service {
 
     // MARK: Looking for work
 
-    /// Looks again and again which operations nobody works on.
+    /// Scans the pools periodically for operations that no replica works on.
     private func scan() async {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
@@ -170,12 +170,12 @@ actor OperationRunner: Service {
     }
 
     private func look(at pool: Ceph.Pool) async {
-        // A pool whose placement groups are not active yet has nothing to be done, and would not answer.
+        // A pool whose placement groups are not active yet has no operations, and would not answer.
         guard let id = try? await pool.id(), (try? await store.creations.isMakingReady(pool, id)) == false else {
             return
         }
         let records = Records(of: pool)
-        // A pool that can't be read may be read at the next look.
+        // A pool that can't be read is tried again at the next scan.
         guard let open = try? await OperationStore.open(in: records) else { return }
         store.creations.settle(id)
         if !open.isEmpty, let claimed = try? await OperationStore.claimed(in: records) {

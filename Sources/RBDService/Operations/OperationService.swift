@@ -5,7 +5,7 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Begins operations, and tells of them.
+/// Begins operations, and reads their state.
 struct OperationService: Sendable {
     let store: OperationStore
     let runner: OperationRunner
@@ -17,13 +17,13 @@ struct OperationService: Sendable {
         followers = OperationFollowers(store: store)
     }
 
-    /// What a list shows.
+    /// Which operations a list has.
     struct Filter {
         var pool: String?
         var state: RBDAPI.Operation.State?
     }
 
-    /// Begins an operation, or finds the same one that has begun.
+    /// Begins an operation, or finds the same one if it has begun.
     func start(_ task: any OperationTask, on spec: ImageSpec, imageID: String) async throws -> RBDAPI.Operation {
         await submitted(try await store.create(task, on: spec, imageID: imageID))
     }
@@ -32,8 +32,8 @@ struct OperationService: Sendable {
         await submitted(try await store.create(task, on: group))
     }
 
-    /// Finds the same operation, where it has begun and is not finished.
-    /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
+    /// Finds the same operation, if it has begun and is not finished.
+    /// - Throws: `Problem` with `operation-in-progress` if another operation on the image is not finished; `CephError`.
     func begun(
         _ task: any OperationTask,
         on spec: ImageSpec,
@@ -89,12 +89,12 @@ struct OperationService: Sendable {
         return Plan(steps: [Plan.Step("cancel-operation", id, detail: "\(operation.kind) \(operation.subject)")])
     }
 
-    /// Waits for an end.
-    /// - Parameter duration: at most so long, and never beyond the request's own deadline.
-    /// - Returns: the operation as it is then.
+    /// Waits for the end of an operation.
+    /// - Parameter duration: the maximum wait. It never exceeds the request's own deadline.
+    /// - Returns: the state of the operation after the wait.
     func wait(for id: String, atMost duration: Duration) async throws -> RBDAPI.Operation {
         var end = ContinuousClock.now + duration
-        // The answer must still be sent.
+        // Leave time to send the response.
         if let deadline = Deadline.current { end = min(end, deadline - .milliseconds(500)) }
         var pause = Duration.milliseconds(20)
         while true {
@@ -102,7 +102,7 @@ struct OperationService: Sendable {
             let left = end - .now
             if operation.state.isFinished || left <= .zero { return operation }
             try await Task.sleep(for: min(pause, left))
-            // Another replica may be at work on it, so there is nobody here to tell; a few questions cost little.
+            // Another replica may run the operation, so nothing in this process is notified. A few reads cost little.
             pause = min(pause * 3 / 2, .milliseconds(400))
         }
     }

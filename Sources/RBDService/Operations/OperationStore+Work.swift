@@ -5,10 +5,10 @@ import Ceph
 import FoundationEssentials
 import RBDAPI
 
-/// What the one who has claimed an operation writes, and what is looked at again and again.
+/// What the process that has claimed an operation writes, and what every process scans.
 extension OperationStore {
-    /// Writes the present state.
-    /// - Returns: false where somebody else has it by now.
+    /// Writes the current state.
+    /// - Returns: false if another process has the operation by now.
     static func update(_ record: OperationRecord, _ claim: HeldClaim, in records: Records) async throws -> Bool {
         var change = Records.Change()
         change.require(record.operation.id, heldBy: claim)
@@ -16,8 +16,8 @@ extension OperationStore {
         return try await records.apply(change)
     }
 
-    /// Writes the end, and lets go of the image.
-    /// - Returns: the record as it was written; nil where somebody else has the operation by now.
+    /// Writes the end, and releases the image.
+    /// - Returns: the record as it was written; nil if another process has the operation by now.
     func finish(
         _ record: OperationRecord,
         _ state: RBDAPI.Operation.State,
@@ -27,7 +27,7 @@ extension OperationStore {
     ) async throws -> OperationRecord? {
         let id = record.operation.id
         let now = Date()
-        // The record goes when the cluster's clock says so.
+        // The record expires by the cluster's clock.
         let end = (try await records.now() + retention).date
         var record = record
         record.operation.state = state
@@ -56,8 +56,9 @@ extension OperationStore {
         }
     }
 
-    /// Counts that the replica that worked on an operation is gone. Its claim is taken over: nobody else writes the record.
-    /// - Parameter claim: the token of the claim under which that is cleared up.
+    /// Counts the death of the replica that worked on an operation. The caller has taken over its claim, so nothing else
+    /// writes the record.
+    /// - Parameter claim: the token of the claim under which the death is cleaned up.
     func noteDeath(of id: String, _ claim: String, in records: Records) async throws {
         let key = "operation.\(id)"
         guard let value = try await records.value(key), var record = OperationRecord(value, in: records.pool.name),
@@ -70,7 +71,8 @@ extension OperationStore {
         _ = try await records.apply(change)
     }
 
-    /// Removes the records whose time is over by the cluster's clock. That is only asked where this machine's says so as well.
+    /// Removes the records that have expired by the cluster's clock. The cluster is only asked if records have expired by
+    /// this machine's clock.
     static func forgetFinished(in records: Records) async throws {
         let prefix = Records.finishedPrefix
         let keys = try await records.values(prefix: prefix, limit: 1000).map(\.key)
@@ -86,20 +88,20 @@ extension OperationStore {
         _ = try await records.apply(change)
     }
 
-    /// Those that somebody is at work on.
+    /// The operations that a process works on.
     static func claimed(in records: Records) async throws -> Set<String> {
         let prefix = ClaimSubject.operation("").key
         return Set(try await records.values(prefix: prefix).map { String($0.key.dropFirst(prefix.count)) })
     }
 
-    /// A moment as a text that sorts as the moments do.
+    /// A time as a string. The strings sort like the times.
     static func sortable(_ date: Date) -> String {
         UInt64(max(0, date.timeIntervalSince1970)).text(digits: 12)
     }
 }
 
 extension Records.Change {
-    /// Nothing is changed where somebody else works on the operation by now.
+    /// Applies the change only if this claim still has the operation.
     fileprivate mutating func require(_ operation: String, heldBy claim: HeldClaim) {
         require(ClaimSubject.operation(operation).key, equals: claim.bytes)
     }

@@ -12,7 +12,7 @@ struct OperationStore: Sendable {
     /// How long the record of a finished operation is kept.
     let retention: Duration
     let creations: PoolCreations
-    /// How many operations of one identity may be unfinished in one pool; nil for any number.
+    /// The maximum number of unfinished operations of one identity in one pool; nil for no maximum.
     var perIdentity: Int?
     private let read = ReadOperations()
 
@@ -25,18 +25,18 @@ struct OperationStore: Sendable {
 
     enum Created {
         case new(OperationRecord)
-        /// The same work on the same image was asked for before, and is not finished.
+        /// The same work on the same image was requested before, and is not finished.
         case existing(OperationRecord)
     }
 
     /// Begins an operation on an image, unless the same one has begun.
-    /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
+    /// - Throws: `Problem` with `operation-in-progress` if another operation on the image is not finished; `CephError`.
     func create(_ task: any OperationTask, on spec: ImageSpec, imageID: String) async throws -> Created {
         let pool = try cluster().pool(spec.pool)
         return try await create(try await record(task, on: spec, imageID, in: pool), in: pool)
     }
 
-    /// What is done under a claim goes through the connection that the claim was made with.
+    /// A change goes through the connection that its claim was made with.
     private func cluster() throws -> Cluster {
         if let session = HeldClaim.session { return session.cluster }
         return try connection.cluster()
@@ -60,8 +60,8 @@ struct OperationStore: Sendable {
         return OperationRecord(operation: operation, parameters: parameters, owner: Caller.current)
     }
 
-    /// Finds the same operation, where it has begun and is not finished.
-    /// - Throws: `Problem` with `operation-in-progress` where other work on the image is not finished; `CephError`.
+    /// Finds the same operation, if it has begun and is not finished.
+    /// - Throws: `Problem` with `operation-in-progress` if another operation on the image is not finished; `CephError`.
     func begun(
         _ task: any OperationTask,
         on spec: ImageSpec,
@@ -84,7 +84,7 @@ struct OperationStore: Sendable {
     }
 
     /// Begins an operation on a group, unless the same one has begun.
-    /// - Throws: `Problem` with `operation-in-progress` where other work on the group, or on one of its images, is not
+    /// - Throws: `Problem` with `operation-in-progress` if another operation on the group, or on one of its images, is not
     ///   finished; `CephError`.
     func create(_ task: any OperationTask, on group: GroupSpec) async throws -> Created {
         let pool = try cluster().pool(group.pool)
@@ -113,7 +113,7 @@ struct OperationStore: Sendable {
         let (records, id) = (Records(of: pool), record.operation.id)
         try await requireRoom(for: record, in: records)
         let (subject, field) = (record.operation.subject, record.operation.group == nil ? "image" : "group")
-        // Whoever has a claim may let go of it in between.
+        // The holder of a claim may release it between the two calls.
         for _ in 0..<5 {
             var change = Records.Change()
             for claim in record.claims {
@@ -125,24 +125,24 @@ struct OperationStore: Sendable {
             if try await records.apply(change) { return .new(record) }
             if let other = try await begun(record, in: records) { return .existing(other) }
         }
-        throw Problem(.operationInProgress, detail: "other operations on \"\(subject)\" come and go", field: field)
+        throw Problem(.operationInProgress, detail: "other operations on \"\(subject)\" keep starting", field: field)
     }
 
     /// - Throws: `Problem` with `overloaded`; `CephError`.
     private func requireRoom(for record: OperationRecord, in records: Records) async throws {
-        // A purge makes room, and the image is in the trash by then.
+        // A purge frees space, and its image is already in the trash.
         guard let perIdentity, let owner = record.owner, record.kind != .purgeImage else { return }
         let count = try await Self.open(in: records).count { $0.owner == owner }
         guard count >= perIdentity, try await begun(record, in: records) == nil else { return }
         throw Problem(
             .overloaded,
-            detail: "\"\(owner)\" has \(count) unfinished operations in pool \"\(record.operation.pool)\" already",
+            detail: "\"\(owner)\" already has \(count) unfinished operations in pool \"\(record.operation.pool)\"",
             hint: "wait until some have ended, or cancel some; whoever runs the service sets --operations-per-identity"
         )
     }
 
-    /// - Parameter kind: only this one stands in the way; nil for all.
-    /// - Throws: `Problem` with `operation-in-progress` where an operation on the image is not finished; `CephError`.
+    /// - Parameter kind: the kind of operation to look for; nil for any.
+    /// - Throws: `Problem` with `operation-in-progress` if such an operation on the image is not finished; `CephError`.
     func requireNoOperation(_ kind: OperationKind? = nil, onImage id: String, spec: ImageSpec) async throws {
         guard let other = try await unfinished(onImage: id, spec: spec), kind == nil || other.kind == kind else {
             return
@@ -150,7 +150,8 @@ struct OperationStore: Sendable {
         throw Self.inProgress(other, "image \"\(spec)\"")
     }
 
-    /// A copy in the making has no claim under its own id, but a name that tells the operation.
+    /// Requires that an image is no unfinished copy. Such a copy has no claim under its own id, but its temporary name
+    /// contains the operation's id.
     /// - Throws: `Problem` with `operation-in-progress`; `CephError`.
     func requireNoCopy(inTheMaking spec: ImageSpec) async throws {
         guard let id = OperationRecord.operationID(ofTemporaryName: spec.image),
@@ -160,7 +161,7 @@ struct OperationStore: Sendable {
         throw Self.inProgress(other, "image \"\(spec)\"")
     }
 
-    /// The operation that has the image.
+    /// The unfinished operation on an image.
     func unfinished(onImage id: String, spec: ImageSpec) async throws -> OperationRecord? {
         let records = Records(of: try cluster().pool(spec.pool))
         let claim = OperationRecord.claim(onImage: id, namespace: spec.namespace)
@@ -168,7 +169,7 @@ struct OperationStore: Sendable {
         return try await records.operation(String(decoding: holder, as: UTF8.self))
     }
 
-    /// The operation that has the group.
+    /// The unfinished operation on a group.
     func unfinished(onGroup group: GroupSpec) async throws -> OperationRecord? {
         let records = Records(of: try cluster().pool(group.pool))
         let claim = OperationRecord.claim(onGroup: group.name, namespace: group.namespace)
@@ -180,7 +181,7 @@ struct OperationStore: Sendable {
         let cancel = other.kind?.isCancellable == true ? "; DELETE cancels it" : ""
         return Problem(
             .operationInProgress,
-            detail: "operation \(other.operation.id) (\(other.operation.kind)) is at work on \(subject)",
+            detail: "operation \(other.operation.id) (\(other.operation.kind)) on \(subject) is not finished",
             field: field,
             hint: "GET /v1/operations/\(other.operation.id) tells how far it is\(cancel)"
         )
@@ -189,7 +190,7 @@ struct OperationStore: Sendable {
     /// - Throws: `Problem` with `operation-not-found`; `CephError`.
     func record(_ id: String) async throws -> OperationRecord {
         if let record = try await known(id) { return record }
-        // Another replica may have begun it a moment ago, in a pool that this one has not heard of.
+        // Another replica may have begun it just now, in a pool that this one does not know yet.
         try await connection.cluster().refreshMap()
         guard let record = try await known(id) else {
             throw Problem(
@@ -202,18 +203,18 @@ struct OperationStore: Sendable {
         return record
     }
 
-    /// - Returns: nil where there is none, or none that whoever asks may know of.
+    /// - Returns: nil if there is none, or the caller may not see it.
     private func known(_ id: String) async throws -> OperationRecord? {
         let record = try await any(id)
         return record.flatMap { Access.current.mayFollow($0.operation) ? $0 : nil }
     }
 
-    /// - Returns: nil where there is none. Whoever asks may not be allowed to know of it.
+    /// - Returns: nil if there is none. The caller may not be allowed to see the result.
     func any(_ id: String) async throws -> OperationRecord? {
         guard let poolID = Self.poolID(ofOperation: id), let records = try await records(ofOperation: id) else {
             return nil
         }
-        // A pool that is not ready has no other operation yet, nor could it be asked.
+        // A pool that is not ready has no other operation yet, and could not be read.
         if try await !creations.isMakingReady(records.pool, poolID) {
             let record = try await records.operation(id)
             creations.settle(poolID)
@@ -223,7 +224,7 @@ struct OperationStore: Sendable {
         return OperationRecord(operation: creation, parameters: .init())
     }
 
-    /// Asks for an end of the operation; whoever works on it will see that.
+    /// Requests the cancellation of an operation. The process that works on it will notice.
     /// - Throws: `Problem` with `operation-not-found`, `operation-finished`, `operation-not-cancellable`; `CephError`.
     func cancel(_ id: String) async throws -> OperationRecord {
         var record = try await cancellable(id)
@@ -242,14 +243,15 @@ struct OperationStore: Sendable {
         guard !record.operation.state.isFinished else {
             throw Problem(
                 .operationFinished,
-                detail: "operation \(id) has \(record.operation.state.rawValue) already",
+                detail: "operation \(id) is already finished: \(record.operation.state.rawValue)",
                 field: "operation"
             )
         }
         guard record.kind?.isCancellable != false else {
             throw Problem(
                 .operationNotCancellable,
-                detail: "operation \(id) (\(record.operation.kind)) would leave \(record.operation.subject) in between",
+                detail: "cancelling operation \(id) (\(record.operation.kind)) "
+                    + "would leave \(record.operation.subject) inconsistent",
                 field: "operation",
                 hint: record.kind == .createPool
                     ? "delete the pool"
@@ -260,8 +262,8 @@ struct OperationStore: Sendable {
     }
 
     /// The operations of some pools, the newest first. A pool that can't be read is left out.
-    /// - Parameter pool: only that one's; nil for all pools.
-    /// - Throws: `CephError`, where the one pool that was asked for can't be read.
+    /// - Parameter pool: the pool of the operations; nil for all pools.
+    /// - Throws: `CephError` if a single pool was requested and can't be read.
     func list(pool: String?) async throws -> [RBDAPI.Operation] {
         let cluster = try connection.cluster()
         if let pool { return try await list(cluster.pool(pool)) }
@@ -274,13 +276,13 @@ struct OperationStore: Sendable {
 
     private func list(_ pool: Ceph.Pool) async throws -> [RBDAPI.Operation] {
         let creation = try await creations.operation(onPool: pool)
-        // Nothing can be read from it yet.
+        // Nothing can be read from the pool yet.
         if let creation, !creation.state.isFinished { return [creation] }
         let operations = try await read.list(Records(of: pool))
         return creation.map { (operations + [$0]).sorted(by: RBDAPI.Operation.isNewer) } ?? operations
     }
 
-    /// - Returns: nil where it can't be an operation's id.
+    /// - Returns: nil if it can't be an operation's id.
     private static func poolID(ofOperation id: String) -> Int64? {
         let parts = id.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, let poolID = Int64(parts[0]), poolID > 0, parts[1].count == 16,
@@ -289,7 +291,7 @@ struct OperationStore: Sendable {
         return poolID
     }
 
-    /// - Returns: nil where it can't be an operation's id, or the pool is gone.
+    /// - Returns: nil if it can't be an operation's id, or the pool is gone.
     private func records(ofOperation id: String) async throws -> Records? {
         guard let poolID = Self.poolID(ofOperation: id) else { return nil }
         do {

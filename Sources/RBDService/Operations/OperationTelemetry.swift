@@ -6,7 +6,7 @@ import Logging
 import RBDAPI
 import Synchronization
 
-/// What is counted and logged of operations.
+/// Counts and logs operations.
 final class OperationTelemetry: Sendable {
     private let inHand = Atomic(0)
     private let counters: [String: [String: any CounterHandler]]

@@ -5,16 +5,16 @@ import Ceph
 import RBDAPI
 import Synchronization
 
-/// What operations were when they were listed last, so that most of them need not be read again: of four thousand that takes 50 ms of
-/// processor time, whoever asks, and whatever he may see of them (`dev/bench operations`).
+/// A cache of operations, so that a list need not read most of them again. Reading four thousand takes 50 ms of processor
+/// time, whatever the caller may see of them (`dev/bench operations`).
 ///
-/// While nothing was changed nothing is read. Else keys tell which operations there are, and those are read that have not been known to be
-/// finished: a finished one stays as it is.
+/// If nothing has changed, nothing is read. Otherwise the keys tell which operations exist. Only the records of operations
+/// that are not known to be finished are read, because finished operations never change.
 final class ReadOperations: Sendable {
     private struct NumberedPool: Hashable {
-        /// A pool that is made anew under an old name has other operations.
+        /// A new pool with the name of an old one has other operations.
         var id: Int64
-        /// It is a part of each operation.
+        /// The name is part of each operation.
         var name: String
     }
 
@@ -23,19 +23,19 @@ final class ReadOperations: Sendable {
         var newestFirst: [RBDAPI.Operation]
     }
 
-    /// More than that, of all pools together, are not kept. One has about a kilobyte.
+    /// The maximum number of operations in the cache, for all pools together. One takes about a kilobyte.
     private static let most = 10_000
-    /// So many are asked for at once.
+    /// The number of records that are read in one call.
     private static let page = 1000
 
     private let byPool = Mutex<[NumberedPool: Known]>([:])
 
-    /// The operations of a pool, the newest first. Those whose records can't be read are left out.
+    /// The operations of a pool, newest first. Operations whose records can't be read are left out.
     func list(_ records: Records) async throws -> [RBDAPI.Operation] {
         let pool = NumberedPool(id: try await records.pool.id(), name: records.pool.name)
         let known = byPool.withLock { $0[pool] }
         if let known, try await records.isUnchanged(since: known.version) { return known.newestFirst }
-        // In this order: what finishes in between is among both.
+        // In this order: an operation that finishes in between is then in both.
         let open = try await records.versionAndValues(prefix: Records.openPrefix)
         // Most pools have never had an operation.
         guard let version = open.version else { return [] }
@@ -65,7 +65,7 @@ final class ReadOperations: Sendable {
         byPool.withLock { byPool in
             byPool[pool] = nil
             guard known.newestFirst.count <= Self.most else { return }
-            // Some may be of pools that are gone.
+            // Some cached operations may be of pools that are gone.
             let others = byPool.values.reduce(0) { $0 + $1.newestFirst.count }
             if others + known.newestFirst.count > Self.most { byPool = [:] }
             byPool[pool] = known

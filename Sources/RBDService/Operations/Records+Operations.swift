@@ -4,17 +4,19 @@
 import Ceph
 import RBDAPI
 
-/// The keys of a pool's records: those of operations, and what is kept beside them.
+/// The keys of a pool's records: those of operations, and what is stored beside them.
 ///
-/// Each pool keeps its own, in one RADOS object, so that they are where the images are, go with the pool, and can be read with a key
-/// that may use no other pool:
+/// Each pool has its own records, in one RADOS object. So they are where the images are, they are deleted with the pool, and
+/// a key that may use no other pool can read them:
 ///
 /// - `operation.<id>`: the record;
-/// - `open.<id>`: it is not finished, and which identity asked for it. The only keys that are looked at all the time;
-/// - `claim.…`: which unfinished operation has the image;
-/// - `held.…`: who is at work on an image, a name, a group or an operation right now; `session.…`: that those are alive (``Claims``);
-/// - `cancel.<id>`: it is to be cancelled;
-/// - `finished.<time>.<id>`: when the record can go.
+/// - `open.<id>`: the operation is not finished. The value is the identity that requested it. Only these keys are scanned
+///   all the time;
+/// - `claim.…`: the unfinished operation that has the image;
+/// - `held.…`: which replica works on an image, a name, a group or an operation right now; `session.…`: that this replica is
+///   alive (``Claims``);
+/// - `cancel.<id>`: the operation must be cancelled;
+/// - `finished.<time>.<id>`: when the record expires.
 extension Records {
     static let object = "rbd_rest_api.operations"
     static let openPrefix = "open."
@@ -30,7 +32,7 @@ extension Records {
 }
 
 extension RBDAPI.Operation {
-    /// Lists begin with the newest one.
+    /// The order of lists: newest first.
     static func isNewer(_ left: RBDAPI.Operation, _ right: RBDAPI.Operation) -> Bool {
         (left.createdAt, left.id) > (right.createdAt, right.id)
     }

@@ -5,7 +5,7 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What changes of snapshots would come to.
+/// Dry runs of changes of snapshots.
 extension SnapshotService {
     func planCreate(_ name: String, of image: ImageSpec) async throws -> Plan {
         try ImageRules.checkName(name, field: "name", what: "snapshot")
@@ -20,11 +20,11 @@ extension SnapshotService {
                 .snapshotLimitReached,
                 .createSnapshot,
                 on: resource,
-                detail: "the image may have \(limit)"
+                detail: "the limit is \(limit)"
             )
         }
         try await requireNoLock(image, in: pool)
-        // Without a map to be copied, taking a snapshot needs no room.
+        // Taking a snapshot copies the object map, if there is one. Without one it needs no free space.
         if try await pool.image(named: image.image).features.contains(.objectMap) {
             try await PoolFullness(pool).requireRoom(for: .createSnapshot, on: resource)
         }
@@ -38,9 +38,9 @@ extension SnapshotService {
         let snapshot = try await findOwn(name, .changeSnapshot, of: image)
         var steps: [Plan.Step] = []
         if let protected = changes.protected, protected != snapshot.isProtected {
-            // Only clones of format 2 can do without the protection, but only librbd knows which they are.
+            // Only clones of format 2 can exist without the protection, but only librbd knows the format of each clone.
             let action = protected ? "protect-snapshot" : "unprotect-snapshot"
-            let detail = protected ? nil : "refused where clones of format 1 need it"
+            let detail = protected ? nil : "refused if clones of format 1 need the protection"
             steps.append(Plan.Step(action, "\(image)@\(name)", detail: detail))
         }
         if let newName = changes.name, newName != name {
@@ -71,7 +71,7 @@ extension SnapshotService {
         if snapshot.isProtected { steps.append(Plan.Step("unprotect-snapshot", spec)) }
         let detail =
             keepsClones && !clones.isEmpty
-            ? "it loses its name, and stays in the trash until its last clone is gone" : nil
+            ? "the snapshot loses its name, and stays in the trash until its last clone is gone" : nil
         steps.append(Plan.Step("delete-snapshot", spec, detail: detail))
         try await requireNoLock(image, in: pool)
         return Plan(
@@ -94,7 +94,7 @@ extension SnapshotService {
         return Plan(steps: [Plan.Step("set-snapshot-limit", image.description, detail: detail)])
     }
 
-    /// A snapshot that callers may change.
+    /// Finds a snapshot that callers may change: one that a user created.
     func findOwn(
         _ name: String,
         _ operation: CephError.Operation,
@@ -108,7 +108,7 @@ extension SnapshotService {
         return snapshot
     }
 
-    /// An advisory lock stands in the way of every change; watchers do not.
+    /// Refuses a change of a locked image. An advisory lock prevents every change of snapshots; watchers do not.
     private func requireNoLock(_ image: ImageSpec, in pool: Ceph.Pool) async throws {
         var use = try await pool.use(ofImage: image.image)
         use.watchers = []

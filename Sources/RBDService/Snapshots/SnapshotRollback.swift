@@ -5,7 +5,7 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The rules of rolling an image back: what is looked at before it begins, and what may be asked for again.
+/// The rules of rolling an image back: the checks before it begins, and what a repeated request means.
 extension SnapshotService {
     func planRollBack(_ image: ImageSpec, to name: String) async throws -> Plan {
         switch try await prepareRollBack(image, to: name) {
@@ -14,20 +14,20 @@ extension SnapshotService {
         }
     }
 
-    /// Begins to make the image again what it was when the snapshot was taken.
+    /// Begins to roll the image back to the snapshot.
     /// - Parameter confirmation: must be the snapshot's name.
     func rollBack(_ image: ImageSpec, to name: String, confirmation: String?) async throws -> RBDAPI.Operation {
         guard confirmation == name else {
             throw Problem(
                 .confirmationRequired,
-                detail: "rolling image \"\(image)\" back to \"\(name)\" destroys for ever what was written since",
+                detail: "rolling image \"\(image)\" back to \"\(name)\" permanently destroys everything written since",
                 field: "confirm",
                 hint: "add ?confirm=\(PercentEncoding.encode(name)) to say that it is meant"
             )
         }
-        // The one that is at work has the image.
+        // A running rollback has claimed the image.
         if case .begun(let operation) = try await prepareRollBack(image, to: name) { return operation }
-        return try await alone(image, .rollBackImage) { _ in
+        return try await changingClaimed(image, .rollBackImage) { _ in
             switch try await prepareRollBack(image, to: name) {
             case .begun(let operation): operation
             case .possible(let work, let subject): try await self.work.beginClaimed(work, on: subject)
@@ -36,17 +36,17 @@ extension SnapshotService {
     }
 
     private enum Prepared {
-        /// The same one is not finished.
+        /// The same rollback has begun, and is not finished.
         case begun(RBDAPI.Operation)
         case possible(ImageWorkService.Work, ImageWorkService.Subject)
     }
 
-    /// All of it is looked at again when the work begins: that may be later, and elsewhere.
+    /// Checks the request. The operation checks everything again when it begins, which may be later and on another replica.
     private func prepareRollBack(_ image: ImageSpec, to name: String) async throws -> Prepared {
         let pool = try pool(of: image)
         let subject = try await work.subject(image.image, in: image.place)
         let snapshot = try await findOwn(name, .rollBackImage, of: image)
-        // The one that is at work would be found as a client that has the image open.
+        // This comes before the check for clients: a running rollback counts as a client that has the image open.
         if let other = try await work.operations.store.unfinished(onImage: subject.info.id, spec: image) {
             guard other.kind == .rollBackImage, other.parameters.snapshotID == snapshot.id else {
                 throw OperationStore.inProgress(other, "image \"\(image)\"")
@@ -54,14 +54,14 @@ extension SnapshotService {
             return .begun(other.operation)
         }
         if let problem = Problem(changing: image, try await pool.use(ofImage: image.image)) { throw problem }
-        // It would stop half-way there.
+        // In a full pool, the rollback would stop half-way.
         let resource = pool.resource(ofSnapshot: name, image: image.image)
         try await PoolFullness(pool).requireRoom(for: .rollBackImage, on: resource)
         let step = Plan.Step(
             "roll-back-image",
             image.description,
-            detail: "to what it was at \(name), with its size of \(ByteCount(snapshot.sizeBytes)); "
-                + "what was written since is lost"
+            detail: "to its state at \(name), with the size \(ByteCount(snapshot.sizeBytes)); "
+                + "everything written since is lost"
         )
         return .possible(
             ImageWorkService.Work(

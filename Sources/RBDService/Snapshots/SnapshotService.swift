@@ -6,7 +6,7 @@ import FoundationEssentials
 import Naming
 import RBDAPI
 
-/// The rules of snapshots, and of the clones that are made of them.
+/// The rules of snapshots, and of their clones.
 struct SnapshotService: Sendable {
     let images: ImageAccess
     let work: ImageWorkService
@@ -46,15 +46,15 @@ struct SnapshotService: Sendable {
 
     func create(_ name: String, of image: ImageSpec) async throws -> Snapshot {
         try ImageRules.checkName(name, field: "name", what: "snapshot")
-        return try await alone(image, .createSnapshot) { pool in
+        return try await changingClaimed(image, .createSnapshot) { pool in
             let snapshot = try await pool.createSnapshot(named: name, ofImage: image.image)
             if snapshot.lacksObjectMap { try await completeObjectMap(of: snapshot, image, in: pool) }
             return Snapshot(snapshot, of: image, usage: nil)
         }
     }
 
-    /// A snapshot without its object map is whole, only slower: the map is made behind the requests. In a full pool it can't be, and
-    /// the snapshot is taken back, which needs no room.
+    /// Has the missing object map of a snapshot rebuilt in the background. Without it the snapshot is complete, only slower.
+    /// In a full pool the map can't be rebuilt. Then the snapshot is removed again, which needs no free space.
     /// - Throws: `CephError` with `.poolFull`.
     private func completeObjectMap(of snapshot: SnapshotInfo, _ image: ImageSpec, in pool: Ceph.Pool) async throws {
         let resource = pool.resource(ofSnapshot: snapshot.name, image: image.image)
@@ -67,13 +67,13 @@ struct SnapshotService: Sendable {
             let id = try await pool.image(named: image.image).id
             _ = try await work.operations.store.create(RebuildObjectMap(), on: image, imageID: id)
         } catch is Problem {
-            // Other work on the image is not finished. Then it stays slower.
+            // Another operation on the image is not finished. The snapshot stays slower.
         }
     }
 
     func change(_ name: String, _ changes: SnapshotChanges, of image: ImageSpec) async throws -> Snapshot {
         try Self.check(changes, of: name)
-        return try await alone(image, .changeSnapshot) { pool in
+        return try await changingClaimed(image, .changeSnapshot) { pool in
             do {
                 let snapshot = try await pool.changeSnapshot(
                     named: name,
@@ -85,7 +85,7 @@ struct SnapshotService: Sendable {
             } catch let error as CephError where error.code == .snapshotHasClones {
                 throw await refusal(error, name, of: image, in: pool)
             } catch let error as CephError where error.code == .snapshotManaged {
-                // It says by what, as far as that may be told.
+                // This error names what manages the snapshot, as far as the caller may know it.
                 _ = try await findOwn(name, error.operation, of: image)
                 throw error
             }
@@ -93,8 +93,8 @@ struct SnapshotService: Sendable {
     }
 
     func delete(_ name: String, of image: ImageSpec, evenIfCloned: Bool) async throws {
-        try await alone(image, .removeSnapshot) { pool in
-            // Without its snapshot, an image that is in between would stay so.
+        try await changingClaimed(image, .removeSnapshot) { pool in
+            // Without the snapshot, an interrupted rollback could never be completed.
             let id = try await pool.image(named: image.image).id
             try await work.operations.store.requireNoOperation(.rollBackImage, onImage: id, spec: image)
             do {
@@ -102,7 +102,7 @@ struct SnapshotService: Sendable {
             } catch let error as CephError where error.code == .snapshotHasClones || error.code == .snapshotProtected {
                 throw await refusal(error, name, of: image, in: pool)
             } catch let error as CephError where error.code == .snapshotManaged {
-                // It says by what, as far as that may be told.
+                // This error names what manages the snapshot, as far as the caller may know it.
                 _ = try await findOwn(name, error.operation, of: image)
                 throw error
             }
@@ -111,7 +111,7 @@ struct SnapshotService: Sendable {
 
     func setLimit(of image: ImageSpec, to limit: UInt64?) async throws -> SnapshotLimit {
         try Self.check(limit: limit)
-        return try await alone(image, .changeImage) { pool in
+        return try await changingClaimed(image, .changeImage) { pool in
             try await pool.setSnapshotLimit(ofImage: image.image, to: limit)
             let (limit, count) = try await pool.snapshotLimit(ofImage: image.image)
             return SnapshotLimit(limit: limit, snapshotCount: count)
@@ -124,7 +124,7 @@ struct SnapshotService: Sendable {
         try images.pool(image.place)
     }
 
-    /// One snapshot, whoever made it; of several with the name, that which somebody asked for.
+    /// Finds a snapshot, whatever created it. If several have the name, it is the one that a user created.
     func find(_ name: String, of image: ImageSpec) async throws -> SnapshotInfo {
         let pool = try pool(of: image)
         let named = try await pool.snapshots(ofImage: image.image).filter { $0.name == name }
@@ -141,7 +141,7 @@ struct SnapshotService: Sendable {
     }
 
     static func check(limit: UInt64?) throws(Problem) {
-        // librbd's own sign for no limit is the largest number.
+        // librbd uses the largest number for no limit.
         guard let limit, limit > UInt64(Int64.max) else { return }
         throw Problem(
             .invalidSnapshotLimit,
@@ -150,13 +150,13 @@ struct SnapshotService: Sendable {
         )
     }
 
-    /// A protected or cloned snapshot, with the clones that need it.
+    /// The refusal to change a protected or cloned snapshot. It names the clones that need it.
     func refusal(_ error: CephError, _ name: String, of image: ImageSpec, in pool: Ceph.Pool) async -> Problem {
         var problem = Problem(error)
         let spec = SnapshotSpec(image: image, snapshot: name)
         guard let clones = try? await pool.clones(ofImage: image.image, snapshot: name) else { return problem }
         if !clones.isEmpty {
-            problem.detail += "; \(Problem.count(clones, "clone")) of it need\(clones.count == 1 ? "s" : "") it"
+            problem.detail += "; \(Problem.count(clones, "clone")) need\(clones.count == 1 ? "s" : "") it"
             problem.blockers = clones.map { Problem.Blocker(.clone, name: ImageChild($0).spec) }
         }
         switch error.code {
@@ -174,15 +174,15 @@ struct SnapshotService: Sendable {
         return problem
     }
 
-    /// Changes an image while nobody else does; says who it is that has it open.
-    func alone<Value: Sendable>(
+    /// Changes an image under a claim. If the image is busy, the error names the clients that use it.
+    func changingClaimed<Value: Sendable>(
         _ image: ImageSpec,
         _ operation: CephError.Operation,
         _ body: (Ceph.Pool) async throws -> Value
     ) async throws -> Value {
         try await images.changing(image.image, in: image.place, operation) { _ in
             let pool = try pool(of: image)
-            return try await images.telling(usersOf: image.image, in: image.place) { try await body(pool) }
+            return try await images.reportingUsers(of: image.image, in: image.place) { try await body(pool) }
         }
     }
 }

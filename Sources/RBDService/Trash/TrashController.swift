@@ -59,7 +59,7 @@ struct TrashController: Sendable {
         guard try query.flag("expired") else {
             throw Problem(
                 .confirmationRequired,
-                detail: "expired: only what has expired is purged together",
+                detail: "expired: only expired images can be purged together",
                 field: "expired",
                 hint: "add ?expired=true; DELETE /v1/pools/{pool}/trash/{id} purges one image"
             )

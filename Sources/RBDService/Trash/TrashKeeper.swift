@@ -6,39 +6,40 @@ import FoundationEssentials
 import Naming
 import RBDAPI
 
-/// Remembers which images this service, in whatever replica, has moved to the trash, and has them purged when their time is
-/// over. RBD's trash does not say who put an image there, and what others put there is theirs.
+/// Remembers which images the replicas of this service have moved to the trash, and has them purged when they expire. RBD's
+/// trash does not say who moved an image there. Images that others moved there are left to them.
 ///
-/// A mark is a key beside the records of operations, `expiry.<time>.<image id>`, so that what is due comes first.
+/// A mark is a key beside the records of operations, `expiry.<time>.<image id>`. So the marks that expire first come first.
 struct TrashKeeper: Sendable {
     let operations: OperationStore
 
-    /// How many purges may wait here for their turn before more are asked for.
+    /// How many purges may wait in this process before it stops looking for more.
     private static let backlog = 200
-    /// When a purge is asked for again that did not succeed.
+    /// How long after a failed purge the next attempt begins, in seconds.
     private static let patience: TimeInterval = 3600
-    /// How long whoever has moved an image has time to begin its purge.
+    /// How long a process that has moved an image to the trash has time to begin its purge.
     static let grace = Duration.seconds(30)
     private static let prefix = "expiry."
 
     struct Mark: Codable, Sendable, Hashable {
         var id: String
         var namespace: String
-        /// Which stay in the trash it is about. Nil in marks of release 0.1.0, which did not know it beforehand.
+        /// Which stay of the image in the trash the mark is for. Nil in marks of release 0.1.0, which were written before
+        /// the stay was known.
         var stay: String?
-        /// When the mark was written. Only in marks without a stay.
+        /// When the mark was written. Only set in marks without a stay.
         var writtenAt: Double?
-        /// When the image may go, by the cluster's clock.
+        /// When the image may be purged, by the cluster's clock.
         var until: Double
 
         fileprivate var key: String {
-            // An image may go once its deferment is over, and not in the second before.
+            // Rounded up to whole seconds: an image may be purged only after its deferment has ended.
             prefix + OperationStore.sortable(Date(timeIntervalSince1970: until + 1)) + ".\(id)"
         }
     }
 
-    /// Before an image is moved: should the mover die in between, the image is still purged in the end.
-    /// - Parameter entry: what the trash will say of it.
+    /// Writes a mark before the image is moved. If the process dies in between, the image is still purged later.
+    /// - Parameter entry: the trash entry, as it will be written.
     func announce(
         _ entry: TrashEntry,
         in place: Place,
@@ -66,7 +67,8 @@ struct TrashKeeper: Sendable {
         _ = try await records.apply(change)
     }
 
-    /// The marks whose time is over by the cluster's clock, and what that says. It is only asked where this machine's says so as well.
+    /// The marks that have expired by the cluster's clock, and the time of that clock. The cluster is only asked if marks
+    /// have expired by this machine's clock.
     private func due(_ records: Records) async throws -> (marks: [Mark], now: Date) {
         let values = try await records.values(prefix: Self.prefix, limit: Self.backlog)
         func isDue(_ key: String, _ now: Date) -> Bool {
@@ -79,9 +81,9 @@ struct TrashKeeper: Sendable {
         return (marks, now)
     }
 
-    /// Asks for the purge of images whose time is over.
-    /// - Parameter isWanted: by the name that the image had.
-    /// - Returns: the operations, those included that had begun before.
+    /// Begins the purge of expired images.
+    /// - Parameter isWanted: selects images by their former names.
+    /// - Returns: the operations, including those that had begun before.
     func purgeExpired(
         in pool: Ceph.Pool,
         namespace: String? = nil,
@@ -92,13 +94,13 @@ struct TrashKeeper: Sendable {
         let due = try await due(records)
         for mark in due.marks where namespace == nil || mark.namespace == namespace {
             guard let entry = try await entry(of: mark, in: pool) else {
-                // Restored, purged, or put there anew by somebody.
+                // The image was restored, purged, or moved to the trash again by somebody else.
                 try await withdraw(mark, records)
                 continue
             }
             guard isWanted(entry.name) else { continue }
             var later = mark
-            // By now, and not by when it was due: that may be long ago, and what is in the way is not asked every few seconds.
+            // Counted from now, not from the expiry, which may be long ago: a purge that fails must not be repeated every few seconds.
             later.until = due.now.timeIntervalSince1970 + Self.patience
             try await replace(mark, with: later, records)
             let spec = ImageSpec(pool: pool.name, namespace: mark.namespace, image: entry.name)
@@ -107,13 +109,13 @@ struct TrashKeeper: Sendable {
                 case .new(let record), .existing(let record): purges.append(record)
                 }
             } catch let problem as Problem where problem.code == ProblemCode.operationInProgress.rawValue {
-                // Next time.
+                // The next look tries again.
             }
         }
         return purges
     }
 
-    /// What a purge of all that has expired would begin with.
+    /// The expired images that a purge would begin with.
     func expired(in pool: Ceph.Pool, namespace: String) async throws -> [TrashEntry] {
         var entries: [TrashEntry] = []
         for mark in try await due(Records(of: pool)).marks where mark.namespace == namespace {
@@ -122,7 +124,7 @@ struct TrashKeeper: Sendable {
         return entries
     }
 
-    /// - Returns: nil where the trash has the image no longer, or not from us.
+    /// - Returns: nil if the image is not in the trash any more, or was moved there by somebody else.
     private func entry(of mark: Mark, in pool: Ceph.Pool) async throws -> TrashEntry? {
         let place = pool.cluster.pool(pool.name, namespace: mark.namespace)
         let entry: TrashEntry
@@ -132,12 +134,13 @@ struct TrashKeeper: Sendable {
             return nil
         }
         if let stay = mark.stay { return entry.stay == stay ? entry : nil }
-        // The mover died before it could say so. What was moved in that moment is what it moved.
+        // An old mark without a stay: the process died before it could write it. An image that was moved at about the time
+        // of the mark is the one that it is for.
         guard let writtenAt = mark.writtenAt else { return nil }
         return (-5...120).contains(entry.deletedAt.date.timeIntervalSince1970 - writtenAt) ? entry : nil
     }
 
-    /// What the runner does for each pool now and then.
+    /// Begins the purges that are due in a pool. The runner calls it regularly.
     @Sendable func care(for pool: Ceph.Pool, _ runner: OperationRunner) async {
         guard await runner.backlog(of: pool.name) < Self.backlog else { return }
         for record in (try? await purgeExpired(in: pool)) ?? [] { await runner.submit(record) }

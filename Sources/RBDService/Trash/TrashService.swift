@@ -13,7 +13,7 @@ struct TrashService: Sendable {
     let keeper: TrashKeeper
     let repair: ImageRepair
 
-    /// Those of whose names the image may be read.
+    /// The entries whose names are in the caller's scope.
     func list(in place: Place, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.TrashedImage> {
         // One more tells whether there is another page.
         let found = try await images.pool(place).trash(
@@ -31,7 +31,8 @@ struct TrashService: Sendable {
     }
 
     /// An entry whose name is in scope.
-    /// - Throws: `CephError` with `.trashEntryNotFound`; `Problem` with `forbidden` where that must not be done with it.
+    /// - Throws: `CephError` with `.trashEntryNotFound`; `Problem` with `forbidden` if the caller may see the entry, but
+    ///   lacks the scope.
     private func entry(_ id: String, _ verb: Verb, in place: Place) async throws -> Ceph.TrashedImage {
         let access = Access.current
         let found = try await images.pool(place).trashedImage(id: id) { name in
@@ -42,10 +43,10 @@ struct TrashService: Sendable {
     }
 
     /// Takes an image out of the trash.
-    /// - Parameter newName: nil for the name that it had.
+    /// - Parameter newName: nil for its former name.
     func restore(_ id: String, as newName: String?, in place: Place) async throws -> RBDAPI.Image {
         let pool = try images.pool(place)
-        // Another replica may be in the middle of it: whether it is half-made is looked at once it is claimed.
+        // Another replica may be moving the image right now. So an incomplete move is only refused after the claim.
         let found = try await restorable(id, as: newName, in: place, isClaimed: false)
         return try await images.changing(
             imageID: id,
@@ -54,17 +55,17 @@ struct TrashService: Sendable {
             for: .restoreImage,
             .restoreImage
         ) {
-            // It may have been taken out, or its purge may have begun, before it was claimed.
+            // Before the claim, the image may have been restored, or its purge may have begun.
             let entry = try await settled(try await restorable(id, as: newName, in: place).entry, in: pool)
             let image = try await pool.restoreImage(entry, as: newName.map { RawName($0) } ?? entry.rawName)
-            // It may have been deleted before its making had come to its end.
+            // The image may have been deleted before its creation was complete.
             try await pool.completeObjectMap(of: image)
             AuditNotes.current?.after(AuditImage(image))
             return RBDAPI.Image(image, in: place)
         }
     }
 
-    /// What restoring would do.
+    /// A dry run of restoring an image.
     func planToRestore(_ id: String, as newName: String?, in place: Place) async throws -> Plan {
         let found = try await restorable(id, as: newName, in: place)
         let name = newName ?? found.entry.name
@@ -76,7 +77,7 @@ struct TrashService: Sendable {
         throw CephError(.imageExists, .restoreImage, on: .image(place.image(name)))
     }
 
-    /// - Throws: `Problem`, where it can't be restored.
+    /// - Throws: `Problem` if the image can't be restored.
     private func restorable(
         _ id: String,
         as newName: String?,
@@ -102,20 +103,21 @@ struct TrashService: Sendable {
         return found
     }
 
-    /// A migration keeps its source in the trash until it is committed or aborted: the data of the image that clients use.
+    /// Refuses to restore the source of a migration. It stays in the trash until the migration is committed or aborted,
+    /// because it holds data of the image that clients use.
     /// - Throws: `Problem` with `image-migrating`.
     private static func requireNoMigration(_ entry: TrashEntry, in place: Place) throws(Problem) {
         guard entry.source == .migration else { return }
         throw Problem(
             .imageMigrating,
             detail:
-                "trash entry \(entry.id) is the source of a migration of image \"\(place.image(entry.name))\", which is not ended",
+                "trash entry \(entry.id) is the source of a migration of image \"\(place.image(entry.name))\" that has not ended",
             field: "id",
             hint: "rbd migration commit, after execute, removes the entry; rbd migration abort gives the image back"
         )
     }
 
-    /// Another program may be in the middle of moving it.
+    /// Requires that no other program may still be moving the image.
     /// - Throws: `Problem` with `image-incomplete`.
     private func requireStale(_ entry: TrashEntry, in place: Place) async throws {
         let pool = try images.pool(place)
@@ -124,7 +126,7 @@ struct TrashService: Sendable {
         let standing = ImageStanding(name: entry.rawName, image: trace)
         guard repair.remnants.isStale(.name(standing), of: resource) else { throw Problem.incomplete(resource) }
         if let name = trace.directoryName {
-            // It has a name as well: whoever asks for that one finds out what is to become of it.
+            // The image still has a name. The next request for that name decides what becomes of the image.
             throw Problem(
                 .imageIncomplete,
                 detail: "trash entry \(entry.id) still has the name \"\(place.image(name.text))\"",
@@ -134,14 +136,14 @@ struct TrashService: Sendable {
         }
     }
 
-    /// Brings to its end what an interrupted move has left. The entry is claimed.
+    /// Finishes an interrupted move. The caller has claimed the entry.
     private func settled(_ entry: TrashEntry, in pool: Ceph.Pool) async throws -> TrashEntry {
         guard let state = entry.state, state != .normal else { return entry }
         return try await pool.settleInTrash(entry)
     }
 
     /// Removes an image in the trash, and its data.
-    /// - Parameter force: whether before it has been kept for as long as it was to be.
+    /// - Parameter force: whether to purge the image even if it has not expired.
     func purge(_ id: String, force: Bool, in place: Place) async throws -> RBDAPI.Operation {
         let name = try await entry(id, .purge, in: place).entry.name
         let purge = PurgeImage(force: force)
@@ -156,10 +158,11 @@ struct TrashService: Sendable {
     func planToPurge(_ id: String, force: Bool, in place: Place) async throws -> Plan {
         let found = try await purgeable(id, force: force, in: place)
         let spec = place.image(found.entry.name)
-        return Plan(steps: [Plan.Step("purge-image", "\(spec)", detail: "trash entry \(id), with its data, for ever")])
+        let detail = "permanently removes trash entry \(id) and its data"
+        return Plan(steps: [Plan.Step("purge-image", "\(spec)", detail: detail)])
     }
 
-    /// - Throws: `Problem`, where librbd would refuse it.
+    /// - Throws: `Problem` if librbd would refuse the purge.
     private func purgeable(_ id: String, force: Bool, in place: Place) async throws -> Ceph.TrashedImage {
         let pool = try images.pool(place)
         let found = try await entry(id, .purge, in: place)
@@ -170,36 +173,36 @@ struct TrashService: Sendable {
         do {
             let use = try await pool.use(ofImageID: id)
             if !found.entry.isBeingRemoved, var problem = Problem(use, of: place.image(found.entry.name)) {
-                // Without a name it has neither of the lists.
+                // The lists of watchers and locks need a name, which the image has lost.
                 if !use.watchers.isEmpty || !use.locks.isEmpty {
                     problem.hint = "rbdctl trash restore \(place.image(id)), then end its clients and break its locks"
                 }
                 throw problem
             }
         } catch let error as CephError where error.code == .imageNotFound {
-            // Only the entry is left of it.
+            // Only the trash entry is left of the image.
         }
         return found
     }
 
-    /// Whether an entry's time is over, by the cluster's clock.
+    /// Whether an entry has expired, by the cluster's clock.
     private func isOver(_ entry: TrashEntry, in place: Place) async throws -> Bool {
         try await entry.deferredUntil <= Records(of: images.pool(place)).now()
     }
 
-    /// What purging what has expired would do.
+    /// A dry run of purging the expired images.
     func planToPurgeExpired(in place: Place) async throws -> Plan {
         let entries = try await keeper.expired(in: try images.pool(place), namespace: place.namespace)
             .filter { Access.current.may(.purge, .name($0.name, place: place)) }
         return Plan(
             steps: entries.map { entry in
-                let detail = "trash entry \(entry.id), with its data, for ever"
+                let detail = "permanently removes trash entry \(entry.id) and its data"
                 return Plan.Step("purge-image", "\(place.image(entry.name))", detail: detail)
             }
         )
     }
 
-    /// Purges what this service put into the trash and whose time is over. The service does so by itself now and then.
+    /// Purges the expired images that this service moved to the trash. The service also does this by itself, regularly.
     func purgeExpired(in place: Place) async throws -> [RBDAPI.Operation] {
         let pool = try images.pool(place)
         let records = try await keeper.purgeExpired(in: pool, namespace: place.namespace) { name in

@@ -56,7 +56,7 @@ struct CopyImage: OperationTask {
         let destination = job.cluster.pool(target.spec.place)
         let temporary = job.record.temporaryName
         if !isCopied {
-            // An earlier attempt may have left a part. It is not gone on with.
+            // An earlier attempt may have left a partial copy. It is discarded.
             if job.isRepeated { try await discard(job) }
             let source = snapshot ?? temporary
             if snapshot == nil {
@@ -76,7 +76,7 @@ struct CopyImage: OperationTask {
                     on: job.threads
                 )
             } catch let error as CephError where error.code == .snapshotNotFound && snapshot == nil {
-                // It was ours, and somebody has removed it: it is taken anew.
+                // The temporary snapshot was removed by somebody else. The next attempt takes a new one.
                 throw CephError(.imageChanged, .copyImage, on: job.pool.resource(ofImage: job.image))
             }
             var copied = self
@@ -84,7 +84,7 @@ struct CopyImage: OperationTask {
             try await job.save(copied.parameters)
         }
         let made = try await destination.standing(of: RawName(temporary))
-        // Where it has its name already, nothing has the other one.
+        // If the copy already has its final name, no image has the temporary one.
         if let copy = made.image, made.state == .whole || made.state == .withoutNameObject {
             try await destination.renameImage(
                 RawName(temporary),
@@ -96,7 +96,7 @@ struct CopyImage: OperationTask {
         try await removeSnapshot(job)
     }
 
-    /// Changes the image that is copied, while nobody else does.
+    /// Changes the source image of a copy, under a claim.
     private func claimingSource(_ job: OperationJob, _ body: () async throws -> Void) async throws {
         let resource = job.pool.resource(ofImage: job.image)
         guard let session = HeldClaim.session else { throw CephError(.stopped, .copyImage, on: resource) }
@@ -105,12 +105,12 @@ struct CopyImage: OperationTask {
             let claim = try await job.work.claims.take([subject], for: .changeImage, in: job.pool.name, session)
             try await Hold.$current.withValue(claim) { try await body() }
         } catch is Claims.Conflict {
-            // Whoever is at it comes to an end.
+            // The other change will end.
             throw CephError(.imageBusy, .copyImage, on: resource)
         }
     }
 
-    /// Has what an attempt has left removed. It is ours: nobody else has such a name, and the name is claimed.
+    /// Removes the partial copy of an earlier attempt. Only this operation uses this name, and the name is claimed.
     private func discard(_ job: OperationJob) async throws {
         let name = RawName(job.record.temporaryName)
         let pool = job.cluster.pool(target.spec.place)
@@ -131,7 +131,7 @@ struct CopyImage: OperationTask {
         try await job.work.purge(ImageSpec(pool: target.pool, namespace: target.namespace, image: name.text), id)
     }
 
-    /// A copy of the present state is made from a snapshot that is taken for it, so that it is of one moment.
+    /// Removes the temporary snapshot. A copy of the current state is made from one, so that all its data is of the same moment.
     private func removeSnapshot(_ job: OperationJob) async throws {
         guard snapshot == nil else { return }
         let temporary = job.record.temporaryName

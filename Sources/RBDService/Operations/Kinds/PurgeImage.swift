@@ -24,12 +24,12 @@ struct PurgeImage: OperationTask {
 
     var parameters: OperationRecord.Parameters { .init(force: force) }
 
-    /// The image must be in the trash still, for as long as it was meant to be, and by the cluster's clock.
+    /// Purges an image. It must still be in the trash, and must have expired by the cluster's clock, unless the purge is forced.
     func perform(_ job: OperationJob) async throws {
         let trace = try await job.pool.trace(ofImageID: job.imageID)
         guard let entry = trace.trash else {
             guard let name = trace.directoryName, trace.hasHeader else {
-                // Gone is what was asked for.
+                // The image is gone, as requested.
                 return
             }
             throw Problem(
@@ -51,11 +51,11 @@ struct PurgeImage: OperationTask {
             switch error.code {
             case .trashEntryNotFound: return
             case .imageBusy, .imageHasSnapshots, .imageInGroup:
-                // Only where the blockers can be told; else the error stands.
+                // The blockers replace the error, if they can be read.
                 guard let use = try? await job.pool.use(ofImageID: job.imageID),
                     var problem = Problem(use, of: job.record.operation.spec)
                 else { throw error }
-                // One that died counts as alive for a while, so that the runner is to try again.
+                // A client that died still counts as a watcher for 30 seconds. This error makes the runner try again.
                 if error.code == .imageBusy, use.snapshots.isEmpty, use.group == nil { throw error }
                 problem.errno = error.errno
                 throw problem
@@ -64,14 +64,14 @@ struct PurgeImage: OperationTask {
         }
     }
 
-    /// Ends a move to the trash that was interrupted: librbd refuses what is still on its way.
+    /// Finishes an interrupted move to the trash: librbd refuses to purge an image that is still moving.
     private func settle(_ entry: TrashEntry, _ trace: ImageStanding.Trace, _ job: OperationJob) async throws {
         guard let name = trace.directoryName else {
             _ = try await job.pool.settleInTrash(entry)
             return
         }
         let standing = try await job.pool.standing(of: name)
-        // Whether the others are to go to the trash or to come back, whoever asks for the name finds out.
+        // Any other image may have to go to the trash or to come back. The next request for its name decides that.
         guard entry.isBeingRemoved, standing.image?.id == entry.id else {
             throw Problem.incomplete(job.pool.resource(ofImage: name.text))
         }

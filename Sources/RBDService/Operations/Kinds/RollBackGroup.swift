@@ -10,7 +10,7 @@ struct RollBackGroup: OperationTask {
     static let name = "rollback-group"
     static let verb = Verb.modify
     static let isCancellable = false
-    static let afterFailure: String? = "a part of the images may be rolled back: repeat the rollback"
+    static let afterFailure: String? = "some of the images may be rolled back: repeat the rollback"
 
     var group: String
     var snapshot: String

@@ -9,7 +9,7 @@ struct RollBackImage: OperationTask {
     static let name = "rollback-image"
     static let verb = Verb.modify
     static let isCancellable = false
-    static let afterFailure: String? = "a part of the image may be rolled back: repeat the rollback"
+    static let afterFailure: String? = "part of the image may be rolled back: repeat the rollback"
 
     var snapshot: String
     /// The snapshot may have been renamed since; its id stays.

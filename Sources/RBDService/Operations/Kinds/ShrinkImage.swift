@@ -9,7 +9,7 @@ struct ShrinkImage: OperationTask {
     static let name = "shrink-image"
     static let verb = Verb.modify
     static let isCancellable = false
-    static let afterFailure: String? = "a part of what was to be cut off may be gone: repeat the shrink"
+    static let afterFailure: String? = "some data beyond the new size may be gone: repeat the shrink"
 
     /// The new size, in bytes.
     var sizeBytes: UInt64
