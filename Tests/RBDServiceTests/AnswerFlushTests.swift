@@ -1,9 +1,10 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPTypes
 import NIOCore
 import NIOEmbedded
-import NIOHTTP1
+import NIOHTTPTypes
 import Testing
 
 @testable import RBDService
@@ -11,17 +12,17 @@ import Testing
 /// What leaves when, flush by flush.
 struct AnswerFlushTests {
     private let channel = EmbeddedChannel(handler: AnswerFlush())
-    private let head = HTTPServerResponsePart.head(.init(version: .http1_1, status: .ok))
-    private let body = HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(string: "{}")))
+    private let head = HTTPResponsePart.head(HTTPResponse(status: .ok))
+    private let body = HTTPResponsePart.body(ByteBuffer(string: "{}"))
 
     /// Writes and flushes, as Hummingbird does with each part.
-    private func send(_ part: HTTPServerResponsePart) {
+    private func send(_ part: HTTPResponsePart) {
         channel.pipeline.writeAndFlush(part, promise: nil)
     }
 
-    private func sent() throws -> [HTTPServerResponsePart] {
-        var parts: [HTTPServerResponsePart] = []
-        while let part = try channel.readOutbound(as: HTTPServerResponsePart.self) { parts.append(part) }
+    private func sent() throws -> [HTTPResponsePart] {
+        var parts: [HTTPResponsePart] = []
+        while let part = try channel.readOutbound(as: HTTPResponsePart.self) { parts.append(part) }
         return parts
     }
 

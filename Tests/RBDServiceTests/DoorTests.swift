@@ -154,6 +154,25 @@ struct DoorTests {
         }
     }
 
+    /// The compressor joins a connection between two answers, so that it sees requests and answers in pairs.
+    @Test func compressionBeginsBetweenAnswers() async throws {
+        try await TestServer.run { server in
+            let get = { (path: String, fields: String) in "GET \(path) HTTP/1.1\r\nHost: x\r\n\(fields)\r\n" }
+            let accept = "Accept-Encoding: gzip\r\n"
+            let connection = try RawConnection(to: server.url)
+            connection.send(get("/metrics", "") + get("/metrics", accept) + get("/livez", accept))
+            let pipelined = await connection.read { $0.hasSuffix(#"{"status":"ok"}"#) }
+            #expect(RawConnection.statuses(in: pipelined) == [200, 200, 200])
+            #expect(!pipelined.contains("Content-Encoding"))
+            connection.send(
+                get("/metrics", accept) + get("/metrics", "") + get("/metrics", accept + "Connection: close\r\n")
+            )
+            let answers = await connection.read().components(separatedBy: "HTTP/1.1 200 OK").dropFirst()
+            #expect(answers.map { $0.contains("Content-Encoding: gzip") } == [true, false, true])
+            #expect(!answers.contains { $0.contains("X-Compress") })
+        }
+    }
+
     @Test(arguments: ["close", "Close", "CLOSE", "keep-alive, Close", "x,close"])
     func closeIsUnderstoodInAnyCase(option: String) async throws {
         try await TestServer.run { server in

@@ -28,7 +28,8 @@ struct CompressionMiddleware: RouterMiddleware {
         guard Self.isWorthwhile(response) else { return response }
         let others = response.headers[.vary].map { "\($0), " } ?? ""
         response.headers[.vary] = "\(others)Accept-Encoding"
-        if request.method != .head { response.headers[Self.mark] = "1" }
+        // The guard of the connection removes the header where nothing can be compressed: then nothing would remove the mark.
+        if request.method != .head, request.headers[.acceptEncoding] != nil { response.headers[Self.mark] = "1" }
         return response
     }
 

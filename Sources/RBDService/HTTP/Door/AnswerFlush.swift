@@ -2,18 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
-import NIOHTTP1
+import NIOHTTPTypes
 
 /// Sends the head of an answer together with its body, where both come at once.
 ///
 /// Hummingbird flushes each part of an answer. Without this, the head would be a write and a packet of its own, and so would a short body:
-/// of a short answer that is a quarter of what it costs, for the client as well.
+/// a quarter of what a short answer costs, for the client as well. This handler is the first that an answer passes, so that the others
+/// flush once for each answer.
 ///
-/// What is held back leaves with the answer's end, or at the latest when the event loop has done what is queued: the head of a stream does
-/// not wait for the stream's first event.
+/// Held parts leave with the answer's end, or at the latest when the event loop has done its queued work: the head of a stream does not
+/// wait for the stream's first event.
 final class AnswerFlush: ChannelOutboundHandler, RemovableChannelHandler {
-    typealias OutboundIn = HTTPServerResponsePart
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
 
     /// Whether what was written last ends an answer.
     private var isWhole = true

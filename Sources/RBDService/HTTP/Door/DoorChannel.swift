@@ -57,12 +57,11 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
                 withEncoderConfiguration: .init(),
                 withDecoderLimitConfiguration: decoderLimits
             )
-            try pipeline.addHandler(AnswerFlush())
             try pipeline.addHandler(guardian)
-            try pipeline.addHandler(CompressionMiddleware.handler())
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
             // It ends connections when the service stops; the clock does the rest.
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
+            try pipeline.addHandler(AnswerFlush())
             let http = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
                 wrappingChannelSynchronously: channel,
                 configuration: .init(isOutboundHalfClosureEnabled: true)

@@ -26,6 +26,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var answered = 0
     private var bodyBytes = 0
     private var hasAnswerBegun = false
+    private var hasCompressor = false
     /// The request after which the client wants the connection closed.
     private var last: Int?
     /// What is to be answered once those before it are; from then on nothing is read.
@@ -81,8 +82,9 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
                 // Hummingbird compares the whole header, letter by letter.
                 head.headers.replaceOrAdd(name: "Connection", value: "close")
             }
-            // What is compressed is sent in chunks, which HTTP/1.0 does not know.
-            if head.version != .http1_1 { head.headers.remove(name: "Accept-Encoding") }
+            if head.headers.contains(name: "Accept-Encoding"), !canCompress(head, context) {
+                head.headers.remove(name: "Accept-Encoding")
+            }
             if head.headers.contains(name: "Expect"), head.version == .http1_1, answered == begun - 1 {
                 context.writeAndFlush(
                     wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))),
@@ -101,6 +103,22 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
             clock.enter(.answering)
             context.fireChannelRead(data)
         }
+    }
+
+    /// Whether the answer may be compressed. The compressor costs each request of its connection something, so it joins the channel with
+    /// the first request that accepts compression.
+    private func canCompress(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Bool {
+        // Compressed answers are sent in chunks, which HTTP/1.0 does not know.
+        guard head.version == .http1_1 else { return false }
+        // The compressor counts answers by requests: it must see both of each.
+        guard !hasCompressor, answered == begun - 1 else { return hasCompressor }
+        do {
+            try context.pipeline.syncOperations.addHandler(CompressionMiddleware.handler(), position: .after(self))
+            hasCompressor = true
+        } catch {
+            // The channel is being closed.
+        }
+        return hasCompressor
     }
 
     private func wantsClose(_ head: HTTPRequestHead) -> Bool {
