@@ -19,14 +19,13 @@ public struct Plan: Codable, Hashable, Sendable {
     }
 
     public struct Step: Codable, Hashable, Sendable {
-        /// A verb and its object in kebab-case, such as `create-image`.
-        public var action: String
+        public var action: Action
         /// The object of the step, as Ceph writes it: `rbd/vol-1@daily`.
         public var subject: String
         /// One sentence for people, without a full stop.
         public var detail: String?
 
-        public init(_ action: String, _ subject: String, detail: String? = nil) {
+        public init(_ action: Action, _ subject: String, detail: String? = nil) {
             self.action = action
             self.subject = subject
             self.detail = detail

@@ -33,7 +33,7 @@ struct CloneTests {
             let plan = try await server.post("\(images)?dryRun=true", #"{"name":"vol-1",\#(source)}"#)
             #expect(plan.status == 200, "\(plan.text)")
             let step = try #require(try plan.decoded(as: Plan.self).steps.first)
-            #expect(step.action == "clone-image")
+            #expect(step.action == .cloneImage)
             #expect(step.detail == "from \(pool)/golden@v1")
             #expect(try await server.get("\(images)/vol-1").status == 404)
 
@@ -200,11 +200,11 @@ struct CloneTests {
             #expect(refused.hint?.contains("evenIfCloned=true") == true)
             let plan: Plan = try await server.delete("\(snapshot)?dryRun=true").decoded()
             #expect(!plan.allowed)
-            #expect(plan.steps.map(\.action) == ["flatten-clone", "delete-snapshot"])
+            #expect(plan.steps.map(\.action.rawValue) == ["flatten-clone", "delete-snapshot"])
             #expect(plan.blockers == refused.blockers)
             let allowed: Plan = try await server.delete("\(snapshot)?dryRun=true&evenIfCloned=true").decoded()
             #expect(allowed.allowed)
-            #expect(allowed.steps.map(\.action) == ["delete-snapshot"])
+            #expect(allowed.steps.map(\.action.rawValue) == ["delete-snapshot"])
             #expect(try await server.get(snapshot).status == 200)
 
             let forced = try await rbdctl(server, "snapshot", "delete", "\(pool)/golden@v1", "--even-if-cloned")
@@ -248,7 +248,7 @@ struct CloneTests {
             let plan: Plan = try await server.delete("\(snapshot)?dryRun=true&evenIfCloned=true").decoded()
             #expect(!plan.allowed)
             let steps = ["flatten-clone", "flatten-clone", "unprotect-snapshot", "delete-snapshot"]
-            #expect(plan.steps.map(\.action) == steps)
+            #expect(plan.steps.map(\.action.rawValue) == steps)
         }
     }
 

@@ -63,7 +63,7 @@ struct DeletionPlanTests {
             )
             let plan = try await plan(server, path)
             let actions = ["flatten-clone", "flatten-clone", "unprotect-snapshot", "delete-snapshot", "move-to-trash"]
-            #expect(plan.steps.map(\.action) == actions)
+            #expect(plan.steps.map(\.action.rawValue) == actions)
             #expect(plan.steps.prefix(2).map(\.subject) == ["\(pool)/new", "\(pool)/old"])
             #expect(plan.steps[0].detail == "rbdctl image flatten \(pool)/new")
             #expect(plan.blockers.map(\.kind) == [.snapshot, .clone, .clone])
@@ -144,7 +144,7 @@ struct DeletionPlanTests {
             #expect(
                 plan.steps.map { "\($0.action) \($0.subject)" } == [
                     "delete-group-snapshot \(group)@nightly", "delete-snapshot \(place)/golden@own",
-                    "remove-from-group \(place)/golden", "move-to-trash \(place)/golden",
+                    "remove-image-from-group \(place)/golden", "move-to-trash \(place)/golden",
                 ]
             )
             try await follow(plan, server, path)

@@ -54,7 +54,7 @@ struct EncryptedCloneTests {
 
                 // How the parent is freed of it needs the passphrases, too.
                 let plan = try await server.delete("/v1/pools/\(pool)/images/parent?dryRun=true").decoded(as: Plan.self)
-                let step = plan.steps.first { $0.action == "flatten-clone" }
+                let step = plan.steps.first { $0.action.rawValue == "flatten-clone" }
                 #expect(step?.detail?.contains("--encryption-passphrase-file") == true, "\(plan)")
                 // A rollback takes each object back to what it was.
                 let rolled = try await server.post("\(clone)/snapshots/s/rollback?confirm=s&wait=20s", "")

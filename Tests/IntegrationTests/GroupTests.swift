@@ -324,7 +324,7 @@ struct GroupTests {
             #expect(empty.items.isEmpty)
             _ = try await server.post("\(group)/snapshots", #"{"name":"s"}"#)
             let back = try await server.send("POST", "\(group)/snapshots/s/rollback?dryRun=true")
-            #expect(try plan(back) == ["roll-back-image \(pool)/vol-1"])
+            #expect(try plan(back) == ["rollback-image \(pool)/vol-1"])
             let removed = try await server.delete("\(group)/images/vol-1?dryRun=true")
             #expect(try plan(removed) == ["remove-image-from-group \(pool)/vol-1"])
             let snapshotGone = try await server.delete("\(group)/snapshots/s?dryRun=true")

@@ -91,7 +91,7 @@ struct ImageClientTests {
             #expect(nowhere.code == "image-not-found")
             let plan: Plan = try await server.delete("\(path)/locks/\(lock.client)?dryRun=true").decoded()
             #expect(plan.allowed)
-            #expect(plan.steps.map(\.action) == ["break-lock"])
+            #expect(plan.steps.map(\.action.rawValue) == ["break-lock"])
             #expect(plan.steps.first?.detail?.contains("shuts the client out of the cluster") == true)
             #expect(try await locks(server, path) == [lock])
             #expect(try await !isShutOut(lock.address))
@@ -173,7 +173,7 @@ struct ImageClientTests {
             let nowhere = try await server.delete("\(path)-2/watchers/client.1?confirm=client.1").problem
             #expect(nowhere.code == "image-not-found")
             let plan: Plan = try await server.delete("\(evicting)?dryRun=true").decoded()
-            #expect(plan.steps.map(\.action) == ["evict-client"])
+            #expect(plan.steps.map(\.action.rawValue) == ["evict-client"])
             #expect(plan.steps.map(\.subject) == [watcher.client])
             #expect(plan.steps.first?.detail?.contains("shuts the client out of the cluster") == true)
             #expect(try await watchers(server, path) == [watcher])

@@ -66,7 +66,7 @@ struct ImageDetailsTests {
             }
             let allowed = try await plan("journal")
             #expect(allowed.allowed)
-            #expect(allowed.steps.map(\.action) == ["end-mirroring", "move-to-trash"])
+            #expect(allowed.steps.map(\.action.rawValue) == ["end-mirroring", "move-to-trash"])
             #expect(try await server.delete("\(images)/journal").status == 200)
             let id = try await server.get("/v1/pools/\(pool)/trash").decoded(as: Page<RBDAPI.TrashedImage>.self).items[
                 0
@@ -78,7 +78,7 @@ struct ImageDetailsTests {
             // Mirroring by snapshots has snapshots of its own, which go with it.
             let refused = try await plan("snapshot")
             #expect(!refused.allowed)
-            #expect(refused.steps.map(\.action) == ["end-mirroring", "move-to-trash"], "\(refused)")
+            #expect(refused.steps.map(\.action.rawValue) == ["end-mirroring", "move-to-trash"], "\(refused)")
             #expect(try await server.delete("\(images)/snapshot").problem.code == "image-has-snapshots")
             try await rbd("mirror image disable \(pool)/snapshot")
             #expect(try await server.delete("\(images)/snapshot").status == 200)
@@ -106,7 +106,7 @@ struct ImageDetailsTests {
                 try await rbd("create --size 8M \(pool)/old")
                 try await rbd("migration prepare \(pool)/old \(other)/new")
                 let plan = try await server.delete("/v1/pools/\(pool)?dryRun=true").decoded(as: Plan.self)
-                let step = plan.steps.first { $0.action == "break-migration" }
+                let step = plan.steps.first { $0.action.rawValue == "break-migration" }
                 #expect(step?.subject == "\(other)/new", "\(plan)")
                 #expect(step?.detail?.contains("\(pool)/old") == true)
                 try await rbd("migration abort --no-progress \(other)/new")

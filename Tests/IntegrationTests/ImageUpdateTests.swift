@@ -30,7 +30,7 @@ struct ImageUpdateTests {
     }
 
     private func plan(_ answer: TestServer.Answer) throws -> [String] {
-        try answer.decoded(as: Plan.self).steps.map(\.action)
+        try answer.decoded(as: Plan.self).steps.map(\.action.rawValue)
     }
 
     // MARK: Size

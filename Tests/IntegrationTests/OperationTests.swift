@@ -55,7 +55,7 @@ struct OperationTests {
             let clone = "/v1/pools/\(pool)/images/clone"
             let before = try await TestCluster.checksum("\(pool)/clone")
             let plan = try await one.post("\(clone)/flatten?dryRun=true", "").decoded(as: Plan.self)
-            #expect(plan.steps.map(\.action) == ["flatten-image"])
+            #expect(plan.steps.map(\.action.rawValue) == ["flatten-image"])
             let begun = try await one.post("\(clone)/flatten", "")
             #expect(begun.status == 202, "\(begun.text)")
             let id = try begun.decoded(as: RBDAPI.Operation.self).id
@@ -126,7 +126,7 @@ struct OperationTests {
             let images = "/v1/pools/\(pool)/images"
             let copy = #"{"name":"copy","source":{"image":"clone"}}"#
             let plan = try await one.post("\(images)?dryRun=true", copy).decoded(as: Plan.self)
-            #expect(plan.steps.map(\.action) == ["copy-image"])
+            #expect(plan.steps.map(\.action.rawValue) == ["copy-image"])
             #expect(plan.steps.map(\.subject) == ["\(pool)/copy"])
             #expect(try await one.get("\(images)/copy").status == 404)
 
@@ -218,7 +218,7 @@ struct OperationTests {
             let id = try begun.decoded(as: RBDAPI.Operation.self).id
             while try await operation(other, id).percent < 0.5 { try await Task.sleep(for: .milliseconds(50)) }
             let plan = try await other.delete("/v1/operations/\(id)?dryRun=true").decoded(as: Plan.self)
-            #expect(plan.steps.map(\.action) == ["cancel-operation"])
+            #expect(plan.steps.map(\.action.rawValue) == ["cancel-operation"])
             let asked = try await other.delete("/v1/operations/\(id)")
             #expect(asked.status == 202)
             #expect(try asked.decoded(as: RBDAPI.Operation.self).cancelRequested)

@@ -16,7 +16,7 @@ struct PoolUpdateTests {
 
     private func actions(_ answer: TestServer.Answer) throws -> [String] {
         #expect(answer.status == 200, "\(answer.text)")
-        return try answer.decoded(as: Plan.self).steps.map(\.action)
+        return try answer.decoded(as: Plan.self).steps.map(\.action.rawValue)
     }
 
     @Test func quotasAndNumbers() async throws {
@@ -255,7 +255,7 @@ struct PoolUpdateTests {
                 _ = try await TestCluster.run("rbd", bench)
             }
             let plan = try await server.delete("/v1/pools/\(name)?dryRun=true").decoded(as: Plan.self)
-            #expect(plan.steps.map(\.action) == ["destroy-image-data", "delete-pool"])
+            #expect(plan.steps.map(\.action.rawValue) == ["destroy-image-data", "delete-pool"])
         }
         #expect(try await server.delete("/v1/pools/\(plain)?confirm=\(plain)").status == 204)
 

@@ -32,7 +32,7 @@ struct RawNameTests {
             let path = "/v1/pools/\(pool)/image-ids/\(id)"
             #expect(try await server.get(path).decoded(as: RBDAPI.Image.self).id == id)
             let dry = try await server.patch("\(path)?dryRun=true", #"{"name":"cafe"}"#)
-            #expect(try dry.decoded(as: Plan.self).steps.map(\.action) == ["rename-image"])
+            #expect(try dry.decoded(as: Plan.self).steps.map(\.action.rawValue) == ["rename-image"])
             #expect(try await server.patch(path, #"{"name":"café"}"#).problem.code == "invalid-name")
             let renamed = try await server.patch(path, #"{"name":"cafe"}"#)
             #expect(renamed.status == 200, "\(renamed.text)")
@@ -55,7 +55,7 @@ struct RawNameTests {
             let path = "/v1/pools/\(pool)/image-ids/\(id)"
             let dry = try await server.delete("\(path)?dryRun=true").decoded(as: Plan.self)
             #expect(dry.allowed)
-            #expect(dry.steps.map(\.action) == ["move-to-trash"])
+            #expect(dry.steps.map(\.action.rawValue) == ["move-to-trash"])
             #expect(try await server.delete(path).status == 200)
             #expect(try await server.get(path).problem.code == "image-not-found")
             #expect(try await server.delete(path).problem.code == "image-not-found")

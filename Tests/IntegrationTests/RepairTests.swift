@@ -178,7 +178,7 @@ struct RepairTests {
             #expect(twice.map(\.state).sorted() == ["ready", "removing"])
             #expect(try await server.delete("\(images)/big").status == 200)
             let plan = try await server.delete("\(images)/big?dryRun=true").decoded(as: Plan.self)
-            #expect(plan.steps.map(\.action) == ["purge-image"])
+            #expect(plan.steps.map(\.action.rawValue) == ["purge-image"])
             let answer = try await server.delete("\(images)/big")
             #expect(answer.status == 202)
             // The dead client counts as alive for up to half a minute.

@@ -67,7 +67,7 @@ struct SnapshotTests {
                 body: change,
                 headers: ["Content-Type": "application/json"]
             ).decoded(as: Plan.self)
-            #expect(changes.steps.map(\.action) == ["protect-snapshot", "rename-snapshot"])
+            #expect(changes.steps.map(\.action.rawValue) == ["protect-snapshot", "rename-snapshot"])
             let changed = try await patch(server, "\(path)/snapshots/daily", change)
             #expect(changed.status == 200, "\(changed.text)")
             let renamed: Snapshot = try changed.decoded()
@@ -86,7 +86,7 @@ struct SnapshotTests {
             #expect(refused.blockers == nil)
             let order = try await server.delete("\(path)/snapshots/weekly?dryRun=true").decoded(as: Plan.self)
             #expect(!order.allowed)
-            #expect(order.steps.map(\.action) == ["unprotect-snapshot", "delete-snapshot"])
+            #expect(order.steps.map(\.action.rawValue) == ["unprotect-snapshot", "delete-snapshot"])
             #expect(try await patch(server, "\(path)/snapshots/weekly", #"{"protected":false}"#).status == 200)
             #expect(try await server.delete("\(path)/snapshots/weekly?dryRun=true").decoded(as: Plan.self).allowed)
             #expect(try await server.delete("\(path)/snapshots/weekly").status == 204)

@@ -368,7 +368,7 @@ struct TenantTests {
                 #expect(try await look("DELETE", "\(images)/alfa-2").status == 409)
                 let plan = try await look("DELETE", "\(images)/alfa-1/snapshots/s?dryRun=true").decoded(as: Plan.self)
                 #expect(!plan.allowed)
-                #expect(plan.steps.map(\.action).contains("ask-others"))
+                #expect(plan.steps.map(\.action.rawValue).contains("ask-others"))
                 #expect(plan.blockers.map(\.name).sorted { ($0 ?? "") < ($1 ?? "") } == [nil, "\(pool)/alfa-3"])
                 let refused = try await look("DELETE", "\(images)/alfa-1/snapshots/s")
                 #expect(try refused.problem.code == "snapshot-has-clones")

@@ -52,7 +52,7 @@ struct TrashTests {
 
             let restore = "/v1/pools/\(pool)/trash/\(entry.id)/restore"
             let plan = try await server.post("\(restore)?dryRun=true", "{}").decoded(as: Plan.self)
-            #expect(plan.steps.map(\.action) == ["restore-image"])
+            #expect(plan.steps.map(\.action.rawValue) == ["restore-image"])
             #expect(try await server.put("\(images)/vol-1", #"{"size":"2GiB"}"#).status == 201)
             for query in ["", "?dryRun=true"] {
                 #expect(try await server.post(restore + query, "{}").problem.code == "image-exists")
@@ -102,7 +102,7 @@ struct TrashTests {
             let entry = try await server.delete("/v1/pools/\(pool)/images/vol-1").decoded(as: RBDAPI.TrashedImage.self)
             let path = "/v1/pools/\(pool)/trash/\(entry.id)"
             let plan = try await server.delete("\(path)?force=true&dryRun=true").decoded(as: Plan.self)
-            #expect(plan.steps.map(\.action) == ["purge-image"])
+            #expect(plan.steps.map(\.action.rawValue) == ["purge-image"])
             #expect(try await server.get(path).status == 200)
             #expect(try await server.delete("\(path)?force=true&wait=60s").status == 204)
             #expect(try await server.get(path).status == 404)
@@ -190,7 +190,7 @@ struct TrashTests {
             let plan = try await server.delete("\(path)?dryRun=true").decoded(as: Plan.self)
             #expect(!plan.allowed)
             #expect(plan.blockers.map(\.kind) == [.watcher])
-            #expect(plan.steps.map(\.action) == ["end-client", "move-to-trash"])
+            #expect(plan.steps.map(\.action.rawValue) == ["end-client", "move-to-trash"])
             let told = try await rbdctl(server, "explain", "\(pool)/vol-1")
             #expect(told.status == 3)
             #expect(told.standardOutput.contains("end-client"))

@@ -44,6 +44,19 @@ struct ContractTests {
         #expect(Set(described) == Set(ProblemCode.allCases.map(\.rawValue)))
     }
 
+    @Test func everyActionOfAPlanIsInTheContractAndTheOtherWayRound() throws {
+        let action = contract["components"]?["schemas"]?["PlanStep"]?["properties"]?["action"]?["description"]
+        let described = try #require(action?.text).split(separator: "`").map(String.init)
+            .filter { $0.wholeMatch(of: /[a-z]+(-[a-z]+)+/) != nil }
+        #expect(Set(described) == Set(Plan.Action.allCases.map(\.rawValue)))
+    }
+
+    @Test func everyKindOfOperationIsInTheContract() throws {
+        let kind = contract["components"]?["schemas"]?["Operation"]?["properties"]?["kind"]?["description"]
+        let described = try #require(kind?.text)
+        for kind in OperationKind.all { #expect(described.contains("`\(kind)`")) }
+    }
+
     @Test func everyErrorOfCephHasAProblem() {
         for code in CephError.Code.allCases {
             let problem = Problem(CephError(code, .readImage, on: .image(ImageSpec(pool: "rbd", image: "vol-1"))))

@@ -146,7 +146,7 @@ extension Plan: Scoped {
     }
 
     private static let hidden = Plan.Step(
-        "ask-others",
+        .askOthers,
         "",
         detail: "images or groups that are out of scope are concerned; whoever runs the service can name them"
     )

@@ -66,7 +66,7 @@ struct ImageClientService: Sendable {
             let detail =
                 "\"\(lock.cookie)\" of \(client) at \(lock.address); this shuts the client out of the cluster (blocklists it), "
                 + "with everything it has open, unless rbd_blocklist_on_break_lock is false"
-            return Attempt(Plan.Step("break-lock", "\(image)", detail: detail))
+            return Attempt(Plan.Step(.breakLock, "\(image)", detail: detail))
         }
         try await pool.breakLock(ofImage: image.image, heldBy: client, cookie: lock.cookie)
         return .done(())
@@ -132,7 +132,7 @@ struct ImageClientService: Sendable {
             let detail =
                 "at \(watcher.address); this shuts the client out of the cluster (blocklists it), with everything it has open, "
                 + "for an hour unless mon_osd_blocklist_default_expire says otherwise"
-            return Attempt(Plan.Step("evict-client", client, detail: detail))
+            return Attempt(Plan.Step(.evictClient, client, detail: detail))
         }
         try await pool.evictClient(client, ofImage: image.image)
         try await waitForEnd(of: client, image, in: pool)

@@ -47,7 +47,7 @@ extension GroupSnapshotService {
                     return .planned(
                         Plan(
                             steps: info.images.map {
-                                Plan.Step("roll-back-image", $0.spec.description, detail: "to its state in \(spec)")
+                                Plan.Step(.rollbackImage, $0.spec.description, detail: "to its state in \(spec)")
                             }
                         )
                     )

@@ -35,7 +35,7 @@ struct GroupService: Sendable {
         let pool = try images.pool(place)
         guard !dryRun else {
             try await requireFree(group, in: pool)
-            return Attempt(Plan.Step("create-group", group.description))
+            return Attempt(Plan.Step(.createGroup, group.description))
         }
         return try await images.changing(group, .changeGroup, isDryRun: false) {
             .done(RBDAPI.Group(try await pool.createGroup(named: name), of: group))
@@ -53,7 +53,7 @@ struct GroupService: Sendable {
             if dryRun {
                 if name == group.name { return .planned(Plan(steps: [])) }
                 try await requireFree(renamed, in: pool)
-                return Attempt(Plan.Step("rename-group", group.description, detail: "to \(renamed)"))
+                return Attempt(Plan.Step(.renameGroup, group.description, detail: "to \(renamed)"))
             }
             if name != group.name { try await pool.renameGroup(named: group.name, to: name) }
             return .done(RBDAPI.Group(info, of: renamed))
@@ -73,15 +73,15 @@ struct GroupService: Sendable {
             let problem = Self.hasSnapshots(info, group)
             if dryRun {
                 let snapshots = info.snapshots.map {
-                    Plan.Step("delete-group-snapshot", "\(group.snapshot($0.name))")
+                    Plan.Step(.deleteGroupSnapshot, "\(group.snapshot($0.name))")
                 }
                 let members = info.members.map {
-                    Plan.Step("remove-image-from-group", $0.image.spec.description, detail: "the image stays")
+                    Plan.Step(.removeImageFromGroup, $0.image.spec.description, detail: "the image stays")
                 }
                 return .planned(
                     Plan(
                         allowed: problem == nil,
-                        steps: snapshots + members + [Plan.Step("delete-group", group.description)],
+                        steps: snapshots + members + [Plan.Step(.deleteGroup, group.description)],
                         blockers: problem?.blockers ?? []
                     )
                 )
@@ -116,7 +116,7 @@ struct GroupService: Sendable {
                 if let other = try await own.use(ofImage: image).group {
                     throw Self.inGroup(place.image(image), other)
                 }
-                return Attempt(Plan.Step("add-image-to-group", member.spec, detail: "to \(group)"))
+                return Attempt(Plan.Step(.addImageToGroup, member.spec, detail: "to \(group)"))
             }
             // A missing group is reported before a missing image.
             _ = try await pool.group(named: group.name)
@@ -147,7 +147,7 @@ struct GroupService: Sendable {
             }
             if dryRun {
                 return Attempt(
-                    Plan.Step("remove-image-from-group", place.image(image).description, detail: "the image stays")
+                    Plan.Step(.removeImageFromGroup, place.image(image).description, detail: "the image stays")
                 )
             }
             return try await images.changing(all: [member.image], isDryRun: false) {

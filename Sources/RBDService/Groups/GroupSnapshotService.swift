@@ -43,8 +43,8 @@ struct GroupSnapshotService: Sendable {
                 guard !dryRun else {
                     return .planned(
                         Plan(
-                            steps: members.map { Plan.Step("create-snapshot", $0.spec.description) }
-                                + [Plan.Step("create-group-snapshot", "\(group.snapshot(snapshot))")]
+                            steps: members.map { Plan.Step(.createSnapshot, $0.spec.description) }
+                                + [Plan.Step(.createGroupSnapshot, "\(group.snapshot(snapshot))")]
                         )
                     )
                 }
@@ -64,8 +64,8 @@ struct GroupSnapshotService: Sendable {
                 guard !dryRun else {
                     return .planned(
                         Plan(
-                            steps: images.map { Plan.Step("delete-snapshot", $0.spec.description) }
-                                + [Plan.Step("delete-group-snapshot", "\(group.snapshot(snapshot))")]
+                            steps: images.map { Plan.Step(.deleteSnapshot, $0.spec.description) }
+                                + [Plan.Step(.deleteGroupSnapshot, "\(group.snapshot(snapshot))")]
                         )
                     )
                 }

@@ -74,8 +74,8 @@ extension ImageService {
         if rules.properties.features != nil, let objection = rules.objectionToSize { throw objection }
         try await requireUsablePools(pool, dataPool, image)
         let spec = place.image(name).description
-        if let source { return Plan.Step("clone-image", spec, detail: "from \(source)") }
-        return Plan.Step("create-image", spec, detail: "of \(rules.properties.size ?? ByteCount(0))")
+        if let source { return Plan.Step(.cloneImage, spec, detail: "from \(source)") }
+        return Plan.Step(.createImage, spec, detail: "of \(rules.properties.size ?? ByteCount(0))")
     }
 
     /// Checks the pools, as far as the monitors answer. If they don't, the create itself finds out: it needs no monitor.

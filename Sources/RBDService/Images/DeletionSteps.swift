@@ -21,18 +21,18 @@ struct DeletionSteps {
         for watcher in use.watchers {
             let detail =
                 "at \(watcher.address); unmap the image there, or rbdctl image watcher evict \(spec) \(watcher.client)"
-            steps.append(Plan.Step("end-client", watcher.client, detail: detail))
+            steps.append(Plan.Step(.endClient, watcher.client, detail: detail))
         }
         for lock in use.locks {
             let detail = "\"\(lock.cookie)\" of \(lock.client): rbdctl image lock break \(spec) \(lock.client)"
-            steps.append(Plan.Step("remove-lock", "\(spec)", detail: detail))
+            steps.append(Plan.Step(.removeLock, "\(spec)", detail: detail))
         }
         if use.isMigrating {
-            steps.append(Plan.Step("end-migration", "\(spec)", detail: "commit it or abort it"))
+            steps.append(Plan.Step(.endMigration, "\(spec)", detail: "commit it or abort it"))
         }
         if use.abandonedSnapshotCount > 0 {
             let detail = "removed snapshots that no clone needs: \(use.abandonedSnapshotCount)"
-            steps.append(Plan.Step("clear-remnant", "\(spec)", detail: detail))
+            steps.append(Plan.Step(.clearRemnant, "\(spec)", detail: detail))
         }
         for snapshot in snapshots {
             let own = clones.filter { $0.snapshot == snapshot.name }
@@ -45,7 +45,7 @@ struct DeletionSteps {
                 ImageSpec(pool: group.pool, namespace: spec.namespace, image: group.name)
             )
             let detail = isSeen ? "rbdctl group image remove \(name) \(spec)" : "the group is out of scope"
-            steps.append(Plan.Step("remove-from-group", "\(spec)", detail: detail))
+            steps.append(Plan.Step(.removeImageFromGroup, "\(spec)", detail: detail))
         }
         // One step removes all mirror snapshots.
         var seen: Set<Plan.Step> = []
@@ -58,16 +58,16 @@ struct DeletionSteps {
         let place = Place(pool: clone.pool, namespace: clone.namespace)
         if clone.inTrash {
             return Plan.Step(
-                "purge-image",
+                .purgeImage,
                 clone.spec,
                 detail: "rbdctl trash purge \(place.image(clone.imageID)) --force; it is in the trash"
             )
         }
         if isEncrypted {
-            return Plan.Step("flatten-clone", clone.spec, detail: Problem.flatteningWithPassphrases(clone.spec))
+            return Plan.Step(.flattenClone, clone.spec, detail: Problem.flatteningWithPassphrases(clone.spec))
         }
         return Plan.Step(
-            "flatten-clone",
+            .flattenClone,
             clone.spec,
             detail: clone.image.isEmpty
                 ? "its name can't be read: the pool is gone, or the service may not read it"
@@ -77,7 +77,7 @@ struct DeletionSteps {
 
     /// Mirroring of an image ends when the image goes to the trash. Restoring the image does not enable it again.
     static func step(endingMirroringOf spec: String) -> Plan.Step {
-        Plan.Step("end-mirroring", spec, detail: "mirroring of it ends; restoring the image does not enable mirroring")
+        Plan.Step(.endMirroring, spec, detail: "mirroring of it ends; restoring the image does not enable mirroring")
     }
 
     /// The steps that remove a snapshot without clones.
@@ -85,19 +85,19 @@ struct DeletionSteps {
         let name = SnapshotSpec(image: spec, snapshot: snapshot.name).description
         switch snapshot.kind {
         case .user:
-            let unprotect = Plan.Step("unprotect-snapshot", name, detail: "rbdctl snapshot unprotect \(name)")
-            let delete = Plan.Step("delete-snapshot", name, detail: "rbdctl snapshot delete \(name)")
+            let unprotect = Plan.Step(.unprotectSnapshot, name, detail: "rbdctl snapshot unprotect \(name)")
+            let delete = Plan.Step(.deleteSnapshot, name, detail: "rbdctl snapshot delete \(name)")
             return snapshot.isProtected ? [unprotect, delete] : [delete]
         case .group:
             let origin = snapshot.origin ?? name
-            return [Plan.Step("delete-group-snapshot", origin, detail: "rbdctl group snapshot delete \(origin)")]
+            return [Plan.Step(.deleteGroupSnapshot, origin, detail: "rbdctl group snapshot delete \(origin)")]
         // Ceph removes it with the last of its clones.
         case .trash: return []
         case .mirror:
             let detail = "rbd mirror image disable \(spec) removes the mirror snapshots"
-            return [Plan.Step("end-mirroring", "\(spec)", detail: detail)]
+            return [Plan.Step(.endMirroring, "\(spec)", detail: detail)]
         case .unknown:
-            return [Plan.Step("delete-snapshot", name, detail: "a newer Ceph made it: delete it with that")]
+            return [Plan.Step(.deleteSnapshot, name, detail: "a newer Ceph made it: delete it with that")]
         }
     }
 }

@@ -96,7 +96,7 @@ struct ImageByID: Sendable {
             throw CephError(.imageExists, .changeImage, on: .image(place.image(newName)))
         }
         return Plan(steps: [
-            Plan.Step("rename-image", "\(place.image(image.name))", detail: "to \(place.image(newName))")
+            Plan.Step(.renameImage, "\(place.image(image.name))", detail: "to \(place.image(newName))")
         ]
         )
     }

@@ -216,7 +216,7 @@ struct ImageDeletion: Sendable {
         var steps = DeletionSteps(use, snapshots, clones, cloned, of: place.image(name)).steps
         let spec = "\(place.image(name))"
         // Mirroring of an image that can't be opened can't be read.
-        if !image.isBeingRemoved, !steps.contains(where: { $0.action == "end-mirroring" }),
+        if !image.isBeingRemoved, !steps.contains(where: { $0.action == .endMirroring }),
             let mirroring = try? await pool.details(.mirroring, ofImage: name, id: image.id).mirroring
         {
             guard mirroring.isPrimary else {
@@ -226,13 +226,13 @@ struct ImageDeletion: Sendable {
         }
         if image.isBeingRemoved {
             steps.append(
-                Plan.Step("purge-image", spec, detail: "its removal has begun; this removes the rest of its data")
+                Plan.Step(.purgeImage, spec, detail: "its removal has begun; this removes the rest of its data")
             )
         } else if let delay {
             let detail = "it can be restored for \(DurationText.text(of: delay))"
-            steps.append(Plan.Step("move-to-trash", spec, detail: detail))
+            steps.append(Plan.Step(.moveToTrash, spec, detail: detail))
         } else {
-            steps.append(Plan.Step("purge-image", spec, detail: "its data is removed permanently"))
+            steps.append(Plan.Step(.purgeImage, spec, detail: "its data is removed permanently"))
         }
         return Plan(allowed: blockers.isEmpty, steps: steps, blockers: blockers)
     }
@@ -244,19 +244,19 @@ struct ImageDeletion: Sendable {
         switch standing.state {
         case .withoutHeader:
             try await repair.requireRemnant(standing, in: pool)
-            return Plan(steps: [Plan.Step("clear-remnant", spec, detail: "an interrupted create left the name")])
+            return Plan(steps: [Plan.Step(.clearRemnant, spec, detail: "an interrupted create left the name")])
         case .halfTrashed:
             try await repair.requireRemnant(standing, in: pool)
             let detail = "it is already in the trash, and loses its name"
-            return Plan(steps: [Plan.Step("move-to-trash", spec, detail: detail)])
+            return Plan(steps: [Plan.Step(.moveToTrash, spec, detail: detail)])
         case .beingRemoved:
             try await repair.requireRemnant(standing, in: pool)
             let detail = "its removal has begun; this removes the rest of its data"
-            return Plan(steps: [Plan.Step("purge-image", spec, detail: detail)])
+            return Plan(steps: [Plan.Step(.purgeImage, spec, detail: detail)])
         case .free:
             guard try await !pool.interruptedRemovals(ofImage: name).isEmpty else { throw missing }
             let detail = "its removal has begun; this removes the rest of its data"
-            return Plan(steps: [Plan.Step("purge-image", spec, detail: detail)])
+            return Plan(steps: [Plan.Step(.purgeImage, spec, detail: detail)])
         case .strayNameObject, .contradictory, .whole, .withoutNameObject: throw missing
         }
     }

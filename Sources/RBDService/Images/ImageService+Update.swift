@@ -91,7 +91,7 @@ extension ImageService {
         try await requireRoom(for: update, of: name, in: place)
         var steps = update.steps.map(\.plan) + (update.shrink.map { [$0.plan] } ?? [])
         if update.needsObjectMap {
-            steps.append(Plan.Step("rebuild-object-map", "\(place.image(update.name))", detail: "as an operation"))
+            steps.append(Plan.Step(.rebuildObjectMap, "\(place.image(update.name))", detail: "as an operation"))
         }
         return Plan(steps: steps)
     }

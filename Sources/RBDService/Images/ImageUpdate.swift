@@ -49,17 +49,17 @@ struct ImageUpdate {
         steps += try Self.qos(request, of: image, spec)
         let (disabled, enabled) = try FeatureRules.changes(request, of: image)
         if !enabled.isEmpty {
-            let plan = Plan.Step("enable-features", "\(spec)", detail: enabled.names.joined(separator: ", "))
+            let plan = Plan.Step(.enableFeatures, "\(spec)", detail: enabled.names.joined(separator: ", "))
             steps.append(Step(field: "enableFeatures", change: .features(enabled, isEnabled: true), plan: plan))
         }
         needsObjectMap = !enabled.isDisjoint(with: [.objectMap, .fastDiff])
         if name != image.name {
             try ImageRules.checkName(name, field: "name", what: "image")
-            let plan = Plan.Step("rename-image", "\(spec)", detail: "to \(place.image(name))")
+            let plan = Plan.Step(.renameImage, "\(spec)", detail: "to \(place.image(name))")
             steps.append(Step(field: "name", change: .rename(name), plan: plan))
         }
         if !disabled.isEmpty {
-            let plan = Plan.Step("disable-features", "\(spec)", detail: disabled.names.joined(separator: ", "))
+            let plan = Plan.Step(.disableFeatures, "\(spec)", detail: disabled.names.joined(separator: ", "))
             steps.append(
                 Step(field: "disableFeatures", change: .features(disabled, isEnabled: false), plan: plan)
             )
@@ -71,7 +71,7 @@ struct ImageUpdate {
         let way = "from \(image.sizeBytes) to \(size ?? image.sizeBytes) bytes"
         let isGrown = size.map { $0 > image.sizeBytes } ?? false
         if let size, isGrown {
-            let plan = Plan.Step("grow-image", "\(spec)", detail: way)
+            let plan = Plan.Step(.growImage, "\(spec)", detail: way)
             steps.append(Step(field: "size", change: .grow(bytes: size), plan: plan))
         }
         shrink = size.flatMap { size in
@@ -79,7 +79,7 @@ struct ImageUpdate {
             let detail = "\(way), as an operation; all data beyond the new size is lost permanently"
             return Shrink(
                 bytes: size,
-                plan: Plan.Step("shrink-image", "\(place.image(request.name ?? image.name))", detail: detail)
+                plan: Plan.Step(.shrinkImage, "\(place.image(request.name ?? image.name))", detail: detail)
             )
         }
         conflictsWithOperations = size != nil || name != image.name
@@ -155,8 +155,8 @@ struct ImageUpdate {
             guard image.metadata?[key] != value else { continue }
             let plan =
                 value == nil
-                ? Plan.Step("remove-metadata", "\(spec)", detail: key)
-                : Plan.Step("set-metadata", "\(spec)", detail: key)
+                ? Plan.Step(.removeMetadata, "\(spec)", detail: key)
+                : Plan.Step(.setMetadata, "\(spec)", detail: key)
             steps.append(Step(field: "metadata", change: .metadata(key: key, value: value), plan: plan))
         }
         return steps
@@ -202,7 +202,7 @@ struct ImageUpdate {
                 Step(
                     field: "qos.\(limit.rawValue)",
                     change: .metadata(key: limit.metadataKey, value: value.map(String.init)),
-                    plan: Plan.Step("set-qos", "\(spec)", detail: way)
+                    plan: Plan.Step(.setQoS, "\(spec)", detail: way)
                 )
             )
         }

@@ -74,7 +74,7 @@ struct ImageWorkService: Sendable {
         let detail = "copies the data that it shares with \(source), up to \(ByteCount(parent.overlapBytes))"
         return Work(
             task: FlattenImage(),
-            plan: Plan(steps: [Plan.Step("flatten-image", "\(subject.spec)", detail: detail)])
+            plan: Plan(steps: [Plan.Step(.flattenImage, "\(subject.spec)", detail: detail)])
         )
     }
 
@@ -96,7 +96,7 @@ struct ImageWorkService: Sendable {
             plan: Plan(
                 steps: [
                     Plan.Step(
-                        "sparsify-image",
+                        .sparsifyImage,
                         "\(subject.spec)",
                         detail: "frees blocks of \(ByteCount(bytes)) that contain only zeros"
                     )
@@ -114,7 +114,7 @@ struct ImageWorkService: Sendable {
                 hint: "rbd feature enable \(subject.spec) object-map gives it one"
             )
         }
-        let step = Plan.Step("rebuild-object-map", "\(subject.spec)", detail: "looks for every object of the image")
+        let step = Plan.Step(.rebuildObjectMap, "\(subject.spec)", detail: "looks for every object of the image")
         return Work(task: RebuildObjectMap(), plan: Plan(steps: [step]))
     }
 
@@ -142,7 +142,7 @@ struct ImageWorkService: Sendable {
                 of: request.snapshot,
                 withSnapshots: withSnapshots
             ),
-            plan: Plan(steps: [Plan.Step("copy-image", "\(target.image(request.name))", detail: detail)])
+            plan: Plan(steps: [Plan.Step(.copyImage, "\(target.image(request.name))", detail: detail)])
         )
     }
 

@@ -72,7 +72,7 @@ struct NamespaceService: Sendable {
             throw CephError(.namespaceExists, .createNamespace, on: resource)
         }
         try await PoolFullness(place).requireRoom(for: .createNamespace, on: resource)
-        return Plan(steps: [Plan.Step("create-namespace", "\(pool)/\(name)")])
+        return Plan(steps: [Plan.Step(.createNamespace, "\(pool)/\(name)")])
     }
 
     func planDelete(_ name: String, in pool: String) async throws -> Plan {
@@ -83,7 +83,7 @@ struct NamespaceService: Sendable {
             throw Self.notEmpty(CephError(.namespaceNotEmpty, .removeNamespace, on: resource), contents)
         }
         try await PoolFullness(place).requireRoom(for: .removeNamespace, on: resource)
-        return Plan(steps: [Plan.Step("delete-namespace", "\(pool)/\(name)")])
+        return Plan(steps: [Plan.Step(.deleteNamespace, "\(pool)/\(name)")])
     }
 
     private static func notEmpty(_ error: CephError, _ contents: NamespaceContents) -> Problem {

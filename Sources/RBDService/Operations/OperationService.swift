@@ -86,7 +86,7 @@ struct OperationService: Sendable {
 
     func planToCancel(_ id: String) async throws -> Plan {
         let operation = try await store.cancellable(id).operation
-        return Plan(steps: [Plan.Step("cancel-operation", id, detail: "\(operation.kind) \(operation.subject)")])
+        return Plan(steps: [Plan.Step(.cancelOperation, id, detail: "\(operation.kind) \(operation.subject)")])
     }
 
     /// Waits for the end of an operation.

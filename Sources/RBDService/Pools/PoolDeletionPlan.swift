@@ -29,7 +29,7 @@ extension PoolService {
                 Self.count(contents.groups, "group"), Self.count(contents.namespaces.count, "namespace"),
             ].compactMap(\.self)
             if !parts.isEmpty {
-                steps.append(Plan.Step("destroy-contents", name, detail: parts.joined(separator: ", ")))
+                steps.append(Plan.Step(.destroyContents, name, detail: parts.joined(separator: ", ")))
             }
         }
         let (dependents, isComplete) = try await cluster.images(
@@ -40,11 +40,11 @@ extension PoolService {
         steps += dependents.map { image in
             let spec = ImageSpec(pool: image.pool, namespace: image.namespace, image: image.image).description
             return switch image.dependence {
-            case .data: Plan.Step("destroy-image-data", spec, detail: "its data is in this pool")
-            case .parent(let parent): Plan.Step("break-clone", spec, detail: "it is a clone of \(parent)")
+            case .data: Plan.Step(.destroyImageData, spec, detail: "its data is in this pool")
+            case .parent(let parent): Plan.Step(.breakClone, spec, detail: "it is a clone of \(parent)")
             case .migration(let source):
                 Plan.Step(
-                    "break-migration",
+                    .breakMigration,
                     spec,
                     detail: "it is being migrated from \(source), and has not all of its data yet"
                 )
@@ -52,7 +52,7 @@ extension PoolService {
         }
         steps.append(
             Plan.Step(
-                "delete-pool",
+                .deletePool,
                 name,
                 detail: isComplete ? nil : "not all images of other pools could be looked at"
             )

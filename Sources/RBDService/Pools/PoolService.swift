@@ -53,7 +53,7 @@ struct PoolService: Sendable {
         guard try await !cluster.pools().contains(where: { $0.name == name }) else {
             throw CephError(.poolExists, .createPool, on: .pool(name))
         }
-        var steps = [Plan.Step("create-pool", name)]
+        var steps = [Plan.Step(.createPool, name)]
         switch options.erasureCode {
         case nil: break
         case .profile(let profile):
@@ -64,13 +64,13 @@ struct PoolService: Sendable {
                     hint: "ceph osd erasure-code-profile ls shows them"
                 )
             }
-            steps.append(Plan.Step("allow-overwrites", name))
+            steps.append(Plan.Step(.allowOverwrites, name))
         case .chunks(let data, let coding, _):
             let detail = "\(data) data chunks and \(coding) coding chunks"
-            steps.insert(Plan.Step("create-erasure-code-profile", name, detail: detail), at: 0)
-            steps.append(Plan.Step("allow-overwrites", name))
+            steps.insert(Plan.Step(.createErasureCodeProfile, name, detail: detail), at: 0)
+            steps.append(Plan.Step(.allowOverwrites, name))
         }
-        return Plan(steps: steps + [Plan.Step("initialize-pool", name)])
+        return Plan(steps: steps + [Plan.Step(.initializePool, name)])
     }
 
     func update(_ name: String, _ request: UpdatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Pool> {

@@ -45,7 +45,7 @@ struct PoolUpdate {
         if let name = request.name, name != pool.name { try ImageRules.checkName(name, field: "name", what: "pool") }
 
         var steps: [Step] = []
-        func add(_ action: String, _ field: String, _ change: PoolChange, from old: String, to new: String) {
+        func add(_ action: Plan.Action, _ field: String, _ change: PoolChange, from old: String, to new: String) {
             guard old != new else { return }
             steps.append(
                 Step(
@@ -57,7 +57,7 @@ struct PoolUpdate {
         }
         if let limit = request.quota?.maxBytes?.bytes {
             add(
-                "set-quota",
+                .setQuota,
                 "quota.maxBytes",
                 .quotaBytes(limit),
                 from: Self.limit(pool.quotaBytes),
@@ -66,7 +66,7 @@ struct PoolUpdate {
         }
         if let limit = request.quota?.maxObjects {
             add(
-                "set-quota",
+                .setQuota,
                 "quota.maxObjects",
                 .quotaObjects(limit),
                 from: Self.limit(pool.quotaObjects),
@@ -75,36 +75,36 @@ struct PoolUpdate {
         }
         if let autoscale {
             add(
-                "set-autoscale",
+                .setAutoscale,
                 "autoscale",
                 .autoscale(autoscale),
                 from: pool.autoscale.rawValue,
                 to: autoscale.rawValue
             )
         }
-        if let size { add("set-size", "size", .size(size), from: "\(pool.size)", to: "\(size)") }
+        if let size { add(.setSize, "size", .size(size), from: "\(pool.size)", to: "\(size)") }
         if let minSize {
             // With the size the monitors set it too, to what they think best.
             let old = size == nil || size == pool.size ? "\(pool.minSize)" : "what goes with the size"
-            add("set-min-size", "minSize", .minSize(minSize), from: old, to: "\(minSize)")
+            add(.setMinSize, "minSize", .minSize(minSize), from: old, to: "\(minSize)")
         }
-        if let pgNum { add("set-pg-num", "pgNum", .pgNum(pgNum), from: "\(pool.pgNum)", to: "\(pgNum)") }
+        if let pgNum { add(.setPGNum, "pgNum", .pgNum(pgNum), from: "\(pool.pgNum)", to: "\(pgNum)") }
         if request.application != nil {
             if !pool.allowsOverwrites {
                 steps.append(
                     Step(
                         field: "application",
                         action: .change(.allowOverwrites),
-                        plan: Plan.Step("allow-overwrites", pool.name, detail: "which can't be undone")
+                        plan: Plan.Step(.allowOverwrites, pool.name, detail: "which can't be undone")
                     )
                 )
             }
             // Once more does no harm, and finishes what an interrupted creation has left.
             steps.append(
-                Step(field: "application", action: .initialize, plan: Plan.Step("initialize-pool", pool.name))
+                Step(field: "application", action: .initialize, plan: Plan.Step(.initializePool, pool.name))
             )
         }
-        if let name = request.name { add("rename-pool", "name", .rename(name), from: pool.name, to: name) }
+        if let name = request.name { add(.renamePool, "name", .rename(name), from: pool.name, to: name) }
         self.steps = steps
     }
 

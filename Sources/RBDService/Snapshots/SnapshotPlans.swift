@@ -28,7 +28,7 @@ extension SnapshotService {
         if try await pool.image(named: image.image).features.contains(.objectMap) {
             try await PoolFullness(pool).requireRoom(for: .createSnapshot, on: resource)
         }
-        return Plan(steps: [Plan.Step("create-snapshot", "\(image)@\(name)")])
+        return Plan(steps: [Plan.Step(.createSnapshot, "\(image)@\(name)")])
     }
 
     func planChange(_ name: String, _ changes: SnapshotChanges, of image: ImageSpec) async throws -> Plan {
@@ -39,7 +39,7 @@ extension SnapshotService {
         var steps: [Plan.Step] = []
         if let protected = changes.protected, protected != snapshot.isProtected {
             // Only clones of format 2 can exist without the protection, but only librbd knows the format of each clone.
-            let action = protected ? "protect-snapshot" : "unprotect-snapshot"
+            let action: Plan.Action = protected ? .protectSnapshot : .unprotectSnapshot
             let detail = protected ? nil : "refused if clones of format 1 need the protection"
             steps.append(Plan.Step(action, "\(image)@\(name)", detail: detail))
         }
@@ -51,7 +51,7 @@ extension SnapshotService {
                     on: pool.resource(ofSnapshot: newName, image: image.image)
                 )
             }
-            steps.append(Plan.Step("rename-snapshot", "\(image)@\(name)", detail: "to \(newName)"))
+            steps.append(Plan.Step(.renameSnapshot, "\(image)@\(name)", detail: "to \(newName)"))
         }
         try await requireNoLock(image, in: pool)
         return Plan(steps: steps)
@@ -68,11 +68,11 @@ extension SnapshotService {
             let cloned = await CloneSnapshots(of: clones, images)
             steps += clones.flatMap(cloned.steps)
         }
-        if snapshot.isProtected { steps.append(Plan.Step("unprotect-snapshot", spec)) }
+        if snapshot.isProtected { steps.append(Plan.Step(.unprotectSnapshot, spec)) }
         let detail =
             keepsClones && !clones.isEmpty
             ? "the snapshot loses its name, and stays in the trash until its last clone is gone" : nil
-        steps.append(Plan.Step("delete-snapshot", spec, detail: detail))
+        steps.append(Plan.Step(.deleteSnapshot, spec, detail: detail))
         try await requireNoLock(image, in: pool)
         return Plan(
             allowed: !snapshot.isProtected && (clones.isEmpty || keepsClones),
@@ -91,7 +91,7 @@ extension SnapshotService {
         }
         try await requireNoLock(image, in: pool)
         let detail = limit.map { "to \($0)" } ?? "to none"
-        return Plan(steps: [Plan.Step("set-snapshot-limit", image.description, detail: detail)])
+        return Plan(steps: [Plan.Step(.setSnapshotLimit, image.description, detail: detail)])
     }
 
     /// Finds a snapshot that callers may change: one that a user created.

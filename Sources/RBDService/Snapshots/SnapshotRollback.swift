@@ -58,7 +58,7 @@ extension SnapshotService {
         let resource = pool.resource(ofSnapshot: name, image: image.image)
         try await PoolFullness(pool).requireRoom(for: .rollBackImage, on: resource)
         let step = Plan.Step(
-            "roll-back-image",
+            .rollbackImage,
             image.description,
             detail: "to its state at \(name), with the size \(ByteCount(snapshot.sizeBytes)); "
                 + "everything written since is lost"

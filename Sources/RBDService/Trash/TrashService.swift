@@ -72,7 +72,7 @@ struct TrashService: Sendable {
         do {
             _ = try await images.pool(place).image(named: name)
         } catch let error as CephError where error.code == .imageNotFound {
-            return Plan(steps: [Plan.Step("restore-image", "\(place.image(name))", detail: "from trash entry \(id)")])
+            return Plan(steps: [Plan.Step(.restoreImage, "\(place.image(name))", detail: "from trash entry \(id)")])
         }
         throw CephError(.imageExists, .restoreImage, on: .image(place.image(name)))
     }
@@ -159,7 +159,7 @@ struct TrashService: Sendable {
         let found = try await purgeable(id, force: force, in: place)
         let spec = place.image(found.entry.name)
         let detail = "permanently removes trash entry \(id) and its data"
-        return Plan(steps: [Plan.Step("purge-image", "\(spec)", detail: detail)])
+        return Plan(steps: [Plan.Step(.purgeImage, "\(spec)", detail: detail)])
     }
 
     /// - Throws: `Problem` if librbd would refuse the purge.
@@ -197,7 +197,7 @@ struct TrashService: Sendable {
         return Plan(
             steps: entries.map { entry in
                 let detail = "permanently removes trash entry \(entry.id) and its data"
-                return Plan.Step("purge-image", "\(place.image(entry.name))", detail: detail)
+                return Plan.Step(.purgeImage, "\(place.image(entry.name))", detail: detail)
             }
         )
     }

@@ -78,7 +78,7 @@ extension Plan: Presentable {
     static func table(of items: [Plan], detailed: Bool) -> [Table] {
         let steps = Table(
             header: ["STEP", "SUBJECT", "DETAIL"],
-            rows: items.flatMap(\.steps).map { [$0.action, $0.subject, $0.detail ?? ""] }
+            rows: items.flatMap(\.steps).map { [$0.action.rawValue, $0.subject, $0.detail ?? ""] }
         )
         let blockers = items.flatMap(\.blockers)
         if blockers.isEmpty { return [steps] }
