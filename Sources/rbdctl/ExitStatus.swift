@@ -43,36 +43,17 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
         self = ProblemCode(rawValue: problem.code).map(ExitStatus.init) ?? ExitStatus(httpStatus: problem.status)
     }
 
+    /// The HTTP status of the code decides, with few exceptions.
     init(_ code: ProblemCode) {
         self =
             switch code {
-            case .poolNotFound, .namespaceNotFound, .imageNotFound, .snapshotNotFound, .trashEntryNotFound,
-                .operationNotFound, .groupNotFound, .imageNotInGroup, .groupSnapshotNotFound, .lockNotFound,
-                .watcherNotFound:
-                .notFound
-            case .preconditionFailed, .poolExists, .poolBusy, .namespaceExists, .namespaceNotEmpty, .imageExists,
-                .imageDiffers, .imageInUse,
-                .imageHasSnapshots, .imageInGroup, .imageMigrating, .imageReadOnly, .imageIncomplete,
-                .imageUnreadable, .imageChanged, .parentNotFound, .changeInProgress, .imageHasNoParent, .imageEncrypted,
-                .snapshotExists, .snapshotProtected, .snapshotHasClones, .snapshotManaged, .snapshotLimitReached,
-                .trashDeferred, .operationInProgress, .operationFinished, .operationStopped, .operationNotCancellable,
-                .groupExists, .groupHasSnapshots, .groupSnapshotExists, .groupSnapshotIncomplete, .groupChanged,
-                .ownClient:
-                .conflict
-            case .malformedRequest, .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported,
-                .malformedBody, .unknownField, .invalidParameter, .confirmationRequired, .bodyTooLarge,
-                .unsupportedMediaType, .invalidName, .invalidSize, .invalidObjectSize, .invalidStriping,
-                .invalidFeatures, .invalidMetadata, .invalidQoS, .invalidPoolOption, .invalidImageOption,
-                .dataPoolNotFound, .poolErasureCoded,
-                .sourceNotFound, .invalidSource, .invalidSnapshotLimit, .invalidPersistentVolume, .otherCluster:
-                .refused
-            case .unauthenticated, .forbidden, .poolDeletionDisabled, .poolNotAllowed, .credentialsRefused: .forbidden
-            case .clusterUnavailable, .poolUnavailable, .overloaded, .auditUnavailable: .unavailable
-            case .deadlineExceeded: .outcomeUnknown
-            case .poolFull: .poolFull
             // A path that the service does not know says nothing about an image. A script could take `notFound` to mean
             // "there is nothing to delete".
-            case .routeNotFound, .methodNotAllowed, .unsupportedByCluster, .cephError, .internalError: .other
+            case .routeNotFound: .other
+            case .credentialsRefused: .forbidden
+            case .preconditionFailed: .conflict
+            case .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported: .refused
+            default: ExitStatus(httpStatus: code.status)
             }
     }
 
