@@ -101,9 +101,9 @@ struct PoolTests {
     /// What the monitors refuse, and the command that mends each.
     @Test(
         arguments: [
-            (["osd", "pool", "set", "POOL", "nodelete"], "ceph osd pool set POOL nodelete false"),
+            (["osd", "pool", "set", "POOL", "nodelete", "REFUSE"], "ceph osd pool set POOL nodelete false"),
             (
-                ["tell", "mon.*", "config", "set", "mon_allow_pool_delete"],
+                ["tell", "mon.*", "injectargs", "--mon_allow_pool_delete=ALLOW"],
                 "ceph config set mon mon_allow_pool_delete true"
             ),
         ]
@@ -111,11 +111,17 @@ struct PoolTests {
     func cephsOwnRefusalToDeleteAPool(command: [String], mend: String) async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in
-                let command = command.map { $0 == "POOL" ? pool : $0 }
-                let isFlag = command.last == "nodelete"
-                try await TestCluster.run("ceph", command + [isFlag ? "true" : "false"])
+                func allow(_ isAllowed: Bool) async throws {
+                    let words = command.map {
+                        $0.replacingOccurrences(of: "POOL", with: pool)
+                            .replacingOccurrences(of: "REFUSE", with: "\(!isAllowed)")
+                            .replacingOccurrences(of: "ALLOW", with: "\(isAllowed)")
+                    }
+                    try await TestCluster.run("ceph", words)
+                }
+                try await allow(false)
                 let refused = try await server.delete("/v1/pools/\(pool)?confirm=\(pool)")
-                try await TestCluster.run("ceph", command + [isFlag ? "false" : "true"])
+                try await allow(true)
                 #expect(refused.status == 403)
                 let problem = try refused.problem
                 #expect(problem.code == "pool-deletion-disabled")
