@@ -128,7 +128,7 @@ struct AuditTests {
         try Data().write(to: URL(fileURLWithPath: open))
         #expect(chmod(open, 0o666) == 0)
         for (place, reason) in [
-            (path, "it is no file"), ("/tmp", "Is a directory"), ("/nowhere/audit", "No such file"),
+            (path, "it is not a file"), ("/tmp", "Is a directory"), ("/nowhere/audit", "No such file"),
             (open, "written by others"),
         ] {
             let error = #expect(throws: ConfigurationError.self) { _ = try log(.file(place)) }
