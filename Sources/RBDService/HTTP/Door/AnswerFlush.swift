@@ -4,18 +4,18 @@
 import NIOCore
 import NIOHTTP1
 
-/// Sends the head of an answer together with its body, where both come at once.
+/// Sends the head of an answer together with its body if both are ready at once.
 ///
-/// Hummingbird flushes each part of an answer. Without this, the head would be a write and a packet of its own, and so would a short body:
-/// of a short answer that is a quarter of what it costs, for the client as well.
+/// Hummingbird flushes each part of an answer. Without this, the head would be a write and a packet of its own, and so
+/// would a short body. For a short answer that is a quarter of its cost, for the client as well.
 ///
-/// What is held back leaves with the answer's end, or at the latest when the event loop has done what is queued: the head of a stream does
-/// not wait for the stream's first event.
+/// The held parts are sent with the answer's end, or at the latest when the event loop has run its queue. So the head
+/// of a stream does not wait for the stream's first event.
 final class AnswerFlush: ChannelOutboundHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Whether what was written last ends an answer.
+    /// Whether the last part that was written ends an answer.
     private var isWhole = true
     private var isHolding = false
     private var isScheduled = false
@@ -36,7 +36,7 @@ final class AnswerFlush: ChannelOutboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// What is not flushed would be thrown away.
+    /// Closing would discard the parts that are not flushed.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         if isHolding, mode != .input { flushNow(context) }
         context.close(mode: mode, promise: promise)
