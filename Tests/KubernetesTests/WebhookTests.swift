@@ -73,7 +73,7 @@ extension KubernetesTests {
                         ["created: 1500000000 bytes, features layering,exclusive-lock"]
                     ),
                     (volume("large"), nil, ["used as it is: 2147483648 bytes, more than the 1073741824 of the volume"]),
-                    (volume("small"), "Forbidden", ["has 1MiB where the volume needs 1GiB", "rbdctl image resize"]),
+                    (volume("small"), "Forbidden", ["has only 1MiB; the volume needs 1GiB", "rbdctl image resize"]),
                     (volume("absent") { $0.pool = "absent" }, "Forbidden", ["\"absent\"", "rbdctl pool create"]),
                     (volume("foreign") { $0.pool = "other" }, "Forbidden", ["\"other\"", "kubernetes-pools"]),
                     (volume("cluster") { $0.fsid = "another" }, "Forbidden", ["\"another\"", fsid]),
