@@ -3,11 +3,12 @@
 
 import ServiceLifecycle
 
-/// The time between being told to end and ending: the service goes on serving, and says that it is not ready any more.
+/// Delays the shutdown after SIGTERM: the service goes on serving, and /readyz reports that it is not ready.
 ///
-/// Kubernetes takes a pod out of its Services in the same moment as it sends SIGTERM, and each node learns of that when it does.
-/// Whoever is sent here meanwhile would find nobody; an API server then refuses the volume.
-final class Farewell: Service {
+/// Kubernetes removes a pod from its Services at the same time as it sends SIGTERM, and each node learns of that a
+/// little later. Without the delay, requests that are still sent here would fail, and API servers would then refuse
+/// volumes.
+final class ShutdownDelay: Service {
     private let delay: Duration
     private let flag = Flag()
 
@@ -15,14 +16,14 @@ final class Farewell: Service {
         self.delay = delay
     }
 
-    /// Whether the service has been told to end.
+    /// Whether the shutdown has begun.
     var hasBegun: Bool { flag.isRaised }
 
-    /// To be the last of a group's services: it is the first that is asked to end, and the others are asked when it has.
+    /// Must be the last service of its group: the last one is stopped first, and the others only after it has ended.
     func run() async throws {
         try await gracefulShutdown()
         flag.raise()
-        // Not one that ends with the shutdown that has just begun.
+        // Detached, so that the shutdown that has just begun does not cancel it.
         await Task.detached { [delay] in try? await Task.sleep(for: delay) }.value
     }
 }
