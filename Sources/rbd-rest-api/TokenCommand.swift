@@ -16,8 +16,8 @@ struct TokenCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes a token and prints it. It is never shown again.",
             discussion: """
-                The service stores only the token's digest. To replace a token, make another one with the same name, hand \
-                it out, and then remove the old one's lines from the file. Until then both are valid.
+                The service stores only the token's digest. To replace a token, make another one with the same name, \
+                hand it out, and then remove the old one's lines from the file. Until then both are valid.
                 """
         )
 

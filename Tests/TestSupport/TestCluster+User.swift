@@ -20,9 +20,9 @@ extension TestCluster {
         guard result.status == 0 else {
             throw Failure(
                 description: """
-                    \(serviceUser) can't be made with the command of docs/security.md: \(result.standardError)\
-                    Where another cluster is tested with, its ceph.conf must name a keyring with client.admin, and the user \
-                    must not be there with other capabilities.
+                    \(serviceUser) can't be created with the command of docs/security.md: \(result.standardError)\
+                    If the tests use another cluster, its ceph.conf must name a keyring with client.admin, and the \
+                    user must not exist with other capabilities.
                     """
             )
         }

@@ -64,8 +64,8 @@ struct Scope: Hashable, Sendable, CustomStringConvertible {
 
     static let pattern = """
         VERBS:WHERE, where VERBS are some of \(Verb.allCases.map(\.rawValue).joined(separator: ", ")), or all, and WHERE is * \
-        (the cluster), POOL (with all its namespaces), POOL/NAME or POOL/NAMESPACE/NAME; each part may end with *, as in \
-        read,create:rbd/pvc-*
+        (the cluster), POOL (with all its namespaces), POOL/NAME or POOL/NAMESPACE/NAME; each part may end with *, as \
+        in read,create:rbd/pvc-*
         """
 
     /// - Throws: `ConfigurationError` with what is wrong.

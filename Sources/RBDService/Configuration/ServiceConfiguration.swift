@@ -72,9 +72,9 @@ public struct ServiceConfiguration: Sendable {
             throw values.error(
                 .host,
                 """
-                others can reach \(host), and callers are not authenticated. Set \(Setting.tokenFile.name) to a file of \
-                identities (rbd-rest-api token new makes one), or \(Setting.allowAnonymous.name) to true to accept that \
-                anyone who can reach the service may destroy volumes
+                others can reach \(host), and callers are not authenticated. Set \(Setting.tokenFile.name) to a file \
+                of identities (rbd-rest-api token new makes one), or \(Setting.allowAnonymous.name) to true to accept \
+                that anyone who can reach the service may destroy volumes
                 """
             )
         }
