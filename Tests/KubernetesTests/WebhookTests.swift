@@ -5,7 +5,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// All of these share the API server, the two replicas' ports and the Ceph cluster, and some of them stop what others need.
+/// All of these share the API server, the two replicas' ports and the Ceph cluster, and some of them stop what others
+/// need.
 @Suite(.serialized, .tags(.cluster), .enabled(if: APIServer.isAvailable), .timeLimit(.minutes(10)))
 enum KubernetesTests {}
 

@@ -202,7 +202,8 @@ struct AuditTests {
         #expect(try AuditRecord.read(path).compactMap(\.requestId) == ["a"])
     }
 
-    /// A disk that is really full: a change that has begun can still be told of, and no other begins until there is room.
+    /// A disk that is really full: a change that has begun can still be told of, and no other begins until there is
+    /// room.
     @Test(.enabled(if: getuid() == 0, "only root can mount"))
     func aFullDisk() async throws {
         let place = Self.temporaryPath()

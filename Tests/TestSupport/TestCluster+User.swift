@@ -4,8 +4,8 @@
 public import Ceph
 import Foundation
 
-/// Whatever is tested is the user of `docs/security.md` that may administer pools too, made by the very command of that page.
-/// Tests go on as `client.admin` where they look from outside, with Ceph's own tools.
+/// Whatever is tested is the user of `docs/security.md` that may administer pools too, made by the very command of that
+/// page. Tests go on as `client.admin` where they look from outside, with Ceph's own tools.
 extension TestCluster {
     public static let serviceUser = "client.rbd-pools"
 

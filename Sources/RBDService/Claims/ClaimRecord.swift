@@ -5,7 +5,8 @@ import Ceph
 import FoundationEssentials
 import RBDAPI
 
-/// Who has a claim and what for, as it is kept beside the pool's records of operations. All keys of a claim have the same value.
+/// Who has a claim and what for, as it is kept beside the pool's records of operations. All keys of a claim have the
+/// same value.
 struct ClaimRecord: Codable, Hashable, Sendable {
     /// The holder's session.
     var session: String

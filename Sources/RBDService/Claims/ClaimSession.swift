@@ -4,17 +4,18 @@
 import Ceph
 import Synchronization
 
-/// What this process claims through one connection to the cluster. A connection that is replaced has its claims until the last call
-/// that it was used for has ended.
+/// What this process claims through one connection to the cluster. A connection that is replaced has its claims until
+/// the last call that it was used for has ended.
 ///
-/// A session has a record in each pool in which it has claims, which says where its client is and changes all the time. Whoever has
-/// seen it unchanged for as long as the lease shuts the client out of the cluster and then removes the record. So a claim
-/// whose session has no record is nobody's: what its holder still sends is refused by the OSDs.
+/// A session has a record in each pool in which it has claims, which says where its client is and changes all the time.
+/// Whoever has seen it unchanged for as long as the lease shuts the client out of the cluster and then removes the
+/// record. So a claim whose session has no record is nobody's: what its holder still sends is refused by the OSDs.
 final class ClaimSession: Sendable {
     let cluster: Cluster
     let id = String(UInt64.random(in: .min ... .max), radix: 36)
     let address: String
-    /// Those of this process wait for each other here, in the order of asking, and not by asking the cluster again and again.
+    /// Those of this process wait for each other here, in the order of asking, and not by asking the cluster again and
+    /// again.
     let locks = KeyedLocks()
 
     private struct Activity {
@@ -42,7 +43,8 @@ final class ClaimSession: Sendable {
 
     /// A session's record, as others read it.
     struct Sign {
-        /// After so long without another one the session may be taken for dead. Replicas may have been told differently.
+        /// After so long without another one the session may be taken for dead. Replicas may have been told
+        /// differently.
         var lease: Duration
         /// Where its client is.
         var address: String
@@ -63,8 +65,8 @@ final class ClaimSession: Sendable {
     /// How long a replica that was shut out stays so: much longer than any process is stopped and goes on.
     private static let exile = Duration.seconds(24 * 3600)
 
-    /// Shuts a client out of the cluster. It is done by each who takes over from it: only so the own connection knows of it, and with it
-    /// every OSD that is asked through it.
+    /// Shuts a client out of the cluster. It is done by each who takes over from it: only so the own connection knows
+    /// of it, and with it every OSD that is asked through it.
     func shutOut(_ address: String) async throws {
         guard !exiles.withLock({ $0.contains(address) }) else { return }
         try await cluster.shutOut(clientAt: address, for: Self.exile)
@@ -105,8 +107,8 @@ final class ClaimSession: Sendable {
     }
 }
 
-/// A claim that is held, until the last of the calls that were made under it has ended: at its deadline a request is answered, while the
-/// thread is still in librbd and changes the image.
+/// A claim that is held, until the last of the calls that were made under it has ended: at its deadline a request is
+/// answered, while the thread is still in librbd and changes the image.
 final class HeldClaim: CallHold {
     let record: ClaimRecord
     /// As it is written.

@@ -110,13 +110,14 @@ extension Claims: Service {
     /// Looks which sessions are gone, and clears up after them.
     private func look(at pool: String, _ session: ClaimSession) async throws {
         let records = records(pool, session)
-        // The claims first: a session's record is written with its first claim, and removed when its client is shut out. A claim
-        // whose session has no record later is nobody's.
+        // The claims first: a session's record is written with its first claim, and removed when its client is shut
+        // out. A claim whose session has no record later is nobody's.
         let values = try await records.values(prefix: ClaimSubject.prefix)
         let asked = ContinuousClock.now
         let signs = try await records.values(prefix: ClaimSession.prefix)
         let answered = ContinuousClock.now
-        // Our own former connections are watched like those of others: one that hangs as a whole gives no signs of life either.
+        // Our own former connections are watched like those of others: one that hangs as a whole gives no signs of life
+        // either.
         let former = allSessions.filter { $0.id != session.id }
         let lost = Set(former.filter(\.isLost).map(\.id))
         var claims: [String: [String: (record: ClaimRecord, value: [UInt8])]] = [:]
@@ -152,7 +153,8 @@ extension Claims: Service {
         }
     }
 
-    /// The addresses of the replicas, this one's among them, that have lately had claims in a pool and that nobody has taken for dead.
+    /// The addresses of the replicas, this one's among them, that have lately had claims in a pool and that nobody has
+    /// taken for dead.
     func replicas(in pool: String, _ cluster: Cluster) async throws -> Set<String> {
         let signs = try await records(pool, session(of: cluster)).values(prefix: ClaimSession.prefix)
         return Set(signs.compactMap { ClaimSession.Sign($0.value)?.address }).union([cluster.address])

@@ -8,10 +8,10 @@ import Synchronization
 
 /// Order between replicas: for each image, by its id, and for each name at most one of them is at work.
 ///
-/// A claim is some keys beside the records of operations in the image's pool, written together in one operation that fails where one
-/// of them is there. Nothing but the holder removes them, or whoever has shut the holder's client out of the cluster before; so
-/// whatever a holder does that was stopped for a minute and goes on is refused by the OSDs. How soon a holder is taken for
-/// dead is a matter of patience and not of safety.
+/// A claim is some keys beside the records of operations in the image's pool, written together in one operation that
+/// fails where one of them is there. Nothing but the holder removes them, or whoever has shut the holder's client out
+/// of the cluster before; so whatever a holder does that was stopped for a minute and goes on is refused by the OSDs.
+/// How soon a holder is taken for dead is a matter of patience and not of safety.
 final class Claims: Sendable {
     /// By when a holder that gives no sign of life is taken for dead.
     let lease: Duration
@@ -93,7 +93,8 @@ final class Claims: Sendable {
     }
 
     /// Takes all of the subjects, or none. One that another holder has for something short is waited for.
-    /// - Parameter absent: keys of the records that must not be there either: claims of operations that are not finished.
+    /// - Parameter absent: keys of the records that must not be there either: claims of operations that are not
+    ///   finished.
     /// - Throws: ``Conflict``; `CephError`.
     func take(
         _ subjects: [ClaimSubject],
@@ -140,8 +141,8 @@ final class Claims: Sendable {
         return try await write(change, of: record, bytes, in: pool, session)
     }
 
-    /// Writes a claim. The caller may be let go at its deadline before it is known whether the claim was made: the claim is held by the
-    /// very call that makes it, and let go with its end.
+    /// Writes a claim. The caller may be let go at its deadline before it is known whether the claim was made: the
+    /// claim is held by the very call that makes it, and let go with its end.
     /// - Returns: nil where the change's conditions do not hold.
     private func write(
         _ change: Records.Change,

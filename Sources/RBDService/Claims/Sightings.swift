@@ -5,9 +5,9 @@ import Synchronization
 
 /// Since when each other session was seen without a sign of life.
 ///
-/// A session that has claims changes its record all the time. Nobody's wall clock counts: only for how long this process has seen the
-/// record unchanged, looking again and again and getting its answers quickly. While the cluster is slow or this process was
-/// stopped, no time counts: the other one may have been as alive as we were.
+/// A session that has claims changes its record all the time. Nobody's wall clock counts: only for how long this
+/// process has seen the record unchanged, looking again and again and getting its answers quickly. While the cluster is
+/// slow or this process was stopped, no time counts: the other one may have been as alive as we were.
 struct Sightings: Sendable {
     struct Session: Hashable, Sendable {
         var pool: String

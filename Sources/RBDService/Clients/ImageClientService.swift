@@ -5,11 +5,11 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The rules of locks and watchers. What is done to them shuts a client out of the cluster, so it must be confirmed with the
-/// client's name, and is never done to the service itself.
+/// The rules of locks and watchers. What is done to them shuts a client out of the cluster, so it must be confirmed
+/// with the client's name, and is never done to the service itself.
 ///
-/// The image's lock in this process is not taken: whoever has it may be inside librbd, waiting for the very lock that is to
-/// be broken, and would wait for ever.
+/// The image's lock in this process is not taken: whoever has it may be inside librbd, waiting for the very lock that
+/// is to be broken, and would wait for ever.
 struct ImageClientService: Sendable {
     let images: ImageAccess
     let operations: OperationStore
@@ -56,8 +56,8 @@ struct ImageClientService: Sendable {
         try Self.require(confirmation, of: client, dryRun, "breaking a lock")
         let pool = try images.pool(image.place)
         let lock = try Self.choose(try await pool.locks(ofImage: image.image), client, cookie, image)
-        // Nobody of this service ever takes another lock than librbd's own. One of somebody else's may be what the operation
-        // waits for.
+        // Nobody of this service ever takes another lock than librbd's own. One of somebody else's may be what the
+        // operation waits for.
         if lock.isManaged { try await requireNoOperation(on: image, in: pool) }
         guard !pool.cluster.isOwn(client: lock.client, address: lock.address) else {
             throw CephError(.ownClient, .breakLock, on: pool.resource(ofImage: image.image), detail: client)

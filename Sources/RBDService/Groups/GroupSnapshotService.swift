@@ -98,8 +98,8 @@ struct GroupSnapshotService: Sendable {
         return (whole, found)
     }
 
-    /// librbd would roll back an image under the feet of a client that has it open, and wait without end for a lock that
-    /// somebody has set by hand.
+    /// librbd would roll back an image under the feet of a client that has it open, and wait without end for a lock
+    /// that somebody has set by hand.
     static func refuseHolders(
         of images: [Ceph.GroupImage],
         in pool: Ceph.Pool,

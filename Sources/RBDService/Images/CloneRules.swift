@@ -75,8 +75,8 @@ extension ImageService {
         )
     }
 
-    /// Whether an image is a clone of exactly that snapshot. Names may have passed on to others since: ids decide, as long as
-    /// the source is there.
+    /// Whether an image is a clone of exactly that snapshot. Names may have passed on to others since: ids decide, as
+    /// long as the source is there.
     private func difference(
         of image: ImageInfo,
         from source: SnapshotSpec

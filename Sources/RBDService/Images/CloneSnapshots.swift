@@ -5,8 +5,9 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What stands in the way of freeing a snapshot of its clones: snapshots of clones that need the parent even after their clone is
-/// flattened, those of images without `deep-flatten`; and clones with a key of their own, which can't be flattened here.
+/// What stands in the way of freeing a snapshot of its clones: snapshots of clones that need the parent even after
+/// their clone is flattened, those of images without `deep-flatten`; and clones with a key of their own, which can't be
+/// flattened here.
 struct CloneSnapshots {
     /// By the clone's id.
     private let snapshots: [String: [SnapshotInfo]]
@@ -16,7 +17,8 @@ struct CloneSnapshots {
     /// With so many clones nobody takes the steps by hand.
     private static let limit = 100
 
-    /// Looks at the clones. What can't be read is left out: the steps are advice, and each is refused where it does not help.
+    /// Looks at the clones. What can't be read is left out: the steps are advice, and each is refused where it does not
+    /// help.
     init(of clones: [ImageClone], _ images: ImageAccess) async {
         var found: [String: [SnapshotInfo]] = [:]
         var encrypted: Set<String> = []

@@ -13,8 +13,8 @@ extension ImageProperties {
 /// The rules of a new image that is a copy of another one.
 extension ImageWorkService {
     /// - Returns: the image to be copied, and the copy to be made.
-    /// - Throws: `Problem` with `invalid-source`, `invalid-image-option`, `invalid-size`, `invalid-name`; `CephError` with
-    ///   `.sourceNotFound`, `.imageExists`, and what speaks of the place.
+    /// - Throws: `Problem` with `invalid-source`, `invalid-image-option`, `invalid-size`, `invalid-name`; `CephError`
+    ///   with `.sourceNotFound`, `.imageExists`, and what speaks of the place.
     func copy(_ request: CreateImageRequest, in place: Place) async throws -> (subject: Subject, work: Work)? {
         let properties = request.properties
         guard properties.isCopy, let source = properties.source else { return nil }

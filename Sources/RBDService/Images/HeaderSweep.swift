@@ -9,9 +9,10 @@ import Synchronization
 /// Removes headers without a name, which librbd's creates leave behind where an OSD was slow: see
 /// ``Ceph/Pool/removeNamelessHeaders(idPrefix:call:on:)``.
 ///
-/// All of a pool's objects are gone through for that. So a create that may have left one writes a note, `sweep.<namespace>/<prefix of ids>`
-/// beside the records of operations, and whichever replica comes by searches behind the requests. It does so twice: an OSD that has
-/// just come back may answer this client before it carries out what it was sent by another one.
+/// All of a pool's objects are gone through for that. So a create that may have left one writes a note,
+/// `sweep.<namespace>/<prefix of ids>` beside the records of operations, and whichever replica comes by searches behind
+/// the requests. It does so twice: an OSD that has just come back may answer this client before it carries out what it
+/// was sent by another one.
 final class HeaderSweep: Sendable {
     private let logger: Logger
     /// How long an OSD that answers again may take to carry out what it was sent before.
@@ -42,7 +43,8 @@ final class HeaderSweep: Sendable {
         _ = try await Records(of: pool).apply(change)
     }
 
-    /// What the runner does for each pool now and then. It is not waited for: a search takes as long as there are objects.
+    /// What the runner does for each pool now and then. It is not waited for: a search takes as long as there are
+    /// objects.
     func care(for pool: Ceph.Pool) async {
         guard let found = try? await Records(of: pool).values(prefix: Self.prefix, limit: 16) else { return }
         let notes = Set(found.map { Note(pool: pool.name, key: $0.key, value: $0.value) })

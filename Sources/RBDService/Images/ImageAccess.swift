@@ -5,7 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// How the services of images, snapshots and the like come to an image, and how they change one: alone, whichever replica others came to.
+/// How the services of images, snapshots and the like come to an image, and how they change one: alone, whichever
+/// replica others came to.
 ///
 /// What is changed is claimed first (``Claims``). Those of this process queue up before, in the order of asking.
 struct ImageAccess: Sendable {
@@ -31,7 +32,8 @@ struct ImageAccess: Sendable {
         try cluster().pool(place)
     }
 
-    /// What is done under a claim goes through the connection that the claim was made with: it is that one which others shut out.
+    /// What is done under a claim goes through the connection that the claim was made with: it is that one which others
+    /// shut out.
     private func cluster() throws -> Cluster {
         if let session = HeldClaim.session { return session.cluster }
         return try connection.cluster()
@@ -73,8 +75,8 @@ struct ImageAccess: Sendable {
     ///   - others: further names that it is to have.
     ///   - isQuiet: whether the image must have no operation that is not finished.
     ///   - body: is given the image as it is.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`; `Problem` with `change-in-progress`, `operation-in-progress`; what
-    ///   the body throws.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`; `Problem` with `change-in-progress`,
+    ///   `operation-in-progress`; what the body throws.
     func changing<Value: Sendable>(
         _ name: String,
         and others: [String] = [],
@@ -216,8 +218,8 @@ struct ImageAccess: Sendable {
         case image(ImageSpec), imageID(String, Place), group(GroupSpec), images([Ceph.GroupImage])
     }
 
-    /// Waits for those of this process that have one of the names. A full pool, whatever part of the change met it, is told with its
-    /// numbers.
+    /// Waits for those of this process that have one of the names. A full pool, whatever part of the change met it, is
+    /// told with its numbers.
     private func queued<Value: Sendable>(
         _ names: [String],
         in place: Place,

@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Images that are named by their ids. It is the way to those whose names are not UTF-8, which no path and no JSON can hold: to look at
-/// them, to delete them, and to give them names with which all the rest can be done.
+/// Images that are named by their ids. It is the way to those whose names are not UTF-8, which no path and no JSON can
+/// hold: to look at them, to delete them, and to give them names with which all the rest can be done.
 struct ImageByID: Sendable {
     let service: ImageService
 

@@ -19,8 +19,8 @@ enum ImageSort: String, CaseIterable, Sendable {
     }
 }
 
-/// Where a page of images ended: opaque to callers. It names the last image itself, not a number of it, so that images may
-/// come and go before the next page is asked for.
+/// Where a page of images ended: opaque to callers. It names the last image itself, not a number of it, so that images
+/// may come and go before the next page is asked for.
 struct ImageCursor: Hashable, Comparable, Sendable {
     var sort: ImageSort
     var key: UInt64

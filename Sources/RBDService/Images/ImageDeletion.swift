@@ -118,11 +118,13 @@ struct ImageDeletion: Sendable {
         )
     }
 
-    /// How long a client may have an image open that goes to the trash. `rbd trash mv` of the same image is one of these: it finds our entry,
-    /// and goes on to take the name. What it takes after we had given it back would be nowhere.
+    /// How long a client may have an image open that goes to the trash. `rbd trash mv` of the same image is one of
+    /// these: it finds our entry, and goes on to take the name. What it takes after we had given it back would be
+    /// nowhere.
     private static let briefUse = Duration.seconds(1)
 
-    /// Nothing asks the clients when an image goes to the trash. One that opened it after we had looked, and stays, gets it back.
+    /// Nothing asks the clients when an image goes to the trash. One that opened it after we had looked, and stays,
+    /// gets it back.
     private func giveBack(_ entry: TrashEntry, in place: Place, ifInUse mark: TrashKeeper.Mark) async throws {
         let pool = try images.pool(place)
         let end = ContinuousClock.now + Self.briefUse
@@ -175,7 +177,8 @@ struct ImageDeletion: Sendable {
         }
     }
 
-    /// An image whose move to the trash was interrupted is kept for as long as that one said, or this one, whichever is later.
+    /// An image whose move to the trash was interrupted is kept for as long as that one said, or this one, whichever is
+    /// later.
     private func kept(
         _ entry: TrashEntry,
         in place: Place,

@@ -26,8 +26,8 @@ extension ImageListing {
         return Response(status: .ok, headers: headers, body: .chunked(buffer))
     }
 
-    /// All images, a line each, written as they are read. Where it fails half-way, the last line is the problem and the answer
-    /// is cut off: it can't be taken for the whole list.
+    /// All images, a line each, written as they are read. Where it fails half-way, the last line is the problem and the
+    /// answer is cut off: it can't be taken for the whole list.
     /// - Parameter requestID: what the problem is told with.
     func streamResponse(requestID: String) async throws -> Response {
         // Each batch has the time that the request has; what can't begin is answered as any other request.
@@ -39,7 +39,8 @@ extension ImageListing {
             var (stream, images) = (stream, first)
             do {
                 while let batch = images {
-                    // The next ones are read while these are written down, on this very thread: it must send for them first.
+                    // The next ones are read while these are written down, on this very thread: it must send for them
+                    // first.
                     let current = stream
                     async let following = Self.advance(current, within: allowance, for: caller)
                     await Task.yield()

@@ -66,8 +66,8 @@ struct ImageListing: Sendable {
         return (try await batches.next(), batches)
     }
 
-    /// In another order than the directory's all images have to be looked at. Of those that come first as many are kept as a
-    /// page has.
+    /// In another order than the directory's all images have to be looked at. Of those that come first as many are kept
+    /// as a page has.
     private func select(_ limit: Int, _ take: ([RBDAPI.Image]) -> Void) async throws -> ImageCursor? {
         var first: [(cursor: ImageCursor, image: ImageInfo)] = []
         func trim() {

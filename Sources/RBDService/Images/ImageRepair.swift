@@ -5,8 +5,9 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Mends what was left half-made under a name, when somebody asks for the name the next time. What is mended is claimed, so that no
-/// replica is at it; a program that knows no claims is given time first. `docs/decisions.md` has a table of all that there is.
+/// Mends what was left half-made under a name, when somebody asks for the name the next time. What is mended is
+/// claimed, so that no replica is at it; a program that knows no claims is given time first. `docs/decisions.md` has a
+/// table of all that there is.
 struct ImageRepair: Sendable {
     let remnants: Remnants
     let search: RemainsSearch
@@ -27,9 +28,10 @@ struct ImageRepair: Sendable {
     }
 
     /// Mends a name. The name is claimed, and the images that it leads to.
-    /// - Parameter isDeletion: whether an image that is half in the trash is to be in there, however far it was on its way out.
-    /// - Throws: `Problem` with `image-incomplete` where somebody may be in the middle of it, with `image-unreadable` where the image has
-    ///   lost its header.
+    /// - Parameter isDeletion: whether an image that is half in the trash is to be in there, however far it was on its
+    ///   way out.
+    /// - Throws: `Problem` with `image-incomplete` where somebody may be in the middle of it, with `image-unreadable`
+    ///   where the image has lost its header.
     func mend(_ standing: ImageStanding, in pool: Ceph.Pool, isDeletion: Bool = false) async throws -> Outcome {
         let resource = pool.resource(ofImage: standing.name.text)
         switch standing.state {
@@ -70,8 +72,8 @@ struct ImageRepair: Sendable {
         }
     }
 
-    /// Whether what is half-made may be mended: nobody has gone on with it for a while, and an image without a header has no data. One that
-    /// has lost its header has its data still, and its name leads whoever is to rescue it there.
+    /// Whether what is half-made may be mended: nobody has gone on with it for a while, and an image without a header
+    /// has no data. One that has lost its header has its data still, and its name leads whoever is to rescue it there.
     /// - Throws: `Problem` with `image-incomplete` or `image-unreadable`.
     func requireRemnant(_ standing: ImageStanding, in pool: Ceph.Pool) async throws {
         let resource = pool.resource(ofImage: standing.name.text)
@@ -101,8 +103,8 @@ struct ImageRepair: Sendable {
         return try await operations.start(.purgeImage, on: spec, imageID: entry.id, parameters: .init(force: true))
     }
 
-    /// Makes a clone known to its parent where its making was interrupted before that: the next who removes the snapshot would
-    /// else take the clone's data away. The clone is claimed.
+    /// Makes a clone known to its parent where its making was interrupted before that: the next who removes the
+    /// snapshot would else take the clone's data away. The clone is claimed.
     /// - Throws: `Problem` with `image-incomplete` where it may still be in the making.
     func completeClone(_ image: ImageInfo, in pool: Ceph.Pool) async throws {
         if let clone = try await requireAttachable(image, in: pool) { try await pool.attach(clone) }

@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What can be told of a request before Ceph is asked. librbd refuses most of it with a bare EINVAL, and accepts some of
-/// it in silence; here each refusal names its field.
+/// What can be told of a request before Ceph is asked. librbd refuses most of it with a bare EINVAL, and accepts some
+/// of it in silence; here each refusal names its field.
 struct ImageRules {
     let properties: ImageProperties
 
@@ -100,8 +100,8 @@ struct ImageRules {
 
     private func objectOrder() throws(Problem) -> UInt8? {
         guard let bytes = properties.objectSize?.bytes else { return nil }
-        // The bounds are Ceph's to set: it answers EDOM beyond 4 KiB and 32 MiB. But 1 has the order 0, which it takes for
-        // the default.
+        // The bounds are Ceph's to set: it answers EDOM beyond 4 KiB and 32 MiB. But 1 has the order 0, which it takes
+        // for the default.
         guard bytes > 1, bytes.nonzeroBitCount == 1 else {
             throw Problem(
                 .invalidObjectSize,
@@ -137,8 +137,8 @@ struct ImageRules {
         Problem(.invalidStriping, detail: "\(field): \(detail)", field: field)
     }
 
-    /// Why an object map would be too large; nil where it is not, or where there is none. What the features and the objects' size are
-    /// where the request leaves them out is Ceph's to say: taken for what it ships with.
+    /// Why an object map would be too large; nil where it is not, or where there is none. What the features and the
+    /// objects' size are where the request leaves them out is Ceph's to say: taken for what it ships with.
     var objectionToSize: Problem? {
         let objectSize = properties.objectSize?.bytes ?? Self.defaultObjectSize
         let mayHaveMap = properties.features.map { $0.contains("object-map") } ?? true

@@ -96,8 +96,8 @@ struct ImageService: Sendable {
         case existed(ImageInfo)
     }
 
-    /// Finds the image that has the name, whatever it is like, or creates it. It is looked for first: a pool that is full, or a name
-    /// that could not be made, is no reason to refuse what is there.
+    /// Finds the image that has the name, whatever it is like, or creates it. It is looked for first: a pool that is
+    /// full, or a name that could not be made, is no reason to refuse what is there.
     func findOrCreate(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> Ensured {
         if let image = try await whole(name, in: place) { return .existed(image) }
         try ImageRules.checkName(name, field: "image", what: "image")
@@ -108,7 +108,8 @@ struct ImageService: Sendable {
     private static let attempts = 3
 
     /// Finds the image that has the name, or creates it. What is there is only looked at, and not claimed.
-    /// - Parameter check: is given the image, or nil where there is none: throws where the request expects something else.
+    /// - Parameter check: is given the image, or nil where there is none: throws where the request expects something
+    ///   else.
     private func ensure(
         _ name: String,
         _ rules: ImageRules,
@@ -127,7 +128,8 @@ struct ImageService: Sendable {
     }
 
     /// The image that has the name. What was left half-made by others is mended before, or cleared away.
-    /// - Parameter isTaken: whether somebody has found that the name can't be had: then something has it that is no image.
+    /// - Parameter isTaken: whether somebody has found that the name can't be had: then something has it that is no
+    ///   image.
     /// - Returns: nil where nobody has the name.
     private func whole(_ name: String, in place: Place, isTaken: Bool = false) async throws -> ImageInfo? {
         let pool = try images.pool(place)

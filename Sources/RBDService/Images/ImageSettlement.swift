@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Clears up after whoever held a claim and is gone, or whose change did not end well. Nobody else has touched what is claimed, and nobody
-/// will until the claim is let go: what is half-made is theirs.
+/// Clears up after whoever held a claim and is gone, or whose change did not end well. Nobody else has touched what is
+/// claimed, and nobody will until the claim is let go: what is half-made is theirs.
 struct ImageSettlement: Sendable {
     let store: OperationStore
 
@@ -105,7 +105,7 @@ extension ClaimPurpose {
 }
 
 extension ClaimRecord {
-    /// Whether its holder has, or may have, called what makes an image: librbd takes the name back where that times out. The operation that
-    /// claims names is a copy.
+    /// Whether its holder has, or may have, called what makes an image: librbd takes the name back where that times
+    /// out. The operation that claims names is a copy.
     fileprivate var mayHaveMadeAnImage: Bool { purpose.makesImages || purpose == .operation && !names.isEmpty }
 }

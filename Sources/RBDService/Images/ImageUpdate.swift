@@ -6,8 +6,8 @@ import Naming
 import RBDAPI
 
 /// The changes that take an image from what it is to what it is to be, in the order in which they are made: what can be
-/// undone first; features are disabled late, because a map that is switched on again is empty; the size comes last. To make it
-/// smaller takes as long as there is data to remove, and is an operation.
+/// undone first; features are disabled late, because a map that is switched on again is empty; the size comes last. To
+/// make it smaller takes as long as there is data to remove, and is an operation.
 struct ImageUpdate {
     struct Step {
         var field: String

@@ -5,7 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The rules of what takes long with an image. What would fail after hours for a reason that is there now is refused now.
+/// The rules of what takes long with an image. What would fail after hours for a reason that is there now is refused
+/// now.
 struct ImageWorkService: Sendable {
     let images: ImageAccess
     let operations: OperationService

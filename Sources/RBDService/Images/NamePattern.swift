@@ -3,8 +3,8 @@
 
 /// A part of a name: it may stand anywhere in it, `*` is any characters and `?` is one.
 ///
-/// No regular expression: those that are known to take exponential time would be a way to keep the service busy. This one
-/// looks at each pair of characters of pattern and name once at the most.
+/// No regular expression: those that are known to take exponential time would be a way to keep the service busy. This
+/// one looks at each pair of characters of pattern and name once at the most.
 struct NamePattern: Sendable {
     private let pattern: [Unicode.Scalar]
 

@@ -12,8 +12,8 @@ extension Problem {
         "rbd flatten \(spec) with an --encryption-passphrase-file for the clone, and one for each of its encrypted parents"
     }
 
-    /// Why an image must not be deleted, with all that stands in the way; nil where nothing does. The code is that of what
-    /// has to go first: clients, then locks, snapshots, the group, the migration.
+    /// Why an image must not be deleted, with all that stands in the way; nil where nothing does. The code is that of
+    /// what has to go first: clients, then locks, snapshots, the group, the migration.
     /// - Parameter clones: those of the snapshots, where they are known.
     init?(_ use: ImageUse, clones: [ImageClone] = [], of spec: ImageSpec) {
         let blockers =

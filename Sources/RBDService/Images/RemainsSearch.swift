@@ -4,8 +4,8 @@
 import Ceph
 import Synchronization
 
-/// Looks, behind the requests, whether an image without a header has data. All of a pool's objects are gone through for that, which may
-/// take longer than a request.
+/// Looks, behind the requests, whether an image without a header has data. All of a pool's objects are gone through for
+/// that, which may take longer than a request.
 final class RemainsSearch: Sendable {
     private struct Search {
         var task: Task<[String]?, Never>

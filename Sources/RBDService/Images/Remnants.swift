@@ -6,9 +6,9 @@ import Synchronization
 
 /// Since when each half-made thing has been seen that no replica has claimed.
 ///
-/// Another program may be in the middle of it, and to take it away would take the volume away from under that one. So it
-/// is touched only after it was seen unchanged for longer than any step may take, by our own clock: those of the machines that
-/// made it may be wrong.
+/// Another program may be in the middle of it, and to take it away would take the volume away from under that one. So
+/// it is touched only after it was seen unchanged for longer than any step may take, by our own clock: those of the
+/// machines that made it may be wrong.
 final class Remnants: Sendable {
     /// What was seen.
     enum Remnant: Hashable {

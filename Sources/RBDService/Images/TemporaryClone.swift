@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// A clone has a name of its own until it is whole: librbd makes an empty image first and gives it a parent then, and one that is cut
-/// off in between looks like an empty volume.
+/// A clone has a name of its own until it is whole: librbd makes an empty image first and gives it a parent then, and
+/// one that is cut off in between looks like an empty volume.
 enum TemporaryClone {
     private static let prefix = "rbd-rest-api.clone-"
 

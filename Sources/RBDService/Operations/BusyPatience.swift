@@ -5,8 +5,9 @@
 struct BusyPatience {
     /// A client that died counts as alive for half a minute: then the OSD drops its watch.
     static let usual = Duration.seconds(60)
-    /// Where only replicas of this service hold the image. That is what an attempt has left behind which an OSD's restart interrupted: the
-    /// watch of a purge that has failed goes half a minute after the last such restart, and in an upgrade one restart follows the other.
+    /// Where only replicas of this service hold the image. That is what an attempt has left behind which an OSD's
+    /// restart interrupted: the watch of a purge that has failed goes half a minute after the last such restart, and in
+    /// an upgrade one restart follows the other.
     static let withReplicas = Duration.seconds(600)
 
     /// Since when there was nothing but this answer.

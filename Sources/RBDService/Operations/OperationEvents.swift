@@ -5,8 +5,8 @@ import HTTPTypes
 import Hummingbird
 import RBDAPI
 
-/// An operation's way to its end as server-sent events: one event with the whole operation whenever it has changed, and a
-/// comment now and then.
+/// An operation's way to its end as server-sent events: one event with the whole operation whenever it has changed, and
+/// a comment now and then.
 struct OperationEvents: Sendable {
     let followers: OperationFollowers
     let first: RBDAPI.Operation

@@ -8,8 +8,8 @@ import RBDAPI
 import ServiceLifecycle
 import Synchronization
 
-/// Those who follow operations to their end. However many follow one of them, its record is read once for all, and what is new is written
-/// once for all who see the same: a thousand followers cost little more than their connections.
+/// Those who follow operations to their end. However many follow one of them, its record is read once for all, and what
+/// is new is written once for all who see the same: a thousand followers cost little more than their connections.
 final class OperationFollowers: Sendable {
     private struct Follower {
         let access: Access
@@ -42,8 +42,8 @@ final class OperationFollowers: Sendable {
         self.store = store
     }
 
-    /// Follows an operation to its end, or to that of its record, of the service, of the reader's patience, or of the token that he came
-    /// with.
+    /// Follows an operation to its end, or to that of its record, of the service, of the reader's patience, or of the
+    /// token that he came with.
     /// - Parameter first: the operation as it is, which is told at once.
     func follow(_ first: RBDAPI.Operation) throws -> AsyncStream<ByteBuffer> {
         let access = Access.current
@@ -73,8 +73,8 @@ final class OperationFollowers: Sendable {
         return events
     }
 
-    /// Begins a task that is nobody's request: it has no deadline, asks for nobody and sees all. Of the request that began it, it has that it
-    /// ends with the service.
+    /// Begins a task that is nobody's request: it has no deadline, asks for nobody and sees all. Of the request that
+    /// began it, it has that it ends with the service.
     private func lookAfter(_ id: String) {
         let task = {
             Task {

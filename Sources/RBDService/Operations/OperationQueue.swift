@@ -5,15 +5,16 @@ import NIOCore
 
 /// Which operations this process works on, and which is next.
 ///
-/// Places are shared by whoever asked. Of what waits for a pool, the operation is next whose owner has the fewest at work. An owner who has
-/// less than half of the places at work need not wait for one of them: the copies of somebody else may take days. For such owners there
-/// are as many places again.
+/// Places are shared by whoever asked. Of what waits for a pool, the operation is next whose owner has the fewest at
+/// work. An owner who has less than half of the places at work need not wait for one of them: the copies of somebody
+/// else may take days. For such owners there are as many places again.
 ///
-/// As long as several owners ask, they take turns: short operations of somebody who asks for thousands would take most of the processors
-/// and of the cluster from the one of somebody else, without ever having too many places. Each owner begins one operation of a pool at a
-/// time, and all together begin one for every two processors. After one an owner who has more to do rests for as long as it took: so nobody
-/// has more than half of the time. An owner who has but one to do is no reason for any of this: beside those that are at work as many again
-/// are begun for such owners. One that takes longer than a moment keeps nobody waiting.
+/// As long as several owners ask, they take turns: short operations of somebody who asks for thousands would take most
+/// of the processors and of the cluster from the one of somebody else, without ever having too many places. Each owner
+/// begins one operation of a pool at a time, and all together begin one for every two processors. After one an owner
+/// who has more to do rests for as long as it took: so nobody has more than half of the time. An owner who has but one
+/// to do is no reason for any of this: beside those that are at work as many again are begun for such owners. One that
+/// takes longer than a moment keeps nobody waiting.
 struct OperationQueue {
     struct Entry: Equatable {
         var id: String

@@ -89,8 +89,8 @@ struct OperationRecord: Codable, Sendable {
         )
     }
 
-    /// What no two unfinished operations may have in common: the image that they change, the copy that they make, or the
-    /// group and its images.
+    /// What no two unfinished operations may have in common: the image that they change, the copy that they make, or
+    /// the group and its images.
     var claims: [String] {
         if let target = parameters.target { return ["claim.copy.\(target.spec)"] }
         let namespace = operation.namespace
@@ -101,8 +101,8 @@ struct OperationRecord: Codable, Sendable {
             + (parameters.imageIDs ?? []).map { Self.claim(onImage: $0, namespace: namespace) }
     }
 
-    /// What is claimed in the operation's pool for as long as somebody works on it. The image that is copied is not: it may be changed
-    /// meanwhile, as the copy is made from a snapshot.
+    /// What is claimed in the operation's pool for as long as somebody works on it. The image that is copied is not: it
+    /// may be changed meanwhile, as the copy is made from a snapshot.
     /// - Parameter pool: the name of the pool now.
     func subjects(in pool: String) -> [ClaimSubject] {
         let namespace = operation.namespace

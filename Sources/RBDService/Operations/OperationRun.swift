@@ -75,8 +75,8 @@ struct OperationRun: Sendable {
         record.operation.note = nil
         guard try await OperationStore.update(record, claim, in: records) else { return .left }
         let state = Shared(State(record: record, isRepeated: record.operation.attempts > 1))
-        // A client that hangs as a whole never comes back to say so. Once it is shut out, others begin the work again, this process among
-        // them, and nobody waits for it.
+        // A client that hangs as a whole never comes back to say so. Once it is shut out, others begin the work again,
+        // this process among them, and nobody waits for it.
         let end = FirstResult<End>()
         let working = Task {
             do {

@@ -8,8 +8,8 @@ import RBDAPI
 import ServiceLifecycle
 import Synchronization
 
-/// Works on operations: those that this process was asked for, and those that others left. Which replica does an operation
-/// is decided by who claims it first.
+/// Works on operations: those that this process was asked for, and those that others left. Which replica does an
+/// operation is decided by who claims it first.
 actor OperationRunner: Service {
     /// Looks after a pool in which there may be something to do.
     typealias Caretaker = @Sendable (Ceph.Pool, OperationRunner) async -> Void
@@ -99,7 +99,8 @@ actor OperationRunner: Service {
         }
         guard !ending.isRaised, let next = queue.nextLook(), looksAgain.map({ next < $0 }) ?? true else { return }
         looksAgain = next
-        // Detached: any other task would keep the claim of the request that submits an operation for as long as it sleeps.
+        // Detached: any other task would keep the claim of the request that submits an operation for as long as it
+        // sleeps.
         Task.detached {
             try? await Task.sleep(until: next)
             await self.lookAgain()

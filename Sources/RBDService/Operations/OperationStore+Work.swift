@@ -56,7 +56,8 @@ extension OperationStore {
         }
     }
 
-    /// Counts that the replica that worked on an operation is gone. Its claim is taken over: nobody else writes the record.
+    /// Counts that the replica that worked on an operation is gone. Its claim is taken over: nobody else writes the
+    /// record.
     /// - Parameter claim: the token of the claim under which that is cleared up.
     func noteDeath(of id: String, _ claim: String, in records: Records) async throws {
         let key = "operation.\(id)"
@@ -70,7 +71,8 @@ extension OperationStore {
         _ = try await records.apply(change)
     }
 
-    /// Removes the records whose time is over by the cluster's clock. That is only asked where this machine's says so as well.
+    /// Removes the records whose time is over by the cluster's clock. That is only asked where this machine's says so
+    /// as well.
     static func forgetFinished(in records: Records) async throws {
         let prefix = Records.finishedPrefix
         let keys = try await records.values(prefix: prefix, limit: 1000).map(\.key)

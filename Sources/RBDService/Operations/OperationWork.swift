@@ -7,8 +7,8 @@ import RBDAPI
 
 /// What is done for each kind of operation. All of it can be begun again after it was broken off anywhere.
 struct OperationWork: Sendable {
-    /// Where the calls are made that take as long as there is data. Short calls in between go there too: nobody waits for
-    /// them, and they must not take the places of those that somebody waits for.
+    /// Where the calls are made that take as long as there is data. Short calls in between go there too: nobody waits
+    /// for them, and they must not take the places of those that somebody waits for.
     let threads: ThreadPurpose
     let claims: Claims
     /// What moves data through this process draws on it.
@@ -153,8 +153,8 @@ struct OperationWork: Sendable {
         )
     }
 
-    /// Removes what work that is given up has left. A flattened half, or a sparsified one, is a whole image; a purged half
-    /// stays in the trash, marked as being removed.
+    /// Removes what work that is given up has left. A flattened half, or a sparsified one, is a whole image; a purged
+    /// half stays in the trash, marked as being removed.
     func cleanUp(_ kind: OperationKind, _ job: Job) async throws {
         guard kind == .copyImage, let target = job.parameters.target else { return }
         try await discard(job, target)

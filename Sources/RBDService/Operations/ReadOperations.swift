@@ -5,11 +5,11 @@ import Ceph
 import RBDAPI
 import Synchronization
 
-/// What operations were when they were listed last, so that most of them need not be read again: of four thousand that takes 50 ms of
-/// processor time, whoever asks, and whatever he may see of them (`dev/bench operations`).
+/// What operations were when they were listed last, so that most of them need not be read again: of four thousand that
+/// takes 50 ms of processor time, whoever asks, and whatever he may see of them (`dev/bench operations`).
 ///
-/// While nothing was changed nothing is read. Else keys tell which operations there are, and those are read that have not been known to be
-/// finished: a finished one stays as it is.
+/// While nothing was changed nothing is read. Else keys tell which operations there are, and those are read that have
+/// not been known to be finished: a finished one stays as it is.
 final class ReadOperations: Sendable {
     private struct NumberedPool: Hashable {
         /// A pool that is made anew under an old name has other operations.

@@ -53,8 +53,8 @@ struct SnapshotService: Sendable {
         }
     }
 
-    /// A snapshot without its object map is whole, only slower: the map is made behind the requests. In a full pool it can't be, and
-    /// the snapshot is taken back, which needs no room.
+    /// A snapshot without its object map is whole, only slower: the map is made behind the requests. In a full pool it
+    /// can't be, and the snapshot is taken back, which needs no room.
     /// - Throws: `CephError` with `.poolFull`.
     private func completeObjectMap(of snapshot: SnapshotInfo, _ image: ImageSpec, in pool: Ceph.Pool) async throws {
         let resource = pool.resource(ofSnapshot: snapshot.name, image: image.image)

@@ -6,8 +6,8 @@ import FoundationEssentials
 import Naming
 import RBDAPI
 
-/// Remembers which images this service, in whatever replica, has moved to the trash, and has them purged when their time is
-/// over. RBD's trash does not say who put an image there, and what others put there is theirs.
+/// Remembers which images this service, in whatever replica, has moved to the trash, and has them purged when their
+/// time is over. RBD's trash does not say who put an image there, and what others put there is theirs.
 ///
 /// A mark is a key beside the records of operations, `expiry.<time>.<image id>`, so that what is due comes first.
 struct TrashKeeper: Sendable {
@@ -66,7 +66,8 @@ struct TrashKeeper: Sendable {
         _ = try await records.apply(change)
     }
 
-    /// The marks whose time is over by the cluster's clock, and what that says. It is only asked where this machine's says so as well.
+    /// The marks whose time is over by the cluster's clock, and what that says. It is only asked where this machine's
+    /// says so as well.
     private func due(_ records: Records) async throws -> (marks: [Mark], now: Date) {
         let values = try await records.values(prefix: Self.prefix, limit: Self.backlog)
         func isDue(_ key: String, _ now: Date) -> Bool {
@@ -98,7 +99,8 @@ struct TrashKeeper: Sendable {
             }
             guard isWanted(entry.name) else { continue }
             var later = mark
-            // By now, and not by when it was due: that may be long ago, and what is in the way is not asked every few seconds.
+            // By now, and not by when it was due: that may be long ago, and what is in the way is not asked every few
+            // seconds.
             later.until = due.now.timeIntervalSince1970 + Self.patience
             try await replace(mark, with: later, records)
             let spec = ImageSpec(pool: pool.name, namespace: mark.namespace, image: entry.name)

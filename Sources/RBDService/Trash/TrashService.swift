@@ -31,7 +31,8 @@ struct TrashService: Sendable {
     }
 
     /// An entry whose name is in scope.
-    /// - Throws: `CephError` with `.trashEntryNotFound`; `Problem` with `forbidden` where that must not be done with it.
+    /// - Throws: `CephError` with `.trashEntryNotFound`; `Problem` with `forbidden` where that must not be done with
+    ///   it.
     private func entry(_ id: String, _ verb: Verb, in place: Place) async throws -> Ceph.TrashedImage {
         let access = Access.current
         let found = try await images.pool(place).trashedImage(id: id) { name in
@@ -102,7 +103,8 @@ struct TrashService: Sendable {
         return found
     }
 
-    /// A migration keeps its source in the trash until it is committed or aborted: the data of the image that clients use.
+    /// A migration keeps its source in the trash until it is committed or aborted: the data of the image that clients
+    /// use.
     /// - Throws: `Problem` with `image-migrating`.
     private static func requireNoMigration(_ entry: TrashEntry, in place: Place) throws(Problem) {
         guard entry.source == .migration else { return }
