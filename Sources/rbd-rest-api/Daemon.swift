@@ -30,7 +30,7 @@ struct Daemon: AsyncParsableCommand {
     )
     var config: String?
 
-    @Flag(help: "Show the settings in force and where each comes from, as a configuration file, and exit.")
+    @Flag(help: "Print the settings in force and the origin of each, as a configuration file, and exit.")
     var printConfig = false
 
     @Option(.host) var host: String?

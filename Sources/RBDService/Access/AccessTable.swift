@@ -4,7 +4,7 @@
 import HTTPTypes
 
 extension Route {
-    /// Nil if the table has no rule: then nobody may use the route.
+    /// Nil if the table has no rule: then no caller may use the route.
     var rule: AccessRule? { Self.rule(of: method, path) }
 
     /// - Parameter path: with placeholders.

@@ -81,7 +81,7 @@ struct AccessGate: Sendable {
         _ context: ServiceRequestContext
     ) async throws -> Response {
         guard let rule else {
-            throw Problem(.forbidden, detail: "nobody may use this path: there is no rule for it")
+            throw Problem(.forbidden, detail: "no caller may use this path, because it has no access rule")
         }
         if case .everybody = rule { return try await route.handler(request, context) }
         try refuseStrangePages(route, request)

@@ -148,7 +148,7 @@ extension Plan: Scoped {
     private static let hidden = Plan.Step(
         "ask-others",
         "",
-        detail: "this affects images or groups that are out of scope; whoever runs the service can name them"
+        detail: "this affects images or groups that are out of scope; the service's operator can name them"
     )
 }
 

@@ -38,11 +38,11 @@ extension ServiceConfiguration {
     static func webhook(_ values: SettingValues) throws(ConfigurationError) -> WebhookConfiguration? {
         switch (values.optional(.webhookCertificate), values.optional(.webhookKey)) {
         case (let certificate?, let key?):
-            // Without a client CA, the webhook does not authenticate anyone. So its pools must be set explicitly.
+            // Reviews do not authenticate the author of a volume. So the pools must be set explicitly, even to all.
             guard values.optional(.kubernetesPools) != nil else {
                 throw values.error(
                     .kubernetesPools,
-                    "whoever reaches the webhook may have images made; name the pools that they may be in, or write * for all"
+                    "anyone who can reach the webhook can have images created; name the pools for them, or write * for all"
                 )
             }
             return WebhookConfiguration(

@@ -82,7 +82,7 @@ struct VolumeService: Sendable {
         )
     }
 
-    /// - Throws: `Problem` with `image-differs` where it is too small.
+    /// - Throws: `Problem` with `image-differs` if the image is too small.
     private func adopt(_ image: ImageInfo, _ demand: VolumeDemand, _ isDryRun: Bool) throws -> VolumeOutcome {
         let spec = demand.place.image(demand.image).description
         guard image.sizeBytes >= demand.sizeBytes else {

@@ -17,7 +17,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let limits: DoorLimits
     private let refused: (Problem) -> Void
-    /// Whether the service is about to stop. Then idle clients are sent away by closing their connections.
+    /// Whether the service is about to stop. Then each answer closes its connection, so that clients go elsewhere.
     private let isEnding: () -> Bool
     /// Requests in the order of their arrival: how many heads were passed on, how many requests were read completely,
     /// how many answers were sent.
