@@ -4,11 +4,11 @@
 import ArgumentParser
 import Foundation
 
-/// What it costs a request that its caller is known by a token: the same request to a service that asks nobody who he is, and
-/// to others that do, by the number of tokens in their files.
+/// What it costs a request that its caller is known by a token: the same request to a service that asks nobody who he
+/// is, and to others that do, by the number of tokens in their files.
 ///
-/// The request has a parameter that there is not. Its route asks who asks, and refuses it then before anything is asked of the
-/// cluster: no other route that asks is as cheap, and `/livez` does not ask.
+/// The request has a parameter that there is not. Its route asks who asks, and refuses it then before anything is asked
+/// of the cluster: no other route that asks is as cheap, and `/livez` does not ask.
 struct AuthenticationBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "authentication",
@@ -59,7 +59,8 @@ struct AuthenticationBench: ParsableCommand {
                 _ = try load.run(seconds: seconds)
                 contest.add(name) { _ in
                     let answers = try load.run(seconds: seconds)
-                    // Of many at once each waits for the others: how long an answer takes then says little of what it costs.
+                    // Of many at once each waits for the others: how long an answer takes then says little of what it
+                    // costs.
                     return connections == 1 ? percentile(50, of: load.latencies) * 1000 : 1_000_000 / answers
                 }
             }

@@ -6,8 +6,8 @@ import CRBD
 import CRados
 import Glibc
 
-/// The floor of a listing: one call for the names and ids, then one read of each image's header, many on their way at once.
-/// Nothing is kept, made into text or sent anywhere.
+/// The floor of a listing: one call for the names and ids, then one read of each image's header, many on their way at
+/// once. Nothing is kept, made into text or sent anywhere.
 extension BareLibrbd {
     /// Names and ids, as librbd gives them.
     final class Specs {

@@ -4,8 +4,8 @@
 import ArgumentParser
 import RBDAPI
 
-/// Measures the service beside librbd and others that do the same: once by the one, once by the other, on the same cluster,
-/// so that whatever else the machine does hits all of them alike. What counts is the ratio.
+/// Measures the service beside librbd and others that do the same: once by the one, once by the other, on the same
+/// cluster, so that whatever else the machine does hits all of them alike. What counts is the ratio.
 @main
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(

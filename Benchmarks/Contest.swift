@@ -3,8 +3,8 @@
 
 import ArgumentParser
 
-/// Several ways to do one thing, tried by turns: a round has one try of each, so that whatever else the machine does hits
-/// all of them alike. Who begins changes from round to round.
+/// Several ways to do one thing, tried by turns: a round has one try of each, so that whatever else the machine does
+/// hits all of them alike. Who begins changes from round to round.
 struct Contest {
     struct Contestant {
         let name: String
@@ -22,8 +22,8 @@ struct Contest {
         self.patience = patience
     }
 
-    /// - Parameter attempt: where it fails, the contest goes on without this contestant, unless it is the first: a bound that
-    ///   needs the other counts as missed then.
+    /// - Parameter attempt: where it fails, the contest goes on without this contestant, unless it is the first: a
+    ///   bound that needs the other counts as missed then.
     mutating func add(_ name: String, _ attempt: @escaping (_ round: Int) throws -> Double) {
         contestants.append(Contestant(name: name, attempt: attempt))
     }
@@ -60,8 +60,8 @@ struct Contest {
             names.firstIndex(of: name).map { values[$0] } ?? [:]
         }
 
-        /// One contestant's values over another's. Where one of them sat out a round, its median stands in: nothing else
-        /// would compare a contestant of one round with the others' later ones.
+        /// One contestant's values over another's. Where one of them sat out a round, its median stands in: nothing
+        /// else would compare a contestant of one round with the others' later ones.
         func ratios(_ name: String, over other: String) -> [Double] {
             let (mine, theirs) = (of(name), of(other))
             guard !mine.isEmpty, !theirs.isEmpty else { return [] }

@@ -4,8 +4,8 @@
 import ArgumentParser
 import Glibc
 
-/// Many connections in one thread: a thread for each would cost the two cores more than the server does. Each connection has
-/// one request on its way, always the same.
+/// Many connections in one thread: a thread for each would cost the two cores more than the server does. Each
+/// connection has one request on its way, always the same.
 final class HTTPLoad {
     private var connections: [pollfd]
     private let request: [UInt8]

@@ -5,7 +5,8 @@ import ArgumentParser
 import Naming
 import RBDAPI
 
-/// Lists all images of a pool with their details, and a page of them; looks at what the service's memory does meanwhile.
+/// Lists all images of a pool with their details, and a page of them; looks at what the service's memory does
+/// meanwhile.
 struct ListBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",

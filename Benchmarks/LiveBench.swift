@@ -35,8 +35,8 @@ struct LiveBench: ParsableCommand {
             var contest = Contest(unit: "requests/s")
             var servers = [(Names.service, places.server)]
             if let go { servers.append(("Go net/http", go)) }
-            // Opened once: they are kept from round to round, as keep-alive has it. Two seconds are less than any server's
-            // patience with an idle connection.
+            // Opened once: they are kept from round to round, as keep-alive has it. Two seconds are less than any
+            // server's patience with an idle connection.
             for (name, server) in servers {
                 let load = try HTTPLoad(server: server, path: "/livez", connections: connections)
                 contest.add(name) { _ in try load.run(seconds: seconds) }

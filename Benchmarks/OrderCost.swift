@@ -3,8 +3,8 @@
 
 import ArgumentParser
 
-/// What order between replicas costs: the calls that take claims and let them go, and that keep records, as the service itself counts
-/// and times them.
+/// What order between replicas costs: the calls that take claims and let them go, and that keep records, as the service
+/// itself counts and times them.
 struct OrderCost {
     private let client: PlainClient
     private let before: (count: Double, seconds: Double)

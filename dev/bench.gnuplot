@@ -1,7 +1,7 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
 
-# Draws what `rbd-bench report` has summed up. dev/bench sets `directory` and `store`.
+# Plots the summary of `rbd-bench report`. dev/bench sets `directory` and `store`.
 
 set terminal svg size 860,560 font "sans-serif,13" background "white"
 set datafile separator ","

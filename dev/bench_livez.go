@@ -1,7 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-// The service's GET /livez by Go's standard library, with the same body and headers: what dev/bench compares HTTP alone with.
+// GET /livez with Go's standard library, with the same body and headers as the service. dev/bench compares HTTP with
+// it.
 package main
 
 import (

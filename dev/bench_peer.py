@@ -3,8 +3,8 @@
 """python3-rbd as a contestant of dev/bench: what somebody's own script would do, with as many threads as are asked for.
 
 Connects once, then reads commands, one JSON array per line, and answers each with one JSON array per line: the milliseconds
-that each attempt took. So neither the start of the interpreter nor the connection is counted. Where something fails it ends
-with Python's own words on stderr.
+that each attempt took. So neither the start of the interpreter nor the connection is counted. If something fails, it ends
+with Python's message on stderr.
 
     ["list", POOL, THREADS]                  opens each image and reads what a listing shows; one value
     ["get", POOL, [NAME, …]]                 opens these images one after another; a value for each
@@ -57,7 +57,7 @@ class Peer:
 
 
 def details(context, name):
-    """Opens an image for reading and asks for what the service's listing shows; all but the opening costs no round trip."""
+    """Opens an image for reading and reads what the service's listing shows. Only opening costs round trips."""
     with rbd.Image(context, name, read_only=True) as image:
         found = image.stat()
         found["id"] = image.id()
@@ -71,7 +71,7 @@ def details(context, name):
 
 
 def in_threads(threads, names, work):
-    """The names are dealt out one by one: no thread ends up with the slow ones."""
+    """The threads take the names one by one, so that no thread gets all the slow ones."""
     names = iter(names)
     lock = threading.Lock()
     failures = []

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Makes what some requests need before they can succeed: a snapshot, an image in the trash, a clone, an operation, a client."""
+"""Creates what some requests need to succeed: a snapshot, an image in the trash, a clone, an operation, a client."""
 
 import atexit
 import collections
@@ -17,13 +17,14 @@ POOL = "rbd"
 SIZE = 4 << 20
 serial = itertools.count(1)
 
-# How often each operation finds what its path names: after that, only where other operations have made it.
+# How often each operation gets the object that its path names. Later, it only exists if other operations have created
+# it.
 MOST_PREPARATIONS = 6
 prepared = collections.Counter()
 
 
 def call(method, path, body=None):
-    """Asks the service; what goes wrong here shows as an operation that never succeeded."""
+    """Sends a request. A failure here shows as an operation that never succeeded."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     if os.environ["RBD_CONTRACT_TOKEN"]:
@@ -74,7 +75,7 @@ def long_operation():
 
 
 def rbd(*arguments):
-    """Runs Ceph's own tool, which can hold on to images as the service never does."""
+    """Runs Ceph's own tool, which can lock images and keep them open. The service never does that."""
     return subprocess.run(["rbd", *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
 
 
@@ -106,7 +107,7 @@ def holder(path):
 
 
 def hold(case, path, query, make):
-    """An eviction takes about a second, and leaves the cluster a client that is shut out: some are enough."""
+    """An eviction takes about a second, and adds a client to the cluster's blocklist. So only some are made."""
     prepared[make.__name__] += 1
     if prepared[make.__name__] > MOST_PREPARATIONS:
         return
@@ -117,7 +118,7 @@ def hold(case, path, query, make):
 
 
 def prepare(name, case):
-    """Lets a valid request find what it is about."""
+    """Creates the object of a valid request."""
     path, query = case.path_parameters or {}, case.query
     if path.get("pool") == POOL and prepared[name] < MOST_PREPARATIONS:
         prepared[name] += 1
@@ -157,7 +158,7 @@ def prepare(name, case):
 
 
 def make_what_is_named(template, path, query):
-    """What is refused, such as a name that is not valid, is no case of ours: the request itself is judged."""
+    """Ignores refusals, such as of an invalid name: only the test's own request counts."""
     base = f"/v1/pools/{POOL}"
     if "namespace" in path:
         call("POST", f"{base}/namespaces", {"name": path["namespace"]})
@@ -185,7 +186,7 @@ def in_default_namespace(path, query):
 
 
 def change_here(body):
-    """Another name, and what a small image can take."""
+    """Another name, and properties that a small image can have."""
     if isinstance(body.get("name"), str):
         body["name"] = f"{body['name'][:80]}-{next(serial)}"
     if body.get("size") is not None:
@@ -195,7 +196,7 @@ def change_here(body):
 
 
 def want_image(volume):
-    """The rest of the volumes want what no pool here can give, or nothing."""
+    """The other volumes need what no pool here has, or nothing."""
     volume["metadata"].pop("annotations", None)
     volume["spec"] = {"capacity": {"storage": "4Mi"}, "rbd": {"image": f"volume-{next(serial)}", "pool": POOL}}
 

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""What dev/contract changes in the requests that schemathesis makes up, so that one small cluster can take them all.
+"""How dev/contract changes the requests that schemathesis generates, so that one small cluster can serve them all.
 
 Only valid requests are changed, and they stay valid. An invalid one is sent as it is: it must be refused.
 """
@@ -13,7 +13,7 @@ import contract_fixtures
 import schemathesis
 from schemathesis.generation import GenerationMode
 
-# The pool that most images go to. Every other one may come and go.
+# The pool of most images. All other pools may be created and deleted.
 KEPT_POOL = "rbd"
 SPARE_POOL = "spare-1"
 MOST_PLACEMENT_GROUPS = 8
@@ -21,7 +21,7 @@ MOST_OBJECTS = 4096
 DEFAULT_OBJECT_SIZE = 4 << 20
 
 SIZE_TEXT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([BKMGTPE]?)")
-# Clients take out dots and, around them, what can't be printed.
+# Clients remove dots and the unprintable characters around them.
 LOST_IN_PATHS = re.compile(r"[.\s\x00-\x1f\x7f]*")
 ENDS_PATH_PART = re.compile(r"[/?#\x00-\x20\x7f]")
 serial = itertools.count(1)
@@ -29,7 +29,7 @@ serial = itertools.count(1)
 
 @schemathesis.hook
 def filter_case(context, case):
-    """A header that the contract does not name is no fault of a request: whoever is in between adds some."""
+    """Unknown headers are no reason to refuse a request: proxies add some."""
     return not any("unknown-property" in name.lower() for name in case.headers or {})
 
 
@@ -48,7 +48,7 @@ def before_call(context, case, kwargs):
     if operation in ("rollBackGroup", "rollBackImage") and case.query and "confirm" in case.query:
         case.query["confirm"] = case.path_parameters.get("snapshot")
     if case.method == "DELETE" and case.query:
-        # A DELETE that succeeds counts as a deletion: what a dry run leaves would be a failure.
+        # A successful DELETE counts as a deletion: after a dry run, the remaining object would be a failure.
         case.query.pop("dryRun", None)
     allow_time(case)
     expect_any_state(case)
@@ -69,9 +69,10 @@ def before_call(context, case, kwargs):
 
 
 def name_what_paths_can_hold(case):
-    """Some texts can't be asked for in a path: clients take "." and "" out of it, and so ask for something else."""
+    """Some texts can't be in a path: clients remove "." and "" from it, and so request another path."""
     for parameter, value in (case.path_parameters or {}).items():
-        # It comes escaped here, once or twice, and clients undo that first; what comes from a link may not be escaped.
+        # The value comes escaped here, once or twice, and clients unescape it first. Values from links may not be
+        # escaped.
         text = raw = str(value)
         while unquote(text) != text:
             text = unquote(text)
@@ -85,14 +86,14 @@ def spare_kept_pool(case):
 
 
 def confirm(case):
-    """Otherwise hardly any deletion would ever be confirmed."""
+    """Without this, hardly any deletion would be confirmed."""
     pool = case.path_parameters.get("pool")
     if case.query and pool != KEPT_POOL:
         case.query["confirm"] = pool
 
 
 def expect_any_state(case):
-    """No tag that is made up is that of an image."""
+    """Random entity tags never match an image."""
     if case.headers:
         case.headers.pop("If-None-Match", None)
         if "If-Match" in case.headers:
@@ -118,7 +119,7 @@ def keep_copies(body):
 
 
 def keep_serving(body):
-    """One OSD can keep one copy, and a pool over its quota takes no image."""
+    """One OSD can keep one copy, and a pool over its quota accepts no image."""
     for field in ("size", "minSize"):
         if isinstance(body.get(field), (int, float)):
             body[field] = 1
@@ -143,7 +144,7 @@ def size_of(value):
 
 
 def vary_name(body):
-    """The simplest name comes up again and again: every second time it becomes a new one, the other times it is taken."""
+    """The simplest name is generated often. Every second time it is replaced by a new one; otherwise it is taken."""
     number = next(serial)
     if number % 2 and isinstance(body.get("name"), str):
         body["name"] = f"{body['name'][:80]}-{number}"

@@ -2,46 +2,46 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034  # much of this is for the scripts that source this file
 
-# What the scripts in this directory share. They source it after `set -euo pipefail`.
+# Shared functions of the scripts in this directory, which source this file after `set -euo pipefail`.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 
-# Debian's names. `git` is for SwiftPM, which clones the packages that Package.swift names.
+# Names of Debian packages. `git` is for SwiftPM, which clones the packages in Package.swift.
 readonly build_packages=(librados-dev librbd-dev libyaml-dev zlib1g-dev git ca-certificates curl jq)
 readonly cluster_packages=(ceph-mon ceph-mgr ceph-osd ceph-common jq)
 readonly peer_packages=(ceph-mgr-dashboard python3-rbd)
 readonly plot_packages=(gnuplot-nox)
 readonly test_packages=(openssl python3-venv shellcheck)
 
-# How the binaries are built that are measured and shipped: the Swift runtime inside, functions of the same code folded into
-# one. In a directory of its own: the static runtime and the tests' build would evict each other.
+# How the measured and shipped binaries are built: with the Swift runtime inside, and with identical functions folded
+# into one. They have their own directory: otherwise the static runtime and the tests' build would evict each other.
 readonly release_build=(swift build --configuration release --static-swift-stdlib --scratch-path .build-release -Xlinker --icf=safe)
 
 # Messages go to stderr: stdout carries only what another program may want to read.
 say() { printf '%s\n' "$*" >&2; }
 
-# die SENTENCE: the last words of a script. The sentence says what is wrong and what mends it.
+# die SENTENCE: ends a script. The sentence says what is wrong and what to do.
 die() {
     printf 'dev/%s: %s\n' "${0##*/}" "$*" >&2
     exit 1
 }
 
-# usage: prints the comment block that opens a script, from its third line up to the first line that is no comment.
+# usage: prints the comment block at the start of a script, from its third line to the first line that is not a comment.
 usage() { awk 'NR > 3 && !/^#/ { exit } NR > 3 { sub(/^# ?/, ""); print }' "$0"; }
 
-# show_end FILE [LINES]: the end of a log, indented, so that it stands apart from our own sentences.
+# show_end FILE [LINES]: the end of a log, indented to set it apart from the script's own messages.
 show_end() { if [[ -s $1 ]]; then tail -n "${2:-12}" "$1" | sed 's/^/    /' >&2; fi; }
 
-# trap_signals: from now on a signal ends the script through `exit`, so the EXIT trap cleans up exactly once.
+# trap_signals: makes signals end the script through `exit`, so that the EXIT trap cleans up exactly once.
 trap_signals() {
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
 }
 
-# in_group COMMAND…: runs a long command in a process group of its own and waits for it. Bash delivers a signal only after
-# its foreground child has ended; `wait` it leaves at once. The EXIT trap calls end_group, so nothing stays behind.
+# in_group COMMAND…: runs a long command in its own process group and waits for it. Bash handles a signal only after its
+# foreground child has ended, but `wait` returns at once. The EXIT trap calls end_group, so nothing is left behind.
 group=''
 in_group() {
     set -m
@@ -54,8 +54,8 @@ in_group() {
     return "$code"
 }
 
-# end_group: ends what in_group still runs, and waits for its own clean-up. As Ctrl-C would: on SIGTERM the swift command
-# leaves its children behind.
+# end_group: ends a command that in_group still runs, and waits for its clean-up. It sends SIGINT as Ctrl-C does: on
+# SIGTERM the swift command leaves its children behind.
 end_group() {
     [[ -n $group ]] || return 0
     kill -INT -- "-$group" 2>/dev/null || true
@@ -65,7 +65,7 @@ end_group() {
 }
 group_is_gone() { ! kill -0 -- "-$group" 2>/dev/null; }
 
-# within SECONDS COMMAND…: repeats COMMAND until it succeeds; fails when it has not done so in time.
+# within SECONDS COMMAND…: repeats COMMAND until it succeeds; fails if that takes too long.
 within() {
     local deadline=$((SECONDS + $1))
     shift
@@ -75,8 +75,8 @@ within() {
     done
 }
 
-# end_strays DIR: ends whatever was started with DIR in its environment and is still there. What Foundation starts is in a process
-# group of its own, which end_group does not know.
+# end_strays DIR: kills the remaining processes that have DIR in their environment. Foundation starts processes in
+# groups of their own, which end_group does not know.
 end_strays() {
     local process
     for process in /proc/[0-9]*; do
@@ -84,8 +84,8 @@ end_strays() {
     done
 }
 
-# count_tests REPORT: reads an xunit report. Prints passed, failed, skipped, and passed against the cluster; names the skipped
-# on stderr.
+# count_tests REPORT: reads an xunit report. Prints the numbers of passed, failed and skipped tests, and of those passed
+# against the cluster. Prints the names of skipped tests to stderr.
 count_tests() {
     awk '
         /<testcase / { finish(); open = 1; match($0, /classname="[^"]*"/); class = substr($0, RSTART + 11, RLENGTH - 12)
@@ -101,7 +101,7 @@ count_tests() {
         }' "$1"
 }
 
-# needed PACKAGE…: those of the packages that are not installed.
+# needed PACKAGE…: prints the packages that are not installed.
 needed() {
     local package
     for package in "$@"; do
@@ -109,10 +109,10 @@ needed() {
     done
 }
 
-# install_packages PACKAGE…: installs what is missing, and only that.
+# install_packages PACKAGE…: installs only the missing packages.
 install_packages() {
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-        say "this is not Debian: taking it that the equivalents of these are installed: $*"
+        say "this is not Debian: assuming that the equivalents of these packages are installed: $*"
         return
     fi
     local missing=() as_root=()
@@ -120,13 +120,14 @@ install_packages() {
     ((${#missing[@]})) || return 0
     if ((EUID != 0)); then
         command -v sudo >/dev/null ||
-            die "missing packages and neither root nor sudo to install them; as root run: apt-get install ${missing[*]}"
+            die "packages are missing, and neither root nor sudo is available; as root run: apt-get install ${missing[*]}"
         as_root=(sudo)
     fi
     say "installing from Debian: ${missing[*]}"
     local log attempt
     log=$(mktemp)
-    # Twice, because a mirror hiccup is commoner than a missing package; another apt-get that holds the lock is waited for.
+    # Twice, because mirrors fail now and then more often than packages are missing. It waits if another apt-get holds
+    # the lock.
     for attempt in 1 2; do
         if "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=300 update >"$log" 2>&1 &&
             "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
@@ -141,20 +142,20 @@ install_packages() {
     die "apt-get could not install these; try it by hand as root: apt-get install ${missing[*]}"
 }
 
-# need_swift: a toolchain that can read our Package.swift.
+# need_swift: requires a toolchain that can read Package.swift.
 need_swift() {
     local version
     command -v swift >/dev/null ||
         die "no swift command found; install Swift 6.2 or newer from https://www.swift.org/install and put it on the PATH"
     version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' | head -n 1)
     [[ -n $version ]] ||
-        die "the swift command does not tell its version; install Swift 6.2 or newer from https://www.swift.org/install"
+        die "the swift command does not print its version; install Swift 6.2 or newer from https://www.swift.org/install"
     ((${version%.*} > 6 || (${version%.*} == 6 && ${version#*.} >= 2))) ||
         die "Swift $version is too old; install Swift 6.2 or newer from https://www.swift.org/install"
 }
 
-# port_is_free PORT: does nothing on this machine hold it? Asks the kernel, so no stranger gets a connection from us.
-# States 01 (established) and 0A (listening) hold a port; one that only lingers (06) can be bound again.
+# port_is_free PORT: whether nothing on this machine holds the port. It reads the kernel's tables, and so opens no
+# connection. States 01 (established) and 0A (listening) hold a port; a port in state 06 (time-wait) can be bound again.
 port_is_free() {
     local hex
     printf -v hex '%04X' "$1"
@@ -162,7 +163,7 @@ port_is_free() {
         awk -v port=":$hex" 'substr($2, length($2) - 4) == port && $4 != "06" { found = 1 } END { exit !found }'
 }
 
-# free_port [COUNT]: the first of COUNT consecutive free ports, from below the range that the kernel gives to clients.
+# free_port [COUNT]: the first of COUNT consecutive free ports, below the range that the kernel assigns to clients.
 free_port() {
     local count=${1:-1} port offset try
     for try in {1..200}; do
@@ -185,37 +186,38 @@ end_work() {
     rm -rf -- "$work"
 }
 
-# use_cluster_of_our_own: a cluster in the work directory, and CEPH_CONF exported for it; or the end of the script.
-# `cluster_options` has what dev/cluster start is to be given besides.
+# use_cluster_of_our_own: starts a cluster in the work directory, and exports its CEPH_CONF; ends the script if that
+# fails. `cluster_options` has further options for dev/cluster start.
 cluster_options=()
 use_cluster_of_our_own() {
     forget_other_clusters
     in_group "$root/dev/cluster" start "${cluster_options[@]}" "$work/cluster" >/dev/null || {
-        # dev/cluster has said why, and where its logs are.
+        # dev/cluster has printed the reason and the path of its logs.
         keep_work=yes
         exit 1
     }
     export CEPH_CONF=$work/cluster/ceph.conf
 }
 
-# make_service_user: in CEPH_CONF's cluster, the user of docs/security.md that may administer pools too, by the very command of
-# that page; `service_user` has what the daemon is to be told of it. Whatever is tested is this user, never client.admin.
+# make_service_user: creates the user of docs/security.md that may also administer pools in CEPH_CONF's cluster, with
+# the command of that page. `service_user` has the daemon's options for it. Everything is tested as this user, never as
+# client.admin.
 service_user=()
 make_service_user() {
     local name=client.rbd-pools command
     command=$(awk -v begin="    ceph auth get-or-create $name " \
         'index($0, begin) == 1 { found = 1 } found && !NF { exit } found' "$root/docs/security.md")
-    [[ -n $command ]] || die "docs/security.md has no command that makes $name"
+    [[ -n $command ]] || die "docs/security.md has no command that creates $name"
     if ! (umask 077 && timeout 60 bash -c "$command" >"$work/$name.keyring" 2>"$work/$name.log" </dev/null); then
         show_end "$work/$name.log"
-        die "$name could not be made in the cluster of $CEPH_CONF; above is why. That file must name a keyring with client.admin, and" \
-            "the user must not be there with other capabilities"
+        die "$name could not be created in the cluster of $CEPH_CONF; above is why. That file must name a keyring with client.admin, and" \
+            "the user must not exist with other capabilities"
     fi
     service_user=(--ceph-user "$name" --ceph-keyring "$work/$name.keyring")
 }
 
-# check WHAT COMMAND…: one line for each, counted in `passed` and `failed`; the command says on standard output why it fails. Needs a work
-# directory.
+# check WHAT COMMAND…: runs a check, prints a line for it, and counts it in `passed` or `failed`. The command prints to
+# standard output why it fails. Needs a work directory.
 passed=0 failed=0
 check() {
     local what=$1
@@ -230,11 +232,13 @@ check() {
     fi
 }
 
-# forget_other_clusters: drops every setting that could lead the service or a test to another cluster than CEPH_CONF's.
+# forget_other_clusters: unsets every variable that could lead the service or a test to a cluster other than
+# CEPH_CONF's.
 forget_other_clusters() { unset CEPH_ARGS CEPH_KEYRING "${!RBD_REST_API_@}"; }
 
-# start_service LOG BINARY ARGUMENT…: starts the daemon in a process group of its own (Ctrl-C is ours to handle first),
-# waits until it serves and its cluster answers, and sets service_pid and service_url. The daemon prints its address.
+# start_service LOG BINARY ARGUMENT…: starts the daemon in its own process group, so that the script handles Ctrl-C
+# first. Waits until it serves and its cluster answers, and sets service_pid and service_url. The daemon prints its
+# address.
 service_pid='' service_url=''
 start_service() {
     local log=$1
@@ -254,18 +258,18 @@ start_service() {
 
 service_lives() { [[ -n $service_pid ]] && kill -0 "$service_pid" 2>/dev/null; }
 
-# Both succeed when the daemon is dead, which ends the waiting; start_service looks at what came of it.
+# Both succeed if the daemon is dead, which ends the waiting. start_service then checks the result.
 service_listens() {
     service_url=$(sed -nE 's/.*rbd-rest-api listening on (http:[^ ]+).*/\1/p' "$1" | head -n 1)
     [[ -n $service_url ]] || ! service_lives
 }
 service_is_ready() { curl --silent --fail --noproxy '*' --max-time 5 --output /dev/null "$service_url/readyz"; }
 
-# stop_service: SIGTERM, so that it finishes what is in flight; SIGKILL when that takes too long.
+# stop_service: sends SIGTERM, so that the daemon finishes requests in flight; SIGKILL if that takes too long.
 stop_service() {
     service_lives || return 0
     kill -TERM "$service_pid" 2>/dev/null || true
-    # A little more than its own --shutdown-timeout.
+    # A little longer than the daemon's own --shutdown-timeout.
     within 40 service_is_gone || {
         say "the daemon did not stop within 40 seconds and was killed"
         kill -KILL "$service_pid" 2>/dev/null || true

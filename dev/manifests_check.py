@@ -1,13 +1,13 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""The checks of dev/manifests that look into manifests: one command each, silent where all is well.
+"""The checks of dev/manifests on rendered manifests: one command each, without output if all is well.
 
-same FILE FILE          two renderings are the same objects
-schema VERSION,… FILE…  the objects are right for these versions of Kubernetes
-settings FILE…          the daemon's environment is made of settings that there are
+same FILE FILE          two renderings have the same objects
+schema VERSION,… FILE…  the objects are valid for these versions of Kubernetes
+settings FILE…          the daemon's environment has only existing settings
 wiring FILE…            ports, paths, labels, volumes and times agree with each other and with the code
-pods FILE…              pods are as restricted as Pod Security's `restricted` asks, and their secrets are for them alone
-conditions FILE…        the webhook's matchConditions choose the volumes that the daemon does, and never fail
+pods FILE…              pods meet Pod Security's `restricted` level, and only they can read their secrets
+conditions FILE…        the webhook's matchConditions select the same volumes as the daemon, and never fail
 """
 
 import base64
@@ -22,9 +22,10 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "Sources/RBDService"
 NAME = "rbd-rest-api"
-# Kinds of others, of which there is no schema here.
+# Kinds of other projects, which have no schema here.
 FOREIGN = {"cert-manager.io/v1", "monitoring.coreos.com/v1"}
-# What is made by somebody else than the manifests: cert-manager or webhook-certificate, and whoever makes a token.
+# Secrets that the manifests do not contain: cert-manager or webhook-certificate creates the first, and the operator the
+# others.
 MADE_ELSEWHERE = {f"{NAME}-webhook-tls", f"{NAME}-metrics-token", f"{NAME}-prehook-token"}
 
 
@@ -38,7 +39,7 @@ def expect(condition, sentence):
 
 
 def objects(path):
-    """Those of a file, those that ConfigMaps have inside included."""
+    """The objects of a file, including those inside of ConfigMaps."""
     found = [item for item in yaml.safe_load_all(pathlib.Path(path).read_text()) if item]
     for item in list(found):
         if item["kind"] == "ConfigMap":
@@ -60,7 +61,7 @@ def label(item):
 
 
 def settled(item):
-    """Without what does not matter: how base64 is folded, and in which order the environment is set."""
+    """Without irrelevant differences: the line breaks of base64, and the order of the environment."""
     item = json.loads(json.dumps(item))
     if item["kind"] == "Secret":
         item["data"] = {name: base64.b64decode(text).hex() for name, text in item.get("data", {}).items()}
@@ -69,7 +70,7 @@ def settled(item):
             variables = container.get("env", [])
             names = [variable["name"] for variable in variables]
             expect(len(set(names)) == len(names), f"{label(item)} sets a variable twice")
-            # Where one is made of another, their order matters.
+            # If one variable used another, their order would matter.
             expect(
                 not any("$(" in variable.get("value", "") for variable in variables),
                 f"{label(item)} has variables of variables",
@@ -102,7 +103,7 @@ def schema_folder(version):
     import kubernetes_validate
 
     here = pathlib.Path(kubernetes_validate.__file__).parent
-    # dev/manifests sets an older version of the package apart.
+    # dev/manifests installs an older version of the package separately.
     folders = [here, *pathlib.Path(sys.prefix).glob("old-*/kubernetes_validate")]
     for folder in folders:
         path = folder / f"kubernetes-json-schema/v{version}.0-local-strict"
@@ -144,12 +145,12 @@ def schema(versions, *paths):
 
 
 def settings_of_the_code():
-    """Names of settings, and their defaults."""
+    """The names of the settings, and their defaults."""
     text = (SOURCES / "Support/Setting.swift").read_text()
     found = {}
     for match in re.finditer(r'Setting\(\s*"([a-z-]+)",\s*"[A-Z]+",\s*(?:default: "([^"]*)")?', text):
         found["RBD_REST_API_" + match[1].upper().replace("-", "_")] = match[2]
-    expect(len(found) > 30, "Setting.swift can't be read any more as it was")
+    expect(len(found) > 30, "Setting.swift has changed its form; adapt dev/manifests_check.py")
     return found
 
 
@@ -168,7 +169,7 @@ def settings(*paths):
     for path in paths:
         for name in environment(objects(path)):
             expect(name in code, f"there is no setting {name}")
-    # Those that the example only mentions, too.
+    # Also the settings that the example only mentions.
     for path in (ROOT / "deploy/kubernetes").rglob("*.yaml"):
         for name in re.findall(r"\bRBD_REST_API_[A-Z][A-Z_]*[A-Z]\b", path.read_text()):
             expect(name in code, f"{path.relative_to(ROOT)}: there is no setting {name}")
@@ -179,7 +180,7 @@ def settings(*paths):
 
 def constant(file, pattern):
     match = re.search(pattern, (SOURCES / file).read_text())
-    expect(match, f"{file} can't be read any more as it was")
+    expect(match, f"{file} has changed its form; adapt dev/manifests_check.py")
     return match[1]
 
 
@@ -215,7 +216,7 @@ def wire(items):
         expect(get["path"] == path and path in routes, f"{probe} asks for {get['path']}")
         expect(get["port"] == "health", f"{probe} asks at a port that others can keep busy")
 
-    # The shutdown, then Cluster.finishClosing.
+    # The time of the shutdown and of Cluster.finishClosing.
     closing = constant("../rbd-rest-api/Daemon.swift", r"finishClosing\(within: \.seconds\((\d+)\)\)")
     needed = int(value("SHUTDOWN_DELAY")) + int(value("SHUTDOWN_TIMEOUT")) + int(closing)
     expect(
@@ -236,7 +237,7 @@ def wire(items):
     version = constant("../RBDAPI/ProgramVersion.swift", r'let programVersion = "([^"]+)"')
     expect(container["image"].endswith(f":{version}"), f"{container['image']} is not of version {version}")
 
-    # Whoever chooses the pods by labels.
+    # Everything that selects the pods by labels.
     selectors = {"Deployment": deployment["spec"]["selector"]["matchLabels"]}
     (service,) = known(items, "Service")
     selectors["Service"] = service["spec"]["selector"]
@@ -257,7 +258,7 @@ def wire(items):
     doors = {port["port"]: port["targetPort"] for port in service["spec"]["ports"]}
     expect(doors == {8080: "http", 443: "webhook"}, f"the Service has {doors}")
 
-    # Files that settings name are mounted, from what there is.
+    # Files in settings must be mounted, and their source must exist.
     made = {
         item["metadata"]["name"]: item.get("data", {})
         for kind in ("ConfigMap", "Secret")
@@ -266,7 +267,7 @@ def wire(items):
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
     expect(len(mounts) == len(volumes), "a volume is not mounted, or mounted twice")
-    # A base without its overlay has none of them.
+    # A base without an overlay has none of them.
     is_whole = any(made)
     for name, text in variables.items():
         if not text.startswith("/"):
@@ -306,7 +307,7 @@ def wire(items):
         webhook["sideEffects"] == "NoneOnDryRun" and webhook["failurePolicy"] == "Fail",
         "sideEffects or failurePolicy is another",
     )
-    # Five seconds leave four to the daemon; a minute is what an API server gives to a request in all.
+    # Five seconds leave four to the daemon. A minute is the API server's own limit for a request.
     expect(5 <= webhook["timeoutSeconds"] <= 30, f"timeoutSeconds is {webhook['timeoutSeconds']}")
 
     for item in items:
@@ -396,7 +397,7 @@ def truths():
 
 
 def is_ours(volume, drivers):
-    """As the daemon has it (VolumeRules.demand)."""
+    """The rule of the daemon (VolumeRules.demand)."""
     spec, annotations = volume.get("spec") or {}, (volume.get("metadata") or {}).get("annotations") or {}
     if annotations.get("rbd-rest-api.io/ensure") == "false":
         return False
@@ -408,7 +409,7 @@ def is_ours(volume, drivers):
 
 
 def made_up_volumes():
-    """Each field there, not there, empty, or something else, in every combination."""
+    """Every combination of fields that are set, missing, empty, or different."""
     absent = object()
 
     def build(**members):
@@ -425,7 +426,7 @@ def made_up_volumes():
     ensure = [{"rbd-rest-api.io/ensure": word} for word in ("true", "false", "", "maybe")]
     annotations = [absent, {}, {"a": "b"}, provisioned, *ensure, *({**provisioned, **word} for word in ensure)]
     in_tree = [{}, {"image": "a"}, {"image": "a", "monitors": ["192.0.2.1"]}]
-    # A volume has one source, or the API server refuses it before it asks anybody.
+    # A volume has one source. Otherwise the API server refuses it before it calls a webhook.
     specs = [{}, {"nfs": {"server": "192.0.2.1", "path": "/"}}]
     specs += [{"rbd": source} for source in in_tree] + [build(csi=source) for source in sources]
     for spec, notes in itertools.product(specs, annotations):
@@ -445,8 +446,7 @@ def conditions(*paths):
         expect(drivers == default, f"the drivers are {drivers}, the daemon's default are {default}")
         (configuration,) = known(items, "ValidatingWebhookConfiguration")
         (webhook,) = configuration["webhooks"]
-        # Google's own CEL, as strict as the API server's: to read below a field that is not there is an error, even in
-        # has().
+        # Google's CEL, as strict as the API server's: reading below a missing field is an error, even in has().
         environment_of_cel = cel.NewEnv(variables={"object": cel.Type.DYN})
         programs = {
             entry["name"]: environment_of_cel.compile(entry["expression"]) for entry in webhook["matchConditions"]
@@ -483,7 +483,7 @@ def conditions(*paths):
         for name, volume in created.items():
             wanted = "dynamic" not in name
             expect(matches(volume) == wanted, f"{name} is {'not ' if wanted else ''}let through")
-        # And what people are told to copy.
+        # And the examples that people copy.
         for file in (ROOT / "deploy/kubernetes/examples").glob("*.yaml"):
             for volume in known(objects(file), "PersistentVolume"):
                 expect(matches(volume), f"{file.name}: {label(volume)} would not get an image")

@@ -1,8 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-// What glibc has for _GNU_SOURCE only, which Swift's own view of it is made without; and stat(2), whose type belongs to
-// another module each time that other files are compiled together.
+// Functions that glibc declares only with _GNU_SOURCE, which Swift's own module for it does not set; and stat(2), whose
+// type would belong to different modules depending on which files are compiled together.
 
 #pragma once
 
@@ -12,23 +12,23 @@
 
 extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
 
-// FALLOC_FL_KEEP_SIZE of linux/falloc.h: room is reserved, and the file stays as long as it is.
+// FALLOC_FL_KEEP_SIZE of linux/falloc.h: reserves space without changing the file's length.
 static const int clinux_keep_size = 1;
 
-// mallopt(3), of malloc.h, and what it is told here.
+// mallopt(3) of malloc.h, and the parameters that the service sets.
 extern int mallopt(int parameter, int value);
 static const int clinux_trim_threshold = -1;
 static const int clinux_mmap_threshold = -3;
 static const int clinux_arena_max = -8;
 
-// The answer to SO_PEERCRED: unix(7).
+// The value of SO_PEERCRED: unix(7).
 struct clinux_ucred {
     pid_t pid;
     uid_t uid;
     gid_t gid;
 };
 
-// What is asked of a file.
+// The attributes of a file that the service uses.
 struct clinux_file {
     uint64_t device;
     uint64_t inode;

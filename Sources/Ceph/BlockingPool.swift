@@ -7,11 +7,11 @@ import Synchronization
 /// Runs blocking C calls. All of them go through here: on a bounded number of threads, from a bounded queue, and with a
 /// deadline for the caller.
 ///
-/// librbd creates, removes and clones only by blocking calls, and no librados call can be cancelled. On Swift's cooperative
-/// threads, a few such calls would stop the whole process. Here the damage is bounded. The queue refuses work beyond its
-/// limit immediately. A caller is released at its deadline, even if its thread still runs. Work that a cancelled task left
-/// in the queue is dropped. Work that has started always runs to its end. A hanging thread is replaced by another, up to a
-/// limit. Neither one sick pool nor one ``Caller`` ever has all the threads.
+/// librbd creates, removes and clones only by blocking calls, and no librados call can be cancelled. On Swift's
+/// cooperative threads, a few such calls would stop the whole process. Here the damage is bounded. The queue refuses
+/// work beyond its limit immediately. A caller is released at its deadline, even if its thread still runs. Work that a
+/// cancelled task left in the queue is dropped. Work that has started always runs to its end. A hanging thread is
+/// replaced by another, up to a limit. Neither one sick pool nor one ``Caller`` ever has all the threads.
 public final class BlockingPool: Sendable {
     public struct Limits: Hashable, Sendable {
         /// The maximum number of threads that are inside Ceph at the same time.
@@ -64,10 +64,10 @@ public final class BlockingPool: Sendable {
     }
 
     /// Runs a blocking call on a thread of this pool.
-    /// - Throws: `CephError` with `.overloaded` if the queue is full, `.notStarted` if the call does not start before the
-    ///   deadline, `.timedOut` if the deadline passes while it runs (its outcome is then unknown), `.shutDown` after
-    ///   ``shutdown()``; `CancellationError` if the task is cancelled before the call has started; any error that the call
-    ///   throws.
+    /// - Throws: `CephError` with `.overloaded` if the queue is full, `.notStarted` if the call does not start before
+    ///   the deadline, `.timedOut` if the deadline passes while it runs (its outcome is then unknown), `.shutDown`
+    ///   after ``shutdown()``; `CancellationError` if the task is cancelled before the call has started; any error that
+    ///   the call throws.
     public func run<Value: Sendable>(
         _ operation: CephError.Operation,
         on resource: CephError.Resource,
@@ -196,8 +196,8 @@ public final class BlockingPool: Sendable {
         }
     }
 
-    /// One check of the watchdog. It is a separate function, so that no call, and nothing that a call holds, is kept while
-    /// the watchdog sleeps.
+    /// One check of the watchdog. It is a separate function, so that no call, and nothing that a call holds, is kept
+    /// while the watchdog sleeps.
     private func letGo() -> (nextLook: ContinuousClock.Instant?, isOver: Bool) {
         let (expired, replacements, isOver) = state.withLock { state in
             let expired = state.calls.expire(at: .now)

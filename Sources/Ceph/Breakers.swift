@@ -3,11 +3,11 @@
 
 import Synchronization
 
-/// Remembers which parts of the cluster do not answer. Calls to them are refused immediately, instead of waiting for their
-/// deadline in a thread that others need.
+/// Remembers which parts of the cluster do not answer. Calls to them are refused immediately, instead of waiting for
+/// their deadline in a thread that others need.
 ///
-/// A breaker opens after a number of successive timeouts. The owner of the breakers then probes the scope, one probe at a
-/// time. The first answer, whatever it is, closes the breaker again. No caller is used as a probe.
+/// A breaker opens after a number of successive timeouts. The owner of the breakers then probes the scope, one probe at
+/// a time. The first answer, whatever it is, closes the breaker again. No caller is used as a probe.
 public final class Breakers: Sendable {
     public enum State: String, CaseIterable, Sendable {
         case closed
@@ -125,8 +125,8 @@ public final class Breakers: Sendable {
         return switch error.code {
         case .timedOut:
             switch error.operation {
-            // The duration of these calls depends on the amount of data to remove or copy. Only Ceph's own timeout shows
-            // that nothing answers.
+            // The duration of these calls depends on the amount of data to remove or copy. Only Ceph's own timeout
+            // shows that nothing answers.
             case .removeImage, .changeGroupSnapshots: error.errno == nil ? .unknown : .silent
             // It waits for the OSDs of a new pool, which may be too few. The monitors have answered.
             case .initializePool: .unknown

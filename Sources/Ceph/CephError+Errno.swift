@@ -3,8 +3,8 @@
 
 internal import Glibc
 
-/// The only table from errno to meaning. Its key includes the operation, because a number alone says little: ENOENT is a
-/// missing pool from `rados_ioctx_create`, a missing image from `rbd_remove`, a missing key from `rados_connect`.
+/// The only table from errno to meaning. Its key includes the operation, because a number alone says little: ENOENT is
+/// a missing pool from `rados_ioctx_create`, a missing image from `rbd_remove`, a missing key from `rados_connect`.
 ///
 /// The rows were measured on librados and librbd 16.2.15. The first matching row applies.
 enum ErrnoTable {
@@ -24,7 +24,8 @@ enum ErrnoTable {
     static let rows: [Row] = [
         Row(ENOENT, [.configure], .invalidConfiguration),  // no such file, no such option
         Row(ENOENT, [.connect], .keyringNotFound),
-        // A key of the type aes256k, or a cluster that forbids the older type, with a librados before 19.2.6 and 20.2.4.
+        // A key of the type aes256k, or a cluster that forbids the older type, with a librados before 19.2.6 and
+        // 20.2.4.
         Row(EIO, [.connect], .keyUnsupported),
         Row(
             ENOENT,
@@ -121,8 +122,8 @@ extension CephError {
     }
 }
 
-/// Throws for a negative number, which is Ceph's convention: 0 or more is success, negative is -errno. The C library's own
-/// errno is not used.
+/// Throws for a negative number, which is Ceph's convention: 0 or more is success, negative is -errno. The C library's
+/// own errno is not used.
 @discardableResult
 func check(
     _ result: CInt,

@@ -19,7 +19,8 @@ public struct DependentImage: Hashable, Sendable {
         case data
         /// It is a clone of an image in the pool, as `rbd` writes it: `pool/image@snapshot`.
         case parent(String)
-        /// It is being migrated from an image in the pool, as `rbd` writes it. Data that is not copied yet is only there.
+        /// It is being migrated from an image in the pool, as `rbd` writes it. Data that is not copied yet is only
+        /// there.
         case migration(String)
     }
 

@@ -29,11 +29,11 @@ extension Cluster {
 
     /// Creates a pool. The pool serves I/O when its placement groups are active:
     /// ``Pool/waitForPlacementGroups(_:call:on:)``. Images can be created in it after ``initializePool(named:on:)``.
-    /// - Throws: `CephError` with `.poolExists`, `.invalidPoolOption` (its detail is the monitor's reason), `.timedOut`,
-    ///   `.credentialsRefused`. If the pool was created but overwrites or the autoscaler could not be set, the operation of
-    ///   the error is `.changePool`.
-    /// - C function: rados_mon_command (`osd erasure-code-profile get`, `osd erasure-code-profile set`, `osd pool create`,
-    ///   `osd pool set`), rados_wait_for_latest_osdmap
+    /// - Throws: `CephError` with `.poolExists`, `.invalidPoolOption` (its detail is the monitor's reason),
+    ///   `.timedOut`, `.credentialsRefused`. If the pool was created but overwrites or the autoscaler could not be set,
+    ///   the operation of the error is `.changePool`.
+    /// - C function: rados_mon_command (`osd erasure-code-profile get`, `osd erasure-code-profile set`, `osd pool
+    ///   create`, `osd pool set`), rados_wait_for_latest_osdmap
     public func createPool(named name: String, options: PoolOptions = PoolOptions()) async throws -> PoolInfo {
         let rados = rados
         try await run(.createPool, on: .pool(name)) { () throws(CephError) in
@@ -68,8 +68,8 @@ extension Cluster {
     }
 
     /// Changes one setting of a pool.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolExists` (the new name), `.invalidPoolOption` (its detail is the
-    ///   monitor's reason), `.poolBusy`, `.timedOut`, `.credentialsRefused`.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolExists` (the new name), `.invalidPoolOption` (its detail is
+    ///   the monitor's reason), `.poolBusy`, `.timedOut`, `.credentialsRefused`.
     /// - C function: rados_mon_command (`osd pool set`, `osd pool set-quota`, `osd pool rename`),
     ///   rados_wait_for_latest_osdmap
     public func changePool(named name: String, _ change: PoolChange) async throws {
@@ -140,8 +140,8 @@ extension RadosHandle {
         if let autoscale = options.autoscale { arguments["autoscale_mode"] = .string(autoscale.rawValue) }
         if let size = options.size {
             arguments["size"] = .integer(size)
-            // The monitors require this before they create a pool with single copies. They still refuse unless configured
-            // otherwise.
+            // The monitors require this before they create a pool with single copies. They still refuse unless
+            // configured otherwise.
             if size == 1 { arguments["yes_i_really_mean_it"] = true }
         }
         let answer = try command(MonitorCommand("osd pool create", arguments), .createPool, on: .pool(name))

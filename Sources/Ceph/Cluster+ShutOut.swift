@@ -4,8 +4,9 @@
 internal import CRados
 
 extension Cluster {
-    /// Shuts another client out of the cluster, and returns when this connection knows that. After that, every request of
-    /// this connection first brings the OSD of the object up to date. So no write of the other client can follow it there.
+    /// Shuts another client out of the cluster, and returns when this connection knows that. After that, every request
+    /// of this connection first brings the OSD of the object up to date. So no write of the other client can follow it
+    /// there.
     /// - Parameters:
     ///   - address: IP address, port and nonce, as in ``address`` of the other connection.
     ///   - duration: how long. It must be longer than the longest time that a process may be stopped and then continue.

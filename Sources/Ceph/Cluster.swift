@@ -53,13 +53,14 @@ public final class Cluster: Sendable {
     /// Connects, within the configuration's connect timeout.
     /// - Parameters:
     ///   - limits: the limits of the threads for the connection's calls.
-    ///   - breakers: refuse calls to parts that do not answer. They open by themselves; the caller probes and closes them.
+    ///   - breakers: refuse calls to parts that do not answer. They open by themselves; the caller probes and closes
+    ///     them.
     ///   - observer: receives every call.
     ///   - pool: the pool to connect in; nil for a thread of the connection.
-    /// - Throws: `CephError` with `.invalidConfiguration` (a file or an option does not exist, or a monitor's name can't be
-    ///   resolved), `.keyringNotFound`, `.credentialsRefused`, `.clusterUnreachable`, `.timedOut`.
-    /// - C function: rados_create2, rados_conf_read_file, rados_conf_parse_argv_remainder, rados_conf_set, rados_connect,
-    ///   rados_cluster_fsid
+    /// - Throws: `CephError` with `.invalidConfiguration` (a file or an option does not exist, or a monitor's name
+    ///   can't be resolved), `.keyringNotFound`, `.credentialsRefused`, `.clusterUnreachable`, `.timedOut`.
+    /// - C function: rados_create2, rados_conf_read_file, rados_conf_parse_argv_remainder, rados_conf_set,
+    ///   rados_connect, rados_cluster_fsid
     public static func connect(
         _ configuration: ClusterConfiguration,
         limits: BlockingPool.Limits = BlockingPool.Limits(),
@@ -90,17 +91,17 @@ public final class Cluster: Sendable {
         for _ in 0..<2 { _ = try? rados.command(MonitorCommand("fsid"), .connect, on: .cluster) }
     }
 
-    /// Reads the configuration like `connect`, without contacting the cluster. An error of this method persists until the
-    /// configuration is corrected.
+    /// Reads the configuration like `connect`, without contacting the cluster. An error of this method persists until
+    /// the configuration is corrected.
     /// - Throws: `CephError` with `.invalidConfiguration`.
     public static func validate(_ configuration: ClusterConfiguration) throws(CephError) {
         _ = try configure(configuration)
     }
 
-    /// The Ceph release of the librados in this process, such as `16.2.15`. If the library does not report it, the version
-    /// of its interface, such as `3.0.0`, which has not changed for years.
-    /// - C function: rados_version; `ceph_version_to_str()` of libceph-common, a C++ function that can be called without
-    ///   C++
+    /// The Ceph release of the librados in this process, such as `16.2.15`. If the library does not report it, the
+    /// version of its interface, such as `3.0.0`, which has not changed for years.
+    /// - C function: rados_version; `ceph_version_to_str()` of libceph-common, a C++ function that can be called
+    ///   without C++
     public static var libradosVersion: String {
         if let symbol = dlsym(nil, "_Z19ceph_version_to_strv") {
             let release = unsafeBitCast(symbol, to: (@convention(c) () -> UnsafePointer<CChar>?).self)
@@ -128,15 +129,15 @@ public final class Cluster: Sendable {
     /// Whether the cluster has shut out (blocklisted) this connection. Only a new connection is let in again.
     public var isShutOut: Bool { shutOut.load(ordering: .relaxed) }
 
-    /// Marks the connection as replaced by another one. It finishes its running calls. Their results no longer say anything
-    /// about the cluster: a client that was suspended finds all of its calls timed out at once.
+    /// Marks the connection as replaced by another one. It finishes its running calls. Their results no longer say
+    /// anything about the cluster: a client that was suspended finds all of its calls timed out at once.
     public func retire() { retired.store(true, ordering: .relaxed) }
 
     /// Makes a call on a thread of the pool and reports it to the observer, unless the breaker of its scope is open.
     /// - Parameters:
     ///   - threads: the pool to make the call in; nil for the connection's own.
-    ///   - isLong: whether the call takes long by its nature. It then has threads for its own kind, and its deadline says
-    ///     nothing about the cluster.
+    ///   - isLong: whether the call takes long by its nature. It then has threads for its own kind, and its deadline
+    ///     says nothing about the cluster.
     /// - Throws: the errors of ``BlockingPool/run(_:on:deadline:_:)``; `CephError` with `.poolUnavailable` or
     ///   `.clusterUnreachable` if the breaker is open.
     func run<Value: Sendable>(
@@ -244,9 +245,9 @@ public final class Cluster: Sendable {
         if rados.option(ManagementLimit.option) == "10" { try set(ManagementLimit.option, to: "64", in: rados) }
         // Nothing is read or written twice. A cache would only take memory for each open image.
         try set("rbd_cache", to: "false", in: rados)
-        // By default, if librbd can't update an object map in time, it marks the map as invalid and writes anyway. If it
-        // can't mark the map either, it reports nothing. The OSD may still carry out the write. A later removal then trusts
-        // the map, and leaves that object behind.
+        // By default, if librbd can't update an object map in time, it marks the map as invalid and writes anyway. If
+        // it can't mark the map either, it reports nothing. The OSD may still carry out the write. A later removal then
+        // trusts the map, and leaves that object behind.
         try set("rbd_invalidate_object_map_on_timeout", to: "false", in: rados)
         if let keyring = configuration.keyring { try set("keyring", to: keyring, in: rados) }
         try set("client_mount_timeout", to: "\(configuration.timeouts.connect)", in: rados)

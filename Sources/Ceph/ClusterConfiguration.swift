@@ -52,10 +52,11 @@ public struct ClusterConfiguration: Hashable, Sendable {
 
 /// A parsed Ceph command line.
 ///
-/// `rados_conf_parse_argv` has three traps that make it look as if arguments did nothing. It skips the first argument as
-/// the program's name. It ignores unknown arguments silently. And it ignores `--id`, `--name`, `--conf` and `--cluster`,
-/// because `rados_create2` fixes the identity before any argument is read. Like Ceph's own tools, this type takes those
-/// options out, and passes the rest to `rados_conf_parse_argv_remainder`, which has neither of the other traps.
+/// `rados_conf_parse_argv` has three traps that make it look as if arguments did nothing. It skips the first argument
+/// as the program's name. It ignores unknown arguments silently. And it ignores `--id`, `--name`, `--conf` and
+/// `--cluster`, because `rados_create2` fixes the identity before any argument is read. Like Ceph's own tools, this
+/// type takes those options out, and passes the rest to `rados_conf_parse_argv_remainder`, which has neither of the
+/// other traps.
 struct CephArguments: Hashable {
     var configFile: String?
     /// `client.name`.

@@ -5,7 +5,8 @@ public import FoundationEssentials
 
 /// A point in time by the clock of one of the cluster's OSDs (`utime_t`).
 ///
-/// Objects that are destroyed when they expire use this clock, because the clock of a single machine may be a day ahead.
+/// Objects that are destroyed when they expire use this clock, because the clock of a single machine may be a day
+/// ahead.
 public struct ClusterTime: Hashable, Sendable, Comparable {
     /// Since 1970.
     public var seconds: UInt32

@@ -6,8 +6,8 @@ import Naming
 /// A group of images. A group snapshot captures all of them at the same moment.
 public struct GroupInfo: Hashable, Sendable {
     public var name: String
-    /// librbd's id of the group, as in `rbd group info`. It stays the same when the group is renamed. A new group with an
-    /// old name has another id.
+    /// librbd's id of the group, as in `rbd group info`. It stays the same when the group is renamed. A new group with
+    /// an old name has another id.
     public var id: String
     /// Sorted by pool and name.
     public var members: [GroupMember]
@@ -16,8 +16,9 @@ public struct GroupInfo: Hashable, Sendable {
 }
 
 extension GroupInfo {
-    /// The changes of the group since a snapshot: the images that have joined it, and those that have left it. librbd 18
-    /// and newer rolls a group back only if there are none, because an image that has left may belong to another user now.
+    /// The changes of the group since a snapshot: the images that have joined it, and those that have left it. librbd
+    /// 18 and newer rolls a group back only if there are none, because an image that has left may belong to another
+    /// user now.
     public func changes(since snapshot: GroupSnapshotInfo) -> (joined: [GroupImage], left: [GroupImage]) {
         let (now, then) = (Set(members.map(\.image)), Set(snapshot.images))
         return (members.map(\.image).filter { !then.contains($0) }, snapshot.images.filter { !now.contains($0) })

@@ -5,13 +5,13 @@
 /// batches. Each image takes one round trip, dozens of them in parallel, and none is opened.
 ///
 /// Each batch is a separate blocking call, made when it is requested. So the memory, and the time until a cancellation
-/// takes effect, depend on one batch and not on the pool, and each call has the deadline of its task. Images may be created
-/// and deleted meanwhile. An image that exists throughout is returned once.
+/// takes effect, depend on one batch and not on the pool, and each call has the deadline of its task. Images may be
+/// created and deleted meanwhile. An image that exists throughout is returned once.
 public struct ImageCatalogue: AsyncSequence, Sendable {
     public struct Batch: Sendable {
         public var images: [ImageInfo]
-        /// Where the batch ended: after the last image that was in the directory, even if that image was gone when it was
-        /// read. Nil if there was none.
+        /// Where the batch ended: after the last image that was in the directory, even if that image was gone when it
+        /// was read. Nil if there was none.
         public var end: ImagePosition?
         /// Whether there are no more.
         public var isLast: Bool

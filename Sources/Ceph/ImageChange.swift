@@ -3,7 +3,8 @@
 
 /// One change of an existing image.
 public enum ImageChange: Hashable, Sendable {
-    /// Sets a value, or removes the key if the value is nil. Keys that begin with `conf_` set Ceph options for this image.
+    /// Sets a value, or removes the key if the value is nil. Keys that begin with `conf_` set Ceph options for this
+    /// image.
     case metadata(key: String, value: String?)
     /// Enables or disables features, all of them together. Features that already have the requested state are ignored.
     case features(ImageFeatures, isEnabled: Bool)

@@ -24,8 +24,8 @@ public struct ImageFeatures: OptionSet, Hashable, Sendable {
     public static let nonPrimary = ImageFeatures(rawValue: 1 << 10)
     public static let dirtyCache = ImageFeatures(rawValue: 1 << 11)
 
-    /// The features that a caller may request. Ceph sets all others itself: `data-pool` if one is named, the rest during
-    /// its work.
+    /// The features that a caller may request. Ceph sets all others itself: `data-pool` if one is named, the rest
+    /// during its work.
     public static let creatable: ImageFeatures = [
         .layering, .striping, .exclusiveLock, .objectMap, .fastDiff, .deepFlatten, .journaling,
     ]

@@ -20,10 +20,11 @@ public struct ImageInfo: Hashable, Sendable {
     public var snapshotCount: Int
     /// Nil if the image has no such time.
     public var createdAt: Date?
-    /// When the image was last written to, as its clients record it (`rbd_mtime_update_interval`). Nil if it has no such
-    /// time.
+    /// When the image was last written to, as its clients record it (`rbd_mtime_update_interval`). Nil if it has no
+    /// such time.
     public var modifiedAt: Date?
-    /// When the image was last read, as its clients record it (`rbd_atime_update_interval`). Nil if it has no such time.
+    /// When the image was last read, as its clients record it (`rbd_atime_update_interval`). Nil if it has no such
+    /// time.
     public var accessedAt: Date?
     /// The pool that holds the data, if it is not the image's own pool; `#` and the pool's id if that pool no longer
     /// exists.
@@ -32,8 +33,8 @@ public struct ImageInfo: Hashable, Sendable {
     /// A parent that only the snapshots still see: the image itself was flattened, without `deep-flatten`.
     public var snapshotsParent: Parent?
     public var group: Group?
-    /// A removal of the image has begun, and either continues or was interrupted. All of the image's data may be gone in a
-    /// moment.
+    /// A removal of the image has begun, and either continues or was interrupted. All of the image's data may be gone
+    /// in a moment.
     public var isBeingRemoved = false
     /// Nil in lists, which do not read it.
     public var metadata: [String: String]?

@@ -31,7 +31,8 @@ public struct ImageMigration: Hashable, Sendable {
 extension OpenImage {
     /// - Parameter name: the image's name.
     /// - Returns: nil if the image is not being migrated.
-    /// - C function: rbd_get_features, rbd_migration_status, rbd_migration_status_cleanup, rados_read_op_operate (`dir_get_name`, `trash_get`)
+    /// - C function: rbd_get_features, rbd_migration_status, rbd_migration_status_cleanup, rados_read_op_operate
+    ///   (`dir_get_name`, `trash_get`)
     func migration(of name: String, in context: borrowing IOContext) throws(CephError) -> ImageMigration? {
         guard try features().contains(.migrating) else { return nil }
         var status = rbd_image_migration_status_t()
@@ -49,7 +50,8 @@ extension OpenImage {
             image: text(status.source_image_name),
             imageID: text(status.source_image_id)
         )
-        // librbd 16 does not find the name if librbd 14 prepared the migration. The trash, which holds the source, has it.
+        // librbd 16 does not find the name if librbd 14 prepared the migration. The trash, which holds the source, has
+        // it.
         if source.image.isEmpty, pool >= 0, !source.imageID.isEmpty {
             let place = try IOContext(poolID: pool, namespace: source.namespace, rados: context.rados)
             source.image = try ImageReader.find(id: source.imageID, in: place)?.name ?? ""

@@ -1,8 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A position in the order of a pool's images: after the image with this name and id. The id distinguishes two entries with
-/// the same name, which an interrupted delete can leave.
+/// A position in the order of a pool's images: after the image with this name and id. The id distinguishes two entries
+/// with the same name, which an interrupted delete can leave.
 public struct ImagePosition: Hashable, Comparable, Sendable {
     /// The name's bytes: librbd accepts names that are not UTF-8, and sorts by bytes.
     public var name: [UInt8]

@@ -1,11 +1,11 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// The state of a name in RBD's objects: the pool's directory, `rbd_id.<name>`, and for each image that these two refer to,
-/// its header, its trash entry, and its name in the directory.
+/// The state of a name in RBD's objects: the pool's directory, `rbd_id.<name>`, and for each image that these two refer
+/// to, its header, its trash entry, and its name in the directory.
 ///
-/// An image has the name if the directory says so, the image has a header, and it is not in the trash. Every other state
-/// belongs to a change that is running or was interrupted.
+/// An image has the name if the directory says so, the image has a header, and it is not in the trash. Every other
+/// state belongs to a change that is running or was interrupted.
 public struct ImageStanding: Hashable, Sendable {
     /// The traces of an image, by its id.
     public struct Trace: Hashable, Sendable {
@@ -60,8 +60,8 @@ public struct ImageStanding: Hashable, Sendable {
 extension Pool {
     /// Reads the state of a name.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_aio_read_op_operate (`dir_get_id`, `dir_get_name` of `rbd_directory`, `get_id` of `rbd_id.<name>`,
-    ///   `trash_get` of `rbd_trash`), rados_read_op_stat (of `rbd_header.<id>`)
+    /// - C function: rados_aio_read_op_operate (`dir_get_id`, `dir_get_name` of `rbd_directory`, `get_id` of
+    ///   `rbd_id.<name>`, `trash_get` of `rbd_trash`), rados_read_op_stat (of `rbd_header.<id>`)
     public func standing(of name: RawName) async throws -> ImageStanding {
         let resource = resource(ofImage: name.text)
         return try await withContext(.readImage, on: resource) { context throws(CephError) in
@@ -71,8 +71,8 @@ extension Pool {
 
     /// Reads the traces of an image by its id.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_aio_read_op_operate (`dir_get_name` of `rbd_directory`, `trash_get` of `rbd_trash`), rados_read_op_stat
-    ///   (of `rbd_header.<id>`)
+    /// - C function: rados_aio_read_op_operate (`dir_get_name` of `rbd_directory`, `trash_get` of `rbd_trash`),
+    ///   rados_read_op_stat (of `rbd_header.<id>`)
     public func trace(ofImageID id: String) async throws -> ImageStanding.Trace {
         let resource = resource(ofImage: "#\(id)")
         return try await withContext(.readImage, on: resource) { context throws(CephError) in

@@ -8,8 +8,8 @@ internal import Glibc
 public struct ImageUsage: Hashable, Sendable {
     /// The image's size.
     public var provisionedBytes: UInt64
-    /// The bytes that were written and not discarded in the image itself, without snapshots and the parent. Nil if counting
-    /// would take too long.
+    /// The bytes that were written and not discarded in the image itself, without snapshots and the parent. Nil if
+    /// counting would take too long.
     public var usedBytes: UInt64?
     /// Whole objects were counted, from the object map. The number is then an upper bound.
     public var isApproximate: Bool
@@ -63,8 +63,8 @@ extension OpenImage {
 
     /// Without a valid object map, each object is checked. Images with more objects than this are not counted.
     private static let mostObjects: UInt64 = 65_536
-    /// The number of objects that are checked before the deadline is checked: if librbd finds nothing, it can't be stopped
-    /// in between.
+    /// The number of objects that are checked before the deadline is checked: if librbd finds nothing, it can't be
+    /// stopped in between.
     private static let objectsAtOnce: UInt64 = 4096
 
     /// - C function: rbd_stat

@@ -15,8 +15,8 @@ public struct ImageUse: Hashable, Sendable {
         public var cookie: UInt64
     }
 
-    /// An advisory lock, which its holder set with `rbd lock add` or `rbd_lock_exclusive`, or a lock of librbd itself. An
-    /// advisory lock outlives its holder.
+    /// An advisory lock, which its holder set with `rbd lock add` or `rbd_lock_exclusive`, or a lock of librbd itself.
+    /// An advisory lock outlives its holder.
     public struct Lock: Hashable, Sendable {
         public var client: String
         public var address: String
@@ -41,16 +41,16 @@ public struct ImageUse: Hashable, Sendable {
     public var watchers: [Watcher] = []
     public var locks: [Lock] = []
     public var snapshots: [Snapshot] = []
-    /// Snapshots that were removed but still exist, although no clone needs them: their removal, or that of the last clone,
-    /// was interrupted. They do not keep the image in use.
+    /// Snapshots that were removed but still exist, although no clone needs them: their removal, or that of the last
+    /// clone, was interrupted. They do not keep the image in use.
     public var abandonedSnapshotCount = 0
     public var group: Group?
     public var isMigrating = false
 }
 
 extension Pool {
-    /// Finds out what uses an image. librbd itself would hang in some of these cases, and would move an image to the trash
-    /// while clients have it open.
+    /// Finds out what uses an image. librbd itself would hang in some of these cases, and would move an image to the
+    /// trash while clients have it open.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.namespaceNotFound`,
     ///   `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate, rados_notify2; if something uses the image:
@@ -75,8 +75,8 @@ extension Pool {
     }
 
     /// Finds out what uses an image, by its id. The image may be in the trash.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: as of ``use(ofImage:)``: rados_notify2
     public func use(ofImageID id: String) async throws -> ImageUse {
         let resource = resource(ofImage: "#\(id)")

@@ -3,8 +3,8 @@
 
 internal import FoundationEssentials
 
-/// The type of a user's secret key. A key begins with the number of its type, in two bytes, little-endian (`CryptoKey` in
-/// Ceph's `auth/Crypto.h`).
+/// The type of a user's secret key. A key begins with the number of its type, in two bytes, little-endian (`CryptoKey`
+/// in Ceph's `auth/Crypto.h`).
 public enum KeyType: UInt16, Hashable, Sendable {
     case aes = 1
     /// Available since Ceph 19.2.6 and 20.2.4. Older clients can't use such a key.
@@ -45,8 +45,8 @@ public enum KeyType: UInt16, Hashable, Sendable {
 }
 
 extension RadosHandle {
-    /// The type of the key that librados uses for a user. librados checks `key`, then `keyfile`, then the first existing
-    /// file of `keyring`.
+    /// The type of the key that librados uses for a user. librados checks `key`, then `keyfile`, then the first
+    /// existing file of `keyring`.
     func keyType(of entity: String) -> KeyType? {
         func text(_ path: Substring) -> String? { try? String(contentsOfFile: String(path), encoding: .utf8) }
         let key = option("key")

@@ -42,8 +42,8 @@ public final class LongCall: Sendable {
         return Unmanaged<LongCall>.fromOpaque(context).takeUnretainedValue().goesOn(done, of: total) ? 0 : -ECANCELED
     }
 
-    /// Only answers whether to continue, without recording the progress. It is for a step of longer work that reports its
-    /// progress with ``advance(to:of:_:on:)``.
+    /// Only answers whether to continue, without recording the progress. It is for a step of longer work that reports
+    /// its progress with ``advance(to:of:_:on:)``.
     /// - C function: librbd_progress_fn_t
     static let attend: librbd_progress_fn_t = { _, _, context in
         guard let context else { return 0 }

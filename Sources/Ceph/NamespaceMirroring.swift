@@ -25,10 +25,10 @@ public struct NamespaceMirroring: Hashable, Sendable {
 }
 
 extension Pool {
-    /// How this place, a namespace or the pool's default namespace, is mirrored. It is read from the OSDs, because librbd
-    /// only knows the modes of its own release.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. A namespace
-    ///   that does not exist is returned as not mirrored.
+    /// How this place, a namespace or the pool's default namespace, is mirrored. It is read from the OSDs, because
+    /// librbd only knows the modes of its own release.
+    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. A
+    ///   namespace that does not exist is returned as not mirrored.
     /// - C function: rados_read_op_operate (`mirror_mode_get`, `mirror_remote_namespace_get` of `rbd_mirroring`)
     public func namespaceMirroring() async throws -> NamespaceMirroring {
         try await withContext(.findNamespace, on: resource) { context throws(CephError) in
@@ -51,7 +51,8 @@ extension Pool {
         of context: borrowing IOContext,
         on resource: CephError.Resource
     ) throws(CephError) -> String? {
-        // Read separately from the mode: OSDs of releases before 20 do not know the method, and refuse the whole operation.
+        // Read separately from the mode: OSDs of releases before 20 do not know the method, and refuse the whole
+        // operation.
         let read = CompoundRead(capacity: 1)
         let answer = read.call("mirror_remote_namespace_get")
         let result = read.operate(on: mirroringObject, in: context)

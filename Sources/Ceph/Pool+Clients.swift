@@ -35,8 +35,8 @@ extension Pool {
         let resource = resource(ofImage: name)
         try await withContext(.breakLock, on: resource) { context throws(CephError) in
             let image = try OpenImage.named(name, in: context)
-            // Measured on 16.2.15: with a cookie that the client does not have, librbd blocklists the client and then finds
-            // no lock.
+            // Measured on 16.2.15: with a cookie that the client does not have, librbd blocklists the client and then
+            // finds no lock.
             guard let lock = try image.allLocks().first(where: { $0.client == client && $0.cookie == cookie }) else {
                 throw CephError(.lockNotFound, .breakLock, on: resource)
             }
@@ -47,8 +47,8 @@ extension Pool {
         }
     }
 
-    /// Blocklists a client that has an image open, for the monitors' default duration. Its watch ends when the OSD learns
-    /// of that, which takes about a second.
+    /// Blocklists a client that has an image open, for the monitors' default duration. Its watch ends when the OSD
+    /// learns of that, which takes about a second.
     /// - Throws: `CephError` with `.watcherNotFound`, `.ownClient` (it is this very connection), `.imageNotFound`,
     ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_watchers_list, rados_blocklist_add

@@ -4,8 +4,8 @@
 internal import CRados
 internal import Glibc
 
-/// A clone that refers to its parent, but that the parent does not refer to: its creation was interrupted or still runs.
-/// The snapshot that it depends on could be removed.
+/// A clone that refers to its parent, but that the parent does not refer to: its creation was interrupted or still
+/// runs. The snapshot that it depends on could be removed.
 public struct UnattachedClone: Hashable, Sendable {
     public var name: String
     public var imageID: String { clone.imageID }

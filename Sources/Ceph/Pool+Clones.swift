@@ -83,8 +83,8 @@ extension Pool {
     /// - Parameter snapshot: only the clones of the snapshot with this name, of any kind.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_list_children3 (for protected snapshots, which may have clones of format 1), rados_read_op_operate
-    ///   (`children_list` of `rbd_header.<id>`)
+    /// - C function: rbd_list_children3 (for protected snapshots, which may have clones of format 1),
+    ///   rados_read_op_operate (`children_list` of `rbd_header.<id>`)
     public func clones(ofImage name: String, snapshot: String? = nil) async throws -> [ImageClone] {
         let missing = snapshot.map { resource(ofSnapshot: $0, image: name) }
         return try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
@@ -98,8 +98,8 @@ extension Pool {
         }
     }
 
-    /// The images that an image depends on: its parent, the parent's parent, and so on. The list ends at the first one that
-    /// can't be read.
+    /// The images that an image depends on: its parent, the parent's parent, and so on. The list ends at the first one
+    /// that can't be read.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)

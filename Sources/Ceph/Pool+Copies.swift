@@ -6,8 +6,9 @@ internal import Glibc
 
 /// Copies images in the state of a snapshot.
 extension Pool {
-    /// Copies an image as it was when a snapshot was taken. The copy has the image's layout, features and metadata, and is
-    /// independent of the image and of its parent. A stopped copy leaves an ordinary image, which the caller removes.
+    /// Copies an image as it was when a snapshot was taken. The copy has the image's layout, features and metadata, and
+    /// is independent of the image and of its parent. A stopped copy leaves an ordinary image, which the caller
+    /// removes.
     ///
     /// At most ``copyBytes`` are in flight, and a stopped call ends when these have arrived.
     /// - Parameters:
@@ -105,7 +106,8 @@ extension Pool {
     }
 
     /// Removes the snapshots that a stopped copy has already created, so that the copy can be discarded.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rbd_snap_remove2
     public func removeSnapshots(ofCopy id: String, on threads: BlockingPool) async throws {
         let resource = resource(ofImage: "#\(id)")

@@ -5,8 +5,8 @@ internal import CRados
 internal import Glibc
 import Naming
 
-/// A pool between its creation and its readiness: its placement groups become active one by one, which may take as long as
-/// OSDs are missing. Until then nothing can be stored in the pool itself.
+/// A pool between its creation and its readiness: its placement groups become active one by one, which may take as long
+/// as OSDs are missing. Until then nothing can be stored in the pool itself.
 extension Pool {
     /// The name of the application RBD in a pool.
     private static let application = "rbd"

@@ -38,8 +38,8 @@ extension OpenImage {
         return try beginning(Self.magic.count, operation) == Self.magic
     }
 
-    /// The encryption format of the image; nil if it does not begin like an encrypted image. A clone without its own key is
-    /// encrypted like its parent.
+    /// The encryption format of the image; nil if it does not begin like an encrypted image. A clone without its own
+    /// key is encrypted like its parent.
     /// - C function: rbd_read
     func encryption() throws(CephError) -> ImageEncryption? {
         let begin = try beginning(Self.magic.count + Self.mark.count + 2, .readImage)

@@ -38,10 +38,11 @@ extension Pool {
         }
     }
 
-    /// Restores all images of the group to their state when the snapshot was taken. It takes time in proportion to the data
-    /// to copy. librbd would also do it while clients have an image open: check with ``use(ofGroupImages:)`` first.
-    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupChanged` (other images than
-    ///   then), `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.stopped`,
+    /// Restores all images of the group to their state when the snapshot was taken. It takes time in proportion to the
+    /// data to copy. librbd would also do it while clients have an image open: check with ``use(ofGroupImages:)``
+    /// first.
+    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupChanged` (other images
+    ///   than then), `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.stopped`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_group_snap_rollback_with_progress
     public func rollBack(

@@ -87,8 +87,8 @@ extension Pool {
     /// Adds an image to a group. An image can be in one group at most.
     /// - Parameter pool: the image's own pool. Its namespace is that of the group: librbd does not mix them.
     /// - Returns: false if the image was in the group already.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageInGroup` (another one), `.groupNotFound`, `.namespaceNotFound`,
-    ///   `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageInGroup` (another one), `.groupNotFound`,
+    ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_group_image_add
     public func addImage(named image: String, ofPool pool: Pool, toGroup name: String) async throws -> Bool {
         let (imagePool, resource) = (pool.name, pool.resource(ofImage: image))

@@ -13,9 +13,9 @@ public struct ImagePage: Hashable, Sendable {
 
 extension Pool {
     /// One image.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, but there is no complete image
-    ///   behind it), `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, but there is no complete
+    ///   image behind it), `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
     public func image(named name: String) async throws -> ImageInfo {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
@@ -43,8 +43,8 @@ extension Pool {
     }
 
     /// The id of the image with this name in the pool's directory; empty for an image of the old format 1.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_stat
     public func imageID(named name: String) async throws -> String {
         let resource = resource(ofImage: name)
@@ -89,8 +89,8 @@ extension Pool {
     /// Creates an image and reads it back, because librbd silently drops some features.
     /// - Parameter name: any name that librbd accepts; callers check it with `Names` first.
     /// - Throws: `CephError` with `.imageExists`, `.namespaceNotFound`, `.dataPoolNotFound`, `.poolNotFound`,
-    ///   `.invalidObjectSize`, `.invalidFeatures`, `.invalidImageOption`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    ///   `.invalidObjectSize`, `.invalidFeatures`, `.invalidImageOption`, `.poolFull`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (class `rbd`); rbd_create4 if the image is not a plain one
     public func createImage(
         named name: String,
@@ -158,7 +158,8 @@ extension Pool {
     /// Removes an image of the old format 1 and its data for good, because it can't be in the trash. It takes time in
     /// proportion to the data to remove.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.imageBusy` (a client has it open),
-    ///   `.imageHasSnapshots`, `.imageInGroup`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.imageHasSnapshots`, `.imageInGroup`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rbd_remove
     public func removeFormat1Image(named name: String) async throws {
         let resource = resource(ofImage: name)

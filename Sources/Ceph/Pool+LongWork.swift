@@ -4,12 +4,12 @@
 internal import CRBD
 internal import Glibc
 
-/// Work whose duration depends on the amount of data in an image. It runs on its own threads, and its ``LongCall`` observes
-/// and stops it. All of it can be started again after it was stopped or its process died.
+/// Work whose duration depends on the amount of data in an image. It runs on its own threads, and its ``LongCall``
+/// observes and stops it. All of it can be started again after it was stopped or its process died.
 extension Pool {
     /// Copies the data that a clone still shares with its parent into the clone, and detaches it from the parent.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageHasNoParent`, `.imageEncrypted`, `.stopped`, `.poolNotFound`, `.poolFull`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageHasNoParent`, `.imageEncrypted`, `.stopped`,
+    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_flatten_with_progress, rbd_read
     public func flattenImage(
         named name: String,
@@ -21,7 +21,8 @@ extension Pool {
         try await withContext(.flattenImage, on: resource, through: threads) { context throws(CephError) in
             try call.begin(.flattenImage, on: resource)
             let objectBytes = try OpenImage(id: id, in: context).stat().obj_size
-            // Each takes the data of an object from the parent. For objects of 32 MiB, librbd would have 2 GiB in memory.
+            // Each takes the data of an object from the parent. For objects of 32 MiB, librbd would have 2 GiB in
+            // memory.
             let limit = ManagementLimit(to: max(1, Self.flattenBytes / objectBytes), for: call, on: context.rados)
             let image = try OpenImage(id: id, in: context, to: .write)
             try image.requireNoKeyOfItsOwn(.flattenImage, on: resource)
@@ -37,7 +38,8 @@ extension Pool {
     private static let flattenBytes: UInt64 = 32 << 20
 
     /// Frees the space of blocks that contain only zeros.
-    /// - Parameter blockBytes: the minimum length of a run of zeros: a power of two from 4 KiB to the image's object size.
+    /// - Parameter blockBytes: the minimum length of a run of zeros: a power of two from 4 KiB to the image's object
+    ///   size.
     /// - Throws: `CephError` with `.imageNotFound`, `.invalidImageOption`, `.stopped`, `.poolNotFound`, `.poolFull`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_sparsify_with_progress
@@ -82,8 +84,8 @@ extension Pool {
     }
 
     /// Whether a snapshot has no object map although the image has one, because taking the snapshot was interrupted.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.poolNotFound`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only, rbd_snap_list, rados_stat
     public func lacksSnapshotMaps(ofImageID id: String) async throws -> Bool {
         try await withContext(.readImage, on: resource(ofImage: "#\(id)")) { context throws(CephError) in
@@ -91,9 +93,9 @@ extension Pool {
         }
     }
 
-    /// Restores an image to its state when the snapshot was taken, including its size. Everything written since is lost. An
-    /// image that a client has open is not changed. After a stopped rollback, the image is in a mixed state until it is
-    /// rolled back completely.
+    /// Restores an image to its state when the snapshot was taken, including its size. Everything written since is
+    /// lost. An image that a client has open is not changed. After a stopped rollback, the image is in a mixed state
+    /// until it is rolled back completely.
     /// - Parameter snapshotID: identifies the snapshot, which may be renamed while the work waits for its turn.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory
     ///   lock), `.stopped`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
@@ -173,8 +175,8 @@ extension OpenImage {
     ) throws(CephError) {
         do throws(CephError) {
             try requireNoAdvisoryLock(operation)
-            // Checked only now, when this call is a watcher itself: any client that opens the image from here on sees the
-            // result.
+            // Checked only now, when this call is a watcher itself: any client that opens the image from here on sees
+            // the result.
             try requireNoOtherWatcher(operation, rados: rados)
         } catch  where error.code == .imageBusy {
             throw CephError(.imageBusy, operation, on: image, errno: error.errno, detail: error.detail)

@@ -6,19 +6,19 @@ internal import Glibc
 import Naming
 
 /// Moves an image to the trash and back, and renames it: step by step, in librbd's order, with a guard on each step.
-/// librbd's own steps remove a name without checking which image has it by then. A process that is killed in between leaves
-/// the same state as librbd.
+/// librbd's own steps remove a name without checking which image has it by then. A process that is killed in between
+/// leaves the same state as librbd.
 extension Pool {
-    /// Moves an image to the trash. Its data stays, and its name is free. It does not check for clients that have the image
-    /// open, and takes it away from them. So callers must check the use of the image first.
+    /// Moves an image to the trash. Its data stays, and its name is free. It does not check for clients that have the
+    /// image open, and takes it away from them. So callers must check the use of the image first.
     /// - Parameter entry: the trash entry to write, with times of the cluster's clock.
     /// - Returns: the entry as it is now.
-    /// - Throws: `CephError` with `.imageChanged` (the image has just lost the name, or come to the trash), `.imageBusy`
-    ///   (it is being migrated), `.imageReadOnly` (it is mirrored from another cluster), `.poolNotFound`, `.poolFull`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageChanged` (the image has just lost the name, or come to the trash),
+    ///   `.imageBusy` (it is being migrated), `.imageReadOnly` (it is mirrored from another cluster), `.poolNotFound`,
+    ///   `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`trash_add`, `trash_state_set` of `rbd_trash`, `dir_remove_image` of
-    ///   `rbd_directory`), rados_write_op_remove (of `rbd_id.<name>`); rbd_trash_move for images that are mirrored or have
-    ///   a journal
+    ///   `rbd_directory`), rados_write_op_remove (of `rbd_id.<name>`); rbd_trash_move for images that are mirrored or
+    ///   have a journal
     public func moveToTrash(_ entry: TrashEntry) async throws -> TrashEntry {
         let resource = resource(ofImage: entry.name)
         return try await withContext(.moveToTrash, on: resource) { context throws(CephError) in
@@ -35,8 +35,9 @@ extension Pool {
     /// - Throws: `CephError` with `.trashEntryNotFound`, `.imageExists`, `.imageBusy` (its removal has begun),
     ///   `.imageChanged` (another client has just restored it), `.poolNotFound`, `.poolFull`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_write_op_operate (`trash_state_set`, `trash_remove` of `rbd_trash`, `set_id` of `rbd_id.<name>`,
-    ///   `dir_add_image` of `rbd_directory`); rbd_trash_restore for images that are mirrored or have a journal
+    /// - C function: rados_write_op_operate (`trash_state_set`, `trash_remove` of `rbd_trash`, `set_id` of
+    ///   `rbd_id.<name>`, `dir_add_image` of `rbd_directory`); rbd_trash_restore for images that are mirrored or have a
+    ///   journal
     public func restoreImage(_ entry: TrashEntry, as name: RawName) async throws -> ImageInfo {
         let resource = resource(ofImage: name.text)
         return try await withContext(.restoreImage, on: resource) { context throws(CephError) in
@@ -49,8 +50,8 @@ extension Pool {
     /// Keeps an image in the trash for longer.
     /// - Parameter until: by the cluster's clock.
     /// - Returns: the entry as it is now.
-    /// - Throws: `CephError` with `.imageChanged` (the trash no longer has this stay of it), `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageChanged` (the trash no longer has this stay of it), `.poolNotFound`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_omap_cmp2, rados_write_op_omap_set2
     public func deferRemoval(of entry: TrashEntry, until: ClusterTime) async throws -> TrashEntry {
         let resource = resource(ofImage: entry.name)
@@ -67,8 +68,8 @@ extension Pool {
     }
 
     /// Renames an image within its pool and namespace.
-    /// - Throws: `CephError` with `.imageExists`, `.imageChanged` (it no longer has the name), `.poolNotFound`, `.poolFull`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageExists`, `.imageChanged` (it no longer has the name), `.poolNotFound`,
+    ///   `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`, `dir_rename_image` of `rbd_directory`),
     ///   rados_write_op_remove; rbd_rename for images that are mirrored or have a journal
     public func renameImage(
@@ -86,7 +87,8 @@ extension Pool {
 
 extension IOContext {
     /// Whether more belongs to an image than its own objects. librbd must handle an image with a journal or a mirror.
-    /// - C function: rados_aio_read_op_operate (`get_features` of `rbd_header.<id>`, `mirror_image_get` of `rbd_mirroring`)
+    /// - C function: rados_aio_read_op_operate (`get_features` of `rbd_header.<id>`, `mirror_image_get` of
+    ///   `rbd_mirroring`)
     func isReplicated(_ id: String, on resource: CephError.Resource) throws(CephError) -> Bool {
         let header = CompoundRead(capacity: 1)
         let isReadOnly: UInt8 = 1

@@ -5,22 +5,22 @@ internal import CRados
 internal import Glibc
 
 extension Pool {
-    /// Removes what a create by librbd leaves behind if an OSD is slow. librbd first writes the name of the image and then
-    /// sends its header. If that times out, librbd removes the name, but the OSD may still write the header. The result is
-    /// a header without a name, whose id is not known: librbd chose it, and did not return it.
+    /// Removes what a create by librbd leaves behind if an OSD is slow. librbd first writes the name of the image and
+    /// then sends its header. If that times out, librbd removes the name, but the OSD may still write the header. The
+    /// result is a header without a name, whose id is not known: librbd chose it, and did not return it.
     ///
-    /// This searches all objects of the place. If it finds something, it also searches those of all other pools. It takes
-    /// time in proportion to the number of objects. A header is removed if it is in neither the directory nor the trash,
-    /// has never had a snapshot, and has no parent, group, object map, journal or data. An object map without a header is
-    /// removed under the same conditions.
+    /// This searches all objects of the place. If it finds something, it also searches those of all other pools. It
+    /// takes time in proportion to the number of objects. A header is removed if it is in neither the directory nor the
+    /// trash, has never had a snapshot, and has no parent, group, object map, journal or data. An object map without a
+    /// header is removed under the same conditions.
     /// - Parameters:
     ///   - idPrefix: the prefix of the ids of images of the client whose creates failed, see ``Cluster/imageIDPrefix``.
     ///     Everything that this client has sent must already be carried out, or must be refused from now on.
     ///   - call: records the progress of the search, and stops it.
     ///   - threads: the pool to make the call in.
     /// - Returns: the ids whose objects were removed.
-    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.namespaceNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_object_list, rados_write_op_assert_version, rados_write_op_remove
     public func removeNamelessHeaders(
         idPrefix: String,

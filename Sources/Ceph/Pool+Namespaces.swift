@@ -50,8 +50,8 @@ extension Pool {
     }
 
     /// Removes an empty namespace. librbd itself checks only for images and trash, and groups would become unreachable.
-    /// - Throws: `CephError` with `.namespaceNotFound`, `.namespaceNotEmpty`, `.poolNotFound`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.namespaceNotFound`, `.namespaceNotEmpty`, `.poolNotFound`, `.poolFull`,
+    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_namespace_exists, rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rbd_trash_list,
     ///   rbd_group_list, rbd_namespace_remove
     public func removeNamespace(named namespace: String) async throws {

@@ -6,17 +6,18 @@ internal import Glibc
 import Naming
 
 extension Pool {
-    /// Searches for the remains of an image without a header. An interrupted create leaves only a name, because the header
-    /// is written before the data. An image that has lost its header still has its data, and freeing its name would destroy
-    /// the last trace of it.
+    /// Searches for the remains of an image without a header. An interrupted create leaves only a name, because the
+    /// header is written before the data. An image that has lost its header still has its data, and freeing its name
+    /// would destroy the last trace of it.
     ///
-    /// This searches all objects of the place, and those of all other pools, which may have been the image's data pool. It
-    /// takes time in proportion to the number of objects.
+    /// This searches all objects of the place, and those of all other pools, which may have been the image's data pool.
+    /// It takes time in proportion to the number of objects.
     /// - Parameters:
     ///   - call: records the progress of the search, and stops it.
     ///   - threads: the pool to make the call in.
     /// - Returns: the names of some objects of the image; empty if there are none.
-    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rados_object_list
     public func remains(ofImageID id: String, call: LongCall, on threads: BlockingPool) async throws -> [String] {
         let resource = resource(ofImage: "#\(id)")

@@ -4,8 +4,8 @@
 internal import CRados
 internal import Glibc
 
-/// Completes an interrupted change, or undoes it. Each method takes the state that was read, and does nothing if that has
-/// changed. Callers have proven that the process that made the change is dead: a running change looks the same.
+/// Completes an interrupted change, or undoes it. Each method takes the state that was read, and does nothing if that
+/// has changed. Callers have proven that the process that made the change is dead: a running change looks the same.
 extension Pool {
     /// Frees a name without an image: the remains of a create that was interrupted before the header was written.
     /// - Parameter standing: of the state `.withoutHeader`. Callers have checked that there is no data either, see
@@ -48,7 +48,8 @@ extension Pool {
 
     /// Sets the final state of a trash entry, which says that the image is nowhere else. A move or a restore was
     /// interrupted before that.
-    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`trash_state_set` of `rbd_trash`)
     public func settleInTrash(_ entry: TrashEntry) async throws -> TrashEntry {
         let resource = resource(ofImage: "#\(entry.id)")
@@ -62,7 +63,8 @@ extension Pool {
 
     /// Completes a restore: the image gets its name, and its trash entry is removed.
     /// - Parameter standing: of the state `.halfTrashed`.
-    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`, `trash_remove` of `rbd_trash`)
     public func finishRestore(_ standing: ImageStanding) async throws {
         guard let image = standing.image, let entry = image.trash, entry.source != .removing else { return }
@@ -79,8 +81,8 @@ extension Pool {
         }
     }
 
-    /// Removes `rbd_id.<name>` if it is all that exists of the name. An interrupted rename or restore left it, and Ceph's
-    /// own tools would take it for a second name of the image.
+    /// Removes `rbd_id.<name>` if it is all that exists of the name. An interrupted rename or restore left it, and
+    /// Ceph's own tools would take it for a second name of the image.
     /// - Parameter standing: of the state `.strayNameObject`.
     /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_cmpext, rados_write_op_remove
@@ -97,7 +99,8 @@ extension Pool {
 
     /// Creates `rbd_id.<name>`, so that Ceph's own tools find the image by its name again.
     /// - Parameter standing: of the state `.withoutNameObject`.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`)
     public func makeNameObject(_ standing: ImageStanding) async throws {
         guard standing.state == .withoutNameObject else { return }
@@ -117,10 +120,12 @@ extension Pool {
         }
     }
 
-    /// Creates the object map that an interrupted create did not create. Without it, the kernel client can't map the image.
+    /// Creates the object map that an interrupted create did not create. Without it, the kernel client can't map the
+    /// image.
     /// - Parameter image: as it was just read.
     /// - Returns: whether it was missing.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rados_write_op_operate (`object_map_resize` of `rbd_object_map.<id>`)
     @discardableResult
     public func completeObjectMap(of image: ImageInfo) async throws -> Bool {

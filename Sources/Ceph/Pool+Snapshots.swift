@@ -13,8 +13,8 @@ extension Pool {
 
     // MARK: Reading
 
-    /// All snapshots of an image, oldest first, including those of groups, and those that were removed while clones needed
-    /// them.
+    /// All snapshots of an image, oldest first, including those of groups, and those that were removed while clones
+    /// needed them.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_read_only, rbd_snap_list, rbd_snap_get_namespace_type, rbd_snap_is_protected
@@ -50,8 +50,8 @@ extension Pool {
     }
 
     /// The maximum number of snapshots of an image, and the number that it has.
-    /// - Returns: the limit, which is nil if there is none, and the count. Like Ceph's, the count includes snapshots of all
-    ///   kinds.
+    /// - Returns: the limit, which is nil if there is none, and the count. Like Ceph's, the count includes snapshots of
+    ///   all kinds.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_snap_get_limit, rbd_snap_list
@@ -68,8 +68,8 @@ extension Pool {
     /// room for the object map, or the OSD is slow, librbd silently takes the snapshot without one: see
     /// ``SnapshotInfo/lacksObjectMap``.
     /// - Parameter name: any name that librbd accepts; callers check it with `Names` first.
-    /// - Throws: `CephError` with `.snapshotExists`, `.snapshotLimitReached`, `.imageNotFound`, `.imageBusy` (an advisory
-    ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    /// - Throws: `CephError` with `.snapshotExists`, `.snapshotLimitReached`, `.imageNotFound`, `.imageBusy` (an
+    ///   advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_snap_create2
     public func createSnapshot(named name: String, ofImage image: String) async throws -> SnapshotInfo {
@@ -101,8 +101,8 @@ extension Pool {
     ///   - newName: nil leaves the name as it is.
     ///   - isProtected: nil leaves the protection as it is. It is not an error if the snapshot already has this state.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.snapshotExists`, `.snapshotHasClones` (of
-    ///   format 1, which need the protection), `.unsupported` (no layering), `.imageNotFound`, `.imageBusy` (an advisory
-    ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   format 1, which need the protection), `.unsupported` (no layering), `.imageNotFound`, `.imageBusy` (an
+    ///   advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
     ///   `.clientBlocklisted`.
     /// - C function: rbd_snap_protect, rbd_snap_unprotect, rbd_snap_rename
     public func changeSnapshot(
@@ -130,8 +130,8 @@ extension Pool {
     }
 
     /// Removes a snapshot.
-    /// - Parameter evenIfCloned: if clones of format 2 need the snapshot, it only loses its name, and is removed with the
-    ///   last of them; until then the image can't be removed. Otherwise the snapshot stays as it is.
+    /// - Parameter evenIfCloned: if clones of format 2 need the snapshot, it only loses its name, and is removed with
+    ///   the last of them; until then the image can't be removed. Otherwise the snapshot stays as it is.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.snapshotProtected`, `.snapshotHasClones`,
     ///   `.imageNotFound`, `.imageBusy` (an advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`,
     ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
@@ -152,10 +152,10 @@ extension Pool {
         }
     }
 
-    /// Completes interrupted removals of snapshots: removes those that have lost their names and that no clone needs. They
-    /// can't be restored or cloned, and while they exist the image can't be removed.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.imageBusy` (an advisory lock),
-    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// Completes interrupted removals of snapshots: removes those that have lost their names and that no clone needs.
+    /// They can't be restored or cloned, and while they exist the image can't be removed.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.imageBusy` (an advisory
+    ///   lock), `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_snap_remove_by_id
     public func removeAbandonedSnapshots(ofImageID id: String) async throws {
         let resource = resource(ofImage: "#\(id)")
@@ -175,8 +175,9 @@ extension Pool {
 
     /// Sets the maximum number of snapshots of an image.
     /// - Parameter limit: nil for no limit.
-    /// - Throws: `CephError` with `.invalidSnapshotLimit` (it has more), `.imageNotFound`, `.imageBusy` (an advisory lock),
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.invalidSnapshotLimit` (it has more), `.imageNotFound`, `.imageBusy` (an advisory
+    ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rbd_snap_set_limit
     public func setSnapshotLimit(ofImage image: String, to limit: UInt64?) async throws {
         let resource = resource(ofImage: image)

@@ -38,8 +38,8 @@ extension Pool {
     }
 
     /// One entry of the trash.
-    /// - Parameter isWanted: selects the entry by the name that the image had; an entry that is not selected appears not to
-    ///   exist.
+    /// - Parameter isWanted: selects the entry by the name that the image had; an entry that is not selected appears
+    ///   not to exist.
     /// - Throws: `CephError` with `.trashEntryNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_aio_read_op_operate (class `rbd`)
@@ -59,8 +59,8 @@ extension Pool {
         }
     }
 
-    /// Removes an image in the trash and its data for good, and continues an interrupted removal. Callers have checked by
-    /// the cluster's clock that it has expired: librbd would use the clock of this machine.
+    /// Removes an image in the trash and its data for good, and continues an interrupted removal. Callers have checked
+    /// by the cluster's clock that it has expired: librbd would use the clock of this machine.
     /// - Parameters:
     ///   - call: observes and stops it.
     ///   - threads: the pool to make the call in; the duration depends on the amount of data.

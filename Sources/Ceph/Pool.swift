@@ -23,8 +23,8 @@ public struct Pool: Sendable {
 
     /// Runs a blocking call with its own I/O context.
     ///
-    /// If the client's map does not have the pool, a separate call updates the map first. Otherwise librados would wait for
-    /// a monitor without any timeout, and the pool would be blamed.
+    /// If the client's map does not have the pool, a separate call updates the map first. Otherwise librados would wait
+    /// for a monitor without any timeout, and the pool would be blamed.
     /// - Parameter threads: the pool to make the call in; nil for the connection's own.
     func withContext<Value: Sendable>(
         _ operation: CephError.Operation,

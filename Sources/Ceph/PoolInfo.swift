@@ -41,8 +41,8 @@ extension PoolInfo {
 public enum ErasureCode: Hashable, Sendable {
     /// A profile that exists in the cluster.
     case profile(String)
-    /// A profile that this service creates. No two chunks are in the same failure domain, such as `osd` or `host`, which is
-    /// Ceph's default.
+    /// A profile that this service creates. No two chunks are in the same failure domain, such as `osd` or `host`,
+    /// which is Ceph's default.
     case chunks(data: Int, coding: Int, failureDomain: String?)
 }
 

@@ -1,8 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Small persistent records, shared by all processes that serve one pool: the keys and values of one RADOS object. Several
-/// are changed together, under conditions that the OSD checks in the same operation.
+/// Small persistent records, shared by all processes that serve one pool: the keys and values of one RADOS object.
+/// Several are changed together, under conditions that the OSD checks in the same operation.
 public struct Records: Sendable {
     public let pool: Pool
     /// The object's name.
@@ -44,7 +44,8 @@ public struct Records: Sendable {
             expected[key] = value
         }
 
-        /// Records the time of the change, by the clock of the OSD that makes it. ``Records/timeOfChange()`` returns it.
+        /// Records the time of the change, by the clock of the OSD that makes it. ``Records/timeOfChange()`` returns
+        /// it.
         public mutating func noteTime() {
             asksTime = true
         }

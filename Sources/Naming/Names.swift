@@ -1,9 +1,9 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// The names that the service creates. librbd and the monitors accept almost anything (`a/b`, `a@b`, a newline, the empty
-/// snapshot). Such a name can't be written in a spec or on a command line afterwards. This check is the only guard against
-/// it.
+/// The names that the service creates. librbd and the monitors accept almost anything (`a/b`, `a@b`, a newline, the
+/// empty snapshot). Such a name can't be written in a spec or on a command line afterwards. This check is the only
+/// guard against it.
 ///
 /// Existing objects with other names can still be read and deleted.
 public enum Names {

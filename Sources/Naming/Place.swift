@@ -1,7 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A pool, or a namespace of a pool, that holds images and groups. Written as Ceph writes it: `pool` or `pool/namespace`.
+/// A pool, or a namespace of a pool, that holds images and groups. Written as Ceph writes it: `pool` or
+/// `pool/namespace`.
 public struct Place: Hashable, Sendable, CustomStringConvertible {
     public var pool: String
     /// Empty for the pool's default namespace.

@@ -3,8 +3,8 @@
 
 /// An exact number of bytes, as people and programs write it: `10737418240`, `"10GiB"`, `"1.5TiB"`, `"10Gi"`.
 ///
-/// Nothing is rounded: a text that is not a whole number of bytes is refused. Decimal units (`GB`, `G`) are refused too,
-/// because `rbd` and Kubernetes disagree about their meaning.
+/// Nothing is rounded: a text that is not a whole number of bytes is refused. Decimal units (`GB`, `G`) are refused
+/// too, because `rbd` and Kubernetes disagree about their meaning.
 public struct ByteCount: Hashable, Sendable, Comparable {
     /// The largest size that is accepted: the largest signed 64-bit number, which is also librbd's limit.
     public static let maximum: UInt64 = UInt64(Int64.max)

@@ -13,9 +13,9 @@ public struct Image: Codable, Hashable, Sendable {
     public var name: String
     /// The image's id, which stays the same when it is renamed.
     public var id: String
-    /// `ready`, or `removing` if the removal has begun, and either continues or was interrupted. In lists also `incomplete`
-    /// if the name is taken but there is no complete image behind it, and `unreadable` if the image can't be read:
-    /// `problem` says why, and the sizes and counts are null.
+    /// `ready`, or `removing` if the removal has begun, and either continues or was interrupted. In lists also
+    /// `incomplete` if the name is taken but there is no complete image behind it, and `unreadable` if the image can't
+    /// be read: `problem` says why, and the sizes and counts are null.
     public var state: String
     public var sizeBytes: UInt64?
     public var objectSizeBytes: UInt64?
@@ -248,8 +248,9 @@ public struct CreateImageRequest: Codable, Hashable, Sendable, RequestBody {
     }
 }
 
-/// The properties of a new image: the body of `PUT /v1/pools/{pool}/images/{image}`, and of a POST together with the name.
-/// Fields that are left out take the defaults of the pool or the cluster (`rbd_default_features`, `rbd_default_order`, …).
+/// The properties of a new image: the body of `PUT /v1/pools/{pool}/images/{image}`, and of a POST together with the
+/// name. Fields that are left out take the defaults of the pool or the cluster (`rbd_default_features`,
+/// `rbd_default_order`, …).
 public struct ImageProperties: Codable, Hashable, Sendable, RequestBody {
     /// May be left out with a source; the image then has the source's size.
     public var size: ByteCount?

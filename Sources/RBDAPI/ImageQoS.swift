@@ -35,8 +35,8 @@ public enum QoSLimit: String, CodingKey, CaseIterable, Sendable {
     }
 }
 
-/// The limits that are set on an image. For all others, the limits of the pool or the cluster apply; by default there are
-/// none.
+/// The limits that are set on an image. For all others, the limits of the pool or the cluster apply; by default there
+/// are none.
 public struct ImageQoS: Codable, Hashable, Sendable {
     /// Operations or bytes per second, or the number of seconds that a burst may last; 0 means unlimited.
     public var values: [QoSLimit: UInt64]

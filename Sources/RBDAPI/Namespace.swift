@@ -19,8 +19,8 @@ public struct Namespace: Codable, Hashable, Sendable {
 
     /// Which images of a namespace are mirrored to another cluster.
     public struct Mirroring: Codable, Hashable, Sendable {
-        /// `disabled`, `image` (the images that mirroring is enabled for), `pool` (all that have a journal), `init-only`
-        /// (none), or `unknown`.
+        /// `disabled`, `image` (the images that mirroring is enabled for), `pool` (all that have a journal),
+        /// `init-only` (none), or `unknown`.
         public var mode: String
         /// The namespace of the other cluster that holds the copies; null if none is set.
         public var remoteNamespace: String?

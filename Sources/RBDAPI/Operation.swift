@@ -3,8 +3,8 @@
 
 public import Naming
 
-/// Work that takes longer than a request: `GET /v1/operations/{id}`. It continues, and can be read, after the process that
-/// began it has stopped.
+/// Work that takes longer than a request: `GET /v1/operations/{id}`. It continues, and can be read, after the process
+/// that began it has stopped.
 public struct Operation: Codable, Hashable, Sendable {
     public enum State: String, Codable, CaseIterable, Sendable {
         case queued, running, succeeded, failed, cancelled

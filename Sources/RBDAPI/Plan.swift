@@ -3,12 +3,13 @@
 
 /// The planned changes of a request: the response to every change with `?dryRun=true`. Nothing was changed.
 ///
-/// If the request would be refused, the response is the same problem as without `dryRun`. Only a deletion responds with its
-/// blockers here, and with the steps that remove them.
+/// If the request would be refused, the response is the same problem as without `dryRun`. Only a deletion responds with
+/// its blockers here, and with the steps that remove them.
 public struct Plan: Codable, Hashable, Sendable {
     /// Whether the request would succeed as it is.
     public var allowed: Bool
-    /// The steps in order. If the request is not allowed: the steps to take first, and the request itself as the last one.
+    /// The steps in order. If the request is not allowed: the steps to take first, and the request itself as the last
+    /// one.
     public var steps: [Step]
     public var blockers: [Problem.Blocker]
 

@@ -3,8 +3,8 @@
 
 /// An error as RFC 9457 problem details (`application/problem+json`).
 ///
-/// `code` is stable: programs switch on it. `title` is the same for every problem with the same code; `detail` describes
-/// this one.
+/// `code` is stable: programs switch on it. `title` is the same for every problem with the same code; `detail`
+/// describes this one.
 public struct Problem: Codable, Hashable, Sendable, Error {
     public static let contentType = "application/problem+json"
 
@@ -52,8 +52,8 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         self.blockers = blockers
     }
 
-    /// A field in which an existing image differs from the request. Values are texts: sizes in bytes, features joined by
-    /// commas.
+    /// A field in which an existing image differs from the request. Values are texts: sizes in bytes, features joined
+    /// by commas.
     public struct Difference: Codable, Hashable, Sendable {
         public var field: String
         public var requested: String

@@ -48,8 +48,8 @@ public struct UnknownField: Error, Hashable, Sendable {
 }
 
 extension KeyedDecodingContainer {
-    /// A whole number, or nil if there is none. For a number that does not fit, Foundation's decoder reports only that the
-    /// body is not JSON. This error names the field.
+    /// A whole number, or nil if there is none. For a number that does not fit, Foundation's decoder reports only that
+    /// the body is not JSON. This error names the field.
     func wholeNumber<Number: FixedWidthInteger & Decodable>(_ type: Number.Type, forKey key: Key) throws -> Number? {
         do {
             return try decodeIfPresent(type, forKey: key)

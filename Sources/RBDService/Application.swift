@@ -9,7 +9,7 @@ import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
-/// The service, wired together. `@main` runs it; tests take its parts.
+/// The service with all its parts. `@main` runs it; tests use its parts.
 public struct RBDService: Sendable {
     let configuration: ServiceConfiguration
     let logger: Logger
@@ -25,10 +25,11 @@ public struct RBDService: Sendable {
     private let creations: PoolCreations
     private let answerMemory: MemoryBudget
     private let keeper: TrashKeeper
-    private let farewell: Farewell
+    private let shutdownDelay: ShutdownDelay
 
-    /// - Parameter metrics: shown at /metrics. The daemon has one for the process, each service of a test one of its own.
-    /// - Throws: `ConfigurationError` where the token file can't be used.
+    /// - Parameter metrics: shown at /metrics. The daemon has one registry for the process; in tests each service has
+    ///   its own.
+    /// - Throws: `ConfigurationError` if the token file, a certificate or the audit log can't be used.
     public init(
         configuration: ServiceConfiguration,
         logger: Logger,
@@ -36,12 +37,12 @@ public struct RBDService: Sendable {
     ) throws(ConfigurationError) {
         self.configuration = configuration
         self.logger = logger
-        farewell = Farewell(delay: configuration.shutdownDelay)
+        shutdownDelay = ShutdownDelay(delay: configuration.shutdownDelay)
         var authenticators: [any Authenticator] = []
         if let file = configuration.tokenFile {
             let identities = try TokenFile.watched(path: file, logger: logger)
             authenticators.append(TokenAuthenticator(identities: identities))
-            // A token decides, where there is one: it is shown on purpose.
+            // A token takes precedence over a certificate: the caller sends it on purpose.
             if configuration.tls?.clientAuthorities != nil {
                 authenticators.append(CertificateAuthenticator(identities: identities))
             }
@@ -64,7 +65,7 @@ public struct RBDService: Sendable {
             configuration: configuration.cluster,
             limits: configuration.calls,
             interval: configuration.probeInterval,
-            // Half of it, as a request may have waited for other calls before.
+            // Half of the timeout, because the request may have waited for other calls before.
             patience: min(configuration.requestTimeout, .seconds(configuration.cluster.timeouts.osd)) / 2,
             logger: logger,
             observer: telemetry.calls
@@ -122,20 +123,20 @@ public struct RBDService: Sendable {
         telemetry.sample { [audit] in [MetricSample(.auditLinesPending, Double(audit.pending))] }
     }
 
-    /// A way in, and what it is listened on for.
+    /// What an address is listened on for.
     public enum Door: Sendable {
         case api, webhook, health
     }
 
-    /// Serves until a signal ends it, and then until what is in flight is answered.
-    /// - Parameter onListening: told once for each way in, with the URL under which it can be reached.
-    /// - Throws: `ListenError` where an address can't be listened on.
+    /// Serves until a signal stops the service, and then until the requests in flight are answered.
+    /// - Parameter onListening: called once for each address, with its URL.
+    /// - Throws: `ListenError` if the service can't listen on an address.
     public func run(onListening: @escaping @Sendable (_ door: Door, _ url: String) -> Void) async throws {
         if gate.authenticators.isEmpty, configuration.socket == nil,
             !ServiceConfiguration.isLoopback(configuration.host)
         {
             logger.warning(
-                "nobody is asked who he is: whoever reaches the service may destroy volumes",
+                "callers are not authenticated: anyone who can reach the service may destroy volumes",
                 metadata: [LogKeys.host: "\(configuration.host)"]
             )
         }
@@ -146,9 +147,9 @@ public struct RBDService: Sendable {
                 metadata: [LogKeys.connections: "\(connections)"]
             )
         }
-        // What is first ends last.
+        // The first service stops last.
         var services: [any Service] = [audit, connection, claims, creations, operations.runner]
-        // Neither way in takes all connections from the other.
+        // The API and the webhook can't use up each other's connections.
         let reserved = configuration.webhook == nil ? 0 : max(connections / 4, 1)
         var api = Listener(
             address: .init(configuration),
@@ -157,7 +158,7 @@ public struct RBDService: Sendable {
             connectionsPerAddress: configuration.connectionsPerAddress
         )
         (api.tls, api.refused) = (tls, telemetry.refused)
-        api.isEnding = { [farewell] in farewell.hasBegun }
+        api.isEnding = { [shutdownDelay] in shutdownDelay.hasBegun }
         services.append(api.service(buildRouter(), logger: logger) { onListening(.api, $0) })
         if let webhook = configuration.webhook {
             var reviews = Listener(
@@ -166,8 +167,8 @@ public struct RBDService: Sendable {
                 connections: reserved
             )
             reviews.limits.bodyBytes = AdmissionController.maximumBodyBytes
-            // An API server keeps connections for 90 seconds. Who closes first must be it: what it sends in the very moment of our
-            // closing is lost, and it asks for a review only once.
+            // API servers close idle connections after 90 seconds. They must be the first to close. A review that is
+            // sent just when the service closes the connection would be lost, and API servers do not repeat it.
             reviews.limits.idleTimeout = max(reviews.limits.idleTimeout, .seconds(120))
             (reviews.tls, reviews.refused, reviews.isEnding) = (webhookTLS, telemetry.refused, api.isEnding)
             services.append(reviews.service(buildWebhookRouter(), logger: logger) { onListening(.webhook, $0) })
@@ -178,12 +179,12 @@ public struct RBDService: Sendable {
                 limits: configuration.door,
                 connections: Self.healthConnections
             )
-            // Whatever keeps the others' event loops busy, these are answered.
+            // A separate event loop answers the probes even while the other loops are busy.
             health.loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
             (health.refused, health.isEnding) = (telemetry.refused, api.isEnding)
             services.append(health.service(buildHealthRouter(), logger: logger) { onListening(.health, $0) })
         }
-        services.append(farewell)
+        services.append(shutdownDelay)
         var group = ServiceGroupConfiguration(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
@@ -193,7 +194,7 @@ public struct RBDService: Sendable {
         try await ServiceGroup(configuration: group).run()
     }
 
-    /// Kubelets and balancers ask a few times a second.
+    /// Kubelets and load balancers send a few requests per second.
     private static let healthConnections = 64
 
     private var images: ImageService {
@@ -220,7 +221,7 @@ public struct RBDService: Sendable {
         )
         let clients = ImageClientService(images: access, operations: operations.store)
         let limit = configuration.maximumBodyBytes
-        return ClusterController(connection: connection, farewell: farewell).routes
+        return ClusterController(connection: connection, shutdownDelay: shutdownDelay).routes
             + MetricsController(telemetry: telemetry).routes
             + PoolController(
                 service: PoolService(connection: connection, creations: creations, operations: operations),
@@ -242,7 +243,7 @@ public struct RBDService: Sendable {
             + VolumeController(service: volumes, maximumBodyBytes: limit).routes
     }
 
-    /// What is served on the webhook's own port.
+    /// The routes of the webhook's own port.
     var webhookRoutes: [Route] {
         AdmissionController(
             service: volumes,
@@ -266,7 +267,7 @@ public struct RBDService: Sendable {
         return router
     }
 
-    /// Who asks is known by the certificate, if at all: TLS sees to that.
+    /// This port has no authentication but TLS: the API server's certificate.
     func buildWebhookRouter() -> Router<ServiceRequestContext> {
         let routes = webhookRoutes
         let router = router(routes, origins: [], timeout: nil)
@@ -274,20 +275,22 @@ public struct RBDService: Sendable {
         return router
     }
 
-    /// The probes, which anybody may ask for.
+    /// The probes, which need no authentication.
     func buildHealthRouter() -> Router<ServiceRequestContext> {
-        let routes = ClusterController(connection: connection, farewell: farewell).probes
+        let routes = ClusterController(connection: connection, shutdownDelay: shutdownDelay).probes
         let router = router(routes, origins: [], timeout: nil)
         for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.handler) }
         return router
     }
 
-    /// A router with what all requests have in common, and without routes.
+    /// A router without routes, with the middleware that all requests pass.
     ///
-    /// - Parameter timeout: how long a request may take, unless it says less itself; nil where nothing is asked of the cluster.
+    /// - Parameter timeout: how long a request may take, unless its own header says less; nil for routes that do not
+    ///   call the cluster.
     private func router(_ routes: [Route], origins: Set<String>, timeout: Duration?) -> Router<ServiceRequestContext> {
         let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
-        // One type with all of them in it: added one by one, each would be called through closures, at twice the cost of a short request.
+        // The builder makes one type of all of them. Added one by one, each would be called through closures, and a
+        // short request would cost twice as much.
         router.addMiddleware {
             TurnMiddleware()
             RequestIDMiddleware()

@@ -6,32 +6,32 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Keeps one connection to the cluster. The daemon starts without it, makes it when the cluster can be reached, and
-/// looks at it now and then, so that /readyz answers at once from what was seen last.
+/// Keeps one connection to the cluster. The daemon starts without it, and connects when the cluster can be reached. It
+/// checks the connection regularly, so that /readyz answers at once with the last result.
 ///
-/// A connection is replaced by a new one when the cluster has shut it out, when the files that it was made from have
-/// changed, and when the monitors have not answered for a while: they may have moved. What is in flight ends on the old
-/// one, which closes with the last of it.
+/// The connection is replaced if the cluster has blocklisted it, if its configuration files have changed, or if the
+/// monitors have not answered for a while: they may have moved. Calls in flight end on the old connection, which closes
+/// with the last of them.
 final class ClusterConnection: Service, CallObserver {
     private struct Connection {
         var cluster: Cluster
-        /// Why it does not serve; nil where it does.
+        /// Why the connection does not work; nil if it does.
         var trouble: String?
-        /// Looks in a row that found the monitors silent.
-        var silences = 0
-        /// Whether not even librados' own timeouts came.
+        /// The number of checks in a row that the monitors did not answer.
+        var failedChecks = 0
+        /// Whether a check hung longer than librados' own timeouts.
         var isStuck = false
-        /// Why there is no second connection beside it, where one was wanted.
-        var complaint: String?
+        /// Why a second connection could not be made.
+        var reconnectFailure: String?
     }
 
     private enum State {
-        /// - Parameter cause: what the last attempt failed with.
+        /// - Parameter cause: the error of the last attempt.
         case connecting(reason: String, cause: CephError.Code? = nil)
         case connected(Connection)
     }
 
-    /// So many looks in a row must fail before a second connection is tried beside the first.
+    /// How many checks in a row must fail before a second connection is tried.
     private static let patience = 3
     /// How long to wait before the next attempt to connect.
     private static let retryInterval = Duration.seconds(1)
@@ -39,16 +39,17 @@ final class ClusterConnection: Service, CallObserver {
 
     private let configuration: ClusterConfiguration
     private let limits: BlockingPool.Limits
-    /// Behind sixteen slow deletes the probes would take a busy service for a sick cluster.
+    /// Probes have their own threads. Behind sixteen slow deletes, they would take a busy service for a failing
+    /// cluster.
     private static let probes = ThreadPurpose("probes", .init(threads: 32, queue: 256, replacements: 32))
     private let connecting = BlockingPool(limits: .init(threads: 2, queue: 16, replacements: 14))
-    /// The connections that are in use still, the present one among them.
+    /// All connections in use, including the current one.
     private let clusters = Mutex<[WeakCluster]>([])
     private let interval: Duration
     private let logger: Logger
     private let state = Mutex(State.connecting(reason: "the first connection to the cluster is being made"))
     private let connections = Atomic(0)
-    /// The pool that was used last, to be looked at when nobody asks.
+    /// The pool that was used last. The checks probe it.
     private let lastPool = Mutex<String?>(nil)
     private let looks = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let observer: (any CallObserver)?
@@ -56,8 +57,8 @@ final class ClusterConnection: Service, CallObserver {
     let breakers: Breakers
 
     /// - Parameters:
-    ///   - limits: of the threads on which each connection's calls are made.
-    ///   - interval: how often the cluster is looked at.
+    /// - limits: of the threads for each connection's calls.
+    /// - interval: the time between checks.
     ///   - patience: see ``Breakers``.
     init(
         configuration: ClusterConfiguration,
@@ -75,7 +76,7 @@ final class ClusterConnection: Service, CallObserver {
         self.observer = observer
     }
 
-    /// The cluster to talk to.
+    /// The current connection.
     /// - Throws: `CephError` with `.clusterUnreachable` while there is no connection.
     func cluster() throws(CephError) -> Cluster {
         switch state.withLock({ $0 }) {
@@ -87,13 +88,13 @@ final class ClusterConnection: Service, CallObserver {
         }
     }
 
-    /// What mends it that there is no connection; nil where there is one, or where time may mend it.
+    /// What the operator can do about a missing connection; nil if there is one, or if only time helps.
     var remedy: String? {
         guard case .connecting(_, let cause?) = state.withLock({ $0 }) else { return nil }
         return CephError(cause, .connect, on: .cluster).hint
     }
 
-    /// Why the service is not ready; nil where it is.
+    /// Why the service is not ready; nil if it is.
     var trouble: String? {
         switch state.withLock({ $0 }) {
         case .connected(let connection): connection.trouble ?? shortage(connection.cluster)
@@ -101,14 +102,14 @@ final class ClusterConnection: Service, CallObserver {
         }
     }
 
-    /// Without threads nothing can be asked, however well the cluster is.
+    /// If all threads hang, the service is not ready, even if the cluster is.
     private func shortage(_ cluster: Cluster) -> String? {
         let stuck = cluster.calls.snapshot.abandoned
         guard stuck >= limits.threads + limits.replacements else { return nil }
-        return "all \(stuck) threads hang in calls to the cluster whose callers were let go"
+        return "all \(stuck) threads hang in calls to the cluster that their callers have abandoned"
     }
 
-    /// The threads for calls to the cluster, of all connections.
+    /// The threads for calls to the cluster, of all connections together.
     var callThreads: BlockingPool.Snapshot {
         clusters.withLock { clusters in
             clusters.removeAll { $0.cluster == nil }
@@ -121,7 +122,7 @@ final class ClusterConnection: Service, CallObserver {
 
     func callEnded(_ call: CallRecord) {
         if let error = call.error {
-            // Not at the next look: everybody gets this error until there is a new connection.
+            // At once, not at the next interval: all calls get this error until there is a new connection.
             if error.code == .clientBlocklisted { looks.continuation.yield() }
         } else if let pool = call.resource.pool {
             lastPool.withLock { $0 = pool }
@@ -137,7 +138,7 @@ final class ClusterConnection: Service, CallObserver {
                 group.addTask { await self.tendBreakers() }
             }
         }
-        // Calls in progress hold the cluster themselves; with the last of them it closes.
+        // Calls in progress hold the cluster. It closes with the last of them.
         let last = state.withLock { state in
             defer { state = .connecting(reason: "the service is shutting down") }
             return state
@@ -150,7 +151,7 @@ final class ClusterConnection: Service, CallObserver {
         for await _ in looks.stream { await look() }
     }
 
-    /// Asks for a look now and then; a call that was shut out asks for one at once.
+    /// Starts a check regularly. A blocklisted call starts one at once.
     private func tick() async {
         while !Task.isCancelled {
             looks.continuation.yield()
@@ -159,7 +160,7 @@ final class ClusterConnection: Service, CallObserver {
         }
     }
 
-    /// Probes what does not answer, one probe for each breaker at a time.
+    /// Probes the monitors and pools whose breakers are open, with one probe per breaker at a time.
     private func tendBreakers() async {
         await withDiscardingTaskGroup { group in
             var open: Set<CallScope> = []
@@ -173,46 +174,46 @@ final class ClusterConnection: Service, CallObserver {
                 let nowOpen = Set(breakers.snapshot.filter { $0.state != .closed }.map(\.scope))
                 for scope in nowOpen.subtracting(open) {
                     logger.warning(
-                        "no answer; calls are refused until there is one",
+                        "Ceph does not answer; calls are refused until it does",
                         metadata: [LogKeys.scope: "\(scope)"]
                     )
                 }
                 for scope in open.subtracting(nowOpen) {
-                    logger.info("there are answers again", metadata: [LogKeys.scope: "\(scope)"])
+                    logger.info("Ceph answers again", metadata: [LogKeys.scope: "\(scope)"])
                 }
                 open = nowOpen
                 stuck = report(stuck: callThreads.abandoned, before: stuck)
                 try? await Task.sleep(for: Self.breakerInterval)
             }
-            // A probe of a cluster that does not answer must not hold up the end.
+            // A probe that gets no answer must not delay the shutdown.
             group.cancelAll()
         }
     }
 
-    /// Says that threads hang, once, again when twice as many do, and when all have come back.
-    /// - Returns: how many were told.
+    /// Logs hanging threads once, again when their number has doubled, and when none hangs any more.
+    /// - Returns: the number that was logged last.
     func report(stuck: Int, before: Int) -> Int {
         guard stuck >= max(1, 2 * before) || (stuck == 0 && before > 0) else { return before }
         if stuck > 0 {
             logger.warning(
-                "threads hang in calls whose callers were let go",
+                "threads hang in calls that their callers have abandoned",
                 metadata: [LogKeys.threads: .stringConvertible(stuck)]
             )
         } else {
-            logger.info("no thread hangs any more")
+            logger.info("no threads hang any more")
         }
         return stuck
     }
 
-    // MARK: Looking
+    // MARK: Checks
 
-    /// Looks at the connection, or makes one.
+    /// Checks the connection, or makes one.
     private func look() async {
         guard case .connected(var connection) = state.withLock({ $0 }) else { return await connect(instead: nil) }
         do {
             try await check(connection.cluster)
             connection.trouble = nil
-            (connection.silences, connection.isStuck) = (0, false)
+            (connection.failedChecks, connection.isStuck) = (0, false)
         } catch is CancellationError {
             return
         } catch {
@@ -221,33 +222,34 @@ final class ClusterConnection: Service, CallObserver {
                 logger.warning("the cluster does not answer", metadata: [LogKeys.error: "\(Self.described(error))"])
             }
             connection.trouble = trouble
-            connection.silences += 1
+            connection.failedChecks += 1
             connection.isStuck = (error as? CephError).map(Self.isStuck) ?? false
         }
         if connection.cluster.isShutOut {
-            logger.warning("the cluster has shut this client out; connecting anew")
+            logger.warning("the cluster has blocklisted this client; reconnecting")
             connection.cluster.retire()
-            state.withLock { $0 = .connecting(reason: "the cluster has shut the service out; it is connecting anew") }
+            state.withLock { $0 = .connecting(reason: "the cluster has blocklisted the service; it is reconnecting") }
             return await connect(instead: nil)
         }
         state.withLock { $0 = .connected(connection) }
-        if connection.isStuck || connection.silences >= Self.patience || connection.cluster.hasChangedFiles {
+        if connection.isStuck || connection.failedChecks >= Self.patience || connection.cluster.hasChangedFiles {
             await connect(instead: connection)
         }
     }
 
-    /// Whether a call did not come back at all: where only the cluster is silent, librados gives up by itself, long before.
+    /// Whether a call did not return at all. If only the cluster is silent, librados' own timeouts end the call much
+    /// earlier.
     private static func isStuck(_ error: CephError) -> Bool {
         error.code == .timedOut && error.errno == nil
     }
 
-    /// - Throws: `CephError`, where the connection does not serve.
+    /// - Throws: `CephError` if the connection does not work.
     private func check(_ cluster: Cluster) async throws {
         let deadline = ContinuousClock.now + .seconds(2 * configuration.timeouts.monitor)
         let probes = cluster.threads(for: Self.probes)
         try await Deadline.$current.withValue(deadline) {
             if cluster.isShutOut { throw CephError(.clientBlocklisted, .readStatus, on: .cluster) }
-            // Only an OSD tells a client that it is shut out. A pool that is sick is its breaker's matter.
+            // Only OSDs tell a client that it is blocklisted. Failing pools are left to their breakers.
             if let pool = lastPool.withLock({ $0 }), !breakers.isOpen(.pool(pool)) {
                 async let probe: Void? = try? cluster.probe(pool: pool, through: probes)
                 try await cluster.probeMonitors(through: probes)
@@ -258,9 +260,9 @@ final class ClusterConnection: Service, CallObserver {
         }
     }
 
-    /// - Parameter old: serves until there is a new one.
+    /// - Parameter old: stays in use until there is a new connection.
     private func connect(instead old: Connection?) async {
-        // librados bounds its own connecting; the seconds more are for what it does around it.
+        // librados limits its own connecting. The extra seconds are for the work around it.
         let deadline = ContinuousClock.now + .seconds(configuration.timeouts.connect + 5)
         do {
             let cluster = try await Deadline.$current.withValue(deadline) {
@@ -278,7 +280,7 @@ final class ClusterConnection: Service, CallObserver {
             connections.add(1, ordering: .relaxed)
             breakers.forgetProbes()
             logger.info(
-                old == nil ? "connected to the cluster" : "connected to the cluster anew",
+                old == nil ? "connected to the cluster" : "reconnected to the cluster",
                 metadata: [LogKeys.fsid: "\(cluster.fsid)", LogKeys.entity: "\(cluster.entity)"]
             )
             await compareReleases(cluster)
@@ -287,13 +289,13 @@ final class ClusterConnection: Service, CallObserver {
         } catch {
             let reason = (error as? CephError)?.description ?? "\(error)"
             if var old {
-                if old.complaint != reason {
+                if old.reconnectFailure != reason {
                     logger.warning(
-                        "a second connection could not be made; the first one stays",
+                        "a second connection could not be made; the first one stays in use",
                         metadata: [LogKeys.error: "\(Self.described(error))"]
                     )
                 }
-                old.complaint = reason
+                old.reconnectFailure = reason
                 state.withLock { $0 = .connected(old) }
                 return
             }
@@ -304,7 +306,7 @@ final class ClusterConnection: Service, CallObserver {
         }
     }
 
-    /// Says once for each connection that its librados is older than the cluster. That works, but for what is newer.
+    /// Warns once per connection if librados is older than the cluster. That works, except for newer features.
     private func compareReleases(_ cluster: Cluster) async {
         let deadline = ContinuousClock.now + .seconds(configuration.timeouts.monitor)
         let release = try? await Deadline.$current.withValue(deadline) { try await cluster.release() }
@@ -322,7 +324,7 @@ final class ClusterConnection: Service, CallObserver {
     }
 }
 
-/// A connection that closes with the last call that uses it.
+/// Does not keep a connection open: it closes with the last call that uses it.
 private struct WeakCluster {
     weak var cluster: Cluster?
 }

@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// The names of the values in the log.
+/// The keys of the log's metadata.
 enum LogKeys {
     static let requestID = "request.id"
     static let method = "http.method"
@@ -24,14 +24,14 @@ enum LogKeys {
     /// A PersistentVolume of Kubernetes.
     static let volume = "kubernetes.volume"
     static let identity = "identity"
-    /// `outside` where a request speaks of what whoever asks must not know of.
+    /// `outside` if the request names something that is out of the caller's scope.
     static let access = "access"
     static let count = "count"
     static let host = "host"
     static let connections = "connections"
     static let threads = "threads"
     static let fsid = "ceph.fsid"
-    /// What a breaker is for: the monitors, or a pool.
+    /// The scope of a breaker: the monitors, or a pool.
     static let scope = "ceph.scope"
     static let entity = "ceph.entity"
     static let librados = "ceph.librados"

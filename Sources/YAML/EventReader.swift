@@ -41,8 +41,8 @@ final class EventReader {
         self.origin = origin
         parser = .allocate(capacity: 1)
         // libyaml looks for a byte order mark only if the encoding is not set, and otherwise takes it for the first
-        // character of the line. A `---` after it would then not count, and all further lines would have less indentation
-        // than the first.
+        // character of the line. A `---` after it would then not count, and all further lines would have less
+        // indentation than the first.
         let bytes = text.utf8.dropFirst(text.utf8.starts(with: Self.byteOrderMark) ? Self.byteOrderMark.count : 0)
         input = .allocate(capacity: bytes.count)
         _ = input.initialize(from: bytes)
@@ -99,7 +99,8 @@ final class EventReader {
         guard state.error != YAML_MEMORY_ERROR, let problem = state.problem else { return Self.outOfMemory }
         var reason = String(cString: problem)
         if state.error == YAML_READER_ERROR {
-            // The text is valid UTF-8, so the only remaining fault is a character that YAML does not allow. It has no mark.
+            // The text is valid UTF-8, so the only remaining fault is a character that YAML does not allow. It has no
+            // mark.
             if state.problem_value >= 0 {
                 reason += " (U+\(String(UInt32(state.problem_value), radix: 16, uppercase: true)))"
             }

@@ -3,8 +3,8 @@
 
 /// JSON objects one after another, as jq writes them and kubectl reads them: `{…}{…}`.
 ///
-/// JSON is YAML, except for that, for characters that are escaped in two halves, and for some characters that end a line in
-/// YAML. This type converts all three, and libyaml reads the result.
+/// JSON is YAML, except for that, for characters that are escaped in two halves, and for some characters that end a
+/// line in YAML. This type converts all three, and libyaml reads the result.
 enum JSONStream {
     /// One of the objects, as YAML.
     struct Object {
@@ -77,8 +77,8 @@ enum JSONStream {
         return String(text)
     }
 
-    /// `ud83d\ude00` after a backslash: one character in YAML. A single half has no meaning, and is read as kubectl reads
-    /// it.
+    /// `ud83d\ude00` after a backslash: one character in YAML. A single half has no meaning, and is read as kubectl
+    /// reads it.
     private static func halves(_ rest: ArraySlice<Unicode.Scalar>) -> (escape: String, count: Int)? {
         guard let first = unit(rest), 0xD800..<0xE000 ~= first else { return nil }
         let others = rest.dropFirst(5)

@@ -1,8 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// The target of one encoded value. It is a class, because Codable's containers write to the object that they were opened
-/// on.
+/// The target of one encoded value. It is a class, because Codable's containers write to the object that they were
+/// opened on.
 final class EncodingSlot {
     private enum Content {
         case empty
@@ -111,8 +111,8 @@ struct OrderedEncoder: Encoder {
         }
     }
 
-    /// The generic `encode` covers all overloads that the protocol requires, here and in ``Unkeyed``: the primitive types
-    /// encode themselves into a single-value container.
+    /// The generic `encode` covers all overloads that the protocol requires, here and in ``Unkeyed``: the primitive
+    /// types encode themselves into a single-value container.
     struct Keyed<Key: CodingKey>: KeyedEncodingContainerProtocol {
         let slot: EncodingSlot
         let codingPath: [any CodingKey]

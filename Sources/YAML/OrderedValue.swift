@@ -3,8 +3,9 @@
 
 /// The parts of an Encodable value, in the order in which it encodes them.
 ///
-/// Foundation's JSONEncoder stores the members of an object in a dictionary, and so writes them in another order on each
-/// run. This type keeps the order of the Encodable type, which is the order of its documentation. Integers are exact.
+/// Foundation's JSONEncoder stores the members of an object in a dictionary, and so writes them in another order on
+/// each run. This type keeps the order of the Encodable type, which is the order of its documentation. Integers are
+/// exact.
 public enum OrderedValue: Hashable, Sendable {
     case null
     case bool(Bool)

@@ -122,8 +122,8 @@ private final class EventWriter {
 
     private static func style(for text: String) -> yaml_scalar_style_t {
         if text.unicodeScalars.contains(where: mustBeEscaped) { return YAML_DOUBLE_QUOTED_SCALAR_STYLE }
-        // Numbers, dates and times all start with a digit, a sign or a point. Some such texts would be safe without quotes,
-        // but finding out which is not worth implementing the rules of two YAML versions.
+        // Numbers, dates and times all start with a digit, a sign or a point. Some such texts would be safe without
+        // quotes, but finding out which is not worth implementing the rules of two YAML versions.
         let startsLikeNumber = text.unicodeScalars.first.map {
             ("0"..."9").contains($0) || "+-.".unicodeScalars.contains($0)
         }

@@ -3,8 +3,8 @@
 
 /// A part of a YAML or JSON document with its position in the text, so that its reader can say where a value is wrong.
 ///
-/// Scalars stay texts: the reader knows what is expected, and decides what `10`, `on` or `null` mean. ``parse(_:)`` reads
-/// JSON as YAML, except that `\ud83d\ude00`, a character escaped in two halves, is refused.
+/// Scalars stay texts: the reader knows what is expected, and decides what `10`, `on` or `null` mean. ``parse(_:)``
+/// reads JSON as YAML, except that `\ud83d\ude00`, a character escaped in two halves, is refused.
 public struct YAMLNode: Hashable, Sendable {
     public enum Content: Hashable, Sendable {
         /// `isPlain` tells `10` and `null` from `"10"` and `"null"`, which are always texts.
@@ -43,9 +43,9 @@ public struct YAMLNode: Hashable, Sendable {
 
     /// Reads one document; an empty text is a plain empty scalar, which is YAML's null.
     ///
-    /// The following are refused, because each hides a mistake or an attack: a repeated key, a key that is not a scalar, a
-    /// second document, tags other than `!!str`, more than ``maximumDepth`` levels, and aliases that add up to more than
-    /// ``maximumAliasedNodes`` nodes.
+    /// The following are refused, because each hides a mistake or an attack: a repeated key, a key that is not a
+    /// scalar, a second document, tags other than `!!str`, more than ``maximumDepth`` levels, and aliases that add up
+    /// to more than ``maximumAliasedNodes`` nodes.
     public static func parse(_ text: String) throws(YAMLError) -> YAMLNode {
         var composer = try Composer(text)
         return try composer.document()
@@ -55,15 +55,17 @@ public struct YAMLNode: Hashable, Sendable {
     /// manifests. Empty documents are null; an empty text has no documents.
     ///
     /// The rules of ``parse(_:)`` apply to each document, except that
-    /// - JSON objects may follow each other without a separator, and may contain characters that are escaped in two halves;
-    /// - `<<` merges the entries of a mapping, or of several in a sequence, of which the first that has a key counts. A key
-    ///   below the `<<` takes precedence over them. A key above it gets an ``objection``, because kubectl uses the last
-    ///   value, and other readers use the mapping's own value;
+    /// - JSON objects may follow each other without a separator, and may contain characters that are escaped in two
+    ///   halves;
+    /// - `<<` merges the entries of a mapping, or of several in a sequence, of which the first that has a key counts. A
+    ///   key below the `<<` takes precedence over them. A key above it gets an ``objection``, because kubectl uses the
+    ///   last value, and other readers use the mapping's own value;
     /// - tags other than `!!str` are only an ``objection``.
     public static func parseAll(_ text: String) throws(YAMLError) -> [YAMLNode] {
         let objects = JSONStream.objects(in: text) ?? []
         do {
-            // A single object may also be YAML that only looks like JSON. Its errors are then reported as errors of YAML.
+            // A single object may also be YAML that only looks like JSON. Its errors are then reported as errors of
+            // YAML.
             if !objects.isEmpty { return try objects.map(parse) }
         } catch {
             if objects.count > 1 { throw error }

@@ -13,11 +13,12 @@ import RBDService
 struct Daemon: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rbd-rest-api",
-        abstract: "Gives out Ceph block storage over HTTP.",
+        abstract: "Provisions Ceph block storage over HTTP.",
         discussion: """
-            A setting comes from the command line, else from its environment variable, else from the configuration \
-            file, else it is the default. The file is YAML or JSON: one mapping from the names below, without dashes, \
-            to values. SIGTERM and SIGINT end the service once what is in flight is answered.
+            A setting is taken from the command line, then from its environment variable, then from the configuration \
+            file. If none of them has it, the default applies. The file is YAML or JSON: one mapping from the names \
+            below, without dashes, to values. SIGTERM and SIGINT stop the service after it has answered the requests \
+            in flight.
             """,
         version: programVersion,
         subcommands: [TokenCommand.self]
@@ -29,7 +30,7 @@ struct Daemon: AsyncParsableCommand {
     )
     var config: String?
 
-    @Flag(help: "Show the settings in force and where each comes from, as a configuration file, and exit.")
+    @Flag(help: "Print the settings in force and the origin of each, as a configuration file, and exit.")
     var printConfig = false
 
     @Option(.host) var host: String?
@@ -88,7 +89,7 @@ struct Daemon: AsyncParsableCommand {
 
     static let configEnvironmentName = "RBD_REST_API_CONFIG"
 
-    /// What the command line says, by the setting's name.
+    /// The settings from the command line, by name.
     var commandLine: [String: String] {
         let values: [(Setting, String?)] = [
             (.host, host), (.port, port), (.healthPort, healthPort),
@@ -132,7 +133,7 @@ struct Daemon: AsyncParsableCommand {
                 print(values.report)
                 return
             }
-            // A configuration that Ceph can't read will not mend itself by waiting for the cluster.
+            // Waiting for the cluster does not help against a configuration that Ceph can't read.
             try Cluster.validate(configuration.cluster)
         } catch {
             Self.complain("\(error)")
@@ -141,7 +142,7 @@ struct Daemon: AsyncParsableCommand {
 
         let (level, format) = (configuration.logLevel, configuration.logFormat)
         LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
-        // Whatever a library counts is shown too.
+        // Metrics of libraries are shown, too.
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
         let service: RBDService
@@ -157,16 +158,16 @@ struct Daemon: AsyncParsableCommand {
         }
         do {
             try await service.run { door, url in
-                // Scripts that asked for any free port read it here; a pipe would otherwise hold it back.
+                // Scripts that use port 0 read the URL here. Without the flush, a pipe would hold it back.
                 print("rbd-rest-api \(door == .api ? "" : "\(door) ")listening on \(url)")
                 fflush(nil)
             }
         } catch let error as ListenError {
             Self.complain("\(error); choose another with \(error.settings)")
-            // Not by exit: a connection to the cluster may be in the making, and librados' threads do not survive it.
+            // _exit skips exit handlers: librados' threads may still be connecting, and would crash in them.
             _exit(EXIT_FAILURE)
         }
-        // Everything is answered. A cluster that does not answer is no reason to crash on the way out.
+        // Everything is answered. If the cluster does not answer, end without closing the connections.
         if await !Cluster.finishClosing(within: .seconds(5)) { _exit(EXIT_SUCCESS) }
     }
 
@@ -191,12 +192,12 @@ struct Daemon: AsyncParsableCommand {
 }
 
 extension Option where Value == String? {
-    /// The option of a setting, with its help, its environment variable and its default.
+    /// A command-line option for a setting, with its help, environment variable and default.
     fileprivate init(_ setting: Setting) {
         let origin = ["env: \(setting.environmentName)"] + (setting.defaultValue.map { ["default: \($0)"] } ?? [])
         self.init(
             name: .customLong(setting.name),
-            // A value may begin with dashes: --ceph-args "--mon-host …" does.
+            // A value may begin with dashes, as in --ceph-args "--mon-host …".
             parsing: .unconditional,
             help: ArgumentHelp("\(setting.help) [\(origin.joined(separator: ", "))]", valueName: setting.valueName)
         )

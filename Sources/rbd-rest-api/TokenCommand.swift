@@ -8,40 +8,40 @@ import RBDService
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
-        abstract: "Makes the tokens by which callers are known.",
+        abstract: "Makes tokens for callers.",
         subcommands: [New.self]
     )
 
     struct New: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Makes a token and shows it, this once.",
+            abstract: "Makes a token and prints it. It is never shown again.",
             discussion: """
-                What the service keeps is no more than the token's digest. To change a token, make another for the same \
-                name, hand it out, and take the old one's lines out of the file: both are good meanwhile.
+                The service stores only the token's digest. To replace a token, make another one with the same name, \
+                hand it out, and then remove the old one's lines from the file. Until then both are valid.
                 """
         )
 
-        @Option(help: "Who will be known by it, as the log has it.")
+        @Option(help: "The name of the identity, as in the log.")
         var name: String
 
         @Option(
             help: ArgumentHelp(
-                "What it may be used for, such as read,create:rbd/pvc-*, or all:* for everything; can be given several times. "
-                    + "Without it, another token of a name that the file has is good for the same.",
+                "A scope that the token allows, such as read,create:rbd/pvc-*, or all:* for everything. Can be given "
+                    + "several times. Without it, the token gets the scopes that the name already has in the file.",
                 valueName: "VERBS:WHERE"
             )
         )
         var scope: [String] = []
 
         @Option(
-            help: ArgumentHelp("For how long it is good, such as 90d; for ever unless given.", valueName: "DURATION")
+            help: ArgumentHelp("How long the token is valid, such as 90d. Unset: for ever.", valueName: "DURATION")
         )
         var lifetime: String?
 
         @Option(
             help: ArgumentHelp(
-                "The token file to add it to; it is made where there is none. Unless given, the lines to add are written to "
-                    + "standard error.",
+                "The token file to add the token to. It is created if it does not exist. Unset: the lines to add are "
+                    + "written to standard error.",
                 valueName: "FILE"
             )
         )

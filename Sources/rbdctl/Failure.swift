@@ -33,8 +33,8 @@ struct Failure: Error, Hashable, Sendable {
         if problem.status >= 500, let request = problem.instance { notes.append("request id: \(request)") }
     }
 
-    /// - Parameter subject: the object that failed, if the command has several. It is left out if the detail already names
-    ///   it.
+    /// - Parameter subject: the object that failed, if the command has several. It is left out if the detail already
+    ///   names it.
     func text(about subject: String? = nil) -> String {
         let subject = subject.flatMap { detail.contains($0) ? nil : "\($0): " } ?? ""
         var lines = ["rbdctl: " + subject + detail]

@@ -225,9 +225,9 @@ struct BlockingPoolTests {
                 }
             }
         }
-        // Of 16 threads, those that stand in included, the caller loses 12. Each of the two Ceph pools has a quarter of what the other leaves
-        // of these kept from it, so 11 are all where one has got ahead: 6 and 5, 7 and 4, 8 and 3. On a busy machine a call may be late to
-        // its thread.
+        // Of 16 threads, those that stand in included, the caller loses 12. Each of the two Ceph pools has a quarter of
+        // what the other leaves of these kept from it, so 11 are all where one has got ahead: 6 and 5, 7 and 4, 8 and
+        // 3. On a busy machine a call may be late to its thread.
         while pool.snapshot.abandoned < 11 { await ask() }
         for _ in 0..<2 { await ask() }
         #expect((11...12).contains(pool.snapshot.abandoned))

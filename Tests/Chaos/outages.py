@@ -54,7 +54,7 @@ def osd_stopped(rehearsal: Rehearsal) -> Report:
     if opened:
         report.notes.append(f"the breaker opened after {opened - stopped:.1f} s; {len(refused)} requests after that")
     shown = f'rbd_rest_api_breaker_open{{pool="{sick}",scope="pool"}} 1\n' in metrics
-    logged = "no answer; calls are refused until there is one" in daemon.log.read_text(errors="replace")
+    logged = "Ceph does not answer; calls are refused until it does" in daemon.log.read_text(errors="replace")
     report.holds("metrics and log tell of the breaker", f"{shown}, {logged}", shown and logged)
     healthy = result.of(well, stopped, resumed)
     failures = sum(not sample.fine for sample in healthy)

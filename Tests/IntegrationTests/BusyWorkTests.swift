@@ -9,8 +9,8 @@ import Testing
 
 @testable import RBDService
 
-/// Work that finds a client where there was none when it was asked for, as a replica does that takes over from one that died:
-/// its watch is there for half a minute more.
+/// Work that finds a client where there was none when it was asked for, as a replica does that takes over from one that
+/// died: its watch is there for half a minute more.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct BusyWorkTests {
     /// What would come in the way of a group's operation.

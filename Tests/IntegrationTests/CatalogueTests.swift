@@ -278,8 +278,8 @@ struct CatalogueTests {
         #expect(result.status == 0, "\(result.standardError)")
     }
 
-    /// A listing that spans several pages of the directory, while others make and remove images: whatever is there all the time
-    /// is told once.
+    /// A listing that spans several pages of the directory, while others make and remove images: whatever is there all
+    /// the time is told once.
     @Test func imagesMayComeAndGo() async throws {
         try await TestCluster.withPool { name, cluster in
             let pool = cluster.pool(name)

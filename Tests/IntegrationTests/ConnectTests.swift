@@ -12,7 +12,8 @@ import Testing
 struct ConnectTests {
     private static let timeouts = ClusterConfiguration.Timeouts(connect: 30, monitor: 30, osd: 30)
 
-    /// A configuration file that says nothing of any cluster, and the monitors' addresses and keyring to say it otherwise.
+    /// A configuration file that says nothing of any cluster, and the monitors' addresses and keyring to say it
+    /// otherwise.
     private func withBareFile<Value>(
         _ body: (_ file: String, _ monHost: String, _ keyring: String) async throws -> Value
     ) async throws -> Value {

@@ -6,8 +6,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// rbdctl's contexts and certificates, with rbdctl as a program. What is asked needs no cluster: without one, the service answers
-/// 503 to whom it knows.
+/// rbdctl's contexts and certificates, with rbdctl as a program. What is asked needs no cluster: without one, the
+/// service answers 503 to whom it knows.
 @Suite(.timeLimit(.minutes(3)))
 struct ContextProgramTests {
     private static let isKnown: Set<Int32> = [0, 6]

@@ -17,7 +17,8 @@ struct CopyTests {
 
     /// Writes other bytes than zeros, here and there.
     private func write(_ spec: String, count: Int, seed: Int) async throws {
-        // What `rbd bench` writes is the same byte all over: which one depends on nothing that can be asked for, but where does.
+        // What `rbd bench` writes is the same byte all over: which one depends on nothing that can be asked for, but
+        // where does.
         try await rbd(
             "bench",
             "--io-type",
@@ -47,8 +48,8 @@ struct CopyTests {
         }
     }
 
-    /// A life with all that a list of changes may get wrong: data of the parent's own, hidden by a shrink and seen no more after a growth,
-    /// discarded, overwritten, flattened.
+    /// A life with all that a list of changes may get wrong: data of the parent's own, hidden by a shrink and seen no
+    /// more after a growth, discarded, overwritten, flattened.
     @Test(arguments: Layout.allCases)
     func everyState(_ layout: Layout) async throws {
         try await TestCluster.withPool { pool, _ in
@@ -125,7 +126,8 @@ struct CopyTests {
             .count { $0.hasPrefix("rbd_data.\(id).") }
     }
 
-    /// What is zero takes no room in the copy: neither where nothing was ever written, nor where a parent is seen no more.
+    /// What is zero takes no room in the copy: neither where nothing was ever written, nor where a parent is seen no
+    /// more.
     @Test func holesStayHoles() async throws {
         try await TestCluster.withPool { pool, _ in
             try await rbd("create", "\(pool)/parent", "--size", "1G")

@@ -6,8 +6,8 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Clones that were encrypted with a key of their own. librbd 17 and newer writes the header of one into its first object; that is written
-/// here as it is, since older tools can't.
+/// Clones that were encrypted with a key of their own. librbd 17 and newer writes the header of one into its first
+/// object; that is written here as it is, since older tools can't.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct EncryptedCloneTests {
     /// A snapshot `parent@base`, and a clone that begins with the bytes; the clone has a snapshot `s`.

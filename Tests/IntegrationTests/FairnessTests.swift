@@ -48,7 +48,8 @@ struct FairnessTests {
         }
     }
 
-    /// Reads that go through all of an image, by callers who do not wait for them, take nothing from those that are short.
+    /// Reads that go through all of an image, by callers who do not wait for them, take nothing from those that are
+    /// short.
     @Test func longReadsKeepNobodyWaiting() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in

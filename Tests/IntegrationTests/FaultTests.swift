@@ -124,7 +124,8 @@ struct FaultTests {
                 for name in ["before", "gone"] {
                     #expect(try await server.put("\(images)/\(name)", size).status == 201)
                 }
-                // A move to the trash makes this object, where no other move and no newer `rbd pool init` has. Nothing else of it needs room.
+                // A move to the trash makes this object, where no other move and no newer `rbd pool init` has. Nothing
+                // else of it needs room.
                 let hasTrash = try await TestCluster.run("rados", ["-p", pool, "ls"]).split(separator: "\n").contains(
                     "rbd_trash"
                 )

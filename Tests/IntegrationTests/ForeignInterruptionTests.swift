@@ -9,8 +9,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Another program is killed in the middle of a change, after each of its steps. What it leaves is told as what it is, nothing that
-/// can be brought back is lost, and whoever asks for the name mends it.
+/// Another program is killed in the middle of a change, after each of its steps. What it leaves is told as what it is,
+/// nothing that can be brought back is lost, and whoever asks for the name mends it.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(15)))
 struct ForeignInterruptionTests {
     /// Longer than all is looked at the first time, on a busy machine too.
@@ -193,7 +193,8 @@ struct ForeignInterruptionTests {
             self.init(first: state)
             switch state {
             case .free: (get, row, put) = (["200"], ["ready", "removing"], ["200"])
-            // Whether a clone is known to its parent is looked at once nobody watches it any more, and that is later for some.
+            // Whether a clone is known to its parent is looked at once nobody watches it any more, and that is later
+            // for some.
             case .whole, .withoutNameObject, .contradictory: delete.formUnion(["image-not-found", Self.held])
             case .withoutHeader: (put, delete) = (["201"], ["204"])
             case .halfTrashed: (put, delete) = (["200", "201"], ["200"])

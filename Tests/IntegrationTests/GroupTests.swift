@@ -153,7 +153,8 @@ struct GroupTests {
                 let stranger = try await server.delete("\(groups)/b/images/vol-1").problem
                 #expect(stranger.code == "image-not-in-group")
                 #expect(try await rbd("group", "image", "ls", "\(pool)/b") == "")
-                // An image in the trash still belongs to its group; it breaks the listing of librbd. Since Ceph 20 `rbd` lets none go there.
+                // An image in the trash still belongs to its group; it breaks the listing of librbd. Since Ceph 20
+                // `rbd` lets none go there.
                 if try await TestCluster.release().major < 20 { _ = try await rbd("trash", "mv", "\(pool)/vol-1") }
                 let trashed = try await server.get("\(groups)/a").decoded(as: RBDAPI.Group.self)
                 #expect(trashed.images?.map(\.name) == ["vol-1", "vol-1"])

@@ -8,7 +8,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// States that no single sequence leaves, made by hand: each is told as what it is, and nothing is destroyed that nobody asked to destroy.
+/// States that no single sequence leaves, made by hand: each is told as what it is, and nothing is destroyed that
+/// nobody asked to destroy.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(3)))
 struct HalfMadeStateTests {
     private static let patience = Duration.seconds(2)

@@ -6,8 +6,8 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Locks and watchers: who they are, and how they are made to let go. Each client here is a process of its own, which may be
-/// shut out of the cluster.
+/// Locks and watchers: who they are, and how they are made to let go. Each client here is a process of its own, which
+/// may be shut out of the cluster.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ImageClientTests {
     private func withImage(

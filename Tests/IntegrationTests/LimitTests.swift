@@ -85,7 +85,8 @@ struct LimitTests {
         }
     }
 
-    /// Large answers that nobody takes are bounded. Others wait for room, and are told so shortly before their deadline.
+    /// Large answers that nobody takes are bounded. Others wait for room, and are told so shortly before their
+    /// deadline.
     @Test func answersThatWaitForTheirReaders() async throws {
         try await TestServer.withCluster(change: { $0.memoryLimit = MemoryLimit("64MiB") ?? .usual }) { server in
             try await TestCluster.withPool { pool, cluster in

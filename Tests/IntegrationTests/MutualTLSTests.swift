@@ -127,7 +127,7 @@ struct MutualTLSTests {
                 #expect(answer.status == 401)
                 let problem = try problem(answer.text)
                 #expect(problem.code == "unauthenticated")
-                #expect(problem.detail.contains("belongs to nobody who is known; its names are: subject \""))
+                #expect(problem.detail.contains("belongs to no known identity; its names are: subject \""))
                 // It may show something better.
                 #expect(try await setting.get(url, showing: issued, token: token).status == 200)
             }

@@ -6,8 +6,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Headers to which no name leads: which are removed, and which are let alone. That creates leave them behind where an OSD is slow is
-/// rehearsed by `dev/chaos --scenario late-creates`.
+/// Headers to which no name leads: which are removed, and which are let alone. That creates leave them behind where an
+/// OSD is slow is rehearsed by `dev/chaos --scenario late-creates`.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct NamelessHeaderTests {
     private func rados(_ pool: String, _ arguments: String...) async throws -> String {

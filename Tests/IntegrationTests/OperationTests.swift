@@ -325,7 +325,8 @@ struct OperationTests {
         #expect(try await Records(of: place).apply(change))
     }
 
-    /// A replica that runs out of memory over an operation leaves it to the next one, which would end the same way, and so on.
+    /// A replica that runs out of memory over an operation leaves it to the next one, which would end the same way, and
+    /// so on.
     @Test func whatEndsItsWorkersIsSetAside() async throws {
         // One replica, with a lease that a busy machine does not make it lose: that would be another death.
         try await withReplica(lease: .seconds(20)) { one, pool in

@@ -88,8 +88,8 @@ struct OwnClientTests {
         }
     }
 
-    /// librbd would else go on with a write whose object map it could not update in time: an object that the map does not have stays for
-    /// ever when the image is removed.
+    /// librbd would else go on with a write whose object map it could not update in time: an object that the map does
+    /// not have stays for ever when the image is removed.
     @Test func noWriteGoesOnWithoutItsObjectMap() async throws {
         let cluster = try await Cluster.connect(try await TestCluster.configuration)
         #expect(cluster.rados.option("rbd_invalidate_object_map_on_timeout") == "false")

@@ -74,8 +74,8 @@ enum OwnInterruption: String, CaseIterable, Sendable {
         }
     }
 
-    /// What the repeated request may be answered: that it is done, now or by the one that was interrupted. Codes, or statuses where
-    /// there is no problem.
+    /// What the repeated request may be answered: that it is done, now or by the one that was interrupted. Codes, or
+    /// statuses where there is no problem.
     var outcomes: Set<String> {
         switch self {
         case .create: ["200", "201"]

@@ -10,8 +10,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A replica is killed, or stopped, in the middle of a request, before each of the changes that the request makes. Another one takes over
-/// what it had claimed; until then whoever asks is told to come again. One that goes on afterwards does no harm.
+/// A replica is killed, or stopped, in the middle of a request, before each of the changes that the request makes.
+/// Another one takes over what it had claimed; until then whoever asks is told to come again. One that goes on
+/// afterwards does no harm.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(15)))
 struct OwnInterruptionTests {
     private static let lease = 3
@@ -49,7 +50,8 @@ struct OwnInterruptionTests {
                         #expect(wasCutOff, "\(label) was never cut off")
                         break
                     }
-                    // An operation may be taken up by another replica before this one has begun with it. Then the next one is tried.
+                    // An operation may be taken up by another replica before this one has begun with it. Then the next
+                    // one is tried.
                 }
                 let findings = try await findings(in: pool)
                 #expect(findings.isEmpty, "\(interruption): \(findings.joined(separator: "\n"))")
@@ -105,7 +107,8 @@ struct OwnInterruptionTests {
         return true
     }
 
-    /// One that takes up what another test has left unfinished may be cut off before it is ready: then another one is started.
+    /// One that takes up what another test has left unfinished may be cut off before it is ready: then another one is
+    /// started.
     private static func startDoomed(at change: Int, _ ending: CutOff.Ending) async throws -> RunningDaemon {
         for _ in 0..<10 {
             do {
@@ -166,8 +169,8 @@ struct OwnInterruptionTests {
             let answer = try await interruption.request(image, id: id, server)
             let code = (try? answer.problem.code) ?? "\(answer.status)"
             if interruption.outcomes.contains(code) { return }
-            // Half a minute would be enough on any machine.
-            // Other tests' replicas may have taken the operation up, and died over it: three times, and it is set aside.
+            // Half a minute would be enough on any machine. Other tests' replicas may have taken the operation up, and
+            // died over it: three times, and it is set aside.
             let passing = [
                 "change-in-progress", "operation-in-progress", "image-incomplete", "image-in-use", "operation-stopped",
             ]

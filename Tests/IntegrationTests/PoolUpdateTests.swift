@@ -119,8 +119,8 @@ struct PoolUpdateTests {
                     let images = try await server.get("/v1/pools/\(other)/images").decoded(as: Page<Image>.self).items
                     #expect(images.map { $0.parent?.pool ?? $0.dataPool } == [newName, newName])
 
-                    // What its deletion would destroy.
-                    // While other tests keep the cluster busy, a search through all of its pools may not get done in its time.
+                    // What its deletion would destroy. While other tests keep the cluster busy, a search through all of
+                    // its pools may not get done in its time.
                     var plan: Plan
                     repeat {
                         plan = try await server.delete("/v1/pools/\(newName)?dryRun=true").decoded(as: Plan.self)
@@ -193,8 +193,8 @@ struct PoolUpdateTests {
         }
     }
 
-    /// Overwrites of erasure-coded pools need BlueStore. The cluster of `dev/test` keeps its data in memory: there this is
-    /// the creation that fails half-way. `dev/cluster start --osds 3 --bluestore` makes one that can do it.
+    /// Overwrites of erasure-coded pools need BlueStore. The cluster of `dev/test` keeps its data in memory: there this
+    /// is the creation that fails half-way. `dev/cluster start --osds 3 --bluestore` makes one that can do it.
     @Test func erasureCodedPools() async throws {
         let hasBlueStore = try await ceph("osd", "metadata").contains(#""osd_objectstore": "bluestore""#)
         try await TestServer.withCluster { server in

@@ -8,8 +8,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// What a daemon leaves that is killed in the middle of a create or a delete: made here by taking away from a whole image
-/// what the killed one would not have come to, or by killing one.
+/// What a daemon leaves that is killed in the middle of a create or a delete: made here by taking away from a whole
+/// image what the killed one would not have come to, or by killing one.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct RepairTests {
     /// Two seconds after a remnant was first seen it is cleared away.

@@ -7,8 +7,8 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Two replicas are asked for things at once of which only one can be. Whatever the order, an order there was: what was answered fits what is
-/// there afterwards, nothing is lost and nothing is there twice.
+/// Two replicas are asked for things at once of which only one can be. Whatever the order, an order there was: what was
+/// answered fits what is there afterwards, nothing is lost and nothing is there twice.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ReplicaRaceTests {
     private static let rounds = 20
@@ -155,7 +155,8 @@ enum ReplicaRace: String, CaseIterable, Sendable {
         guard first.contains(codes[0]), second.contains(codes[1]) else { return false }
         let done = codes.filter { $0.hasPrefix("2") }.count
         return switch self {
-        // Clones of one snapshot do not wait for each other. One that is made while the snapshot goes keeps it, in its image's trash.
+        // Clones of one snapshot do not wait for each other. One that is made while the snapshot goes keeps it, in its
+        // image's trash.
         case .putDelete, .growGrow, .cloneDeleteSnapshot: done >= 1
         default: done == 1
         }

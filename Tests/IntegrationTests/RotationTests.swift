@@ -84,8 +84,8 @@ struct RotationTests {
         let certificate = try await ServerCertificate(count: Self.rounds + 1)
         let folder = try TemporaryFolder()
         let tokens = (0..<Self.rounds + 5).map { _ in AccessToken() }
-        /// As in any rotation the next token is known before it is used, and the last one for a while after: who looks once a
-        /// second may be two rounds behind.
+        /// As in any rotation the next token is known before it is used, and the last one for a while after: who looks
+        /// once a second may be two rounds behind.
         @Sendable func write(_ round: Int) throws {
             let known = tokens[round...min(round + 4, tokens.count - 1)]
             let lines = try known.map {
@@ -133,7 +133,8 @@ struct RotationTests {
                             try await time { try await client.get(url, token: tokens[round - 1].text).status == 401 }
                         }
                         if let latency { (refused, slowest) = (refused + 1, max(slowest, latency)) }
-                        // A new certificate only after this one was seen: a busy machine may need more than a second for it.
+                        // A new certificate only after this one was seen: a busy machine may need more than a second
+                        // for it.
                         let untilShown = try await time {
                             if let shown = try await shown(server.url) {
                                 certificates.insert(shown).inserted

@@ -8,8 +8,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// What requests cost the cluster, as librados itself counts: operations on objects, each of them a round trip. No clock is
-/// looked at, so that a change that makes something dearer is seen on any machine, however busy.
+/// What requests cost the cluster, as librados itself counts: operations on objects, each of them a round trip. No
+/// clock is looked at, so that a change that makes something dearer is seen on any machine, however busy.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct RoundTripTests {
     /// Asks a client of the cluster how many operations it has sent.
@@ -58,7 +58,8 @@ struct RoundTripTests {
         try "\(text)\n[client]\nadmin socket = \(socket)\n".write(to: file, atomically: true, encoding: .utf8)
         var cluster = try await TestCluster.configuration
         cluster.configFile = file.path
-        // It looks for work in all pools, those of all other tests too, when it begins, and then not before these are over.
+        // It looks for work in all pools, those of all other tests too, when it begins, and then not before these are
+        // over.
         let change: (inout ServiceConfiguration) -> Void = {
             $0.operationLease = .seconds(3600)
             $0.tokenFile = tokenFile
@@ -124,14 +125,15 @@ struct RoundTripTests {
         try await withMeter { server, meter, pool in
             let images = "/v1/pools/\(pool)/images"
             #expect(try await server.put("\(images)/first", #"{"size":"1GiB"}"#).status == 201)
-            // Whether it is there, the claim; rbd_info; directory, name, header and object map written; the header read back; the claim
-            // let go.
+            // Whether it is there, the claim; rbd_info; directory, name, header and object map written; the header read
+            // back; the claim let go.
             let create = try await meter.operations { attempt in
                 let status = try await server.put("\(images)/v-\(attempt)", #"{"size":"1GiB"}"#).status
                 #expect(status == 201)
             }
             #expect(create <= 9)
-            // The directory, header, metadata, trash; whether it has its object map and its rbd_id. What is there is not claimed.
+            // The directory, header, metadata, trash; whether it has its object map and its rbd_id. What is there is
+            // not claimed.
             let put = try await meter.operations { _ in
                 let status = try await server.put("\(images)/first", #"{"size":"1GiB"}"#).status
                 #expect(status == 200)

@@ -10,8 +10,8 @@ import Testing
 
 @testable import RBDService
 
-/// Every route, asked by everybody: what each is answered follows from its rule and from his scopes. Whatever would change
-/// something is asked as a dry run.
+/// Every route, asked by everybody: what each is answered follows from its rule and from his scopes. Whatever would
+/// change something is asked as a dry run.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ScopedRouteTests {
     /// What there is, and how it is asked for.

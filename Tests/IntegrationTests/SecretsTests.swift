@@ -211,7 +211,7 @@ struct SecretsTests {
         process.signal(SIGTERM)
         let end = await process.finish()
         #expect(end.status == 0)
-        #expect(end.standardError.contains("the token file can't be used as it is now"))
+        #expect(end.standardError.contains("the token file can't be used; the previous content stays in use"))
         #expect(end.standardError.contains(#""level":"trace""#) || end.standardError.contains(#""level":"debug""#))
         secrets.expectNone(in: end.standardError, "the log")
         secrets.expectNone(in: end.standardOutput, "the standard output")

@@ -7,7 +7,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// A replica is stopped in the middle of writing data, another one takes over and comes to the end, and the first goes on.
+/// A replica is stopped in the middle of writing data, another one takes over and comes to the end, and the first goes
+/// on.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct StoppedReplicaTests {
     /// So small that there are thousands of objects in little data, one at a time: that takes seconds.

@@ -117,7 +117,8 @@ struct Authority: Sendable {
 
     /// - Parameters:
     ///   - extensions: such as `subjectAltName=DNS:a`.
-    ///   - days: for how long it is good; 0 for the second in which it is made. OpenSSL 3.6 makes none that never was good.
+    ///   - days: for how long it is good; 0 for the second in which it is made. OpenSSL 3.6 makes none that never was
+    ///     good.
     func issue(subject: String, _ extensions: String..., days: Int = 1) async throws -> Issued {
         let name = "\(UUID())"
         try await folder.openssl(

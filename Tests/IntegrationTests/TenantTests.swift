@@ -7,8 +7,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Two who share a cluster, a pool and its images to clone, and must not learn of each other. All that is one's has his word
-/// in its name, so that it can be searched for in what the other is answered.
+/// Two who share a cluster, a pool and its images to clone, and must not learn of each other. All that is one's has his
+/// word in its name, so that it can be searched for in what the other is answered.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(10)))
 struct TenantTests {
     private static let requestsOfEach = 2_600

@@ -109,7 +109,8 @@ struct TrashTests {
         }
     }
 
-    /// The purge worker removes what this service put into the trash, when its time is over; what others put there stays.
+    /// The purge worker removes what this service put into the trash, when its time is over; what others put there
+    /// stays.
     @Test func whatHasExpiredIsPurgedAndNothingElse() async throws {
         try await withPool(lease: .seconds(3)) { server, pool in
             let images = "/v1/pools/\(pool)/images"
@@ -142,8 +143,8 @@ struct TrashTests {
         }
     }
 
-    /// EROFS: the source of a migration is in the trash, and still needed; the copy of a mirrored image is written by another
-    /// cluster only.
+    /// EROFS: the source of a migration is in the trash, and still needed; the copy of a mirrored image is written by
+    /// another cluster only.
     @Test func whatCanOnlyBeReadIsLeftAlone() async throws {
         try await withPool { server, pool in
             let images = "/v1/pools/\(pool)/images"

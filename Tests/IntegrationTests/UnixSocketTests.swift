@@ -70,7 +70,7 @@ struct UnixSocketTests {
             try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
             let refused = try await Subprocess.run(RunningDaemon.path, ["--unix-socket", path])
             #expect(refused.status == 1)
-            #expect(refused.standardError.contains("there is something else in its place"))
+            #expect(refused.standardError.contains("something other than a socket exists at this path"))
             #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
         }
     }

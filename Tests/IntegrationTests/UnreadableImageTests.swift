@@ -114,7 +114,8 @@ struct UnreadableImageTests {
         }
     }
 
-    /// One of them is asked for: it is there, so that the answer is not 404, and it can't be taken for an image that works.
+    /// One of them is asked for: it is there, so that the answer is not 404, and it can't be taken for an image that
+    /// works.
     @Test func theyAreNeitherMissingNorWhole() async throws {
         try await withDamaged { server, pool, images in
             for damage in Damage.allCases {

@@ -38,8 +38,8 @@ struct VolumeTests {
             #expect(larger.status?.code == 403)
             #expect(
                 larger.status?.message == """
-                    image \(setting.pool)/vol exists already, but has 1GiB where the volume needs 1536MiB; enlarge it with rbdctl \
-                    image resize \(setting.pool)/vol 1536MiB, or write a smaller capacity
+                    image \(setting.pool)/vol exists already, but has only 1GiB; the volume needs 1536MiB; \
+                    enlarge it with rbdctl image resize \(setting.pool)/vol 1536MiB, or write a smaller capacity
                     """
             )
             #expect(try await RBDInfo.read("\(setting.pool)/vol") == info)

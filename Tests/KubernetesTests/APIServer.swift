@@ -5,11 +5,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The real API server that `dev/kubernetes` has started, with the webhook's configuration of `deploy/kubernetes` in it.
+/// The real API server that `dev/kubernetes` has started, with the webhook's configuration of `deploy/kubernetes` in
+/// it.
 enum APIServer {
     private static let environment = ProcessInfo.processInfo.environment
 
-    /// Set by `dev/kubernetes`: without it a run of `swift test` must not touch whatever cluster kubectl happens to know.
+    /// Set by `dev/kubernetes`: without it a run of `swift test` must not touch whatever cluster kubectl happens to
+    /// know.
     static let isAvailable =
         environment["RBD_REST_API_TEST_KUBECTL"] != nil && environment["KUBECONFIG"] != nil && TestCluster.isAvailable
 
@@ -73,7 +75,8 @@ enum APIServer {
         return result.standardOutput.split(separator: "\n").map { String($0.trimmingPrefix("persistentvolume/")) }
     }
 
-    /// How long the API server has waited for the webhook's answers, as it counts that itself: how many took how long at most.
+    /// How long the API server has waited for the webhook's answers, as it counts that itself: how many took how long
+    /// at most.
     static func webhookLatency() async throws -> [Double: Int] {
         let metrics = try await kubectl("get", "--raw", "/metrics").standardOutput
         var counts: [Double: Int] = [:]

@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 
 extension KubernetesTests {
-    /// Many clients at once. How long the API server waited is written down, and judged where the machine's speed is known.
+    /// Many clients at once. How long the API server waited is written down, and judged where the machine's speed is
+    /// known.
     @Suite struct CrowdTests {
         @Test func fiveHundredVolumesBySixteenClients() async throws {
             let (count, clients) = (500, 16)

@@ -45,7 +45,8 @@ extension KubernetesTests {
                     return volume
                 }
                 try await ceph.frozen {
-                    // The first ones find out, the later ones are told at once; two of a daemon that has never seen the cluster.
+                    // The first ones find out, the later ones are told at once; two of a daemon that has never seen the
+                    // cluster.
                     for pair in stride(from: 0, to: 6, by: 2) {
                         if pair == 4 {
                             for number in 0..<Replicas.count {

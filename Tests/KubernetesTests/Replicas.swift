@@ -7,7 +7,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The two replicas of the service behind its Service: `dev/kubernetes` has put a balancer at that address, which asks them in turn.
+/// The two replicas of the service behind its Service: `dev/kubernetes` has put a balancer at that address, which asks
+/// them in turn.
 final class Replicas: Sendable {
     static let count = 2
 

@@ -5,7 +5,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// All of these share the API server, the two replicas' ports and the Ceph cluster, and some of them stop what others need.
+/// All of these share the API server, the two replicas' ports and the Ceph cluster, and some of them stop what others
+/// need.
 @Suite(.serialized, .tags(.cluster), .enabled(if: APIServer.isAvailable), .timeLimit(.minutes(10)))
 enum KubernetesTests {}
 
@@ -73,7 +74,7 @@ extension KubernetesTests {
                         ["created: 1500000000 bytes, features layering,exclusive-lock"]
                     ),
                     (volume("large"), nil, ["used as it is: 2147483648 bytes, more than the 1073741824 of the volume"]),
-                    (volume("small"), "Forbidden", ["has 1MiB where the volume needs 1GiB", "rbdctl image resize"]),
+                    (volume("small"), "Forbidden", ["has only 1MiB; the volume needs 1GiB", "rbdctl image resize"]),
                     (volume("absent") { $0.pool = "absent" }, "Forbidden", ["\"absent\"", "rbdctl pool create"]),
                     (volume("foreign") { $0.pool = "other" }, "Forbidden", ["\"other\"", "kubernetes-pools"]),
                     (volume("cluster") { $0.fsid = "another" }, "Forbidden", ["\"another\"", fsid]),

@@ -128,7 +128,7 @@ struct AuditTests {
         try Data().write(to: URL(fileURLWithPath: open))
         #expect(chmod(open, 0o666) == 0)
         for (place, reason) in [
-            (path, "it is no file"), ("/tmp", "Is a directory"), ("/nowhere/audit", "No such file"),
+            (path, "it is not a file"), ("/tmp", "Is a directory"), ("/nowhere/audit", "No such file"),
             (open, "written by others"),
         ] {
             let error = #expect(throws: ConfigurationError.self) { _ = try log(.file(place)) }
@@ -202,7 +202,8 @@ struct AuditTests {
         #expect(try AuditRecord.read(path).compactMap(\.requestId) == ["a"])
     }
 
-    /// A disk that is really full: a change that has begun can still be told of, and no other begins until there is room.
+    /// A disk that is really full: a change that has begun can still be told of, and no other begins until there is
+    /// room.
     @Test(.enabled(if: getuid() == 0, "only root can mount"))
     func aFullDisk() async throws {
         let place = Self.temporaryPath()

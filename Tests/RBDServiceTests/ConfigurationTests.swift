@@ -63,8 +63,8 @@ struct ConfigurationTests {
             (["port": "http"], "port (command line): \"http\" is not a whole number from 0 to 65535"),
             (["port": "65536"], "port (command line)"),
             (["request-timeout": "0"], "request-timeout (command line)"),
-            (["log-format": "xml"], "log-format (command line): \"xml\" is none of json, text"),
-            (["log-level": "loud"], "log-level (command line): \"loud\" is none of trace"),
+            (["log-format": "xml"], "log-format (command line): \"xml\" is not one of json, text"),
+            (["log-level": "loud"], "log-level (command line): \"loud\" is not one of trace"),
             (["host": ""], "host (command line): it must not be empty"),
         ]
     )
@@ -80,7 +80,7 @@ struct ConfigurationTests {
             ("prot: 1", "line 1: there is no setting \"prot\""),
             ("port: 1\nport: 2", "line 2"),
             ("port: [1]", "line 1: port takes a single value"),
-            ("- port", "a mapping of settings is expected"),
+            ("- port", "must be a mapping of settings"),
             ("port: 'x", "line"),
         ]
     )

@@ -9,8 +9,8 @@ import Testing
 
 @testable import RBDService
 
-/// What the service does with clients that are broken, slow or hostile, over real sockets. No cluster is needed: nothing of
-/// it may get that far.
+/// What the service does with clients that are broken, slow or hostile, over real sockets. No cluster is needed:
+/// nothing of it may get that far.
 struct DoorTests {
     /// Sends all at once and reads until the service closes the connection.
     private func exchange(_ text: String, to server: TestServer) async throws -> String {

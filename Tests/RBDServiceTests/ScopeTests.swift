@@ -27,13 +27,13 @@ struct ScopeTests {
 
     @Test(
         arguments: [
-            ("", "there is no \":\" in it"), ("read", "there is no \":\" in it"),
+            ("", "it has no \":\""), ("read", "it has no \":\""),
             ("look:*", "there is no verb \"look\""),
             (":*", "there is no verb \"\""), ("read,:*", "there is no verb \"\""),
             ("Read:*", "there is no verb \"Read\""),
             ("read:", "a name in it is empty"), ("read:rbd/", "a name in it is empty"),
             ("read:rbd//x", "a name in it is empty"), ("read:a/b/c/d", "there are too many"),
-            ("read:rbd/\u{7}", "there is a control character in it"),
+            ("read:rbd/\u{7}", "it has a control character"),
         ]
     )
     func whatIsNoScope(text: String, reason: String) {

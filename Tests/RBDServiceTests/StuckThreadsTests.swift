@@ -37,6 +37,6 @@ struct StuckThreadsTests {
         let lines = recorder.lines
         #expect(lines.count == 4)
         #expect(lines.prefix(3).map { $0.contains("\"threads\":") } == [true, true, true])
-        #expect(lines.last?.contains("no thread hangs any more") == true)
+        #expect(lines.last?.contains("no threads hang any more") == true)
     }
 }

@@ -72,11 +72,11 @@ struct TokenTests {
             for route in service.routes {
                 let path = route.path.replacing(/\{[a-z]+\}/, with: "x")
                 for (header, detail) in [
-                    (nil, "the request does not say who asks"),
+                    (nil, "the request has no credentials"),
                     ("Bearer \(AccessToken().text)", "the token is not known"),
                     ("Bearer \(expired.text)", "the token has expired"),
-                    ("Basic a25vd246c2VjcmV0", "the Authorization header has another scheme than Bearer"),
-                    ("Bearer", "the Authorization header has another scheme than Bearer"),
+                    ("Basic a25vd246c2VjcmV0", "the Authorization header has a scheme other than Bearer"),
+                    ("Bearer", "the Authorization header has a scheme other than Bearer"),
                     ("Bearer \(token.text)x", "the token is not known"),
                     ("Bearer \(token.sha256)", "the token is not known"),
                 ] {
@@ -154,22 +154,25 @@ struct TokenTests {
 
     @Test(
         arguments: [
-            ("[]", "line 1: expected is a mapping of identities"),
-            ("tokens: []", "line 1: there is no \"tokens\" here; known are identities"),
+            ("[]", "line 1: this must be a mapping with identities"),
+            ("tokens: []", "line 1: \"tokens\" is not a known key; known keys are identities"),
             ("identities: 1", "line 1: identities is a list"),
             ("identities:\n- tokens: []", "line 2: an identity needs a name"),
             ("identities:\n- name: a b", "line 2: an identity needs a name"),
             (
                 "identities:\n- name: a\n  scope: all",
-                "line 3: there is no \"scope\" here; known are certificates, name, scopes, tokens"
+                "line 3: \"scope\" is not a known key; known keys are certificates, name, scopes, tokens"
             ),
             ("identities:\n- name: a\n  scopes: all", "line 3: scopes is a list"),
             (
                 "identities:\n- name: a\n  scopes:\n  - all:*\n  - look:*",
-                "line 5: \"look:*\" is no scope: there is no verb"
+                "line 5: \"look:*\" is not a scope: there is no verb"
             ),
-            ("identities:\n- name: a\n  tokens:\n  - sha256: abc", "line 4: a token is kept as sha256"),
-            ("identities:\n- name: a\n  tokens:\n  - sha256: DIGEST\n    expires: soon", "line 5: expires is a time"),
+            ("identities:\n- name: a\n  tokens:\n  - sha256: abc", "line 4: a token needs sha256"),
+            (
+                "identities:\n- name: a\n  tokens:\n  - sha256: DIGEST\n    expires: soon",
+                "line 5: expires must be a time"
+            ),
             (
                 "identities:\n- name: a\n  tokens: [{sha256: DIGEST}]\n- name: b\n  tokens: [{sha256: DIGEST}]",
                 "a and b have the same token"

@@ -52,7 +52,7 @@ struct WatchedFilesTests {
         #expect(log.lines.isEmpty)
         for _ in 0..<5 { #expect(look() == 1) }
         #expect(log.lines.count == 1)
-        #expect(log.lines.last?.contains("the number can't be used as it is now") == true)
+        #expect(log.lines.last?.contains("the number can't be used; the previous content stays in use") == true)
         try write("three")
         for _ in 0..<5 { #expect(look() == 1) }
         #expect(log.lines.count == 2)

@@ -3,7 +3,8 @@
 
 import Foundation
 
-/// Programs that end, or stop, right before one of their changes to RBD's objects: `Tests/CutOff` is preloaded into them.
+/// Programs that end, or stop, right before one of their changes to RBD's objects: `Tests/CutOff` is preloaded into
+/// them.
 public enum CutOff {
     /// What becomes of the program.
     public enum Ending: Int32, Sendable {
@@ -28,8 +29,8 @@ public enum CutOff {
         ]) { $1 }
     }
 
-    /// Runs the `rbd` that has the librbd of this process: what is preloaded was built beside it, and tools of another release may lie in
-    /// another Debian.
+    /// Runs the `rbd` that has the librbd of this process: what is preloaded was built beside it, and tools of another
+    /// release may lie in another Debian.
     /// - Returns: false where it came to its end before that change.
     public static func rbd(at change: Int, _ arguments: [String]) async throws -> Bool {
         let result = try await Subprocess.run(

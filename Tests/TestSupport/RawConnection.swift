@@ -10,7 +10,8 @@ public final class RawConnection: Sendable {
 
     /// - Parameters:
     ///   - url: `http://127.0.0.1:PORT`
-    ///   - receiveBuffer: how many bytes may be on their way to a reader who does not read; nil for as many as the kernel wants.
+    ///   - receiveBuffer: how many bytes may be on their way to a reader who does not read; nil for as many as the
+    ///     kernel wants.
     public init(to url: String, receiveBuffer: Int32? = nil) throws {
         guard let port = url.split(separator: ":").last.flatMap({ UInt16($0) }) else {
             throw TestCluster.Failure(description: "no port in \(url)")

@@ -56,7 +56,8 @@ public final class RunningProcess: Sendable {
         error = try OutputFile()
         let handles = [try output.handleForWriting(), try error.handleForWriting()]
         (process.standardOutput, process.standardError) = (handles[0], handles[1])
-        // They are the program's from now on. Foundation would keep them, and does not start programs any more where there are many.
+        // They are the program's from now on. Foundation would keep them, and does not start programs any more where
+        // there are many.
         defer { for handle in handles { try? handle.close() } }
         // Not waitUntilExit, which would block one of Swift's few threads in a run loop.
         let (ends, continuation) = AsyncStream.makeStream(of: Int32.self)
@@ -95,8 +96,8 @@ public final class RunningProcess: Sendable {
     }
 }
 
-/// What a program writes goes to a file, which has room for all of it: a pipe would want a reader at all times, and those
-/// of Foundation (readabilityHandler) bring libdispatch down when many of them come and go.
+/// What a program writes goes to a file, which has room for all of it: a pipe would want a reader at all times, and
+/// those of Foundation (readabilityHandler) bring libdispatch down when many of them come and go.
 private final class OutputFile: Sendable {
     private let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).output").path
 

@@ -4,8 +4,8 @@
 public import Ceph
 import Foundation
 
-/// Whatever is tested is the user of `docs/security.md` that may administer pools too, made by the very command of that page.
-/// Tests go on as `client.admin` where they look from outside, with Ceph's own tools.
+/// Whatever is tested is the user of `docs/security.md` that may administer pools too, made by the very command of that
+/// page. Tests go on as `client.admin` where they look from outside, with Ceph's own tools.
 extension TestCluster {
     public static let serviceUser = "client.rbd-pools"
 
@@ -20,9 +20,9 @@ extension TestCluster {
         guard result.status == 0 else {
             throw Failure(
                 description: """
-                    \(serviceUser) can't be made with the command of docs/security.md: \(result.standardError)\
-                    Where another cluster is tested with, its ceph.conf must name a keyring with client.admin, and the user \
-                    must not be there with other capabilities.
+                    \(serviceUser) can't be created with the command of docs/security.md: \(result.standardError)\
+                    If the tests use another cluster, its ceph.conf must name a keyring with client.admin, and the \
+                    user must not exist with other capabilities.
                     """
             )
         }

@@ -21,7 +21,8 @@ public enum TestCluster {
     /// Path of the cluster's ceph.conf.
     public static var configFile: String { ProcessInfo.processInfo.environment["CEPH_CONF"] ?? "" }
 
-    /// The path of one of Ceph's own tools: those of the cluster's release lie in the directory that `dev/matrix` names.
+    /// The path of one of Ceph's own tools: those of the cluster's release lie in the directory that `dev/matrix`
+    /// names.
     public static func tool(_ name: String) -> String {
         "\(ProcessInfo.processInfo.environment["RBD_REST_API_TEST_TOOLS"] ?? "/usr/bin")/\(name)"
     }

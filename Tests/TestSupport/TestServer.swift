@@ -128,7 +128,8 @@ public struct TestServer: Sendable {
         try await send("PATCH", path, body: json, headers: ["Content-Type": "application/json"])
     }
 
-    /// One that does not ask for compressed answers, as the shared one does: a list shrinks to less than it puts up with.
+    /// One that does not ask for compressed answers, as the shared one does: a list shrinks to less than it puts up
+    /// with.
     private static let client = HTTPClient(
         eventLoopGroupProvider: .singleton,
         configuration: .init(redirectConfiguration: .disallow)

@@ -4,7 +4,8 @@
 import Testing
 import YAML
 
-/// What `YAMLNode.parseAll` reads otherwise than `parse`. The expectations of both merge keys and JSON are what kubectl 1.32 makes of them.
+/// What `YAMLNode.parseAll` reads otherwise than `parse`. The expectations of both merge keys and JSON are what kubectl
+/// 1.32 makes of them.
 @Suite struct StreamTests {
     private func last(_ text: String) throws -> YAMLNode {
         try #require(try YAMLNode.parseAll(text).last?.entries?.last?.value)

@@ -3,10 +3,10 @@
 
 /// Which calls wait, which run, and which is next: the rules of a ``BlockingPool``, without its threads.
 ///
-/// A quarter of the threads, of the replacement threads, and of the queue is always left for others than the busiest scope,
-/// and for others than the busiest caller. So a pool whose calls hang takes only its share, and so does a caller, within
-/// each pool and in total. The next call is that of the caller with the fewest running calls, and of that caller's calls,
-/// one for the pool with the fewest.
+/// A quarter of the threads, of the replacement threads, and of the queue is always left for others than the busiest
+/// scope, and for others than the busiest caller. So a pool whose calls hang takes only its share, and so does a
+/// caller, within each pool and in total. The next call is that of the caller with the fewest running calls, and of
+/// that caller's calls, one for the pool with the fewest.
 struct CallQueue {
     /// The calls that are counted together.
     private struct Lane: Hashable {

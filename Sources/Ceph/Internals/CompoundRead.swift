@@ -220,8 +220,8 @@ final class CompoundRead {
         return Array(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
     }
 
-    /// Passes on the values that exist, once, sorted by key: the index of the key, and the value, which is valid as long as
-    /// this object exists.
+    /// Passes on the values that exist, once, sorted by key: the index of the key, and the value, which is valid as
+    /// long as this object exists.
     /// - C function: rados_omap_get_next2
     func forEachValue(_ body: (Int, WireReader) -> Void) {
         guard let values, values.pointee.result >= 0, let iterator = values.pointee.iterator else { return }

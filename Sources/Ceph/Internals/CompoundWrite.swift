@@ -85,8 +85,8 @@ struct CompoundWrite: ~Copyable {
         }
     }
 
-    /// Whether the operation failed because of ``requireZeros(count:at:)`` or ``requireData(_:)``. The number encodes the
-    /// offset, from -4095 downwards.
+    /// Whether the operation failed because of ``requireZeros(count:at:)`` or ``requireData(_:)``. The number encodes
+    /// the offset, from -4095 downwards.
     static func foundDifference(_ result: CInt) -> Bool {
         let lastErrno: CInt = 4095
         return result <= -lastErrno

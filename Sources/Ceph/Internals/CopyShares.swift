@@ -3,14 +3,15 @@
 
 import Synchronization
 
-/// How much data each copy may have in flight. Without it, four copies of one caller would take four fifths of the OSDs'
-/// throughput, and the one copy of another caller the rest. While several callers copy, all copies of one caller together
-/// get as much as a single copy otherwise.
+/// How much data each copy may have in flight. Without it, four copies of one caller would take four fifths of the
+/// OSDs' throughput, and the one copy of another caller the rest. While several callers copy, all copies of one caller
+/// together get as much as a single copy otherwise.
 final class CopyShares: Sendable {
     private struct State {
         /// The number of running copies, by caller. Copies without a caller are not counted.
         var copies: [String?: Int] = [:]
-        /// When each caller last ended a copy. A caller that copies one image after another counts as present throughout.
+        /// When each caller last ended a copy. A caller that copies one image after another counts as present
+        /// throughout.
         var lastEnded: [String?: ContinuousClock.Instant] = [:]
     }
 

@@ -73,8 +73,8 @@ final class DataCopy {
     }
 
     /// Copies an extent, or removes the target's data there. It returns as soon as there is room for more.
-    /// - Parameter advance: called after each piece with the offset up to which the extent is copied. It may throw to end
-    ///   the copy.
+    /// - Parameter advance: called after each piece with the offset up to which the extent is copied. It may throw to
+    ///   end the copy.
     /// - Throws: `CephError`.
     /// - C function: rbd_aio_read, rbd_aio_write, rbd_aio_write_zeroes
     func copy(
@@ -120,8 +120,8 @@ final class DataCopy {
         writing.append(Piece(buffer: buffer, offset: offset, length: 0, writes: [zeroing]))
     }
 
-    /// Zeroes a range. It does not use a discard, because librbd ignores discards of less than an object. The zeros take no
-    /// space afterwards.
+    /// Zeroes a range. It does not use a discard, because librbd ignores discards of less than an object. The zeros
+    /// take no space afterwards.
     /// - C function: rbd_aio_write_zeroes
     private func startZeroing(at offset: UInt64, count: Int) throws(CephError) -> rbd_completion_t {
         let completion = try completion()

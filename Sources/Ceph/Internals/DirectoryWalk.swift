@@ -4,9 +4,9 @@
 internal import CRBD
 internal import Glibc
 
-/// Reads a pool's directory, sorted by the bytes of the names, as far as the caller needs. It starts at a given position.
-/// So a page of a hundred costs the same in a pool of a hundred images as in one of a hundred thousand, while `rbd_list2`
-/// reads the whole directory for each page.
+/// Reads a pool's directory, sorted by the bytes of the names, as far as the caller needs. It starts at a given
+/// position. So a page of a hundred costs the same in a pool of a hundred images as in one of a hundred thousand, while
+/// `rbd_list2` reads the whole directory for each page.
 ///
 /// Images may be created and deleted between two steps. An image that exists throughout is returned once.
 struct DirectoryWalk: Sendable {
@@ -23,7 +23,8 @@ struct DirectoryWalk: Sendable {
     private var isStarted = false
     /// Entries that were read and not returned yet.
     private var ahead: ArraySlice<ImageReader.Entry> = []
-    /// Images that are not in the directory: those of the old format, and those that a removal has already taken out of it.
+    /// Images that are not in the directory: those of the old format, and those that a removal has already taken out of
+    /// it.
     private var others: ArraySlice<ImageReader.Entry> = []
     private var removed: Set<String> = []
     private var trashed: Set<String> = []
@@ -69,7 +70,8 @@ struct DirectoryWalk: Sendable {
 
     /// The next entries, up to this number.
     /// - Throws: `CephError` with `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rados_read_op_operate (`trash_list` of `rbd_trash`)
+    /// - C function: rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rados_read_op_operate (`trash_list` of
+    ///   `rbd_trash`)
     mutating func next(_ count: Int, in reader: borrowing ImageReader) throws(CephError) -> [ImageReader.Entry] {
         if !isStarted { try start(count, in: reader) }
         var entries: [ImageReader.Entry] = []

@@ -4,8 +4,8 @@
 internal import Glibc
 import Naming
 
-/// Reads a group from its own object, for one blocking call. librbd's lists do not distinguish a group that does not exist
-/// from an empty one, do not show which images a snapshot covers, and fail if a single image is in the trash.
+/// Reads a group from its own object, for one blocking call. librbd's lists do not distinguish a group that does not
+/// exist from an empty one, do not show which images a snapshot covers, and fail if a single image is in the trash.
 struct GroupReader: ~Copyable {
     /// The number of entries per round trip.
     private static let page: UInt64 = 1024

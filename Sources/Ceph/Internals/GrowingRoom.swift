@@ -3,8 +3,8 @@
 
 internal import Glibc
 
-/// A buffer for an answer of unknown size. The functions of librados and librbd answer -ERANGE if it is too small, and most
-/// of them say what size they need.
+/// A buffer for an answer of unknown size. The functions of librados and librbd answer -ERANGE if it is too small, and
+/// most of them say what size they need.
 enum GrowingRoom {
     /// No valid answer is this large. A call that asks for more has a fault.
     private static let mostBytes = 1 << 28
@@ -12,7 +12,8 @@ enum GrowingRoom {
     /// Repeats a call with a larger buffer each time, as long as the buffer is too small.
     /// - Parameters:
     ///   - count: the number of elements in the first buffer.
-    ///   - call: gets the buffer, which is all zeros, and its size in elements, which it may set to the size that it needs.
+    ///   - call: gets the buffer, which is all zeros, and its size in elements, which it may set to the size that it
+    ///     needs.
     ///   - read: gets the size that the call has set, and the result of the call. It reads the buffer, or throws.
     /// - Throws: what `read` throws; it gets -ERANGE if even the largest buffer was too small.
     static func fill<Element: BitwiseCopyable, Value>(

@@ -6,8 +6,8 @@ internal import Synchronization
 /// Cached image headers, each with the version that its object had.
 ///
 /// Cached headers are always revalidated: the OSD is asked whether the object still has that version, which it knows
-/// without reading the object. This takes half the time of reading the header. If the version has changed, the header is
-/// read again.
+/// without reading the object. This takes half the time of reading the header. If the version has changed, the header
+/// is read again.
 final class HeaderCache: Sendable {
     /// A separate object, because a table of ten thousand values would be moved each time it grows.
     final class Known: Sendable {
@@ -25,8 +25,8 @@ final class HeaderCache: Sendable {
     struct Knowledge {
         /// One for each image, in order.
         var headers: [Known?]
-        /// Whether to check the versions. It is false if most of the headers of the last read had changed: checking would
-        /// then add a request.
+        /// Whether to check the versions. It is false if most of the headers of the last read had changed: checking
+        /// would then add a request.
         var isWorthAsking: Bool
     }
 

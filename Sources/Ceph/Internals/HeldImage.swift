@@ -4,8 +4,8 @@
 internal import CRados
 internal import Glibc
 
-/// Finds out what uses an image without opening it. This also works for images that librbd can't open, because the clone's
-/// parent is gone, and takes one round trip instead of ten.
+/// Finds out what uses an image without opening it. This also works for images that librbd can't open, because the
+/// clone's parent is gone, and takes one round trip instead of ten.
 extension IOContext {
     /// If nothing uses the image, as with most images that are deleted, one round trip is enough. Otherwise librbd is
     /// asked, because it knows addresses and names. If librbd can't open the image, the result has numbers instead.
@@ -46,8 +46,8 @@ extension IOContext {
     }
 }
 
-/// The clients that have an image open. They get a notification that its header may have changed, which for RBD clients is
-/// a notification without content. Each client answers, and the OSD returns those that did not answer in time.
+/// The clients that have an image open. They get a notification that its header may have changed, which for RBD clients
+/// is a notification without content. Each client answers, and the OSD returns those that did not answer in time.
 private struct Watchers {
     /// How long a client may take to answer.
     private static let patienceMilliseconds: UInt64 = 1000

@@ -8,8 +8,8 @@ import Naming
 
 /// Owns a `rados_ioctx_t` for the duration of one blocking call.
 ///
-/// librados' contexts are cheap to create, but not safe to reconfigure while they are shared. So the namespace is set once,
-/// right after creation, and the context is never passed on.
+/// librados' contexts are cheap to create, but not safe to reconfigure while they are shared. So the namespace is set
+/// once, right after creation, and the context is never passed on.
 struct IOContext: ~Copyable {
     let pointer: rados_ioctx_t
     let rados: RadosHandle

@@ -3,13 +3,13 @@
 
 internal import FoundationEssentials
 
-/// The result of one compound read of `rbd_header.<id>`: as much as `rbd_open` and all of librbd's getters together, in one
-/// round trip instead of five to ten.
+/// The result of one compound read of `rbd_header.<id>`: as much as `rbd_open` and all of librbd's getters together, in
+/// one round trip instead of five to ten.
 ///
-/// The header is an omap whose keys and values have RBD's on-disk format. Its object class has a method for most of them,
-/// but each method call costs the OSD as much as half a round trip. Reading the values themselves took half of the time,
-/// measured with everything that is read here. Only the count of the snapshots uses a method, which is called if there ever
-/// was a snapshot. If a layout is not the one that is known here, librbd reads the image instead.
+/// The header is an omap whose keys and values have RBD's on-disk format. Its object class has a method for most of
+/// them, but each method call costs the OSD as much as half a round trip. Reading the values themselves took half of
+/// the time, measured with everything that is read here. Only the count of the snapshots uses a method, which is called
+/// if there ever was a snapshot. If a layout is not the one that is known here, librbd reads the image instead.
 struct ImageHeader {
     /// The parent as in the header: by numbers.
     struct ParentReference: Hashable {

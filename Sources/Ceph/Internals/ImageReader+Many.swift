@@ -44,10 +44,10 @@ extension ImageReader {
     /// Reads many images, in the order of the entries. Images that were deleted since they were listed are left out. An
     /// image that can't be read is returned with its name, its id and the reason. The others are not affected.
     ///
-    /// A window of reads is in flight at any time, and each is turned into an image when its turn comes. Reads are sent and
-    /// waited for in bursts, because waiting for each one would wake a thread for each. If a header is cached, its version
-    /// is checked, and the header is read only if that has changed. Snapshots are counted if there ever was one. The names
-    /// of parents and groups are read meanwhile, each once.
+    /// A window of reads is in flight at any time, and each is turned into an image when its turn comes. Reads are sent
+    /// and waited for in bursts, because waiting for each one would wake a thread for each. If a header is cached, its
+    /// version is checked, and the header is read only if that has changed. Snapshots are counted if there ever was
+    /// one. The names of parents and groups are read meanwhile, each once.
     /// - Parameter tellsIncomplete: whether to return names that the directory still has but that have no header.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate

@@ -8,8 +8,8 @@ internal import Glibc
 
 /// Images that librbd must read: this costs ten times as much as reading a header, but librbd knows every layout.
 extension ImageReader {
-    /// Reads an image of the old format 1, which has its header in another form. These are few, and `rbd` has refused to
-    /// create them for years.
+    /// Reads an image of the old format 1, which has its header in another form. These are few, and `rbd` has refused
+    /// to create them for years.
     /// - Returns: nil if there is none.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_stat, rbd_open_read_only

@@ -45,8 +45,9 @@ struct ImageReader: ~Copyable {
     }
 
     /// One image by its name in the pool's directory.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, but there is no complete image
-    ///   behind it), `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, but there is no complete
+    ///   image behind it), `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
+    ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_aio_read_op_operate (`trash_get` of
     ///   `rbd_trash`, `metadata_list` of the header)
     mutating func image(named name: RawName) throws(CephError) -> ImageInfo {

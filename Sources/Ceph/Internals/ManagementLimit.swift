@@ -8,9 +8,9 @@ internal import Synchronization
 
 /// Limits how many objects librbd works on in parallel for one piece of long work.
 ///
-/// That number is an option of the whole connection. librbd reads it when the work begins, and each time that it reads an
-/// image's header again. So the option is changed until the work reports its progress for the first time. Other work that
-/// begins at the same moment is slowed down, too.
+/// That number is an option of the whole connection. librbd reads it when the work begins, and each time that it reads
+/// an image's header again. So the option is changed until the work reports its progress for the first time. Other work
+/// that begins at the same moment is slowed down, too.
 final class ManagementLimit: Sendable {
     static let option = "rbd_concurrent_management_ops"
 

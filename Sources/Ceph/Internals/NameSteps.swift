@@ -5,9 +5,9 @@ internal import CRados
 internal import Glibc
 
 /// The steps by which an image gets a name, loses it, goes to the trash and comes back. Each is one operation on one
-/// object, with methods of RBD's own object class. In the same operation, each step checks that the object is still in the
-/// expected state. So a step that comes too late, because its process was stopped or its OSD was slow, fails instead of
-/// changing something newer.
+/// object, with methods of RBD's own object class. In the same operation, each step checks that the object is still in
+/// the expected state. So a step that comes too late, because its process was stopped or its OSD was slow, fails
+/// instead of changing something newer.
 ///
 /// All steps return 0 or -errno.
 extension IOContext {
@@ -81,18 +81,20 @@ extension IOContext {
         return write.operate(on: "rbd_trash", in: self)
     }
 
-    /// Removes an entry of the trash if it still belongs to the same stay in the trash. The image itself is not changed.
+    /// Removes an entry of the trash if it still belongs to the same stay in the trash. The image itself is not
+    /// changed.
     /// - Parameter entry: the entry as it was read. Its state may have changed since.
     /// - Returns: -ENOENT if the image is not in the trash, -ESTALE if it is another stay.
-    /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_write_op_omap_cmp2, rados_write_op_operate
-    ///   (`trash_remove`)
+    /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_write_op_omap_cmp2,
+    ///   rados_write_op_operate (`trash_remove`)
     func removeFromTrash(_ entry: TrashEntry) -> CInt {
         changeInTrash(entry) { write, _ in write.call("trash_remove", input: WireWriter.string(entry.id)) }
     }
 
     /// Rewrites an entry of the trash if it still belongs to the same stay in the trash.
     /// - Returns: -ENOENT if the image is not in the trash, -ESTALE if it is another stay.
-    /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_write_op_omap_cmp2, rados_write_op_omap_set2
+    /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_write_op_omap_cmp2,
+    ///   rados_write_op_omap_set2
     func replaceInTrash(_ entry: TrashEntry, with new: TrashEntry) -> CInt {
         changeInTrash(entry) { write, now in
             var new = new

@@ -41,9 +41,10 @@ extension OpenImage {
         return infos.sorted { $0.id < $1.id }
     }
 
-    /// Snapshots that were removed while clones needed them, or whose removal was interrupted, and that no clone needs any
-    /// more.
-    /// - C function: rbd_snap_list, rbd_snap_get_namespace_type, rados_read_op_operate (`children_list` of `rbd_header.<id>`)
+    /// Snapshots that were removed while clones needed them, or whose removal was interrupted, and that no clone needs
+    /// any more.
+    /// - C function: rbd_snap_list, rbd_snap_get_namespace_type, rados_read_op_operate (`children_list` of
+    ///   `rbd_header.<id>`)
     func abandonedSnapshots(in context: borrowing IOContext) throws(CephError) -> Set<UInt64> {
         var abandoned: Set<UInt64> = []
         for snapshot in try listSnapshots() {
@@ -60,8 +61,8 @@ extension OpenImage {
     }
 
     /// Finds a snapshot that callers may change.
-    /// - Throws: `CephError` with `.snapshotNotFound`; `.snapshotManaged` if it belongs to Ceph itself or to a group. The
-    ///   error does not name the group, because not every caller may know of it.
+    /// - Throws: `CephError` with `.snapshotNotFound`; `.snapshotManaged` if it belongs to Ceph itself or to a group.
+    ///   The error does not name the group, because not every caller may know of it.
     func userSnapshot(
         named name: String,
         _ operation: CephError.Operation,
@@ -83,8 +84,8 @@ extension OpenImage {
         return limit == .max ? nil : limit
     }
 
-    /// Throws if an advisory lock blocks the change. With the feature exclusive-lock, the advisory lock takes the place of
-    /// librbd's own lock: some changes would then wait forever, others would fail with the error that the image is
+    /// Throws if an advisory lock blocks the change. With the feature exclusive-lock, the advisory lock takes the place
+    /// of librbd's own lock: some changes would then wait forever, others would fail with the error that the image is
     /// read-only.
     /// - Throws: `CephError` with `.imageBusy`.
     /// - C function: rbd_list_lockers
@@ -105,8 +106,8 @@ extension OpenImage {
         throw CephError(.imageBusy, operation, on: resource)
     }
 
-    /// Whether the object map of a new snapshot is missing. In a full pool, librbd takes the snapshot and silently fails to
-    /// create its map.
+    /// Whether the object map of a new snapshot is missing. In a full pool, librbd takes the snapshot and silently
+    /// fails to create its map.
     /// - C function: rbd_get_flags, rados_stat
     func lacksObjectMap(ofSnapshot snapshot: UInt64, in context: borrowing IOContext) throws(CephError) -> Bool {
         guard try features().contains(.objectMap), let id = try imageID() else { return false }

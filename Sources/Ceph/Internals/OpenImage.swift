@@ -19,10 +19,10 @@ struct OpenImage: ~Copyable {
     let pointer: rbd_image_t
     let resource: CephError.Resource
 
-    /// Opens an image by its name in the pool's directory. librbd would use `rbd_id.<name>`, which an interrupted rename or
-    /// restore leaves behind.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// Opens an image by its name in the pool's directory. librbd would use `rbd_id.<name>`, which an interrupted
+    /// rename or restore leaves behind.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.parentNotFound`,
+    ///   `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rbd_open_by_id_read_only, rbd_open_by_id
     static func named(
         _ name: String,
@@ -47,8 +47,8 @@ struct OpenImage: ~Copyable {
     }
 
     /// Opens an image of the old format 1, which has no id.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`,
+    ///   `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_stat, rbd_open_read_only, rbd_open
     init(
         format1 name: String,
@@ -115,8 +115,8 @@ struct OpenImage: ~Copyable {
         self.resource = resource
     }
 
-    /// Why librbd does not open an image. If only its parent is gone or its header is damaged, an error that the image does
-    /// not exist would invite callers to take its name.
+    /// Why librbd does not open an image. If only its parent is gone or its header is damaged, an error that the image
+    /// does not exist would invite callers to take its name.
     /// - C function: rados_read_op_operate
     private static func refusal(
         _ result: CInt,
@@ -201,8 +201,8 @@ struct OpenImage: ~Copyable {
         }
     }
 
-    /// The advisory locks, without those of librbd's own exclusive-lock feature. The latter end with the watcher that holds
-    /// them, and librbd itself breaks those that a dead client left.
+    /// The advisory locks, without those of librbd's own exclusive-lock feature. The latter end with the watcher that
+    /// holds them, and librbd itself breaks those that a dead client left.
     func locks() throws(CephError) -> [ImageUse.Lock] {
         try allLocks().filter { !$0.isManaged }
     }

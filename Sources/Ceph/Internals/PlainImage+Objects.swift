@@ -27,8 +27,8 @@ extension PlainImage {
         throw CephError(.other, .createImage, on: resource, errno: EEXIST, detail: "no id was free for it")
     }
 
-    /// Like librbd: the number that the cluster gave this client, and random digits, up to `RBD_MAX_IMAGE_ID_LENGTH`. All
-    /// digits are used, which makes duplicates rarer.
+    /// Like librbd: the number that the cluster gave this client, and random digits, up to `RBD_MAX_IMAGE_ID_LENGTH`.
+    /// All digits are used, which makes duplicates rarer.
     /// - C function: rados_get_instance_id
     private static func drawID(for rados: RadosHandle) -> String {
         let length = 14
@@ -43,8 +43,8 @@ extension PlainImage {
     private func takeName(_ id: String, in context: borrowing IOContext) -> CInt {
         let write = CompoundWrite()
         // Images of format 1 are in the directory's data, after four bytes of a header and four bytes of their count.
-        // librbd looks for an image with the name instead: one more operation for each create, for images that hardly any
-        // pool has.
+        // librbd looks for an image with the name instead: one more operation for each create, for images that hardly
+        // any pool has.
         write.requireZeros(count: 4, at: 4)
         if !context.namespace.isEmpty {
             let isReady: UInt8 = 0
@@ -54,8 +54,8 @@ extension PlainImage {
         return write.operate(on: "rbd_directory", in: context)
     }
 
-    /// Creates the objects of an image whose name is taken, one after another. If one fails, all of them and the name are
-    /// removed.
+    /// Creates the objects of an image whose name is taken, one after another. If one fails, all of them and the name
+    /// are removed.
     /// - Returns: whether it was done; false if there is an image with this id.
     /// - C function: rados_write_op_operate (`set_id`, `create`, `object_map_resize`), rados_get_last_version
     private func writeObjects(
@@ -116,8 +116,8 @@ extension PlainImage {
         return steps
     }
 
-    /// Undoes the steps as far as possible. Anything that remains is found and repaired like the remains of an interrupted
-    /// create. An object that another client has just found and written to stays.
+    /// Undoes the steps as far as possible. Anything that remains is found and repaired like the remains of an
+    /// interrupted create. An object that another client has just found and written to stays.
     private func undo(_ done: [(step: Step, version: UInt64)], _ id: String, in context: borrowing IOContext) {
         for (step, version) in done.reversed() {
             let write = CompoundWrite()

@@ -6,9 +6,9 @@ internal import CRBD
 /// An image with the most common properties: created from nothing, with its data in its own pool, neither striped nor
 /// journaled. It is created object by object, without librbd.
 ///
-/// For each image, `rbd_create4` copies the table of all of Ceph's options, which is a quarter of its processor time, and
-/// reads values that make no difference here. What is written, and in which order, is the same as with librbd. So an
-/// interrupted create leaves what librbd's would have left at that point, and both are repaired in the same way.
+/// For each image, `rbd_create4` copies the table of all of Ceph's options, which is a quarter of its processor time,
+/// and reads values that make no difference here. What is written, and in which order, is the same as with librbd. So
+/// an interrupted create leaves what librbd's would have left at that point, and both are repaired in the same way.
 struct PlainImage {
     let name: String
     let sizeBytes: UInt64

@@ -5,8 +5,8 @@ internal import CRados
 internal import Glibc
 import Naming
 
-/// A read of `rbd_info`, the object in which librbd stores what it knows of a pool as a whole. It is in flight while other
-/// work is done.
+/// A read of `rbd_info`, the object in which librbd stores what it knows of a pool as a whole. It is in flight while
+/// other work is done.
 struct RBDInfoRead {
     /// Its content after librbd has found that RBD can be used in the pool.
     private static let validated = Array("overwrite validated".utf8)

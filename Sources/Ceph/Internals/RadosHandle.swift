@@ -5,8 +5,8 @@ internal import CRados
 internal import Dispatch
 internal import Glibc
 
-/// Owns a `rados_t`. librados documents the handle as thread-safe after it is configured. Before that, only the thread that
-/// configures it has it.
+/// Owns a `rados_t`. librados documents the handle as thread-safe after it is configured. Before that, only the thread
+/// that configures it has it.
 final class RadosHandle: @unchecked Sendable {
     let pointer: rados_t
     /// Only one ``ManagementLimit`` is active at a time.
@@ -48,8 +48,8 @@ final class RadosHandle: @unchecked Sendable {
     /// Connections that are open or being closed. A call whose caller was released at its deadline keeps its own open.
     private static let open = DispatchGroup()
 
-    /// `exit` destroys what librados' threads use while they still run, which sometimes ends in a crash instead of the exit
-    /// code. If connections are not closed within two seconds, the process ends without destroying anything.
+    /// `exit` destroys what librados' threads use while they still run, which sometimes ends in a crash instead of the
+    /// exit code. If connections are not closed within two seconds, the process ends without destroying anything.
     private static let exitGuard: Void = {
         _ = on_exit(
             { status, _ in

@@ -1,7 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Reads of headers that are in flight, in the order in which they were sent; nil for images that are read in another way.
+/// Reads of headers that are in flight, in the order in which they were sent; nil for images that are read in another
+/// way.
 struct ReadWindow {
     struct Read {
         enum Question {

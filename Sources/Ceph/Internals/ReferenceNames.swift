@@ -4,8 +4,8 @@
 internal import Glibc
 import Naming
 
-/// Finds the names for the numbers in headers: of pools, parents and groups. Each is read once, whether one image or ten
-/// thousand refer to it, and several reads are in flight at a time.
+/// Finds the names for the numbers in headers: of pools, parents and groups. Each is read once, whether one image or
+/// ten thousand refer to it, and several reads are in flight at a time.
 struct ReferenceNames: ~Copyable {
     /// The known names of a parent.
     private struct ParentNames {

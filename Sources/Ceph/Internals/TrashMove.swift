@@ -40,8 +40,8 @@ struct TrashMove {
         return entry
     }
 
-    /// Undoes the steps as far as possible. Anything that remains is found and repaired like the remains of an interrupted
-    /// move. If a step timed out, it may still be carried out, so nothing is undone.
+    /// Undoes the steps as far as possible. Anything that remains is found and repaired like the remains of an
+    /// interrupted move. If a step timed out, it may still be carried out, so nothing is undone.
     private func takeBack(_ result: CInt, hadNameObject: Bool, in context: borrowing IOContext) {
         guard result != -ETIMEDOUT else { return }
         if hadNameObject {
@@ -77,7 +77,8 @@ struct TrashMove {
     }
 }
 
-/// Moves an image out of the trash: sets the state of the entry, adds the two objects of the name, and removes the entry.
+/// Moves an image out of the trash: sets the state of the entry, adds the two objects of the name, and removes the
+/// entry.
 struct TrashRestore {
     let entry: TrashEntry
     let name: RawName

@@ -1,8 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Reads Ceph's wire encoding: little-endian integers, and strings with a 32-bit length. A read past the end returns nil,
-/// and so does every later read, so that a caller may check only once.
+/// Reads Ceph's wire encoding: little-endian integers, and strings with a 32-bit length. A read past the end returns
+/// nil, and so does every later read, so that a caller may check only once.
 struct WireReader {
     private let bytes: UnsafeRawBufferPointer
     private var offset = 0

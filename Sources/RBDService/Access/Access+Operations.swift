@@ -5,8 +5,8 @@ import Naming
 import RBDAPI
 
 extension Access {
-    /// Whether an operation is told of: to who may read what it is about, and to who may begin such a one. Of a copy both
-    /// names must be in scope.
+    /// Whether the caller may see an operation. That needs the verb `read` on its object, or the verb that starting the
+    /// operation needs. For a copy, both names must be in scope.
     func mayFollow(_ operation: RBDAPI.Operation) -> Bool {
         if isUnlimited { return true }
         let target = AccessTarget(operation)
@@ -25,7 +25,7 @@ extension Access {
 }
 
 extension AccessTarget {
-    /// An image, a group or a pool.
+    /// The operation's object: a group, an image or a pool.
     fileprivate init(_ operation: RBDAPI.Operation) {
         let name = operation.group ?? operation.image
         self =
@@ -36,6 +36,6 @@ extension AccessTarget {
 }
 
 extension RBDAPI.Operation {
-    /// Nil where a newer release began it.
+    /// Nil if a newer release started the operation.
     fileprivate var verb: Verb? { OperationKind(rawValue: kind)?.verb }
 }

@@ -5,32 +5,32 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What the request at hand may see and do. It travels with the task, so that whatever names something has no need of a
-/// parameter for it. What is done in the background is done without limits.
+/// What the current request may see and do. It is a task-local value, so that functions need no parameter for it.
+/// Background work has no limits.
 struct Access: Sendable {
     @TaskLocal static var current = Access.unlimited
 
     static let unlimited = Access(nil)
 
     let identity: Identity?
-    /// What stands in for names that are out of scope.
+    /// Replaces names that are out of scope.
     let veil = Veil()
-    /// By the parameter of the path, or of the query, that is not what it says.
+    /// The values that replace parameters of the path or the query, by the parameter's name.
     private(set) var substitutes: [String: String] = [:]
 
-    /// Who asks by what the request shows, as of now.
+    /// Authenticates the caller again, as of now.
     private let identityNow: (@Sendable () async throws(Problem) -> Identity?)?
 
     /// - Parameters:
-    ///   - identity: nil where nobody is asked who he is.
-    ///   - identityNow: looks it up again, for answers that take long. Throws `Problem` with `unauthenticated`.
+    /// - identity: nil if callers are not authenticated.
+    /// - identityNow: authenticates the caller again, for long answers. Throws `Problem` with `unauthenticated`.
     init(_ identity: Identity?, identityNow: (@Sendable () async throws(Problem) -> Identity?)? = nil) {
         self.identity = identity
         self.identityNow = identityNow
     }
 
-    /// An answer that goes on for long ends with the token or certificate that it was asked for with.
-    /// - Throws: `Problem` with `unauthenticated` where that is no longer valid, or has other scopes now.
+    /// A long answer ends when the caller's token or certificate is no longer valid.
+    /// - Throws: `Problem` with `unauthenticated` if it is no longer valid, or if its scopes have changed.
     func requireStillValid() async throws(Problem) {
         guard let identityNow, try await identityNow() != identity else { return }
         throw Problem(
@@ -42,19 +42,19 @@ struct Access: Sendable {
 
     var isUnlimited: Bool { identity == nil }
 
-    /// Whether the request speaks of something that is out of scope.
+    /// Whether the request names something that is out of scope.
     var isOutOfScope: Bool { !substitutes.isEmpty }
 
     // MARK: Questions
 
-    /// Whether all of it may be treated so.
+    /// Whether the verb is allowed on the whole target.
     func may(_ verb: Verb, _ target: AccessTarget) -> Bool {
         identity.map { $0.scopes.contains { $0.verbs.contains(verb) && $0.covers(target) } } ?? true
     }
 
     func may(_ verb: Verb, _ image: ImageSpec) -> Bool { may(verb, AccessTarget(image)) }
 
-    /// Which names in a namespace may be read.
+    /// The names in a namespace that may be read.
     func readableNames(in place: Place) -> [NameRange] {
         guard let identity, !may(.read, .namespace(place)) else {
             return [NameRange(prefix: "")]
@@ -64,12 +64,13 @@ struct Access: Sendable {
         }.map(\.name.range)
     }
 
-    /// Whether something in there may be treated so.
+    /// Whether the verb is allowed on something in the target.
     func may(_ verb: Verb, someOf target: AccessTarget) -> Bool {
         identity.map { $0.scopes.contains { $0.verbs.contains(verb) && $0.touches(target) } } ?? true
     }
 
-    /// Whether there is any scope that is about something in there: what can be seen is refused, what can't is not there.
+    /// Whether any scope covers something in the target. If so, a request for it is refused. If not, the target appears
+    /// not to exist.
     func sees(_ target: AccessTarget) -> Bool {
         identity.map { $0.scopes.contains { $0.touches(target) } } ?? true
     }
@@ -78,7 +79,7 @@ struct Access: Sendable {
 
     // MARK: Demands
 
-    /// Where what the request speaks of is hidden, nothing more is asked: it is about to fail.
+    /// Does nothing if the request names something that is hidden: such a request fails anyway.
     /// - Throws: `Problem` with `forbidden`.
     func require(_ verb: Verb, _ target: AccessTarget) throws(Problem) {
         guard !isOutOfScope, !may(verb, target) else { return }
@@ -93,18 +94,19 @@ struct Access: Sendable {
         )
     }
 
-    /// Whoever makes something must have that name in scope. What is out of it is told as what is not there, whether or not
-    /// it is.
-    /// - Parameter kind: what is to be made.
-    /// - Throws: `Problem` with `image-not-found` or `group-not-found`; with `forbidden` for names that can be seen.
+    /// Requires the verb `create` on a new name. A name that is out of scope appears not to exist, whether or not it
+    /// does.
+    /// - Parameter kind: what is to be created.
+    /// - Throws: `Problem` with `image-not-found` or `group-not-found` if the name is out of scope; with `forbidden` if
+    ///   it is visible, but may not be created.
     func requireCreation(of name: String, in place: Place, _ kind: Veil.Kind = .image) throws(Problem) {
         let target = AccessTarget.name(name, place: place)
         guard isOutOfScope || sees(target) else {
             RequestNotes.current?.refuse()
             throw Problem(
                 kind == .image ? .imageNotFound : .groupNotFound,
-                detail: "\(kind.rawValue) \"\(place.image(name))\" does not exist, and is not among the scopes of "
-                    + "\"\(identity?.name ?? "")\" to be made",
+                detail: "\(kind.rawValue) \"\(place.image(name))\" does not exist, and "
+                    + "\"\(identity?.name ?? "")\" has no scope to create it",
                 field: "name",
                 hint: "whoever runs the service gives scopes: create:\(target.scope) would do"
             )
@@ -112,8 +114,8 @@ struct Access: Sendable {
         try require(.create, target)
     }
 
-    /// What is done to all images of a group must be allowed for each.
-    /// - Throws: `Problem` with `forbidden`, without names that are out of scope.
+    /// Requires a verb on each image of a group.
+    /// - Throws: `Problem` with `forbidden`. It does not contain names that are out of scope.
     func require(_ verb: Verb, onAll images: some Sequence<ImageSpec>) throws(Problem) {
         for image in images where !may(verb, image) {
             if sees(image) { throw forbidden(verb, AccessTarget(image)) }
@@ -129,19 +131,19 @@ struct Access: Sendable {
 
     // MARK: Substitutes
 
-    /// From here on that parameter has another value, which names nothing.
+    /// Replaces the value of a parameter by a name that does not exist.
     mutating func hide(_ parameter: String, _ value: String) {
         substitutes[parameter] = veil.token(for: value)
     }
 
-    /// The pool's own name where something in it is in scope, else one that no pool has.
+    /// The pool's own name if something in it is in scope, otherwise a name that no pool has.
     func visible(pool: String) -> String {
         sees(.pool(pool)) ? pool : veil.token(for: pool)
     }
 
-    /// Something that is to be read only, such as the source of a clone, where its parts are in scope; else with the first
-    /// part that is not replaced by a name that nothing has.
-    /// - Throws: `Problem` with `forbidden` where it can be seen, but must not be read.
+    /// A name that is only to be read, such as the source of a clone. If it is out of scope, its first part that is not
+    /// visible is replaced by a name that does not exist.
+    /// - Throws: `Problem` with `forbidden` if the name is visible, but must not be read.
     func readable(_ name: String, in place: Place) throws(Problem) -> (name: String, place: Place) {
         if !sees(.pool(place.pool)) {
             return (name, Place(pool: veil.token(for: place.pool), namespace: place.namespace))
@@ -172,7 +174,7 @@ extension AccessTarget {
         }
     }
 
-    /// As a scope has it.
+    /// The target in the syntax of scopes.
     var scope: String {
         switch self {
         case .cluster: "*"

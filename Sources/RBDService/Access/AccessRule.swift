@@ -5,39 +5,39 @@ import Hummingbird
 import Naming
 import RBDAPI
 
-/// What a route asks of whoever uses it.
+/// What a caller needs to use a route.
 enum AccessRule: Sendable {
-    /// Nothing: what tells nothing of anybody's volumes.
+    /// Nothing. The route reveals nothing about volumes.
     case everybody
     /// The verb on the cluster as a whole.
     case cluster(Verb)
-    /// Pools are in the body, or in the answer: the route's handler asks for each.
+    /// The verb on each pool in the body or in the answer. The route's handler checks each.
     case pools(Verb)
     /// The verb on `{pool}` with all that is in it.
     case pool(Verb)
-    /// Namespaces of `{pool}` are in the body, or in the answer: the route's handler asks for each.
+    /// The verb on each namespace of `{pool}` in the body or in the answer. The route's handler checks each.
     case namespaces(Verb)
     /// The verb on `{namespace}` of `{pool}` with all that is in it.
     case namespace(Verb)
-    /// Names are in the body, or in the answer, or behind an id: the route's handler asks for each. The verb on something in
-    /// `{pool}` and `?namespace=` is needed in any case.
+    /// The verb on each name in the body, in the answer or behind an id. The route's handler checks each. The verb on
+    /// something in `{pool}` and `?namespace=` is always needed.
     case place(Verb)
     /// The verb on `{image}`.
     case image(Verb)
-    /// To make `{image}`, or find it there.
+    /// To create `{image}`, or to read it if it exists.
     case newImage
-    /// To read `{image}`, and to make the copy, which is in the body: the route's handler asks for that.
+    /// To read `{image}`, and to create the copy. The copy is in the body: the route's handler checks it.
     case copiedImage
-    /// The verb on the group `{group}`. What belongs to its images, the route's handler asks for.
+    /// The verb on the group `{group}`. The route's handler checks the group's images.
     case group(Verb)
     /// The verb on the group `{group}`, and on `{image}` of `?imagePool=`.
     case member(Verb)
-    /// `create` on the image that the body's volume names, which the route's handler asks for.
+    /// `create` on the image of the volume in the body. The route's handler checks it.
     case volume
-    /// The verb on what the operation is about, which the store of operations asks for.
+    /// The verb on the operation's object. The operation store checks it.
     case operation(Verb)
 
-    /// Nil where nobody needs it.
+    /// Nil if no verb is needed.
     var verb: Verb? {
         switch self {
         case .everybody: nil
@@ -48,10 +48,10 @@ enum AccessRule: Sendable {
         }
     }
 
-    /// Asks whether somebody may use the route for this request. Names that are out of scope are hidden: the handler is to
-    /// look for what does not exist.
-    /// - Throws: `Problem` with `forbidden` where what can be seen must not be treated so; with `image-not-found` where what
-    ///   is out of scope would be made.
+    /// Checks whether the caller may use the route for this request. Names that are out of scope are hidden: the
+    /// handler then looks for something that does not exist.
+    /// - Throws: `Problem` with `forbidden` if the verb is missing for a visible name; with `image-not-found` if a name
+    ///   that is out of scope would be created.
     func check(_ access: inout Access, _ request: Request, _ context: ServiceRequestContext) throws(Problem) {
         guard !access.isUnlimited else { return }
         switch self {
@@ -110,7 +110,7 @@ enum AccessRule: Sendable {
         try access.require(verb, target)
     }
 
-    /// As the handler will read it. What is given twice the handler refuses.
+    /// The pool and namespace as the handler will read them. The handler refuses a parameter that is given twice.
     private static func place(_ request: Request, _ context: ServiceRequestContext) throws(Problem) -> Place {
         Place(
             pool: try context.pathParameter("pool"),
@@ -120,14 +120,14 @@ enum AccessRule: Sendable {
 }
 
 extension Access {
-    /// Hides the pool where nothing in it is in scope.
+    /// Hides the pool if nothing in it is in scope.
     fileprivate mutating func finds(pool: String) -> Bool {
         if sees(.pool(pool)) { return true }
         hide("pool", pool)
         return false
     }
 
-    /// Hides the pool, or the namespace, where nothing in it is in scope.
+    /// Hides the pool, or the namespace, if nothing in it is in scope.
     fileprivate mutating func finds(_ place: Place) -> Bool {
         guard finds(pool: place.pool) else { return false }
         if sees(.namespace(place)) { return true }

@@ -4,7 +4,7 @@
 import HTTPTypes
 
 extension Route {
-    /// Nil where the table has none: nobody may use the route then.
+    /// Nil if the table has no rule: then no caller may use the route.
     var rule: AccessRule? { Self.rule(of: method, path) }
 
     /// - Parameter path: with placeholders.
@@ -12,7 +12,7 @@ extension Route {
         rules["\(method == .head ? .get : method) \(path)"]
     }
 
-    /// Who may use which route: one row for each.
+    /// The rule of each route.
     static let rules: [String: AccessRule] = [
         "GET /livez": .everybody,
         "GET /readyz": .everybody,

@@ -3,16 +3,16 @@
 
 import Crypto
 
-/// What a caller shows to be told from others (RFC 6750). Whoever has it is who it says; so it is shown once, when it is made,
-/// and what is kept of it is no more than its digest.
+/// A bearer token (RFC 6750). Anyone who has it has the identity's access. So it is shown only once, when it is made,
+/// and only its digest is stored.
 public struct AccessToken: Sendable {
-    /// Tells what it is to who finds one where it does not belong.
+    /// Identifies the token's kind to anyone who finds one in the wrong place.
     private static let prefix = "rbd_"
     private static let randomBytes = 32
 
     public let text: String
 
-    /// One that nobody has: 256 random bits.
+    /// A new token: 256 random bits.
     public init() {
         var generator = SystemRandomNumberGenerator()
         let bytes = (0..<Self.randomBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
@@ -28,7 +28,7 @@ public struct AccessToken: Sendable {
         return text.withUTF8 { SHA256.hash(data: UnsafeRawBufferPointer($0)) }
     }
 
-    /// What is kept of it: its SHA-256, as 64 hexadecimal digits.
+    /// The digest that is stored: the token's SHA-256, as 64 hexadecimal digits.
     public var sha256: String {
         digest.map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
     }

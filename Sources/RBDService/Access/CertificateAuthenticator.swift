@@ -5,7 +5,7 @@ import FoundationEssentials
 import Hummingbird
 import RBDAPI
 
-/// Knows callers by the certificates that their connections began with.
+/// Authenticates callers by the client certificates of their connections.
 struct CertificateAuthenticator: Authenticator {
     let identities: WatchedFiles<TokenFile>
 
@@ -17,7 +17,8 @@ struct CertificateAuthenticator: Authenticator {
         let known = identities.current().certificates
         var found: Identity?
         for identity in certificate.names.compactMap({ known[$0] }) {
-            // One of the same name with other scopes is another entry: which of them is meant can't be told.
+            // An identity may have several entries with different scopes. If the names match more than one, it is
+            // unclear which applies.
             guard found == nil || found == identity else {
                 throw Self.refusal("the names in the client's certificate belong to more than one identity")
             }
@@ -25,7 +26,7 @@ struct CertificateAuthenticator: Authenticator {
         }
         guard let found else {
             let names = certificate.names.map(\.description).joined(separator: ", ")
-            throw Self.refusal("the client's certificate belongs to nobody who is known; its names are: \(names)")
+            throw Self.refusal("the client's certificate belongs to no known identity; its names are: \(names)")
         }
         return found
     }

@@ -6,12 +6,11 @@ import NIOSSL
 import SwiftASN1
 import X509
 
-/// A certificate by which a client is known. That an authority vouches for it, and that its time has come and has not passed,
-/// was seen to when the connection began.
+/// A client certificate. The TLS handshake has verified its authority and its validity period.
 struct ClientCertificate: Sendable {
-    /// What it says of its owner: the subject and the alternative names.
+    /// The subject and the alternative names.
     var names: [CertificateName]
-    /// When its time ends: a connection may outlast it.
+    /// When the certificate expires. A connection may last longer.
     var expires: Date
 
     init(names: [CertificateName], expires: Date) {
@@ -19,7 +18,7 @@ struct ClientCertificate: Sendable {
         self.expires = expires
     }
 
-    /// One that can't be read has no names, which is not the same as none.
+    /// A certificate that can't be read has no names. It still differs from having no certificate.
     init(_ certificate: NIOSSLCertificate) {
         names = []
         expires = .distantFuture
@@ -39,10 +38,10 @@ struct ClientCertificate: Sendable {
     }
 }
 
-/// One of the names in a certificate, to be compared byte by byte.
+/// A name in a certificate. Names are compared byte by byte.
 struct CertificateName: Hashable, Sendable, CustomStringConvertible {
     enum Kind: String, CaseIterable, Sendable {
-        /// As RFC 4514 writes it, the most specific part first.
+        /// In the form of RFC 4514, the most specific part first.
         case subject
         case dns
         case uri
@@ -50,24 +49,24 @@ struct CertificateName: Hashable, Sendable, CustomStringConvertible {
     }
 
     let kind: Kind
-    /// Not a String: that takes different bytes for equal where they look alike.
+    /// Not a String: Strings are equal if they look alike, even if their bytes differ.
     private let bytes: [UInt8]
 
     init(_ kind: Kind, _ text: String) {
         self.kind = kind
-        // Names of hosts alone are the same in capitals.
+        // Only host names are case-insensitive.
         bytes = Array((kind == .dns ? text.lowercased() : text).utf8)
     }
 
     var text: String { String(decoding: bytes, as: UTF8.self) }
     var description: String { "\(kind.rawValue) \"\(text)\"" }
 
-    /// What is wrong with it as it was written in a file; nil where nothing is.
+    /// What is wrong with the name as it is written in the file; nil if nothing is.
     var objection: String? {
         switch kind {
         case .subject:
             Self.isSubject(text)
-                ? nil : "a subject is written CN=backup,O=Example, as openssl x509 -nameopt RFC2253 has it"
+                ? nil : "write a subject as openssl x509 -nameopt RFC2253 prints it, such as CN=backup,O=Example"
         case .dns:
             text.wholeMatch(of: /[a-z0-9_-]+(\.[a-z0-9_-]+)*/) == nil
                 ? "dns is the name of a host, such as backup.example.com" : nil
@@ -79,7 +78,7 @@ struct CertificateName: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether all its parts have a type and a value, and no blanks are between them, as many programs put there.
+    /// Whether each part has a type and a value, without blanks between the parts. Many programs put blanks there.
     private static func isSubject(_ text: String) -> Bool {
         text.wholeMatch(of: /[A-Za-z0-9.]+=([^,\\]|\\.)+([,+][A-Za-z0-9.]+=([^,\\]|\\.)+)*/) != nil
     }

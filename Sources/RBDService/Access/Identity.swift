@@ -5,11 +5,11 @@ import Ceph
 import Hummingbird
 import RBDAPI
 
-/// Who asks.
+/// An authenticated caller.
 struct Identity: Hashable, Sendable {
-    /// As the log has it.
+    /// The name in logs.
     var name: String
-    /// What he may do; nothing else.
+    /// Everything that the caller may do.
     var scopes: [Scope] = []
 
     static func isValid(_ name: String) -> Bool {
@@ -23,27 +23,28 @@ struct Identity: Hashable, Sendable {
     }
 }
 
-/// A way to tell who asks. Another kind of identity is another type of this.
+/// A way to authenticate callers. Each way is a type that conforms to this.
 protocol Authenticator: Sendable {
-    /// - Parameter peer: what the request's connection tells of who asks; nil where it tells nothing.
-    /// - Returns: nil where the request says nothing that this way knows.
-    /// - Throws: `Problem` with `unauthenticated` where it says something that is not so.
+    /// - Parameter peer: the client certificate of the request's connection; nil if client certificates are not
+    ///   requested.
+    /// - Returns: nil if the request has no credentials of this kind.
+    /// - Throws: `Problem` with `unauthenticated` if the credentials are not valid.
     func identity(of request: Request, from peer: Peer?) throws(Problem) -> Identity?
 
-    /// Learns what has changed, to be awaited before each ``identity(of:from:)``.
+    /// Loads changed credentials. Must be awaited before each ``identity(of:from:)``.
     func refresh() async
 }
 
-/// Lets nobody in who is not known, once there is a way to know somebody, and nobody where he has no business.
+/// Authenticates and authorizes each request. Without authenticators, every request is admitted.
 struct AccessGate: Sendable {
-    /// The first that knows something of a request decides.
+    /// The first authenticator that finds credentials in a request decides.
     let authenticators: [any Authenticator]
-    /// Whose pages may change something from a browser.
+    /// The origins whose pages may change something from a browser.
     let origins: Set<String>
-    /// Nobody's requests keep those of others waiting.
+    /// Keeps one identity's requests from delaying those of others.
     let places = RequestPlaces()
 
-    /// - Returns: who asks; nil where nobody is asked who he is.
+    /// - Returns: the caller; nil if callers are not authenticated.
     /// - Throws: `Problem` with `unauthenticated`.
     func admit(_ request: Request, from peer: Peer?) async throws(Problem) -> Identity? {
         guard !authenticators.isEmpty else { return nil }
@@ -53,14 +54,14 @@ struct AccessGate: Sendable {
         }
         throw Problem(
             .unauthenticated,
-            detail: "the request does not say who asks",
+            detail: "the request has no credentials",
             field: "Authorization",
             hint: "send \"Authorization: Bearer TOKEN\"; rbdctl takes --token-file and RBDCTL_TOKEN"
         )
     }
 
-    /// A browser sends some requests for any page without asking beforehand. Where nobody is asked who he is, or a certificate
-    /// says so, such a page would act for its reader.
+    /// Browsers send some requests for any page without a preflight request. If callers are not authenticated, or are
+    /// authenticated by certificate, such a page would act in the name of its reader.
     private func refuseStrangePages(_ route: Route, _ request: Request) throws(Problem) {
         guard route.method != .get, let origin = request.headers[.origin], !origins.contains(origin) else { return }
         throw Problem(
@@ -71,8 +72,8 @@ struct AccessGate: Sendable {
         )
     }
 
-    /// Has a request answered by its route's handler, as far as who asks may have it.
-    /// - Parameter rule: the route's, which is looked up once and not for each request.
+    /// Calls the route's handler if the caller is allowed to use it.
+    /// - Parameter rule: the route's rule. It is looked up once, not for each request.
     func enter(
         _ route: Route,
         by rule: AccessRule?,
@@ -80,7 +81,7 @@ struct AccessGate: Sendable {
         _ context: ServiceRequestContext
     ) async throws -> Response {
         guard let rule else {
-            throw Problem(.forbidden, detail: "nobody may use this path: there is no rule for it")
+            throw Problem(.forbidden, detail: "no caller may use this path, because it has no access rule")
         }
         if case .everybody = rule { return try await route.handler(request, context) }
         try refuseStrangePages(route, request)

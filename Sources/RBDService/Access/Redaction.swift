@@ -5,7 +5,7 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What may name things that whoever asked must not see. Answers are written as this shows them.
+/// Values that may name things that the caller must not see. JSON answers contain only what `seen` returns.
 protocol Scoped: Encodable {
     func seen(with access: Access) -> Self
 }
@@ -18,7 +18,7 @@ extension Scoped {
 }
 
 extension Page: Scoped {
-    /// Whoever makes a page leaves out what must not be seen: its cursor would name it.
+    /// The service that makes a page leaves out hidden items itself: the cursor would name them.
     func seen(with access: Access) -> Page {
         var page = self
         page.items = items.map { ($0 as? any Scoped)?.seen(with: access) as? Item ?? $0 }
@@ -31,7 +31,7 @@ extension Page: Scoped {
 extension RBDAPI.Image: Scoped {
     func seen(with access: Access) -> RBDAPI.Image {
         var image = self
-        // Whoever may only create it learns what it is, and not what is written on it.
+        // A caller who may create the image, but not read it, does not see its metadata and QoS limits.
         if metadata != nil || qos != nil, !access.may(.read, ImageSpec(pool: pool, namespace: namespace, image: name)) {
             (image.metadata, image.qos) = (nil, nil)
         }
@@ -44,7 +44,7 @@ extension RBDAPI.Image: Scoped {
 }
 
 extension ParentImage: Scoped {
-    /// That there is one, and how much of it is needed, belongs to the clone.
+    /// The clone's own properties, which stay visible: that it has a parent, and how much of the parent it needs.
     func seen(with access: Access) -> ParentImage {
         guard !access.may(.read, place) else { return self }
         var parent = self
@@ -63,7 +63,7 @@ extension ImageChildren: Scoped {
 }
 
 extension ImageAncestry: Scoped {
-    /// As far as they can be seen one after the other.
+    /// The ancestors up to the first that is hidden.
     func seen(with access: Access) -> ImageAncestry {
         ImageAncestry(items: Array(items.prefix { access.may(.read, $0.place) }))
     }
@@ -87,7 +87,7 @@ extension Snapshot: Scoped {
 }
 
 extension SnapshotInfo {
-    /// For what errors say of it.
+    /// For the details of errors.
     func seen() -> SnapshotInfo {
         let access = Access.current
         guard kind == .group, let origin, !access.isUnlimited, !access.mayRead(snapshot: origin) else { return self }
@@ -129,7 +129,7 @@ extension RBDAPI.GroupSnapshot: Scoped {
 // MARK: Plans, operations, problems
 
 extension Plan: Scoped {
-    /// That something stands in the way, or would be broken, is told; what it is, is not.
+    /// The plan still says that something blocks the change, or would break. It does not name it.
     func seen(with access: Access) -> Plan {
         var plan = self
         plan.steps = []
@@ -148,7 +148,7 @@ extension Plan: Scoped {
     private static let hidden = Plan.Step(
         .askOthers,
         "",
-        detail: "images or groups that are out of scope are concerned; whoever runs the service can name them"
+        detail: "this affects images or groups that are out of scope; the service's operator can name them"
     )
 }
 
@@ -160,9 +160,9 @@ extension Problem: Scoped {
         guard seen != blockers else { return problem }
         problem.blockers = seen
         switch ProblemCode(rawValue: code) {
-        // These tell of the blockers in words, too.
+        // The details of these problems name the blockers, too.
         case .imageInGroup, .snapshotHasClones, .snapshotProtected:
-            problem.detail = "\(title.prefix(1).lowercased())\(title.dropFirst()), and not all of that is in scope"
+            problem.detail = "\(title.prefix(1).lowercased())\(title.dropFirst()), and some of that is out of scope"
             problem.hint = "whoever runs the service can name what is out of scope"
         default: break
         }
@@ -177,7 +177,7 @@ extension [Problem.Blocker] {
             switch blocker.kind {
             case .clone where !access.mayRead(image: blocker.name ?? ""),
                 .group where !access.mayRead(image: blocker.name ?? ""):
-                // Not how many, either.
+                // The number of hidden blockers is not shown either.
                 let nameless = Problem.Blocker(blocker.kind)
                 if !seen.contains(nameless) { seen.append(nameless) }
             default: seen.append(blocker)
@@ -210,7 +210,7 @@ extension Access {
         SnapshotSpec(parsing: text).map { may(.read, $0.image) } ?? false
     }
 
-    /// Whether an image, a group or a snapshot, as Ceph writes it, is in scope.
+    /// Whether an image, a group or a snapshot in Ceph's notation is in scope.
     fileprivate func sees(text: String) -> Bool {
         if let image = ImageSpec(parsing: text), sees(image) { return true }
         return SnapshotSpec(parsing: text).map { sees($0.image) } ?? false

@@ -4,34 +4,34 @@
 import Ceph
 import Naming
 
-/// What somebody may do.
+/// What a scope allows.
 enum Verb: String, CaseIterable, Sendable {
-    /// Look at it, and find it in lists.
+    /// Read it, and find it in lists.
     case read
-    /// Make it where there is none: from nothing, as a clone or a copy, out of the trash.
+    /// Create it: empty, as a clone or a copy, or by restoring it from the trash.
     case create
-    /// Change it: size, features, name, snapshots, what it shares with others.
+    /// Change it: size, features, name, snapshots, group memberships.
     case modify
-    /// Put it into the trash, delete its snapshots.
+    /// Move it to the trash, delete its snapshots.
     case delete
     /// Destroy its data for ever.
     case purge
-    /// Pools and namespaces themselves; take an image from a client that has it.
+    /// Manage pools and namespaces; break locks and block watchers of an image.
     case admin
 }
 
-/// What a scope or a question is about. What is named is not looked for: it need not exist.
+/// What a scope or a check is about. It need not exist.
 enum AccessTarget: Hashable, Sendable {
     case cluster
-    /// A pool with all that is in it.
+    /// A pool and everything in it.
     case pool(String)
-    /// A namespace with all that is in it; an empty one is the pool's default.
+    /// A namespace and everything in it; an empty name is the pool's default namespace.
     case namespace(Place)
     /// An image, or a group.
     case name(String, place: Place)
 }
 
-/// A name, or with `*` at its end all that begin so.
+/// A name, or a prefix if it ends with `*`.
 struct NamePrefix: Hashable, Sendable, CustomStringConvertible {
     private var text: String
     private var isPrefix: Bool
@@ -48,14 +48,14 @@ struct NamePrefix: Hashable, Sendable, CustomStringConvertible {
     var range: NameRange { isPrefix ? NameRange(prefix: text) : NameRange(name: text) }
 
     func matches(_ name: String) -> Bool {
-        // By bytes: to Swift other spellings of a character are the same, to Ceph they are not.
+        // By bytes: Swift treats different spellings of a character as equal, Ceph does not.
         isPrefix ? name.utf8.starts(with: text.utf8) : name.utf8.elementsEqual(text.utf8)
     }
 
     var description: String { isPrefix ? "\(text)*" : text }
 }
 
-/// Verbs, and on what: `read,create:rbd/pvc-*`.
+/// Verbs and their target: `read,create:rbd/pvc-*`.
 struct Scope: Hashable, Sendable, CustomStringConvertible {
     var verbs: Set<Verb>
     var pool: NamePrefix
@@ -64,17 +64,17 @@ struct Scope: Hashable, Sendable, CustomStringConvertible {
 
     static let pattern = """
         VERBS:WHERE, where VERBS are some of \(Verb.allCases.map(\.rawValue).joined(separator: ", ")), or all, and WHERE is * \
-        (the cluster), POOL (with all its namespaces), POOL/NAME or POOL/NAMESPACE/NAME; each part may end with *, as in \
-        read,create:rbd/pvc-*
+        (the cluster), POOL (with all its namespaces), POOL/NAME or POOL/NAMESPACE/NAME; each part may end with *, as \
+        in read,create:rbd/pvc-*
         """
 
     /// - Throws: `ConfigurationError` with what is wrong.
     init(parsing text: String) throws(ConfigurationError) {
         func refusal(_ reason: String) -> ConfigurationError {
-            ConfigurationError("\"\(text)\" is no scope: \(reason); a scope is \(Self.pattern)")
+            ConfigurationError("\"\(text)\" is not a scope: \(reason); a scope is \(Self.pattern)")
         }
         let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard halves.count == 2 else { throw refusal("there is no \":\" in it") }
+        guard halves.count == 2 else { throw refusal("it has no \":\"") }
         verbs = []
         for word in halves[0].split(separator: ",", omittingEmptySubsequences: false) {
             if word == "all" {
@@ -90,14 +90,14 @@ struct Scope: Hashable, Sendable, CustomStringConvertible {
             throw refusal("a name in it is empty, or there are too many")
         }
         guard !halves[1].unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) else {
-            throw refusal("there is a control character in it")
+            throw refusal("it has a control character")
         }
         pool = NamePrefix(parts[0])
         namespace = parts.count == 3 ? NamePrefix(parts[1]) : parts.count == 2 ? NamePrefix("") : .any
         name = parts.count == 1 ? .any : NamePrefix(parts[parts.count - 1])
     }
 
-    /// Whether it is about all of that.
+    /// Whether the scope covers the whole target.
     func covers(_ target: AccessTarget) -> Bool {
         switch target {
         case .cluster: pool.isAny && namespace.isAny && name.isAny
@@ -109,7 +109,7 @@ struct Scope: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether it is about something in there.
+    /// Whether the scope covers something in the target.
     func touches(_ target: AccessTarget) -> Bool {
         switch target {
         case .cluster: true

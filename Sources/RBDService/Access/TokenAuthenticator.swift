@@ -7,7 +7,7 @@ import HTTPTypes
 import Hummingbird
 import RBDAPI
 
-/// Knows callers by their bearer tokens (RFC 6750).
+/// Authenticates callers by their bearer tokens (RFC 6750).
 struct TokenAuthenticator: Authenticator {
     private static let scheme = "bearer "
 
@@ -19,7 +19,7 @@ struct TokenAuthenticator: Authenticator {
         guard let header = request.headers[.authorization] else { return nil }
         guard header.utf8.count > Self.scheme.utf8.count, header.prefix(Self.scheme.count).lowercased() == Self.scheme
         else {
-            throw Self.refusal("the Authorization header has another scheme than Bearer")
+            throw Self.refusal("the Authorization header has a scheme other than Bearer")
         }
         let digest = AccessToken(header.dropFirst(Self.scheme.count).drop { $0 == " " }).digest
         guard let found = identities.current().token(with: digest) else { throw Self.refusal("the token is not known") }

@@ -4,7 +4,7 @@
 import FoundationEssentials
 import Glibc
 
-/// A token as a token file keeps it.
+/// An entry of a token file.
 public struct TokenEntry: Sendable {
     private let identity: String
     private let scopes: [Scope]
@@ -12,10 +12,10 @@ public struct TokenEntry: Sendable {
     private let expires: Date?
 
     /// - Parameters:
-    ///   - scopes: what may be done with the token, such as `read,create:rbd/pvc-*`. Without any it is good for what the
-    ///     identity may do by the file that the token is added to.
-    ///   - lifetime: for how long the token is good, such as `90d`; nil for ever.
-    /// - Throws: `ConfigurationError` for a name, a scope or a lifetime that can't be.
+    ///   - scopes: what the token allows, such as `read,create:rbd/pvc-*`. If there are none, the token gets the scopes
+    ///     that the identity already has in the file.
+    ///   - lifetime: how long the token is valid, such as `90d`; nil for ever.
+    /// - Throws: `ConfigurationError` for an invalid name, scope or lifetime.
     public init(
         identity: String,
         scopes: [String],
@@ -52,7 +52,7 @@ public struct TokenEntry: Sendable {
         expires = now.addingTimeInterval(TimeInterval(duration.components.seconds))
     }
 
-    /// The lines to be added to the list of identities. Where the identity is there already, it has one more token then.
+    /// The lines to add to the list of identities. An identity that is already in the list then has one more token.
     public var lines: String { lines(scopes) }
 
     private func lines(_ scopes: [Scope]) -> String {
@@ -69,9 +69,9 @@ public struct TokenEntry: Sendable {
             """
     }
 
-    /// Adds it to the end of a file, which is made where there is none. What the file has stays as it is written.
-    /// - Throws: `ConfigurationError` where the file can't be used, or is written in a way that has no end to add to; and
-    ///   where the entry has no scopes, and the file knows none for the identity.
+    /// Adds the entry to the end of a file, and creates the file if there is none. The existing text stays as it is.
+    /// - Throws: `ConfigurationError` if the file can't be used; if its YAML does not allow adding to its end; and if
+    ///   the entry has no scopes and the file has none for the identity.
     public func add(to path: String) throws(ConfigurationError) {
         var (text, mode, count, scopes) = ("", mode_t(0o600), 0, scopes)
         if let stamp = FileStamp(path: path) {
@@ -97,12 +97,12 @@ public struct TokenEntry: Sendable {
         try Self.replace(path, with: text, mode: mode)
     }
 
-    /// What is wrong where nobody says what an identity may do.
+    /// The error if neither the command nor the file has scopes for an identity.
     public static func noScope(_ identity: String) -> ConfigurationError {
         ConfigurationError("--scope says what \"\(identity)\" may do: \(Scope.pattern); all:* is everything")
     }
 
-    /// Whoever reads the file meanwhile reads the old one or the new one.
+    /// Replaces the file atomically: readers see the old text or the new one.
     private static func replace(_ path: String, with text: String, mode: mode_t) throws(ConfigurationError) {
         let temporary = "\(path).\(getpid())"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)

@@ -7,7 +7,7 @@ import Glibc
 import Logging
 import YAML
 
-/// Who may ask for what: identities, their scopes, what is kept of their tokens, and the names in their certificates.
+/// The token file: identities, their scopes, the digests of their tokens, and the names in their certificates.
 ///
 ///     identities:
 ///       - name: kubernetes
@@ -24,21 +24,21 @@ public struct TokenFile: Sendable {
         var identity: Identity
         /// SHA-256 of the token.
         var digest: [UInt8]
-        /// Nil for never.
+        /// Nil if the token never expires.
         var expires: Date?
     }
 
-    /// In their order; one that was given another token later may be there more than once.
+    /// In the order of the file. An identity that got another token later may be listed more than once.
     private(set) var identities: [Identity] = []
     private(set) var tokens: [Token] = []
-    /// Whose certificates have a name.
+    /// The identity of each name in a certificate.
     private(set) var certificates: [CertificateName: Identity] = [:]
 
-    /// The tokens' places by their digests. How long a look takes may tell something of the digests that there are, and of no
-    /// token: whoever knew a digest would have to turn SHA-256 round to be let in.
+    /// The index of each token, by its digest. The time of a lookup may reveal something about stored digests, but
+    /// nothing about tokens: to use a digest, an attacker would have to invert SHA-256.
     private var places: [[UInt8]: Int] = [:]
 
-    /// Larger ones are a mistake.
+    /// A larger file is a mistake.
     private static let maximumBytes = 4 << 20
 
     /// - Throws: `ConfigurationError` with the file, the line and what is wrong there.
@@ -48,7 +48,7 @@ public struct TokenFile: Sendable {
 
     init(path: String, stamp: FileStamp?) throws(ConfigurationError) {
         guard let stamp else { throw ConfigurationError("the token file \"\(path)\" can't be read") }
-        // Who may write it may make himself any identity.
+        // Anyone who can write the file can become any identity.
         guard !stamp.isOpenToOthers else {
             throw ConfigurationError(
                 "the token file \"\(path)\" can be \(stamp.mode & 0o022 == 0 ? "read" : "written") by others; "
@@ -62,13 +62,13 @@ public struct TokenFile: Sendable {
             do throws(ConfigurationError) {
                 return try TokenFile(text: text)
             } catch {
-                // Whoever takes a token for a name, or for its digest, does not find it in the log.
+                // Somebody may have put a token in the place of a name or a digest. The log must not contain it.
                 throw ConfigurationError(error.description.replacing(/[A-Za-z0-9_\-]{32,}/, with: "…"))
             }
         }
     }
 
-    /// The file as it is at any time.
+    /// The watched file: its current content is read again after each change.
     static func watched(path: String, logger: Logger) throws(ConfigurationError) -> WatchedFiles<TokenFile> {
         try WatchedFiles([path], as: "the token file", logger: logger) { () throws(ConfigurationError) in
             try TokenFile(path: path)
@@ -106,13 +106,14 @@ public struct TokenFile: Sendable {
             }
             guard other.identity == token.identity else {
                 throw ConfigurationError(
-                    "\(other.identity.name) and \(token.identity.name) have the same token; make another with token new"
+                    "\(other.identity.name) and \(token.identity.name) have the same token; "
+                        + "make another with rbd-rest-api token new"
                 )
             }
         }
     }
 
-    /// - Parameter digest: SHA-256 of what a caller has shown.
+    /// - Parameter digest: the SHA-256 of a caller's token.
     func token(with digest: SHA256.Digest) -> Token? {
         guard let place = places[Array(digest)], digest == tokens[place].digest else { return nil }
         return tokens[place]
@@ -130,13 +131,13 @@ public struct TokenFile: Sendable {
         let members = try node.members(["sha256", "expires"])
         guard let hex = members["sha256"]?.text, let digest = bytes(hex: hex), digest.count == 32 else {
             throw ConfigurationError(
-                "line \(node.line): a token is kept as sha256 with 64 hexadecimal digits, as token new writes it"
+                "line \(node.line): a token needs sha256 with 64 hexadecimal digits, as rbd-rest-api token new prints it"
             )
         }
         var token = Token(identity: identity, digest: digest)
         if let expires = members["expires"], !expires.isNull {
             guard let text = expires.text, let date = try? Date(text, strategy: .iso8601) else {
-                throw ConfigurationError("line \(expires.line): expires is a time such as 2027-06-30T00:00:00Z")
+                throw ConfigurationError("line \(expires.line): expires must be a time such as 2027-06-30T00:00:00Z")
             }
             token.expires = date
         }
@@ -150,7 +151,7 @@ public struct TokenFile: Sendable {
             let kind = CertificateName.Kind(rawValue: entry.key)
         else {
             throw ConfigurationError(
-                "line \(node.line): a certificate is told by one name: \(kinds.joined(separator: ", "))"
+                "line \(node.line): a certificate needs exactly one name, one of \(kinds.joined(separator: ", "))"
             )
         }
         let name = CertificateName(kind, text)
@@ -176,14 +177,16 @@ public struct TokenFile: Sendable {
 }
 
 extension YAMLNode {
-    /// The values of a mapping by their keys.
+    /// The values of a mapping, by their keys.
     fileprivate func members(_ known: Set<String>) throws(ConfigurationError) -> [String: YAMLNode] {
         guard let entries else {
-            throw ConfigurationError("line \(line): expected is a mapping of \(known.sorted().joined(separator: ", "))")
+            throw ConfigurationError(
+                "line \(line): this must be a mapping with \(known.sorted().joined(separator: ", "))"
+            )
         }
         if let other = entries.first(where: { !known.contains($0.key) }) {
             throw ConfigurationError(
-                "line \(other.line): there is no \"\(other.key)\" here; known are \(known.sorted().joined(separator: ", "))"
+                "line \(other.line): \"\(other.key)\" is not a known key; known keys are \(known.sorted().joined(separator: ", "))"
             )
         }
         return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })
@@ -191,7 +194,7 @@ extension YAMLNode {
 
     fileprivate func list(_ name: String) throws(ConfigurationError) -> [YAMLNode] {
         if isNull { return [] }
-        guard let items else { throw ConfigurationError("line \(line): \(name) is a list") }
+        guard let items else { throw ConfigurationError("line \(line): \(name) must be a list") }
         return items
     }
 }

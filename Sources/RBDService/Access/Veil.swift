@@ -4,9 +4,9 @@
 import RBDAPI
 import Synchronization
 
-/// Stands between a request and what is out of its scope. Its names are replaced by some that nothing has and nobody can
-/// guess, and what comes of that is told with the names that were asked for: the answer, and all the work for it, are those
-/// of something that does not exist.
+/// Hides names that are out of scope from a request. It replaces them by random names that do not exist. So the service
+/// does the same work, and gives the same answer, as for something that does not exist. In the answer, the original
+/// names are put back.
 final class Veil: Sendable {
     enum Kind: String, Sendable {
         case image, group
@@ -23,10 +23,10 @@ final class Veil: Sendable {
         }
     }
 
-    /// Whether there is something behind it.
+    /// Whether any name is replaced.
     var isDown: Bool { names.withLock { !$0.isEmpty } }
 
-    /// With the names that were asked for.
+    /// Puts the original names back.
     func lifted(_ text: String) -> String {
         names.withLock { names in
             names.reduce(text) { text, pair in

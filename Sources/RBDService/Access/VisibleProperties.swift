@@ -5,16 +5,16 @@ import Naming
 import RBDAPI
 
 extension CreateImageRequest {
-    /// Without what is out of scope.
+    /// The request with names that are out of scope replaced.
     func visible(in place: Place) throws(Problem) -> CreateImageRequest {
         CreateImageRequest(name: name, properties: try properties.visible(in: place))
     }
 }
 
 extension ImageProperties {
-    /// With names that nothing has in place of a source and a data pool that are out of scope.
-    /// - Parameter place: where the image is to be.
-    /// - Throws: `Problem` with `forbidden` for a source that can be seen, but not read.
+    /// Replaces a source and a data pool that are out of scope by names that do not exist.
+    /// - Parameter place: the pool and namespace of the new image.
+    /// - Throws: `Problem` with `forbidden` for a source that is visible, but may not be read.
     func visible(in place: Place) throws(Problem) -> ImageProperties {
         let access = Access.current
         guard !access.isUnlimited else { return self }
@@ -26,7 +26,7 @@ extension ImageProperties {
             properties.source?.pool = visible.pool
             properties.source?.namespace = visible.namespace
         }
-        // Data takes room there: whoever may make nothing in a pool may not fill it.
+        // The data pool holds the image's data: a caller that may create nothing in a pool must not fill it.
         if let dataPool, dataPool != place.pool, !access.may(.create, someOf: .pool(dataPool)) {
             guard !access.sees(.pool(dataPool)) else { throw access.forbidden(.create, .pool(dataPool)) }
             properties.dataPool = access.veil.token(for: dataPool)

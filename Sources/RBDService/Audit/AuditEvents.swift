@@ -5,9 +5,9 @@ import FoundationEssentials
 import Glibc
 import RBDAPI
 
-/// Lines about something else than a request.
+/// Lines that are not about a request.
 extension AuditLine {
-    /// A file, or standard output, is written to from now on.
+    /// The first line in a newly opened file or standard output.
     static func opened(time: String = LogText.time()) -> String {
         line([
             ("time", "\"\(time)\""), ("event", "\"opened\""), ("version", quoted(programVersion)),
@@ -15,12 +15,12 @@ extension AuditLine {
         ])
     }
 
-    /// Lines that could not be kept until they could be written.
+    /// Lines that were dropped before they could be written.
     static func lost(_ count: Int, time: String = LogText.time()) -> String {
         line([("time", "\"\(time)\""), ("event", "\"lines-lost\""), ("count", "\(count)")])
     }
 
-    /// An operation that this process worked on has ended.
+    /// An operation that this process ran has ended.
     static func finished(
         _ operation: RBDAPI.Operation,
         by identity: String?,

@@ -4,10 +4,10 @@
 import Ceph
 import RBDAPI
 
-/// What an image was or became, as far as the audit log tells it.
+/// An image before or after a change, as the audit log shows it.
 struct AuditImage: Hashable, Sendable {
     var name: String
-    /// Nil where it is not known.
+    /// Nil if it is not known.
     var sizeBytes: UInt64?
     var features: [String]?
 
@@ -32,21 +32,21 @@ struct AuditImage: Hashable, Sendable {
     }
 }
 
-/// A line of the audit log. Each has all of its members, null where there is nothing to tell.
+/// A line of the audit log about a request. Each line has all members; those without a value are null.
 struct AuditLine: Sendable {
     enum Outcome: String, Sendable {
         case succeeded, refused, failed
-        /// An operation has begun, and goes on.
+        /// An operation has started, and is still running.
         case accepted
     }
 
     var requestID = ""
     var identity: String?
     var peer: AuditPeer?
-    /// As the rule of the route has it.
+    /// The verb of the route's access rule.
     var verb: Verb?
     var method: String
-    /// A template: it is ours, and short.
+    /// The route's template. The service defines it, and it is short.
     var route: String
     var object: String
     var parameters: [String: AuditValue] = [:]
@@ -61,10 +61,10 @@ struct AuditLine: Sendable {
 }
 
 extension AuditLine {
-    /// Its line feed included. What is written to a pipe at once is not torn up to this length.
+    /// The maximum length of a line, with its line feed. A write of up to this length to a pipe is atomic.
     static let maximumBytes = 4096
 
-    /// - Parameter time: when the request has ended.
+    /// - Parameter time: when the request ended.
     func text(time: String = LogText.time()) -> String {
         let told = text(time, parameters: AuditValue.members(parameters).json)
         if told.utf8.count <= Self.maximumBytes { return told }
@@ -103,11 +103,11 @@ extension AuditLine {
     }
 }
 
-/// From where a request came.
+/// The client's end of the connection.
 struct AuditPeer: Hashable, Sendable {
-    /// An address and a port; "unix" for the socket.
+    /// An address and a port; "unix" for the Unix socket.
     var address: String
-    /// Of the process at the other end of the socket.
+    /// The user and the process at the other end of the Unix socket.
     var uid: UInt32?
     var pid: Int32?
 

@@ -7,7 +7,7 @@ import Dispatch
 import Logging
 import Synchronization
 
-/// The thread that writes.
+/// The writing thread.
 extension AuditLog {
     func wake() {
         let isToStart = state.withLock { state in
@@ -15,13 +15,13 @@ extension AuditLog {
             return !state.threadRuns
         }
         if isToStart, !NativeThread.start(named: "audit-log", { self.write() }) {
-            // Out of threads: whoever waits is let go by the clock, and the next line tries again.
+            // No thread could be started. The timer releases the waiting requests, and the next line tries again.
             state.withLock { $0.threadRuns = false }
         }
         work.signal()
     }
 
-    /// The life of the thread. It ends where nothing is to be done for a while.
+    /// The thread's main loop. It ends when there has been nothing to do for a while.
     private func write() {
         while true {
             let isWoken = work.wait(timeout: .now() + .seconds(10)) == .success
@@ -46,7 +46,7 @@ extension AuditLog {
     /// - Returns: whether there may be more to do.
     private func step() -> Bool {
         let step = state.withLock { state -> Step? in
-            // Each of them may hang: files are on disks, and disks behind networks.
+            // Each step may hang: files may be on network storage.
             state.writingSince = .now
             if state.isToOpen { return .open }
             if let entry = state.entries.first { return .write(entry) }
@@ -55,7 +55,7 @@ extension AuditLog {
                 return nil
             }
             state.isToReserve = false
-            // Others come while it is done.
+            // More changes may begin while the space is being reserved.
             let lines = 2 * (state.inFlight + state.checks.count) + 64
             return .reserve(lines * AuditLine.maximumBytes)
         }
@@ -83,12 +83,12 @@ extension AuditLog {
                 try sink.open()
                 return (nil, true)
             } catch {
-                // Better the file that was renamed than none; one that was removed is none.
+                // A renamed file is better than none. A removed file counts as none.
                 return (error, sink.isOpen && !sink.isRemoved)
             }
         }
         if let trouble {
-            logger.error("the audit log could not be opened anew", metadata: [LogKeys.error: "\(trouble.reason)"])
+            logger.error("the audit log could not be reopened", metadata: [LogKeys.error: "\(trouble.reason)"])
             if !isOpen {
                 failed(trouble)
                 return false
@@ -96,7 +96,7 @@ extension AuditLog {
         }
         state.withLock { state in
             state.isToOpen = false
-            // Those that are on their way had room in the file that was.
+            // Space for the changes in flight was reserved in the previous file.
             guard trouble == nil else { return }
             (state.room, state.isToReserve) = (0, true)
             state.entries.insert(Entry(bytes: Array(AuditLine.opened().utf8)), at: 0)
@@ -106,7 +106,7 @@ extension AuditLog {
 
     private func write(_ entry: Entry) -> Bool {
         let (written, trouble, isRemoved) = sink.withLock { sink in
-            // What another file has of it is of no use in this one.
+            // The part that was written to another file does not count for this one.
             let begin = entry.written.generation == sink.generation ? entry.written.count : 0
             if sink.isRemoved { return (entry.written, AuditTrouble?.none, true) }
             let (count, trouble) = sink.write(entry.bytes[begin...])
@@ -152,7 +152,7 @@ extension AuditLog {
             defer { (state.trouble, state.lastTry, state.lost, state.checks) = (nil, nil, 0, []) }
             change(&state)
             if state.lost > 0 { state.entries.append(Entry(bytes: Array(AuditLine.lost(state.lost).utf8))) }
-            // Those who wait for their line go on waiting: it came after the last one that was written.
+            // Requests that wait for their line go on waiting: their lines come after the last one written.
             return (state.lastTry == nil ? nil : state.trouble, state.lost, state.checks.map(\.waiter))
         }
         if trouble != nil {

@@ -10,26 +10,26 @@ import ServiceLifecycle
 import Synchronization
 import UnixSignals
 
-/// Who has changed what, and who was refused: a line for each, written before the answer is sent.
+/// The audit log: a line for each change and each refused request, written before the answer is sent.
 ///
-/// A thread of its own writes, since a pipe that nobody reads blocks. What can't be written is kept, and written before
-/// anything else; while something is kept, changes are refused.
+/// A separate thread writes, because a write to a pipe that nobody reads blocks. Lines that can't be written are kept,
+/// and are written first later. While lines are kept, changes are refused.
 final class AuditLog: Service {
     struct Limits: Sendable {
-        /// How long an answer waits for its line. After that the log is in trouble.
+        /// How long an answer waits for its line. After that the log counts as failed.
         var patience = Duration.seconds(2)
-        /// How many lines are kept that need not be: those of refused attempts.
+        /// The maximum number of lines of refused requests that are kept. Lines of changes are always kept.
         var kept = 1_000
-        /// How long after a failure it is tried again for a request.
+        /// How long after a failure a request may trigger the next try.
         var pause = Duration.milliseconds(100)
     }
 
     struct Entry {
         var bytes: [UInt8]
         var waiter: CheckedContinuation<Void, Never>?
-        /// Until when its waiter waits.
+        /// How long its waiter waits.
         var deadline = ContinuousClock.now
-        /// How much of it is in the file of the generation.
+        /// How many bytes of the line are written, and to the file of which generation.
         var written = (count: 0, generation: 0)
     }
 
@@ -41,21 +41,21 @@ final class AuditLog: Service {
     struct State {
         var entries: [Entry] = []
         var checks: [Check] = []
-        /// Changes on their way, each with room for its line.
+        /// Changes in flight. Space for the line of each is reserved.
         var inFlight = 0
-        /// How many bytes there is room for; nil where that can't be known.
+        /// How many bytes are reserved; nil if the file can't reserve space.
         var room: Int? = 0
-        var trouble: AuditTrouble? = AuditTrouble("it was not opened yet")
+        var trouble: AuditTrouble? = AuditTrouble("it has not been opened yet")
         var lastTry: ContinuousClock.Instant?
         var writingSince: ContinuousClock.Instant?
         var isToOpen = true
         var isToReserve = false
         var isStuckTold = false
         var threadRuns = false
-        /// Nobody looks after those who wait any more.
+        /// The service has ended, and nothing releases waiting requests any more.
         var isOver = false
         var lost = 0
-        /// Who began the operations that are under way here.
+        /// The identities that started the operations that are running here, by operation id.
         var owners: [String: String] = [:]
     }
 
@@ -65,13 +65,13 @@ final class AuditLog: Service {
     private let limits: Limits
     let logger: Logger
     let state = Mutex(State())
-    /// Held by the writing thread alone.
+    /// Only the writing thread holds the lock.
     let sink: Mutex<AuditSink>
     let work = DispatchSemaphore(value: 0)
     let writtenLines: Counter
     private let lostLines: Counter
 
-    /// - Throws: `ConfigurationError` where waiting would not mend it.
+    /// - Throws: `ConfigurationError` if the log can't be written and the setting must be corrected.
     init(
         _ target: AuditTarget,
         isRequired: Bool,
@@ -98,7 +98,7 @@ final class AuditLog: Service {
         let isOpen = first.isOpen
         sink = Mutex(first)
         guard isOn else { return }
-        // A reader that goes away is an error like others.
+        // Without this, a closed pipe would end the process. With it, the write fails.
         signal(SIGPIPE, SIG_IGN)
         state.withLock { state in
             state.isToOpen = !isOpen
@@ -108,14 +108,14 @@ final class AuditLog: Service {
 
     // MARK: For requests
 
-    /// Finds room for the line of a change that is about to begin.
-    /// - Parameter deadline: until when at most; nil leaves it at the log's own patience.
-    /// - Returns: whether room is kept; false where the change needs no line.
+    /// Reserves space for the line of a change that is about to begin.
+    /// - Parameter deadline: how long to wait at most; nil waits for the log's own limit.
+    /// - Returns: whether space is reserved; false if the change needs no line.
     /// - Throws: `Problem` with `audit-unavailable`.
     func admit(by deadline: ContinuousClock.Instant? = nil) async throws(Problem) -> Bool {
         guard isOn else { return false }
         if take() { return true }
-        // What one look has found room for, others may have taken by now.
+        // Other changes may already have taken the space that a check has found.
         for _ in 0..<50 {
             await check(by: deadline)
             if take() { return true }
@@ -123,11 +123,11 @@ final class AuditLog: Service {
         }
         guard isRequired else { return false }
         let reason = state.withLock { state in
-            state.trouble?.reason ?? "what was written before is not taken"
+            state.trouble?.reason ?? "the reader does not take what was written before"
         }
         throw Problem(
             .auditUnavailable,
-            detail: "the audit log can't be written, and without it nothing is changed",
+            detail: "the audit log can't be written, so the change is refused",
             hint: "the service's operator must mend the audit log: \(reason)"
         )
     }
@@ -155,7 +155,7 @@ final class AuditLog: Service {
         state.writingSince.map { .now - $0 > limits.patience } ?? false
     }
 
-    /// Lets the thread look whether it can write now, unless it just has.
+    /// Makes the thread check whether it can write now, unless it has just done so.
     private func check(by deadline: ContinuousClock.Instant?) async {
         let deadline = patience(by: deadline)
         await withCheckedContinuation { waiter in
@@ -169,10 +169,10 @@ final class AuditLog: Service {
         }
     }
 
-    /// Writes a line, and returns when it is written; or when it could not be, and is kept.
+    /// Writes a line. Returns when the line is written, or when writing has failed and the line is kept.
     /// - Parameters:
-    ///   - isAdmitted: whether there is room for it.
-    ///   - deadline: until when at most this waits; nil leaves it at the log's own patience.
+    ///   - isAdmitted: whether space is reserved for it.
+    ///   - deadline: how long to wait at most; nil waits for the log's own limit.
     func record(_ line: AuditLine, isAdmitted: Bool, by deadline: ContinuousClock.Instant? = nil) async {
         guard isOn else { return }
         let deadline = patience(by: deadline)
@@ -184,7 +184,7 @@ final class AuditLog: Service {
                     state.lost += 1
                     return (false, false)
                 }
-                // There is room for a change's own line, even where there is none for others.
+                // Space for a change's own line is reserved, even if there is none for other lines.
                 let waits = (isAdmitted || state.trouble == nil) && !isStuck(state) && !state.isOver
                 state.entries.append(Entry(bytes: bytes, waiter: waits ? waiter : nil, deadline: deadline))
                 return (true, waits)
@@ -196,7 +196,7 @@ final class AuditLog: Service {
 
     // MARK: Operations
 
-    /// An operation was asked for.
+    /// A request has started an operation.
     func begun(_ operation: RBDAPI.Operation, by identity: String?) {
         guard isOn, let identity else { return }
         state.withLock { state in
@@ -204,7 +204,7 @@ final class AuditLog: Service {
         }
     }
 
-    /// An operation that this process worked on is over: what it changed is changed now.
+    /// An operation that this process ran has ended: its changes are complete.
     func finished(_ operation: RBDAPI.Operation) {
         guard isOn else { return }
         let bytes = state.withLock { state in
@@ -245,7 +245,8 @@ final class AuditLog: Service {
                 }
             }
         }
-        // The other services have ended before this one: nothing is added any more. Where they were given up, some may still wait.
+        // The other services have ended before this one, so no lines are added any more. If those services were
+        // abandoned, requests may still be waiting.
         let waiters = state.withLock { state in
             state.isOver = true
             return Self.takeWaiters(&state) { _ in true }
@@ -261,29 +262,29 @@ final class AuditLog: Service {
         }
     }
 
-    /// Another file has the name now, or none.
+    /// The file was renamed or removed.
     func reopen() {
         state.withLock { $0.isToOpen = true }
         wake()
     }
 
-    /// Lines that wait to be written.
+    /// The number of lines that wait to be written.
     var pending: Int { state.withLock { $0.entries.count } }
 
-    /// Lets go of those who have waited for too long.
+    /// Releases requests that have waited too long.
     private func release() {
         let now = ContinuousClock.now
         for waiter in state.withLock({ Self.takeWaiters(&$0) { $0 < now } }) { waiter.resume() }
     }
 
-    /// Tries again what failed.
+    /// Retries failed steps.
     private func look() {
         let (isToTry, isNewlyStuck) = state.withLock { state in
             let isStuck = isStuck(state)
             defer { state.isStuckTold = isStuck }
             return (!state.entries.isEmpty || state.trouble != nil, isStuck && !state.isStuckTold)
         }
-        if isNewlyStuck { logger.error("nobody takes what is written to the audit log") }
+        if isNewlyStuck { logger.error("the audit log blocks: its reader does not take what is written") }
         if isToTry { wake() }
     }
 }

@@ -8,13 +8,14 @@ import Hummingbird
 import NIOCore
 import RBDAPI
 
-/// Puts every change, and every attempt that was refused, on record before it is answered.
+/// Writes every change and every refused request to the audit log before it is answered.
 struct AuditMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
     let log: AuditLog
 
-    /// Query parameters that are told: any other is refused, and may be a secret that got into the wrong place.
+    /// The query parameters that are logged. All others are refused, and may contain a secret that was put in the wrong
+    /// place.
     private static let parameters: Set<String> = [
         "blockSize", "confirm", "cookie", "delay", "evenIfCloned", "expired", "force", "imagePool", "namespace",
         "purge",
@@ -26,7 +27,7 @@ struct AuditMiddleware: RouterMiddleware {
         context: Context,
         next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        // Where no route takes a request the router says "NotFound".
+        // If no route matches, the router says "NotFound".
         guard log.isOn, let route = context.endpointPath, route.hasPrefix("/") else {
             return try await next(request, context)
         }
@@ -35,7 +36,7 @@ struct AuditMiddleware: RouterMiddleware {
         let start = ContinuousClock.now
         func ended(_ status: Int) async {
             let gathered = notes.gathered
-            // A path with empty parts is that of no route, whatever the router took it for.
+            // A path with empty parts belongs to no route, even if the router has matched one.
             let isRouted = context.endpointPath != nil || gathered.isAdmitted
             let isRefused = status == 401 || status == 403 || gathered.isRefused
             guard isRouted, gathered.isMutation || isRefused else { return }
@@ -77,7 +78,7 @@ struct AuditMiddleware: RouterMiddleware {
         }
         if let body = gathered.body { parameters["body"] = body }
         let isRefused = status == 401 || status == 403 || gathered.isRefused
-        // A review is answered with 200 whatever its verdict.
+        // An admission review is answered with 200, whatever its verdict.
         let isSuccess = status < 400 && notes?.code == nil
         return AuditLine(
             identity: notes?.identity,
@@ -97,7 +98,8 @@ struct AuditMiddleware: RouterMiddleware {
         )
     }
 
-    /// As handlers read it: a dry run is what says so once. Most reviews are of what is none of ours: their handler knows.
+    /// Handlers treat a request as a dry run by the same rule. Most admission reviews are about volumes of other
+    /// drivers, so their handler decides.
     private static func isMutation(
         _ method: HTTPRequest.Method,
         _ route: String,
@@ -108,7 +110,7 @@ struct AuditMiddleware: RouterMiddleware {
 }
 
 extension ServiceRequestContext {
-    /// Who is at the other end of the connection.
+    /// The client's end of the connection.
     fileprivate var auditPeer: AuditPeer? {
         get async {
             guard channel.localAddress?.protocol == .unix else {

@@ -7,8 +7,7 @@ import Naming
 import RBDAPI
 import Synchronization
 
-/// What the audit log is to tell of a request, gathered on its way. It travels with the task, so that whatever has something
-/// to tell needs no parameter for it.
+/// What the audit log will say about a request. It is a task-local value, so that functions need no parameter for it.
 final class AuditNotes: Sendable {
     @TaskLocal static var current: AuditNotes?
 
@@ -16,9 +15,9 @@ final class AuditNotes: Sendable {
         /// Whether the request is to change something.
         var isMutation: Bool
         var isRefused = false
-        /// Whether there is room for its line.
+        /// Whether space is reserved for its line.
         var isAdmitted = false
-        /// Where neither the route's rule nor the path tells it.
+        /// Nil unless it differs from the verb of the route's rule.
         var verb: Verb?
         var object: String?
         var parameters: [String: AuditValue] = [:]
@@ -26,7 +25,7 @@ final class AuditNotes: Sendable {
         var before: AuditImage?
         var after: AuditImage?
         var operations: [String] = []
-        /// By when the answer must be on its way.
+        /// When the request must be answered.
         var deadline: ContinuousClock.Instant?
     }
 
@@ -40,15 +39,15 @@ final class AuditNotes: Sendable {
 
     var gathered: State { state.withLock { $0 } }
 
-    /// To be awaited before anything is changed, once it is known who asks and that he may.
-    /// - Throws: `Problem` with `audit-unavailable` where the change could not be put on record.
+    /// Must be awaited before anything is changed, once the caller is authenticated and authorized.
+    /// - Throws: `Problem` with `audit-unavailable` if the change can't be logged.
     func begin() async throws(Problem) {
         guard gathered.isMutation else { return }
         if try await log.admit(by: gathered.deadline) { state.withLock { $0.isAdmitted = true } }
     }
 
-    /// The same for a request of which it shows on the way only that it is to change something.
-    /// - Throws: `Problem` with `audit-unavailable` where the change could not be put on record.
+    /// The same for a request whose handler finds out that it changes something.
+    /// - Throws: `Problem` with `audit-unavailable` if the change can't be logged.
     func begin(_ verb: Verb) async throws(Problem) {
         let isBegun = state.withLock { state in
             (state.isMutation, state.verb) = (true, verb)
@@ -57,12 +56,12 @@ final class AuditNotes: Sendable {
         if !isBegun { try await begin() }
     }
 
-    /// Whoever asks waits no longer than that, not for the log either.
+    /// The request waits no longer than this, not even for the audit log.
     func set(deadline: ContinuousClock.Instant) {
         state.withLock { $0.deadline = deadline }
     }
 
-    /// What the request is about, where its path does not say it.
+    /// The request's object, if its path does not name it.
     func set(object: ImageSpec) {
         state.withLock { $0.object = object.description }
     }
@@ -71,12 +70,12 @@ final class AuditNotes: Sendable {
         state.withLock { $0.parameters = parameters.mapValues(AuditValue.text) }
     }
 
-    /// Marks the request as one for what the caller may not have, whatever it is answered with.
+    /// Marks the request as refused for lack of access, whatever its answer is.
     func refuse() {
         state.withLock { $0.isRefused = true }
     }
 
-    /// The body, once it was found to have known fields only.
+    /// The body, after the check that all its fields are known.
     func set(body: some Sequence<UInt8>) {
         guard gathered.isMutation, let value = try? JSONDecoder().decode(AuditValue.self, from: Data(body)) else {
             return
@@ -84,17 +83,17 @@ final class AuditNotes: Sendable {
         state.withLock { $0.body = value.withoutMetadata }
     }
 
-    /// What the image was before something is changed about it. The first that is told stays.
+    /// The image before the change. Only the first call counts.
     func before(_ image: AuditImage) {
         state.withLock { $0.before = $0.before ?? image }
     }
 
-    /// What the image has become.
+    /// The image after the change.
     func after(_ image: AuditImage) {
         state.withLock { $0.after = image }
     }
 
-    /// The request has begun an operation, or met the one that it asks for.
+    /// The request has started an operation, or found the one that it wanted to start.
     func add(_ operation: RBDAPI.Operation) {
         let isFirst = state.withLock { state in
             state.operations.append(operation.id)

@@ -3,16 +3,16 @@
 
 import RBDAPI
 
-/// What a request is about, as Ceph writes it: `pool/namespace/image@snapshot`.
+/// A request's object in Ceph's notation: `pool/namespace/image@snapshot`.
 struct AuditObject {
-    /// Empty where the path names nothing.
+    /// Empty if the path names nothing.
     let text: String
-    /// Parts of the path that are not in the text.
+    /// Parameters of the path that are not in the text.
     let others: [String: String]
 
     /// - Parameters:
     ///   - namespace: of the query.
-    ///   - name: of the body, where the request makes what it names.
+    ///   - name: of the body, if the request creates something.
     init(path: String, route: String, namespace: String?, name: String?) {
         var (pool, place, item, snapshot) = (String?.none, namespace, String?.none, String?.none)
         var others: [String: String] = [:]

@@ -4,7 +4,7 @@
 import CLinux
 import Glibc
 
-/// Where the audit log goes.
+/// Where the audit log is written to.
 enum AuditTarget: Hashable, Sendable {
     case off
     case standardOutput
@@ -20,10 +20,10 @@ enum AuditTarget: Hashable, Sendable {
     }
 }
 
-/// Why the audit log can't be written. The reason names no path.
+/// Why the audit log can't be written. The reason contains no path.
 struct AuditTrouble: Error, Hashable {
     var reason: String
-    /// Whether it will not mend itself: the setting is wrong.
+    /// Whether the setting is wrong, so that waiting does not help.
     var isPermanent = false
 
     init(_ reason: String, isPermanent: Bool = false) {
@@ -39,18 +39,19 @@ struct AuditTrouble: Error, Hashable {
     }
 }
 
-/// What lines are written to, each by one write(2). It blocks, and so belongs to one thread.
+/// The file that lines are written to. Each line is one write(2), which blocks. So only one thread uses it.
 struct AuditSink: ~Copyable {
-    /// Room that is reserved at once.
+    /// How much space is reserved at once, in bytes.
     private static let step = 256 << 10
 
     let target: AuditTarget
     private var descriptor: CInt = -1
-    /// Whether the file system can reserve room: a pipe needs none, and a full disk is met there when it is written to.
+    /// Whether the file system can reserve space. A pipe needs no reservation. If a file system can't, a full disk
+    /// shows only when a line is written.
     private var reserves = false
-    /// Up to where there is room.
+    /// The offset up to which space is reserved.
     private var reservedEnd = 0
-    /// Changes when another file is written to.
+    /// Changes when another file is opened.
     private(set) var generation = 0
 
     init(_ target: AuditTarget) {
@@ -63,13 +64,13 @@ struct AuditSink: ~Copyable {
 
     var isOpen: Bool { descriptor >= 0 }
 
-    /// Opens it, or opens it anew. What was open stays so where this fails.
+    /// Opens the file, or reopens it. If that fails, the previous file stays open.
     mutating func open() throws(AuditTrouble) {
         let other: CInt
         switch target {
         case .off: return
         case .standardOutput:
-            // Should somebody close descriptor 1, the next socket would get its number.
+            // If somebody closed descriptor 1, the next socket would get its number.
             other = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
             guard other >= 0 else { throw AuditTrouble("standard output is closed", isPermanent: true) }
         case .file(let path): other = try Self.open(path)
@@ -81,14 +82,14 @@ struct AuditSink: ~Copyable {
         reservedEnd = 0
     }
 
-    private static let noFile = AuditTrouble("it is no file; \"-\" is standard output", isPermanent: true)
+    private static let noFile = AuditTrouble("it is not a file; for standard output write \"-\"", isPermanent: true)
 
     private static func open(_ path: String) throws(AuditTrouble) -> CInt {
-        // Without O_NONBLOCK it would wait for somebody to read from a FIFO.
+        // Without O_NONBLOCK, open(2) would wait for a reader of a FIFO.
         let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
         let descriptor = Glibc.open(path, flags, 0o600)
         guard descriptor >= 0 else {
-            // A FIFO that nobody reads, or a socket.
+            // A FIFO without a reader, or a socket.
             throw errno == ENXIO ? noFile : AuditTrouble(errno: errno)
         }
         var file = clinux_file()
@@ -107,20 +108,21 @@ struct AuditSink: ~Copyable {
         throw trouble
     }
 
-    /// Where it was closed, whatever the process opened next has its number. That has no type: it is the runtime's.
+    /// False if standard output was closed. Then its number belongs to the descriptor that the Swift runtime opened
+    /// next, which has no file type.
     static var hasStandardOutput: Bool {
         var file = clinux_file()
         return clinux_fstat(STDOUT_FILENO, &file) == 0 && file.mode & S_IFMT != 0
     }
 
-    /// Whether somebody has removed the file: what is written to it is gone with it.
+    /// Whether the file was removed. Lines that are written to it are lost.
     var isRemoved: Bool {
         var file = clinux_file()
         return isOpen && target != .standardOutput && clinux_fstat(descriptor, &file) == 0 && file.links == 0
     }
 
-    /// Sees to it that so many bytes can be written whatever becomes of the disk.
-    /// - Returns: how many there is room for; nil where that can't be known.
+    /// Reserves space, so that this many bytes can be written even if the disk fills up.
+    /// - Returns: how many bytes are reserved; nil if the file can't reserve space.
     mutating func reserve(_ bytes: Int) throws(AuditTrouble) -> Int? {
         guard isOpen else { throw AuditTrouble("it is not open") }
         var file = clinux_file()
@@ -141,8 +143,8 @@ struct AuditSink: ~Copyable {
         return wanted
     }
 
-    /// Writes as much as can be written.
-    /// - Returns: how much that was, and why it was not all.
+    /// Writes as much as possible.
+    /// - Returns: how many bytes were written, and why it was not all.
     mutating func write(_ bytes: ArraySlice<UInt8>) -> (count: Int, trouble: AuditTrouble?) {
         guard isOpen else { return (0, AuditTrouble("it is not open")) }
         var done = 0

@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A JSON value of a request as the audit log has it: bounded, whatever was sent.
+/// A JSON value of a request in the audit log. Its size is bounded, whatever was sent.
 indirect enum AuditValue: Hashable, Sendable {
     case null
     case flag(Bool)
@@ -10,12 +10,12 @@ indirect enum AuditValue: Hashable, Sendable {
     case text(String)
     case list([AuditValue])
     case members([String: AuditValue])
-    /// Something was here that is not told.
+    /// A value that is not shown.
     case omitted
 
     static let maximumItems = 32
     static let maximumDepth = 4
-    /// Of a text, in bytes as they are written.
+    /// The maximum length of a text, in bytes, escapes included.
     static let maximumText = 256
 }
 
@@ -76,7 +76,7 @@ extension AuditValue {
         }
     }
 
-    /// A text in quotes that is no longer than that, however many of its characters must be escaped. What was cut ends in "…".
+    /// A quoted text that is not longer than the limit, escapes included. A text that was cut ends in "…".
     static func quoted(_ text: String, atMost limit: Int = maximumText) -> String {
         var scalars = text.unicodeScalars.prefix(limit)
         var isCut = scalars.endIndex != text.unicodeScalars.endIndex
@@ -88,7 +88,7 @@ extension AuditValue {
         }
     }
 
-    /// Values of metadata may be anything, and so a secret: their keys are told, and how long they are.
+    /// Values of metadata may be secret. The log shows their keys and their lengths only.
     var withoutMetadata: AuditValue {
         guard case .members(var members) = self, case .members(let metadata) = members["metadata"] else { return self }
         members["metadata"] = .members(

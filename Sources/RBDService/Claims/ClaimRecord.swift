@@ -5,7 +5,8 @@ import Ceph
 import FoundationEssentials
 import RBDAPI
 
-/// The holder and the purpose of a claim, as stored beside the pool's records of operations. All keys of a claim have the same value.
+/// The holder and the purpose of a claim, as stored beside the pool's records of operations. All keys of a claim have
+/// the same value.
 struct ClaimRecord: Codable, Hashable, Sendable {
     /// The holder's session.
     var session: String

@@ -4,13 +4,13 @@
 import Ceph
 import Synchronization
 
-/// The claims that this process makes through one connection to the cluster. A connection that is replaced keeps its claims
-/// until the last call on it has ended.
+/// The claims that this process makes through one connection to the cluster. A connection that is replaced keeps its
+/// claims until the last call on it has ended.
 ///
 /// A session has a record in each pool in which it has claims. The record has the address of the session's client, and
-/// changes all the time. A replica that has seen the record unchanged for as long as the lease shuts the client out of the
-/// cluster, and then removes the record. So a claim whose session has no record has no holder: the OSDs refuse whatever the
-/// client still sends.
+/// changes all the time. A replica that has seen the record unchanged for as long as the lease shuts the client out of
+/// the cluster, and then removes the record. So a claim whose session has no record has no holder: the OSDs refuse
+/// whatever the client still sends.
 final class ClaimSession: Sendable {
     let cluster: Cluster
     let id = String(UInt64.random(in: .min ... .max), radix: 36)
@@ -107,8 +107,8 @@ final class ClaimSession: Sendable {
     }
 }
 
-/// A claim that is held until the last call under it has ended. A request is answered at its deadline, while its thread may
-/// still be in librbd and change the image.
+/// A claim that is held until the last call under it has ended. A request is answered at its deadline, while its thread
+/// may still be in librbd and change the image.
 final class HeldClaim: CallHold {
     let record: ClaimRecord
     /// The record as it is written.

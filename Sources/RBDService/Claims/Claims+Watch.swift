@@ -110,14 +110,14 @@ extension Claims: Service {
     /// Finds the sessions that are gone, and cleans up after them.
     private func look(at pool: String, _ session: ClaimSession) async throws {
         let records = records(pool, session)
-        // The claims are read first. A session's record is written with its first claim, and removed when its client is shut
-        // out. So a claim whose session has no record after that has no holder.
+        // The claims are read first. A session's record is written with its first claim, and removed when its client is
+        // shut out. So a claim whose session has no record after that has no holder.
         let values = try await records.values(prefix: ClaimSubject.prefix)
         let asked = ContinuousClock.now
         let signs = try await records.values(prefix: ClaimSession.prefix)
         let answered = ContinuousClock.now
-        // The former connections of this process are watched like those of others: a connection that hangs completely gives
-        // no signs of life either.
+        // The former connections of this process are watched like those of others: a connection that hangs completely
+        // gives no signs of life either.
         let former = allSessions.filter { $0.id != session.id }
         let lost = Set(former.filter(\.isLost).map(\.id))
         var claims: [String: [String: (record: ClaimRecord, value: [UInt8])]] = [:]
@@ -153,7 +153,8 @@ extension Claims: Service {
         }
     }
 
-    /// The addresses of the replicas, including this one, that recently had claims in a pool and that no replica has taken for dead.
+    /// The addresses of the replicas, including this one, that recently had claims in a pool and that no replica has
+    /// taken for dead.
     func replicas(in pool: String, _ cluster: Cluster) async throws -> Set<String> {
         let signs = try await records(pool, session(of: cluster)).values(prefix: ClaimSession.prefix)
         return Set(signs.compactMap { ClaimSession.Sign($0.value)?.address }).union([cluster.address])

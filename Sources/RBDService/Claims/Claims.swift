@@ -8,10 +8,10 @@ import Synchronization
 
 /// The exclusive claims of replicas: at most one replica works on each image, by its id, and on each name.
 ///
-/// A claim is a set of keys beside the records of operations in the image's pool. They are written in one RADOS operation
-/// that fails if one of them exists. Only the holder removes them, or a replica that has first shut the holder's client out
-/// of the cluster. So if a holder was stopped for a minute and then continues, the OSDs refuse whatever it does. The lease
-/// only decides how soon a silent holder is replaced. Safety does not depend on it.
+/// A claim is a set of keys beside the records of operations in the image's pool. They are written in one RADOS
+/// operation that fails if one of them exists. Only the holder removes them, or a replica that has first shut the
+/// holder's client out of the cluster. So if a holder was stopped for a minute and then continues, the OSDs refuse
+/// whatever it does. The lease only decides how soon a silent holder is replaced. Safety does not depend on it.
 final class Claims: Sendable {
     /// How long a holder may give no sign of life before it counts as dead.
     let lease: Duration
@@ -140,8 +140,8 @@ final class Claims: Sendable {
         return try await write(change, of: record, bytes, in: pool, session)
     }
 
-    /// Writes a claim. The caller may be released at its deadline, before it is known whether the claim was made. So the
-    /// call that makes the claim also holds it, and releases it when it ends.
+    /// Writes a claim. The caller may be released at its deadline, before it is known whether the claim was made. So
+    /// the call that makes the claim also holds it, and releases it when it ends.
     /// - Returns: nil if the change's conditions do not hold.
     private func write(
         _ change: Records.Change,

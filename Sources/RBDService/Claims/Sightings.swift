@@ -5,9 +5,9 @@ import Synchronization
 
 /// Since when the other sessions have given no sign of life.
 ///
-/// A session that has claims changes its record all the time. No wall clock counts, only how long this process has seen the
-/// record unchanged, while it looked regularly and got quick answers. Time does not count while the cluster is slow or this
-/// process is stopped: the other replica may have been as alive as this one.
+/// A session that has claims changes its record all the time. No wall clock counts, only how long this process has seen
+/// the record unchanged, while it looked regularly and got quick answers. Time does not count while the cluster is slow
+/// or this process is stopped: the other replica may have been as alive as this one.
 struct Sightings: Sendable {
     struct Session: Hashable, Sendable {
         var pool: String

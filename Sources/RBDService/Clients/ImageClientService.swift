@@ -5,11 +5,11 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The rules of locks and watchers. Breaking a lock and evicting a watcher shut a client out of the cluster. So the request
-/// must confirm them with the client's name, and they are never done to the service itself.
+/// The rules of locks and watchers. Breaking a lock and evicting a watcher shut a client out of the cluster. So the
+/// request must confirm them with the client's name, and they are never done to the service itself.
 ///
-/// These changes do not wait for other changes of the image in this process. One of those may be inside librbd, waiting for
-/// the very lock that is to be broken. Both would wait forever.
+/// These changes do not wait for other changes of the image in this process. One of those may be inside librbd, waiting
+/// for the very lock that is to be broken. Both would wait forever.
 struct ImageClientService: Sendable {
     let images: ImageAccess
     let operations: OperationStore
@@ -56,8 +56,8 @@ struct ImageClientService: Sendable {
         try Self.require(confirmation, of: client, dryRun, "breaking a lock")
         let pool = try images.pool(image.place)
         let lock = try Self.choose(try await pool.locks(ofImage: image.image), client, cookie, image)
-        // This service only takes librbd's managed locks. A lock of another kind may be what an operation waits for, so it
-        // may be broken.
+        // This service only takes librbd's managed locks. A lock of another kind may be what an operation waits for, so
+        // it may be broken.
         if lock.isManaged { try await requireNoOperation(on: image, in: pool) }
         guard !pool.cluster.isOwn(client: lock.client, address: lock.address) else {
             throw CephError(.ownClient, .breakLock, on: pool.resource(ofImage: image.image), detail: client)
@@ -183,8 +183,8 @@ struct ImageClientService: Sendable {
         }
     }
 
-    /// - Throws: `Problem` with `operation-in-progress` if an operation on the image is not finished, or if the image is an
-    ///   unfinished copy.
+    /// - Throws: `Problem` with `operation-in-progress` if an operation on the image is not finished, or if the image
+    ///   is an unfinished copy.
     private func requireNoOperation(on image: ImageSpec, in pool: Ceph.Pool) async throws {
         let id = try await pool.image(named: image.image).id
         try await operations.requireNoOperation(onImage: id, spec: image)

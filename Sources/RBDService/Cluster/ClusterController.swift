@@ -7,28 +7,28 @@ import Hummingbird
 import NIOCore
 import RBDAPI
 
-/// `/v1/cluster`, the probes and the contract.
+/// `/v1/cluster`, the probes and the OpenAPI document.
 struct ClusterController: Sendable {
     let connection: ClusterConnection
-    let farewell: Farewell
+    let shutdownDelay: ShutdownDelay
 
     var routes: [Route] {
         probes + [.get("/openapi.yaml", contract), .get("/v1/cluster", cluster)]
     }
 
-    /// What tells whether the process serves.
+    /// The routes of the probes.
     var probes: [Route] { [.get("/livez", live), .get("/readyz", ready)] }
 
     @Sendable private func live(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         .json(Self.fine)
     }
 
-    /// Written once: those who probe do so all the time.
+    /// Encoded once, because probes are frequent.
     private static let fine = ByteBuffer(json: Probe(status: "ok"))!
 
-    /// Answers from what was seen last: a probe that waits for a sick cluster would be as sick as the cluster.
+    /// Answers with the result of the last check. If the probe waited for a failing cluster, it would fail, too.
     @Sendable private func ready(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        if farewell.hasBegun { throw Problem(.clusterUnavailable, detail: "the service is shutting down") }
+        if shutdownDelay.hasBegun { throw Problem(.clusterUnavailable, detail: "the service is shutting down") }
         if let trouble = connection.trouble {
             throw Problem(.clusterUnavailable, detail: trouble, hint: connection.remedy)
         }

@@ -4,7 +4,7 @@
 import FoundationEssentials
 import YAML
 
-/// A configuration file: one flat mapping from settings' names to values, in YAML or JSON, which is YAML too.
+/// A configuration file: one flat mapping of settings' names to values, in YAML or JSON.
 struct ConfigurationFile {
     var values: [String: String] = [:]
 
@@ -24,7 +24,7 @@ struct ConfigurationFile {
         let root = try YAMLNode.configuration(text)
         if root.isNull { return }
         guard let entries = root.entries else {
-            throw ConfigurationError("line \(root.line): a mapping of settings is expected, such as \"port: 8080\"")
+            throw ConfigurationError("line \(root.line): it must be a mapping of settings, such as \"port: 8080\"")
         }
         for entry in entries {
             guard Setting.all.contains(where: { $0.name == entry.key }) else {
@@ -39,7 +39,7 @@ struct ConfigurationFile {
 }
 
 extension YAMLNode {
-    /// A document that somebody has written for the service.
+    /// Parses a document of the operator.
     /// - Throws: `ConfigurationError` with the line and what is wrong there.
     static func configuration(_ text: String) throws(ConfigurationError) -> YAMLNode {
         do {
@@ -51,7 +51,7 @@ extension YAMLNode {
 }
 
 extension ConfigurationError {
-    /// Reads something, and puts the file's name before what is wrong with it.
+    /// Runs the body, and puts the file's path before the message of its error.
     static func naming<Value>(
         _ path: String,
         _ read: () throws(ConfigurationError) -> Value

@@ -4,20 +4,20 @@
 import FoundationEssentials
 import RBDAPI
 
-/// How much memory the process may take, and how that is shared out. What it takes by itself, connections included, has the rest.
+/// The memory limit of the process, and its shares. The rest is for everything else, connections included.
 struct MemoryLimit: Hashable, Sendable {
     /// In bytes.
     var bytes: Int
 
-    /// Where nothing sets a limit.
+    /// The limit if nothing sets one.
     static let usual = MemoryLimit(bytes: 2 << 30)
 
-    /// For data that is being copied.
+    /// For data that is being copied, in bytes.
     var dataBytes: Int { bytes * 3 / 16 }
-    /// For large answers that wait for their readers.
+    /// For large answers that wait for their readers, in bytes.
     var answerBytes: Int { bytes / 16 }
 
-    /// - Parameter text: a size; `auto` for what the control group of the process may have.
+    /// - Parameter text: a size, or `auto` for the limit of the process's control group.
     init?(_ text: String) {
         guard text != "auto" else {
             self = Self.ofControlGroup() ?? .usual
@@ -33,7 +33,7 @@ struct MemoryLimit: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    /// The limit of the container, with either version of control groups: `memory.max`, `memory.limit_in_bytes`.
+    /// The limit of the container, from either version of control groups: `memory.max`, `memory.limit_in_bytes`.
     private static func ofControlGroup() -> MemoryLimit? {
         let groups = read("/proc/self/cgroup").split(separator: "\n").map {
             $0.split(separator: ":", omittingEmptySubsequences: false)
@@ -43,7 +43,7 @@ struct MemoryLimit: Hashable, Sendable {
             if group[1].isEmpty { files.append("/sys/fs/cgroup\(group[2])/memory.max") }
             if group[1] == "memory" { files.append("/sys/fs/cgroup/memory\(group[2])/memory.limit_in_bytes") }
         }
-        // Without a limit version 1 tells a number near the largest there is.
+        // Without a limit, version 1 shows a number near the largest possible one.
         let limits = files.compactMap { Int(read($0).filter(\.isNumber)) }.filter { $0 > 0 && $0 < 1 << 50 }
         return limits.min().map { MemoryLimit(bytes: $0) }
     }

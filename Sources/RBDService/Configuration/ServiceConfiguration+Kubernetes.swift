@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where and how Kubernetes' admission reviews are answered.
+/// The configuration of the webhook for Kubernetes' admission reviews.
 public struct WebhookConfiguration: Sendable {
     public var host: String
     /// 0 takes any free port.
@@ -26,7 +26,7 @@ extension ServiceConfiguration {
                     throw values.error(.kubernetesClusterIDs, "\"\(text)\" is neither ID nor ID/NAMESPACE")
                 }
                 guard namespaces.updateValue(parts.count == 2 ? parts[1] : "", forKey: parts[0]) == nil else {
-                    throw values.error(.kubernetesClusterIDs, "\"\(parts[0])\" is there twice")
+                    throw values.error(.kubernetesClusterIDs, "\"\(parts[0])\" is given twice")
                 }
             }
             rules.clusters = namespaces
@@ -38,11 +38,11 @@ extension ServiceConfiguration {
     static func webhook(_ values: SettingValues) throws(ConfigurationError) -> WebhookConfiguration? {
         switch (values.optional(.webhookCertificate), values.optional(.webhookKey)) {
         case (let certificate?, let key?):
-            // Nobody is asked there who he is: that is said on purpose, or not at all.
+            // Reviews do not authenticate the author of a volume. So the pools must be set explicitly, even to all.
             guard values.optional(.kubernetesPools) != nil else {
                 throw values.error(
                     .kubernetesPools,
-                    "whoever reaches the webhook may have images made; name the pools that they may be in, or write * for all"
+                    "anyone who can reach the webhook can have images created; name the pools for them, or write * for all"
                 )
             }
             return WebhookConfiguration(
@@ -68,7 +68,7 @@ extension ServiceConfiguration {
         }
     }
 
-    /// What is separated by commas or blanks.
+    /// The items of a list that is separated by commas or blanks.
     static func list(_ text: String?) -> [String] {
         text?.split { $0 == "," || $0.isWhitespace }.map(String.init) ?? []
     }

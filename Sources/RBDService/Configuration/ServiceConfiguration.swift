@@ -6,24 +6,24 @@ public import Logging
 import NIOCore
 import RBDAPI
 
-/// Every setting in its own type.
+/// All settings in typed form.
 public struct ServiceConfiguration: Sendable {
     public var host: String
     /// 0 takes any free port.
     public var port: Int
-    /// Listened on instead of an address.
-    /// Of a way in for probes alone; nil where there is none.
+    /// The port for probes only; nil if there is none.
     public var healthPort: Int?
+    /// A Unix socket to listen on instead of an address; nil if there is none.
     var socket: UnixSocket?
-    /// Nil where nobody is asked who he is.
+    /// Nil if callers are not authenticated.
     public var tokenFile: String?
-    /// Whether to listen where others can reach the service, although nobody is asked who he is.
+    /// Whether to listen where others can reach the service, although callers are not authenticated.
     public var allowsAnonymous: Bool
-    /// Whose pages may use the service from a browser.
+    /// The origins whose pages may use the service from a browser.
     var origins: Set<String>
-    /// Nil where HTTP is spoken as it is.
+    /// Nil for plain HTTP.
     var tls: TLSCredentials.Files?
-    /// Nil where admission reviews are not answered.
+    /// Nil if there is no webhook.
     public var webhook: WebhookConfiguration?
     var volumes: VolumeRules
     public var cluster: ClusterConfiguration
@@ -32,23 +32,23 @@ public struct ServiceConfiguration: Sendable {
     public var probeInterval: Duration
     public var shutdownDelay: Duration
     public var shutdownTimeout: Duration
-    /// How long what an interrupted create has left must have been seen before it is cleared away: longer than any step of
-    /// a create that is still on its way elsewhere may take.
+    /// How long the remains of an interrupted create must have existed before they are removed. It is longer than any
+    /// step of a create that another replica may still be running.
     public var remnantPatience: Duration
     public var maximumConnections: Int
     public var idleTimeout: Duration
     public var headerTimeout: Duration
     public var bodyTimeout: Duration
     public var maximumBodyBytes: Int
-    /// For how long a deleted image can be restored, where the request does not say.
+    /// How long a deleted image can be restored if the request does not say.
     public var trashDelay: Duration
     public var operationConcurrency: Int
-    /// How many operations of one identity may be unfinished in one pool; nil for any number.
+    /// The maximum number of unfinished operations of one identity in one pool; nil for no limit.
     public var operationsPerIdentity: Int?
-    /// How many connections one address may have.
+    /// The maximum number of connections from one address.
     public var connectionsPerAddress: Int
     var memoryLimit: MemoryLimit
-    /// The largest size that an image may be given; nil for any.
+    /// The largest size of an image; nil for no limit.
     var largestImage: ByteCount?
     public var largestPage: Int
     public var operationLease: Duration
@@ -72,9 +72,9 @@ public struct ServiceConfiguration: Sendable {
             throw values.error(
                 .host,
                 """
-                others can reach \(host), and nobody is asked who he is. Set \(Setting.tokenFile.name) to a file of \
-                identities (rbd-rest-api token new makes one), or \(Setting.allowAnonymous.name) to true, to accept that \
-                whoever reaches the service may destroy volumes
+                others can reach \(host), and callers are not authenticated. Set \(Setting.tokenFile.name) to a file \
+                of identities (rbd-rest-api token new makes one), or \(Setting.allowAnonymous.name) to true to accept \
+                that anyone who can reach the service may destroy volumes
                 """
             )
         }
@@ -85,7 +85,7 @@ public struct ServiceConfiguration: Sendable {
             guard values.optional(.tlsClientCA) == nil else {
                 throw values.error(
                     .tlsClientCA,
-                    "clients show certificates over TLS only; set \(Setting.tlsCertificate.name) and \(Setting.tlsKey.name)"
+                    "client certificates need TLS; set \(Setting.tlsCertificate.name) and \(Setting.tlsKey.name)"
                 )
             }
         case (nil, _): throw values.error(.tlsCertificate, "the key has no certificate")
@@ -95,7 +95,7 @@ public struct ServiceConfiguration: Sendable {
         guard tls?.clientAuthorities == nil || tokenFile != nil else {
             throw values.error(
                 .tlsClientCA,
-                "nothing says whose certificates they are; set \(Setting.tokenFile.name) to a file of identities"
+                "no identities are configured for the certificates; set \(Setting.tokenFile.name) to a file of identities"
             )
         }
         volumes = try Self.volumes(values)
@@ -110,7 +110,7 @@ public struct ServiceConfiguration: Sendable {
         guard !arguments.contains(where: { $0 == "--key" || $0.hasPrefix("--key=") }) else {
             throw values.error(
                 .cephArgs,
-                "a key is seen there by whoever lists processes or settings; put it into a keyring, and name that in "
+                "anyone who can list processes or settings can see a key there; put it into a keyring, and name that in "
                     + Setting.cephKeyring.name
             )
         }
@@ -173,13 +173,13 @@ public struct ServiceConfiguration: Sendable {
         let level = try values.text(.logLevel)
         guard let logLevel = Logger.Level(rawValue: level) else {
             let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw values.error(.logLevel, "\"\(level)\" is none of \(levels)")
+            throw values.error(.logLevel, "\"\(level)\" is not one of \(levels)")
         }
         self.logLevel = logLevel
         let format = try values.text(.logFormat)
         guard let logFormat = LogFormat(rawValue: format) else {
             let formats = LogFormat.allCases.map(\.rawValue).joined(separator: ", ")
-            throw values.error(.logFormat, "\"\(format)\" is none of \(formats)")
+            throw values.error(.logFormat, "\"\(format)\" is not one of \(formats)")
         }
         self.logFormat = logFormat
     }
@@ -193,7 +193,7 @@ extension ServiceConfiguration {
         }
         let text = try values.text(.unixSocketMode)
         guard let mode = UInt32(text, radix: 8), mode <= 0o777 else {
-            throw values.error(.unixSocketMode, "\"\(text)\" is no mode in octal, such as 0660")
+            throw values.error(.unixSocketMode, "\"\(text)\" is not an octal mode, such as 0660")
         }
         guard let name = values.optional(.unixSocketGroup) else { return UnixSocket(path: path, mode: mode) }
         guard let group = UnixSocket.group(named: name) else {
@@ -209,20 +209,20 @@ extension ServiceConfiguration {
         let origins = list(values.optional(.corsAllowedOrigins))
         for origin in origins {
             guard origin != "*" else {
-                throw values.error(.corsAllowedOrigins, "any page of the web could use the service; name the origins")
+                throw values.error(.corsAllowedOrigins, "every web page could use the service; name the origins")
             }
             guard OriginMiddleware.isOrigin(origin) else {
                 throw values.error(
                     .corsAllowedOrigins,
-                    "\"\(origin)\" is no origin as browsers send it, such as https://console.example.com: scheme and host in "
-                        + "lower case, a port where it is not the scheme's own, and nothing behind it"
+                    "\"\(origin)\" is not an origin as browsers send it, such as https://console.example.com: scheme and host in "
+                        + "lower case, a port only if it is not the scheme's default, and no path"
                 )
             }
         }
         return Set(origins)
     }
 
-    /// Whether nobody but this machine's own processes can reach the address.
+    /// Whether only processes on the same machine can reach the address.
     static func isLoopback(_ host: String) -> Bool {
         if host == "localhost" { return true }
         guard let address = try? SocketAddress(ipAddress: host, port: 0).ipAddress else { return false }

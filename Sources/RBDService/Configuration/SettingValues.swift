@@ -5,7 +5,8 @@ import Configuration
 import Synchronization
 import YAML
 
-/// The values in force: command line over environment over configuration file over defaults.
+/// The settings in force. The command line overrides the environment, which overrides the configuration file, which
+/// overrides the defaults.
 public struct SettingValues: Sendable {
     private struct Value: Sendable {
         var text: String
@@ -16,9 +17,9 @@ public struct SettingValues: Sendable {
 
     /// - Parameters:
     ///   - commandLine: values by the setting's name.
-    ///   - environment: all of the process's environment.
-    ///   - file: path of a YAML or JSON file.
-    /// - Throws: `ConfigurationError` for a file that can't be read or holds what is not known.
+    /// - environment: all environment variables of the process.
+    /// - file: the path of a YAML or JSON file.
+    /// - Throws: `ConfigurationError` for a file that can't be read or contains unknown settings.
     public init(
         commandLine: [String: String],
         environment: [String: String],
@@ -56,7 +57,7 @@ public struct SettingValues: Sendable {
         }
     }
 
-    /// Nil where the setting is unset or empty.
+    /// Nil if the setting is unset or empty.
     public func optional(_ setting: Setting) -> String? {
         values[setting.name].flatMap { $0.text.isEmpty ? nil : $0.text }
     }
@@ -93,7 +94,7 @@ public struct SettingValues: Sendable {
         ConfigurationError("\(setting.name) (\(values[setting.name]?.source ?? "unset")): \(reason)")
     }
 
-    /// What `--print-config` shows: a YAML file that says the same again, with each value's origin.
+    /// The output of `--print-config`: a YAML file with the same settings, and the origin of each value.
     public var report: String {
         Setting.all.map { setting in
             guard let value = values[setting.name] else { return "# \(setting.name): unset" }
@@ -121,8 +122,8 @@ public struct SettingValues: Sendable {
         )
     }
 
-    /// Kubernetes gives every pod variables for every Service of its namespace. For one named rbd-rest-api that is
-    /// `RBD_REST_API_PORT=tcp://10.0.0.1:8080`, which is no port.
+    /// Kubernetes sets variables in every pod for every Service of its namespace. For a Service named rbd-rest-api that
+    /// includes `RBD_REST_API_PORT=tcp://10.0.0.1:8080`, which is not a port number.
     private static func withoutServiceLinks(_ environment: [String: String]) -> [String: String] {
         environment.filter { name, value in
             !(name == Setting.port.environmentName && value.contains("://"))

@@ -98,8 +98,8 @@ struct GroupSnapshotService: Sendable {
         return (whole, found)
     }
 
-    /// Refuses changes of images that are in use. librbd would roll back an image that a client has open, and would wait
-    /// forever for a lock that somebody has set by hand.
+    /// Refuses changes of images that are in use. librbd would roll back an image that a client has open, and would
+    /// wait forever for a lock that somebody has set by hand.
     static func refuseHolders(
         of images: [Ceph.GroupImage],
         in pool: Ceph.Pool,

@@ -6,29 +6,31 @@ import Hummingbird
 import NIOCore
 import RBDAPI
 
-/// Bounds what large answers take, from before they are made until their readers have them. A reader who takes nothing is waited for as long as the door's
-/// `writeTimeout`; sixty of them with a page of 8,000 images each would have 360 MiB.
+/// Bounds the memory of large answers, from before they are made until their readers have read them. A reader that
+/// reads nothing is kept for the `writeTimeout` of the door limits. Sixty such readers with a page of 8,000 images each
+/// would hold 360 MiB.
 struct AnswerBudget: Sendable {
     let budget: MemoryBudget
 
-    /// Smaller answers are in the buffers of their connections anyway.
+    /// Smaller answers fit in the buffers of their connections.
     private static let small = 128 << 10
 
-    /// What an item of a page takes while the page is made, in bytes.
+    /// The memory that an item of a page takes while the page is made, in bytes.
     private static let itemBytes = 1 << 10
     private static let pause = Duration.milliseconds(20)
 
-    /// - Parameter handler: one that changes nothing: its answer may be refused after all.
-    /// - Throws: of the handler that is returned: what the given one throws; `Problem` with `overloaded` where too much waits to be read.
+    /// - Parameter handler: a handler that changes nothing, since its answer may still be refused.
+    /// - Throws: The returned handler throws what the given one throws, and `Problem` with `overloaded` if too many
+    ///   answers wait for their readers.
     func bounding(_ handler: @escaping Route.Handler) -> Route.Handler {
         { [self] request, context in
-            // Dozens of large pages would be made side by side, each with all of its memory: they are made as there is room for them.
+            // Dozens of large pages could be made at the same time. Each waits until its memory fits into the budget.
             let items = request.uri.queryParameters["limit"].flatMap { Int($0) } ?? 0
             let expected = min(items, Query.largestPage) * Self.itemBytes
             var share = expected > Self.small ? try await room(for: expected) : nil
             var response = try await handler(request, context)
             guard let length = response.body.contentLength, length > Self.small else { return response }
-            // A page that is larger than expected is rare, and has its memory by now.
+            // A page that is larger than expected is rare, and its memory is already in use.
             if share == nil { share = budget.take(length, for: Caller.current) }
             guard let share else { throw overloaded(length) }
             share.shrink(to: length)
@@ -41,8 +43,8 @@ struct AnswerBudget: Sendable {
         }
     }
 
-    /// Waits for room.
-    /// - Throws: `Problem` with `overloaded` where there is none in time; `CancellationError`.
+    /// Waits until the bytes fit into the budget.
+    /// - Throws: `Problem` with `overloaded` if they do not fit in time; `CancellationError`.
     private func room(for bytes: Int) async throws -> MemoryBudget.Share {
         let limit = (Deadline.current ?? .now + .seconds(5)) - .milliseconds(500)
         while true {
@@ -56,7 +58,7 @@ struct AnswerBudget: Sendable {
         Problem(
             .overloaded,
             detail:
-                "answers of \(budget.used >> 20) MiB are being made or wait for their readers, and this one has up to \(bytes >> 10) KiB",
+                "unread answers hold \(budget.used >> 20) MiB, and there is no room for this one of up to \(bytes >> 10) KiB",
             hint: "try again in a moment, or ask for smaller pages; --memory-limit says how much may wait"
         )
     }

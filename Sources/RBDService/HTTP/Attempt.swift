@@ -3,7 +3,7 @@
 
 import RBDAPI
 
-/// What a mutation came to: what it has made, or the plan that was asked for instead.
+/// The result of a mutation: what it has made, or the plan of a dry run.
 enum Attempt<Value: Sendable>: Sendable {
     case done(Value)
     case planned(Plan)

@@ -6,14 +6,14 @@ import Hummingbird
 import NIOHTTP1
 import NIOHTTPCompression
 
-/// Marks the answers that are worth compressing; the channel compresses them for those who ask for it. Only here is it known
-/// what was asked: the answer to a HEAD has no body to compress.
+/// Marks the answers that are worth compressing. The channel compresses them if the client accepts that. Only this
+/// middleware knows the request: the answer to a HEAD has no body to compress.
 struct CompressionMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
-    /// What fits into one packet gains nothing.
+    /// An answer that fits into one packet gains nothing.
     private static let worthwhileBytes = 1_400
-    /// An event stream must not wait for a block to fill, and is short.
+    /// Event streams are left out: they are short, and must not wait for a block to fill.
     private static let mediaTypes: Set<String> = [
         "application/json", ImageListing.streamType, "application/yaml", "text/plain",
     ]
@@ -28,18 +28,19 @@ struct CompressionMiddleware: RouterMiddleware {
         guard Self.isWorthwhile(response) else { return response }
         let others = response.headers[.vary].map { "\($0), " } ?? ""
         response.headers[.vary] = "\(others)Accept-Encoding"
-        // The guard of the connection removes the header where nothing can be compressed: then nothing would remove the mark.
+        // The guard of the connection removes the header where nothing can be compressed: then nothing would remove the
+        // mark.
         if request.method != .head, request.headers[.acceptEncoding] != nil { response.headers[Self.mark] = "1" }
         return response
     }
 
-    /// To be put into the channel where only what comes from the router passes: it counts answers by requests.
+    /// Add this where only answers from the router pass: it matches answers to requests by counting.
     static func handler() -> HTTPResponseCompressor {
         HTTPResponseCompressor { head, isSupported in
             guard head.headers.contains(name: mark.rawName) else { return .doNotCompress }
             head.headers.remove(name: mark.rawName)
             guard isSupported else { return .doNotCompress }
-            // The head is sent before the body is there to be measured.
+            // The head is sent before the length of the compressed body is known.
             head.headers.remove(name: "content-length")
             head.headers.replaceOrAdd(name: "transfer-encoding", value: "chunked")
             return .compressIfPossible
@@ -47,7 +48,7 @@ struct CompressionMiddleware: RouterMiddleware {
     }
 
     private static func isWorthwhile(_ response: Response) -> Bool {
-        // A strong tag stands for the very bytes.
+        // A strong entity tag identifies the exact bytes.
         if let tag = response.headers[.eTag], !tag.hasPrefix("W/") { return false }
         if let length = response.body.contentLength, length < worthwhileBytes { return false }
         let mediaType = (response.headers[.contentType] ?? "").prefix { $0 != ";" }

@@ -6,16 +6,16 @@ import HTTPTypes
 import Hummingbird
 import RBDAPI
 
-/// Gives every request the time by which it is answered: calls to Ceph let go of it then. A caller may ask for less time
-/// than the service's own, not for more.
+/// Sets the deadline of every request. Calls to Ceph are abandoned then. A caller may ask for less time than the
+/// service's own limit, but not for more.
 struct DeadlineMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
     let timeout: Duration
 
-    /// Whose callers may say how long they wait.
+    /// The paths whose requests may set their own timeout.
     private static let paths = ["/v1/", "/kubernetes/"]
-    /// What a caller may ask for, in seconds.
+    /// The values that a caller may ask for, in seconds.
     static let range = 1...3600
 
     func handle(
@@ -31,7 +31,7 @@ struct DeadlineMiddleware: RouterMiddleware {
 
     /// - Throws: `Problem` with `invalid-parameter`.
     private static func requested(_ request: Request) throws(Problem) -> Duration? {
-        // The probes and the contract wait for nothing.
+        // The probes and the OpenAPI document wait for nothing.
         guard Self.paths.contains(where: request.uri.path.hasPrefix), let text = request.headers[.requestTimeout] else {
             return nil
         }

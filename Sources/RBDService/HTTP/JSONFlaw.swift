@@ -4,19 +4,19 @@
 import FoundationEssentials
 import RBDAPI
 
-/// What `JSONDecoder` lets pass in silence. Of two equal names it takes one, and callers would not know which.
+/// A flaw that `JSONDecoder` accepts silently. Of two equal names it takes one, and callers would not know which.
 enum JSONFlaw: Hashable {
-    /// The path of the second one, such as `qos.iopsLimit`.
+    /// The path of the repeated name, such as `qos.iopsLimit`.
     case repeatedName(String)
-    /// The path of what stands before it; empty where that is the body itself.
+    /// The path of the value before the comma; empty in the body's outermost value.
     case trailingComma(String)
-    /// UTF-16 or UTF-32, which JSON was once allowed to be.
+    /// UTF-16 or UTF-32, which older versions of JSON allowed.
     case otherEncoding
 
-    /// - Parameter text: what was decoded already: it is JSON but for such flaws.
-    /// - Returns: the first one; nil where there is none.
+    /// - Parameter text: text that was decoded successfully: it is JSON, except for these flaws.
+    /// - Returns: the first flaw; nil if there is none.
     init?(in text: some RandomAccessCollection<UInt8>) {
-        // In UTF-8, JSON has no such byte.
+        // JSON in UTF-8 contains no zero byte.
         if text.contains(0) {
             self = .otherEncoding
             return
@@ -32,7 +32,7 @@ enum JSONFlaw: Hashable {
                 let start = index
                 text.formIndex(after: &index)
                 while index < text.endIndex, text[index] != UInt8(ascii: "\"") {
-                    // What an escape stands for never ends the string.
+                    // An escaped character never ends the string.
                     if text[index] == UInt8(ascii: "\\") { text.formIndex(after: &index) }
                     if index < text.endIndex { text.formIndex(after: &index) }
                 }
@@ -64,18 +64,18 @@ enum JSONFlaw: Hashable {
         return nil
     }
 
-    /// An object or an array that is not at its end yet.
+    /// An object or an array whose end has not been reached.
     private struct Level {
         var isObject: Bool
         var names: Set<String> = []
-        /// The name whose value is read, or was read last.
+        /// The name whose value is being read, or was read last.
         var name: String?
         var awaitsName = true
     }
 
     private static let blanks: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
 
-    /// - Parameter quoted: as it stands there, with its quotes.
+    /// - Parameter quoted: the text of the string, with its quotes.
     private static func name(_ quoted: some Collection<UInt8>) -> String {
         guard quoted.contains(UInt8(ascii: "\\")), let name = try? JSONDecoder().decode(String.self, from: Data(quoted))
         else {
@@ -91,7 +91,7 @@ extension Problem {
         case .repeatedName(let field):
             self.init(
                 .malformedBody,
-                detail: "the field \"\(field)\" is there more than once",
+                detail: "the field \"\(field)\" is given more than once",
                 field: field,
                 hint: "send each field once"
             )
@@ -100,7 +100,7 @@ extension Problem {
                 .malformedBody,
                 detail: field.isEmpty
                     ? "the body is not JSON: it has a comma with nothing after it"
-                    : "the body is not JSON: there is a comma after \"\(field)\", and nothing follows",
+                    : "the body is not JSON: it has a comma after \"\(field)\" with nothing after it",
                 field: field.isEmpty ? nil : field,
                 hint: "leave out the last comma"
             )

@@ -3,20 +3,20 @@
 
 import NIOCore
 
-/// Writes JSON for the answers that are asked for most and are the longest. It is to write what JSONEncoder writes with sorted
-/// keys and unescaped slashes, so that nobody can tell which of them did; the sorting is left to the caller.
+/// Writes JSON for the most frequent and the longest answers. Its output is the same as that of JSONEncoder with sorted
+/// keys and unescaped slashes. The caller must write the keys in order.
 struct JSONWriter {
-    /// A ByteBuffer looks at more things for each piece that is written to it, which was half of the time.
+    /// Not a ByteBuffer: its checks for each write took half of the time.
     private var bytes: [UInt8] = []
-    /// Whether something stands before the next value, on its own level.
+    /// Whether a value precedes the next one on the same level.
     private var needsComma = false
 
-    /// - Parameter capacity: how long it may become without growing.
+    /// - Parameter capacity: how many bytes fit without growing.
     init(capacity: Int) {
         bytes.reserveCapacity(capacity)
     }
 
-    /// What has been written so far. A copy of it, each time.
+    /// A copy of what has been written so far.
     var buffer: ByteBuffer { ByteBuffer(bytes: bytes) }
 
     private mutating func write(_ text: StaticString) {
@@ -39,7 +39,7 @@ struct JSONWriter {
         end(structure)
     }
 
-    /// For what is written in several steps. Each needs its ``end(_:)``.
+    /// For structures that are written in several steps. Each needs its ``end(_:)``.
     mutating func begin(_ structure: Structure) {
         separate()
         write(structure == .object ? "{" : "[")
@@ -51,7 +51,7 @@ struct JSONWriter {
         needsComma = true
     }
 
-    /// After a value that has a line to itself (NDJSON): no value has a line feed in it.
+    /// Ends the line after a value (NDJSON). The JSON of a value contains no line feed.
     mutating func endLine() {
         write("\n")
         needsComma = false
@@ -64,7 +64,7 @@ struct JSONWriter {
 
     // MARK: Members
 
-    /// The name of the next value. One that needs no escapes.
+    /// Writes the name of the next value. It must not need escapes.
     mutating func key(_ name: StaticString) {
         separate()
         bytes.append(UInt8(ascii: "\""))
@@ -79,7 +79,7 @@ struct JSONWriter {
         needsComma = false
     }
 
-    /// Null for what is absent.
+    /// Writes null if the value is nil.
     mutating func member<Value>(
         _ name: StaticString,
         _ value: Value?,
@@ -120,7 +120,7 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { text in
-            // What needs no escape is copied as a whole.
+            // Runs of characters that need no escape are copied as a whole.
             var rest = text[...]
             while let index = rest.firstIndex(where: Self.isEscaped) {
                 bytes.append(contentsOf: rest[..<index])

@@ -11,7 +11,7 @@ import RBDAPI
 import ServiceLifecycle
 import Synchronization
 
-/// An address that the service listens on, and how it does so.
+/// An address that the service listens on, and its options.
 struct Listener {
     enum Address: Sendable {
         case host(String, port: Int, for: RBDService.Door)
@@ -20,19 +20,19 @@ struct Listener {
 
     var address: Address
     var limits: DoorLimits
-    /// How many clients may be connected.
+    /// The maximum number of connections.
     var connections: Int
-    /// How many of them may come from one address; nil for all.
+    /// The maximum number of connections from one address; nil for no limit.
     var connectionsPerAddress: Int?
-    /// Nil where HTTP is spoken as it is.
+    /// Nil for plain HTTP.
     var tls: TLSCredentials?
-    /// Nil where it shares the event loops of the process.
+    /// Nil to share the event loops of the process.
     var loops: (any EventLoopGroup)?
     var refused: @Sendable (Problem) -> Void = { _ in }
-    /// Whether each answer is to be the last one of its connection.
+    /// Whether each answer is to close its connection.
     var isEnding: @Sendable () -> Bool = { false }
 
-    /// - Parameter onListening: told once, the URL.
+    /// - Parameter onListening: called once, with the URL.
     func service(
         _ router: Router<ServiceRequestContext>,
         logger: Logger,
@@ -99,7 +99,7 @@ extension Listener.Address {
     }
 }
 
-/// The process's mask while a socket is bound: the file has its mode from the moment that it is there.
+/// The process's umask while a socket is bound: the socket's file has its mode from the beginning.
 private final class SocketMask: Sendable {
     private let isBound = Flag()
     private let old = Mutex<mode_t?>(nil)
@@ -108,7 +108,7 @@ private final class SocketMask: Sendable {
         old.withLock { $0 = umask(mask) }
     }
 
-    /// Does it once.
+    /// Restores the umask, once.
     func lift(isBound: Bool) {
         if isBound { self.isBound.raise() }
         old.withLock { old in
@@ -120,7 +120,7 @@ private final class SocketMask: Sendable {
     var wasBound: Bool { isBound.isRaised }
 }
 
-/// Runs one application. What its address is refused with names the address.
+/// Runs one application. If its address can't be used, the error names the address.
 private struct Listening<Application: ApplicationProtocol>: Service {
     let address: Listener.Address
     let application: Application
@@ -146,11 +146,11 @@ private struct Listening<Application: ApplicationProtocol>: Service {
     }
 }
 
-/// The service can't listen where it was told to.
+/// The service can't listen on an address.
 public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// In words.
+    /// The address, for messages.
     public var place: String
-    /// What chooses another, as options of the command line.
+    /// The command-line options that choose another address.
     public var settings: String
     public var errno: CInt
 
@@ -179,8 +179,8 @@ public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
         let reason =
             switch errno {
             case EADDRINUSE: "it is in use already"
-            case EEXIST: "there is something else in its place"
-            case EACCES: "this process may not; ports below 1024 are for privileged ones"
+            case EEXIST: "something other than a socket exists at this path"
+            case EACCES: "permission denied; ports below 1024 need privileges"
             case EADDRNOTAVAIL: "this machine has no such address"
             default: String(cString: strerror(errno))
             }

@@ -4,10 +4,10 @@
 import HTTPTypes
 import Hummingbird
 
-/// Lets the pages of some origins use the service from a browser, and those of no others. It stands before the gate: a browser
-/// asks beforehand, and without the caller's token.
+/// Allows pages of the configured origins to use the service from a browser (CORS). It comes before authentication,
+/// because browsers send preflight requests without the caller's token.
 ///
-/// Not Hummingbird's, which takes its origins one by one in the source, and answers for paths that there are not.
+/// Hummingbird's own middleware takes its origins one by one in the source, and answers for paths that do not exist.
 struct OriginMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
@@ -15,7 +15,7 @@ struct OriginMiddleware: RouterMiddleware {
 
     private static let requestHeaders = "Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id"
     private static let answerHeaders = "ETag, Location, Retry-After, X-Request-Id"
-    /// For how many seconds a browser need not ask again.
+    /// How long a browser may cache the answer to a preflight request, in seconds.
     private static let patience = "600"
 
     func handle(
@@ -24,12 +24,12 @@ struct OriginMiddleware: RouterMiddleware {
         next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         var response = try await next(request, context)
-        // What one origin is answered is not kept for another.
+        // An answer for one origin must not be cached for another.
         response.headers[.vary] = (response.headers[.vary].map { "\($0), " } ?? "") + "Origin"
         guard let origin = request.headers[.origin], origins.contains(origin) else { return response }
         response.headers[.accessControlAllowOrigin] = origin
         response.headers[.accessControlExposeHeaders] = Self.answerHeaders
-        // OPTIONS is answered with the methods that there are, and for paths that there are.
+        // OPTIONS is answered for existing paths, with the methods that they have.
         if request.method == .options, request.headers[.accessControlRequestMethod] != nil,
             let methods = response.headers[.allow]
         {
@@ -40,7 +40,8 @@ struct OriginMiddleware: RouterMiddleware {
         return response
     }
 
-    /// Whether a browser would send it as an origin: it has no path, nothing in upper case, and no port that the scheme has anyhow.
+    /// Whether the text has the form in which browsers send origins: no path, no upper case, and not the scheme's
+    /// default port.
     static func isOrigin(_ text: String) -> Bool {
         guard let match = text.wholeMatch(of: /(https?):\/\/(?:[a-z0-9.\-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/) else {
             return false

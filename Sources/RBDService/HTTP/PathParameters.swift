@@ -13,7 +13,8 @@ extension ServiceRequestContext {
         return Place(pool: try pathParameter("pool"), namespace: namespace ?? "")
     }
 
-    /// A part of the path, decoded: the router hands them over as they were sent. What is out of scope has another name here.
+    /// A parameter of the path, decoded: the router passes it on as it was sent. If its name is out of scope, this
+    /// returns the name that replaces it.
     /// - Throws: `Problem` with `invalid-parameter`.
     func pathParameter(_ name: String) throws(Problem) -> String {
         guard let raw = parameters.get(name), let value = PercentEncoding.decode(raw), !value.isEmpty else {

@@ -6,9 +6,9 @@ import NIOSSL
 import NIOTLS
 import Synchronization
 
-/// Who is at the other end of a connection, as far as the connection itself tells. Its requests share it.
+/// What a connection tells about its client. The requests of a connection share it.
 final class Peer: Sendable {
-    /// That of the connection whose requests the task serves.
+    /// The peer of the connection whose request is being served.
     @TaskLocal static var current: Peer?
 
     private let found: Mutex<ClientCertificate?>
@@ -17,14 +17,14 @@ final class Peer: Sendable {
         found = Mutex(certificate)
     }
 
-    /// Nil where the client has shown none.
+    /// Nil if the client has sent none.
     var certificate: ClientCertificate? { found.withLock { $0 } }
 
     fileprivate func set(_ certificate: ClientCertificate) {
         found.withLock { $0 = certificate }
     }
 
-    /// Looks at the certificate once the connection has it, which is before there can be a request.
+    /// Reads the certificate when the TLS handshake ends, before the first request.
     final class Handler: ChannelInboundHandler, RemovableChannelHandler {
         typealias InboundIn = ByteBuffer
 

@@ -7,25 +7,25 @@ import Hummingbird
 import NIOCore
 import RBDAPI
 
-/// A name for the state that an image, or a list of images, is in: `ETag` (RFC 9110, section 8.8.3). It is made of what the API
-/// shows of it, so that all replicas give the same, and it changes only where something can be seen to have changed.
+/// An `ETag` (RFC 9110, section 8.8.3) of an image or a list of images. It is made of what the API shows. So all
+/// replicas compute the same tag, and it changes only if the shown state has changed.
 struct EntityTag: Hashable, Sendable {
     /// As it is sent, with its quotes.
     let text: String
 
-    /// As it is sent where the same state may be sent in other bytes, such as compressed ones.
+    /// The weak form, for states that may be sent as different bytes, such as compressed ones.
     var weakText: String { "W/\(text)" }
 
     init(_ image: RBDAPI.Image) {
         var image = image
-        // Who uses the image, what was written to it and when, and what other programs do to it, is not part of its state.
+        // The state leaves out who uses the image, what was written to it and when, and what other programs do to it.
         (image.usage, image.watchers, image.children) = (nil, nil, nil)
         (image.mirroring, image.migration, image.encryption) = (nil, nil, nil)
         (image.modifiedAt, image.accessedAt) = (nil, nil)
         self.init(of: ByteBuffer(image))
     }
 
-    /// - Parameter state: what the tag is of.
+    /// - Parameter state: the bytes that the tag identifies.
     init(of state: ByteBuffer) {
         let digits = Array("0123456789abcdef".utf8)
         var function = SHA256()
@@ -35,13 +35,13 @@ struct EntityTag: Hashable, Sendable {
     }
 }
 
-/// The tags that a header names.
+/// The tags in a header.
 private enum EntityTagList {
-    /// `*`: any that there is.
+    /// `*`: any state.
     case any
     case tags([(text: String, isWeak: Bool)])
 
-    /// - Returns: nil where it is no list of tags.
+    /// - Returns: nil if the text is not a list of tags.
     init?(_ text: String) {
         var rest = text.utf8[...]
         var tags: [(text: String, isWeak: Bool)] = []
@@ -87,9 +87,9 @@ extension String {
     }
 }
 
-/// What a request expects of the image that it is about: `If-Match` and `If-None-Match` (RFC 9110, section 13.1).
+/// A request's condition on its image: `If-Match` and `If-None-Match` (RFC 9110, section 13.1).
 struct Precondition: Sendable {
-    /// Nothing is expected.
+    /// No condition.
     static let none = Precondition()
 
     private var match: EntityTagList?
@@ -111,21 +111,21 @@ struct Precondition: Sendable {
         guard let list = EntityTagList(values.joined(separator: ",")) else {
             throw Query.invalid(
                 name.rawName,
-                "it is no list of entity tags",
+                "it is not a list of entity tags",
                 hint: "write it as it came in ETag, with its quotes"
             )
         }
         return list
     }
 
-    /// Checked while the image is claimed, right before the change.
-    /// - Parameter image: nil where there is none.
+    /// Must be called while the image is claimed, right before the change.
+    /// - Parameter image: nil if it does not exist.
     /// - Throws: `Problem` with `precondition-failed`.
     func check(_ image: RBDAPI.Image?) throws(Problem) {
         if isEmpty { return }
         let tag = image.map(EntityTag.init)
         if let match, !match.has(tag, weakly: false) {
-            let state = image.map { "image \"\($0.spec)\" has changed since" } ?? "there is no such image"
+            let state = image.map { "image \"\($0.spec)\" has changed since" } ?? "the image does not exist"
             throw Problem(
                 .preconditionFailed,
                 detail: "If-Match: \(state)",
@@ -136,21 +136,21 @@ struct Precondition: Sendable {
         if let noneMatch, noneMatch.has(tag, weakly: true) {
             throw Problem(
                 .preconditionFailed,
-                detail: "If-None-Match: image \"\(image?.spec ?? "")\" is there, in a state that the header names",
+                detail: "If-None-Match: image \"\(image?.spec ?? "")\" exists, and its ETag is in the header",
                 field: "If-None-Match",
                 hint: "leave the header out to go on all the same"
             )
         }
     }
 
-    /// Whether the asker has this state already.
+    /// Whether the caller already has this state.
     func isUnchanged(_ tag: EntityTag) -> Bool {
         noneMatch?.has(tag, weakly: true) ?? false
     }
 }
 
 extension Response {
-    /// The answer with one image, and the name of its state.
+    /// The answer with one image and its ETag.
     static func image(
         _ image: RBDAPI.Image,
         status: HTTPResponse.Status = .ok,

@@ -6,7 +6,7 @@ import Naming
 import RBDAPI
 
 extension Problem {
-    /// What an error of Ceph's means to the caller.
+    /// The problem that a Ceph error means for the caller.
     init(_ error: CephError) {
         let code = ProblemCode(error.code)
         self.init(
@@ -74,26 +74,26 @@ extension ProblemCode {
             case .invalidImageOption: .invalidImageOption
             case .invalidPoolOption: .invalidPoolOption
             case .unsupported: .unsupportedByCluster
-            // Our key failed, not the caller's.
+            // The service's own key was refused, not the caller's.
             case .keyringNotFound, .keyUnsupported, .credentialsRefused: .credentialsRefused
             case .clientBlocklisted, .clusterUnreachable, .shutDown: .clusterUnavailable
             case .poolUnavailable: .poolUnavailable
             case .timedOut, .notStarted: .deadlineExceeded
             case .overloaded: .overloaded
             case .other: .cephError
-            // Read before the service starts: no request can meet it.
+            // The configuration is read before the service starts, so no request can get this error.
             case .invalidConfiguration: .internalError
             }
     }
 }
 
 extension CephError {
-    /// Whether a change was on its way when the caller was let go.
+    /// Whether a change may have been made although its call was abandoned.
     fileprivate var isOutcomeUnknown: Bool {
         code == .timedOut && operation.isChange
     }
 
-    /// The request's field that the error is about, where there is one.
+    /// The request's field that caused the error; nil if there is none.
     fileprivate var field: String? {
         switch code {
         case .poolNotFound: "pool"
@@ -120,8 +120,7 @@ extension CephError {
         }
     }
 
-    /// What mends it.
-    /// What whoever asked, or whoever runs the service, can do about it; nil where time may mend it.
+    /// What the caller or the operator can do about the error; nil if only time helps.
     var hint: String? {
         switch code {
         case .clusterUnreachable: cause.flatMap { CephError($0, .connect, on: .cluster).hint }
@@ -187,7 +186,7 @@ extension CephError {
 }
 
 extension CephError.Resource {
-    /// As it is written on the command line of `ceph` and `rbd`.
+    /// The name as `ceph` and `rbd` take it on the command line.
     fileprivate var commandLineName: String {
         switch self {
         case .cluster: ""

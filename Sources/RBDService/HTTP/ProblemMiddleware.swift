@@ -8,7 +8,7 @@ import Logging
 import NIOCore
 import RBDAPI
 
-/// Turns whatever was thrown into a problem, and answers for paths and methods that no handler takes.
+/// Turns thrown errors into problems, and answers requests for unknown paths and methods.
 struct ProblemMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
@@ -20,7 +20,7 @@ struct ProblemMiddleware: RouterMiddleware {
         next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         guard Self.isCanonical(request.uri.path) else {
-            // The router took it for another route.
+            // The router matched another route, which does not count.
             context.coreContext.endpointPath.value = nil
             return response(Self.routeNotFound(request), request: request, context: context)
         }
@@ -34,7 +34,7 @@ struct ProblemMiddleware: RouterMiddleware {
         }
     }
 
-    /// Hummingbird matches paths without regard to empty components: `/v1/pools//images` would be a pool named "images".
+    /// Hummingbird ignores empty components of paths: it would take `/v1/pools//images` for a pool named "images".
     private static func isCanonical(_ path: String) -> Bool {
         let bytes = path.utf8
         return path == "/"
@@ -53,7 +53,7 @@ struct ProblemMiddleware: RouterMiddleware {
         }
         let problem = Problem(
             .methodNotAllowed,
-            detail: "\(request.method) is not allowed here",
+            detail: "\(request.method) is not allowed for this path",
             hint: "allowed are \(allow)"
         )
         var response = response(problem, request: request, context: context)
@@ -64,20 +64,20 @@ struct ProblemMiddleware: RouterMiddleware {
     private static func routeNotFound(_ request: Request) -> Problem {
         Problem(
             .routeNotFound,
-            detail: "there is nothing at this path",
+            detail: "this path does not exist",
             hint: "GET /openapi.yaml lists all paths; parts of a path are percent-encoded, and none is empty"
         )
     }
 
-    /// Seconds after which it is worth to try again.
+    /// After how many seconds a retry makes sense.
     private static func retryAfter(_ code: ProblemCode) -> String? {
         switch code {
-        // A full queue drains in a moment. What does not answer is looked at every second.
+        // A full queue empties in a moment. Pools that do not answer are checked every second.
         case .overloaded, .poolUnavailable: "1"
         case .clusterUnavailable: "2"
-        // Somebody has to mend it.
+        // The operator must act.
         case .auditUnavailable: "10"
-        // A create may take its time elsewhere, and a dead client's watch lasts for half a minute.
+        // Another create may need time, and the watch of a dead client lasts for 30 seconds.
         case .imageIncomplete: "5"
         case .changeInProgress, .imageChanged: "1"
         default: nil
@@ -93,14 +93,14 @@ struct ProblemMiddleware: RouterMiddleware {
         // RFC 9110, section 11.6.1.
         if problem.status == 401 { response.headers[.wwwAuthenticate] = #"Bearer realm="rbd-rest-api""# }
         response.headers[.retryAfter] = ProblemCode(rawValue: problem.code).flatMap(Self.retryAfter)
-        // Hummingbird takes the body from what a handler returns, not from what stands in for what it throws.
+        // Hummingbird removes the body of a HEAD answer only if a handler returns it, not if it is made from an error.
         return request.method == .head ? response.createHeadResponse() : response
     }
 }
 
 extension Problem {
-    /// What the caller is told of whatever was thrown.
-    /// - Parameter logger: is told of what nobody has foreseen.
+    /// The problem that the caller gets for a thrown error.
+    /// - Parameter logger: logs unexpected errors.
     init(thrown error: any Error, logger: Logger) {
         switch error {
         case let problem as Problem:
@@ -116,7 +116,7 @@ extension Problem {
             logger.error("unexpected error", metadata: [LogKeys.error: "\(String(reflecting: error))"])
             self.init(
                 .internalError,
-                detail: "the service failed in a way that it did not foresee",
+                detail: "the service has failed unexpectedly",
                 hint: "the service's log has more under this request's id"
             )
         }

@@ -5,8 +5,8 @@ import FoundationEssentials
 import Hummingbird
 import RBDAPI
 
-/// The query of a request. Each parameter may be given once, and only those that the route knows: a typo in `confirm` or
-/// `namespace` must not go unseen.
+/// The query of a request. Each parameter may be given only once, and only if the route knows it: a typo in `confirm`
+/// or `namespace` must not be ignored.
 struct Query {
     private var values: [String: String] = [:]
 
@@ -33,12 +33,12 @@ struct Query {
 
     subscript(name: String) -> String? { values[name] }
 
-    /// A parameter before the rest of the query is looked at; of several the first.
+    /// The value of a parameter, before the query is checked; the first if there are several.
     static func value(of name: String, in request: Request) -> String? {
         pairs(in: request).first { $0.name == name }?.value
     }
 
-    /// What can be read of a query, whether or not the route knows it. A value that can't be is empty.
+    /// All parameters of the query, whether or not the route knows them. A value that can't be decoded is empty.
     static func pairs(in request: Request) -> [(name: String, value: String)] {
         (request.uri.query ?? "").split(separator: "&").compactMap { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -47,14 +47,14 @@ struct Query {
         }
     }
 
-    /// A page's parameters: `limit`, `cursor`, `prefix`.
+    /// The parameters of a page: `limit`, `cursor`, `prefix`.
     static let page: Set<String> = ["limit", "cursor", "prefix"]
     static let maximumLimit = 10_000
     private static let defaultLimit = 1_000
 
-    /// What whoever runs the service allows.
+    /// The largest page that the configuration allows.
     @TaskLocal static var largestPage = maximumLimit
-    /// How many items a page has where nobody says.
+    /// How many items a page has without `limit`.
     static var usualLimit: Int { min(defaultLimit, largestPage) }
 
     /// - Throws: `Problem` with `invalid-parameter`.
@@ -78,21 +78,21 @@ struct Query {
         return cursor
     }
 
-    /// The members that are asked for in `fields`, separated by commas, beside those that every answer has.
+    /// The members that `fields` asks for, separated by commas, in addition to those that every answer has.
     /// - Throws: `Problem` with `invalid-parameter`.
     func fields(known: Set<String>) throws(Problem) -> Set<String> {
         let names = (values["fields"] ?? "").split(separator: ",").map(String.init)
         if let unknown = names.first(where: { !known.contains($0) }) {
             throw Self.invalid(
                 "fields",
-                "\"\(unknown.prefix(40))\" can't be asked for",
+                "\"\(unknown.prefix(40))\" is not a known field",
                 hint: "known are \(known.sorted().joined(separator: ", "))"
             )
         }
         return Set(names)
     }
 
-    /// A parameter that is `true` or `false`; false where it is left out.
+    /// A parameter that is `true` or `false`; false if it is not given.
     /// - Throws: `Problem` with `invalid-parameter`.
     func flag(_ name: String) throws(Problem) -> Bool {
         switch values[name] {
@@ -111,7 +111,7 @@ struct Query {
     }
 }
 
-/// Where a page ended: opaque to callers, base64url of the last item's name and id.
+/// Where a page ended. It is opaque to callers: the last item's name and id as base64url.
 struct Cursor: Hashable {
     var name: String
     var id: String

@@ -8,9 +8,9 @@ import NIOCore
 import RBDAPI
 
 extension Request {
-    /// Reads a JSON body and refuses what it does not know.
-    /// - Throws: `Problem` with `unsupported-media-type`, `body-too-large`, `malformed-body` (also where a field is there twice),
-    ///   `unknown-field`, or the code of a size that is not one.
+    /// Reads a JSON body and refuses unknown fields.
+    /// - Throws: `Problem` with `unsupported-media-type`, `body-too-large`, `malformed-body` (also if a field is given
+    ///   twice), `unknown-field`, or the code of an invalid size.
     func json<Body: RBDAPI.RequestBody>(_ type: Body.Type, limit: Int) async throws -> Body {
         let buffer = try await jsonBody(limit: limit)
         do {
@@ -21,7 +21,7 @@ extension Request {
         } catch let unknown as UnknownField {
             throw Problem(
                 .unknownField,
-                detail: "there is no field \"\(unknown.name)\" here",
+                detail: "\"\(unknown.name)\" is not a known field",
                 field: unknown.name,
                 hint: "known are \(unknown.known.joined(separator: ", "))"
             )
@@ -30,7 +30,7 @@ extension Request {
         }
     }
 
-    /// Reads a JSON body of somebody else's: what is not known in it is no business of ours.
+    /// Reads a JSON body whose format others define. Unknown fields are ignored.
     /// - Throws: `Problem` with `unsupported-media-type`, `body-too-large` or `malformed-body`.
     func foreignJSON<Body: Decodable>(_ type: Body.Type, limit: Int) async throws -> Body {
         let buffer = try await jsonBody(limit: limit)
@@ -65,7 +65,7 @@ extension Request {
 }
 
 extension Problem {
-    /// What is wrong with a JSON body, by the name of the field.
+    /// What is wrong with a JSON body. It names the field.
     init(_ error: DecodingError) {
         switch error {
         case .keyNotFound(let key, let context):
@@ -113,7 +113,7 @@ extension Problem {
         switch type {
         case is String.Type: "a string"
         case is any FixedWidthInteger.Type: "a whole number"
-        // As which a decoder asks for the members of an object.
+        // Decoders report this type if they expected an object.
         case is [String: Any].Type: "a JSON object"
         case is any Sequence.Type: "an array"
         default: "a JSON object"
@@ -122,7 +122,7 @@ extension Problem {
 }
 
 extension Request {
-    /// Whether the answer may be, and is preferred to be, of a media type that is not the usual one.
+    /// Whether the client accepts a media type and prefers it to the default one.
     func accepts(_ mediaType: String) -> Bool {
         for range in headers[values: .accept].joined(separator: ",").split(separator: ",") {
             let parts = range.split(separator: ";").map { $0.filter { !$0.isWhitespace }.lowercased() }

@@ -6,7 +6,7 @@ import Hummingbird
 import Logging
 import Synchronization
 
-/// Gives every request an id and every answer the header that carries it.
+/// Gives every request an id, and returns it in a header of the answer.
 struct RequestIDMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
@@ -18,11 +18,11 @@ struct RequestIDMiddleware: RouterMiddleware {
         var context = context
         context.requestID = request.headers[.requestID].flatMap { Self.isSane($0) ? $0 : nil } ?? Self.makeID()
         context.logger[metadataKey: LogKeys.requestID] = "\(context.requestID)"
-        // Hummingbird's own id says nothing to the caller.
+        // Hummingbird's own id is of no use to the caller.
         context.logger[metadataKey: "hb.request.id"] = nil
         var response = try await next(request, context)
         response.headers[.requestID] = context.requestID
-        // Answers are what their content type says, whatever they look like, and for nobody else.
+        // Browsers must not guess other content types, and shared caches must not store answers.
         response.headers[.xContentTypeOptions] = Self.contentTypeOptions
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = Self.cacheControl }
         return response
@@ -31,7 +31,7 @@ struct RequestIDMiddleware: RouterMiddleware {
     static let contentTypeOptions = "nosniff"
     static let cacheControl = "private, no-cache"
 
-    /// A caller's id goes into the log: nothing may be in it that could forge a line there.
+    /// Whether a caller's id may go into the log: it must not be able to forge a line there.
     static func isSane(_ id: String) -> Bool {
         (1...64).contains(id.utf8.count)
             && id.unicodeScalars.allSatisfy { scalar in
@@ -44,7 +44,8 @@ struct RequestIDMiddleware: RouterMiddleware {
 
     private static let count = Atomic(UInt64.random(in: .min ... .max))
 
-    /// Never the same twice: each number is mixed to another one. Asking the kernel for each id would cost more than the id is worth.
+    /// A unique id: each number of a counter is mixed into another number. Asking the kernel for random bytes would
+    /// cost more.
     static func makeID() -> String {
         // The steps of SplitMix64.
         var mixed = count.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue

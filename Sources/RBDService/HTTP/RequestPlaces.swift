@@ -6,24 +6,26 @@ import NIOCore
 import RBDAPI
 import Synchronization
 
-/// Whose requests are served, and whose wait, while several identities ask at once.
+/// Shares the service fairly between identities that send requests at the same time.
 ///
-/// An identity that asks on sixty connections would fill the event loops, the threads and the cluster's own queues, and whoever asks
-/// beside it would wait behind sixty others. So each identity has some places as long as somebody else asks, too, and all the places it
-/// wants as long as nobody does. A request that takes long gives its place up before it is answered: it waits for something, and costs
-/// little. What waits for a place is taken in the order in which it came, and is refused at its deadline. An operation that begins has a
-/// place of its owner's, too, but never waits for one: ``OperationQueue`` says when it begins.
+/// An identity with sixty connections would fill the event loops, the threads and the cluster's queues, and the
+/// requests of others would wait behind sixty others. So while other identities send requests, too, each identity has a
+/// limited number of places. An identity that is alone has no limit. A long request gives up its place before it is
+/// answered, because it mostly waits and costs little. Requests wait for a place in the order of their arrival, and are
+/// refused at their deadline. A starting operation takes a place of its owner, but never waits for one:
+/// ``OperationQueue`` decides when it starts.
 final class RequestPlaces: Sendable {
     struct Rules: Sendable {
-        /// How many requests of one identity are served at once while others ask: with half of the processors it leaves the others to them.
+        /// How many requests of one identity are served at once while others send requests, too. The default leaves
+        /// half of the processors to the others.
         var places = max(1, System.coreCount / 2)
-        /// For so long a request has its place.
+        /// How long a request keeps its place.
         var hold = Duration.milliseconds(250)
-        /// Whoever has asked so long ago still counts as one who asks.
+        /// How long an identity counts as active after a request.
         var memory = Duration.seconds(1)
     }
 
-    /// A request that is served.
+    /// A request that is being served.
     struct Ticket: Sendable {
         fileprivate let identity: String
         fileprivate let number: UInt64
@@ -36,17 +38,17 @@ final class RequestPlaces: Sendable {
     }
 
     private struct Desk {
-        /// When the requests began that are served.
+        /// When the requests that are being served began.
         var served: [UInt64: ContinuousClock.Instant] = [:]
         var waiting = CircularBuffer<Waiter>()
     }
 
     private struct State {
-        /// Of those identities that have requests here.
+        /// The identities that have requests here.
         var desks: [String: Desk] = [:]
         var tickets: UInt64 = 0
         var callers: RecentCallers
-        /// Somebody looks again from time to time, because somebody waits.
+        /// Whether a task checks for free places and passed deadlines because requests are waiting.
         var isWatched = false
     }
 
@@ -58,25 +60,25 @@ final class RequestPlaces: Sendable {
         state = Mutex(State(callers: RecentCallers(memory: rules.memory)))
     }
 
-    /// How many requests wait.
+    /// How many requests are waiting.
     var waiting: Int { state.withLock { $0.desks.values.reduce(0) { $0 + $1.waiting.count } } }
 
-    /// Serves a request once there is a place for it.
-    /// - Parameter identity: who asks; nil where nobody is asked who he is: such requests need no place.
-    /// - Throws: `Problem` with `overloaded` where there is no place before the request's deadline; `CancellationError`; what `body`
-    ///   throws.
+    /// Serves a request as soon as it has a place.
+    /// - Parameter identity: the caller; nil if callers are not authenticated: such requests need no place.
+    /// - Throws: `Problem` with `overloaded` if there is no place before the request's deadline; `CancellationError`;
+    ///   what `body` throws.
     func serve<Value>(_ identity: String?, _ body: () async throws -> Value) async throws -> Value {
         guard let identity else { return try await body() }
         let ticket = try await enter(identity)
         defer {
-            // It has asked until now.
+            // The identity was active until now.
             state.withLock { $0.callers.note(identity, at: .now) }
             leave(ticket)
         }
         return try await body()
     }
 
-    /// Does something that has begun already, which takes a place away from the requests of its owner.
+    /// Runs something that has already begun. It takes one of its owner's places, without waiting.
     func occupied<Value>(by identity: String?, _ body: () async throws -> Value) async rethrows -> Value {
         guard let identity else { return try await body() }
         let ticket = state.withLock { state in self.ticket(for: identity, at: .now, &state) }
@@ -94,7 +96,7 @@ final class RequestPlaces: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let (watches, isLate) = state.withLock { state in
-                    // A cancellation that came before did not find it there.
+                    // An earlier cancellation did not find the waiter.
                     if Task.isCancelled { return (false, true) }
                     let waiter = Waiter(number: number, deadline: Deadline.current, continuation: continuation)
                     state.desks[identity, default: Desk()].waiting.append(waiter)
@@ -102,7 +104,7 @@ final class RequestPlaces: Sendable {
                     return (!state.isWatched, false)
                 }
                 if isLate { continuation.resume(throwing: CancellationError()) }
-                // Detached: it outlives this request, and has nothing of it.
+                // Detached: the task outlives this request, and must not inherit its task-local values.
                 if watches { Task.detached { await self.watch() } }
             }
         } onCancel: {
@@ -159,7 +161,7 @@ final class RequestPlaces: Sendable {
         return (waiter, ticket(for: identity, at: now, &state))
     }
 
-    /// Nothing is kept of an identity that has nothing here.
+    /// Forgets an identity that has no requests here.
     private func tidy(_ identity: String, _ state: inout State) {
         guard let desk = state.desks[identity], desk.served.isEmpty, desk.waiting.isEmpty else { return }
         state.desks[identity] = nil
@@ -167,7 +169,7 @@ final class RequestPlaces: Sendable {
 
     // MARK: Time
 
-    /// Looks again while anybody waits: places are given up by time, too, and deadlines pass.
+    /// Checks regularly while requests are waiting: places become free by time, too, and deadlines pass.
     private func watch() async {
         while true {
             try? await Task.sleep(for: .milliseconds(20))
@@ -177,7 +179,7 @@ final class RequestPlaces: Sendable {
                 waiter.continuation.resume(
                     throwing: Problem(
                         .overloaded,
-                        detail: "too many requests of one identity wait, while others ask, too",
+                        detail: "too many requests of this identity are waiting, and other identities send requests",
                         hint: "send fewer at once, or try again in a moment"
                     )
                 )

@@ -7,19 +7,20 @@ import Hummingbird
 import NIOCore
 
 extension Response {
-    /// A JSON answer, without what whoever asked must not see. Keys are sorted, so that the same thing always reads the same.
+    /// A JSON answer, without anything that the caller must not see. Keys are sorted, so that equal values give equal
+    /// bytes.
     static func json(
         _ value: some Encodable,
         status: HTTPResponse.Status = .ok,
         headers: HTTPFields = [:]
     ) -> Response {
-        // Our own types hold nothing that JSON can't, so this is a fault of ours, not of the request.
+        // The service's own types can always be encoded. So a failure is a bug, not the request's fault.
         let shown: any Encodable = (value as? any Scoped)?.seen() ?? value
         guard let buffer = ByteBuffer(json: shown) else { return Response(status: .internalServerError) }
         return json(buffer, status: status, headers: headers)
     }
 
-    /// What is JSON already.
+    /// An answer with a body that is already JSON.
     static func json(
         _ buffer: ByteBuffer,
         status: HTTPResponse.Status = .ok,
@@ -46,7 +47,8 @@ extension ByteBuffer {
 extension ResponseBody {
     private static let chunk = 128 << 10
 
-    /// A long body, sent and where asked for compressed piece by piece: others that the same thread serves come in between.
+    /// A long body is sent, and compressed if the client accepts that, piece by piece. In between, the thread serves
+    /// others.
     static func chunked(_ buffer: ByteBuffer) -> ResponseBody {
         guard buffer.readableBytes > chunk else { return ResponseBody(byteBuffer: buffer) }
         return ResponseBody(contentLength: buffer.readableBytes) { writer in

@@ -4,12 +4,12 @@
 import HTTPTypes
 import Hummingbird
 
-/// A route of the service: what the router, the contract's test and the answer 405 all go by.
+/// A route of the service. The router, the test of the contract and the answer 405 use it.
 struct Route: Sendable {
     typealias Handler = @Sendable (Request, ServiceRequestContext) async throws -> Response
 
     var method: HTTPRequest.Method
-    /// With placeholders, as OpenAPI writes them: `/v1/pools/{pool}`.
+    /// With placeholders, as in OpenAPI: `/v1/pools/{pool}`.
     var path: String
     var handler: Handler
 
@@ -34,8 +34,8 @@ struct Route: Sendable {
     }
 }
 
-/// Which methods each path takes. Hummingbird's router knows a path only together with a method, so that a wrong method
-/// looks to it like a path that does not exist.
+/// The methods of each path. Hummingbird's router knows paths only together with methods: to it, a wrong method looks
+/// like a path that does not exist.
 struct RouteTable: Sendable {
     private let entries: [(path: [Substring], methods: [HTTPRequest.Method])]
 
@@ -52,7 +52,7 @@ struct RouteTable: Sendable {
         self.entries = entries
     }
 
-    /// The methods of the route that a path belongs to, HEAD and OPTIONS included; nil where there is no such path.
+    /// The methods of the route that matches a path, with HEAD and OPTIONS; nil if no route matches.
     func methods(of path: String) -> [HTTPRequest.Method]? {
         let components = path.split(separator: "/")
         let entry = entries.first { entry in

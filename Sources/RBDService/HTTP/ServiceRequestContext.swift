@@ -5,14 +5,15 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// What travels with one request.
+/// The context of a request.
 struct ServiceRequestContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    /// From `X-Request-Id` where that is sane, else made here; it is in the answer, in every problem and in the log.
+    /// The `X-Request-Id` of the request if it is valid, otherwise a new id. The answer, every problem and the log
+    /// contain it.
     var requestID: String
-    /// What is known of the connection's other end; nil where nothing was looked for.
+    /// The connection's client; nil if client certificates are not requested.
     let peer: Peer?
-    /// The connection that it came by.
+    /// The request's connection.
     let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {

@@ -3,10 +3,11 @@
 
 import Hummingbird
 
-/// Begins no request of a connection that has used up its share of the event loop before all others have had theirs.
+/// Delays a request if its connection has used up its share of the event loop, until the other connections had their
+/// turn.
 ///
-/// Requests in a pipeline are there at once, and many are answered without waiting for anything: the task that serves them would not let go
-/// of the loop until the last of them is answered.
+/// Pipelined requests are available at once, and many are answered without waiting for anything. Without this, the task
+/// of their connection would keep the loop until the last of them is answered.
 struct TurnMiddleware: RouterMiddleware {
     func handle(
         _ request: Request,

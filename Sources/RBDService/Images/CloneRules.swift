@@ -75,8 +75,8 @@ extension ImageService {
         )
     }
 
-    /// Whether an image is a clone of exactly this snapshot. Another image may have the parent's name by now. So the ids are
-    /// compared, as long as the source exists.
+    /// Whether an image is a clone of exactly this snapshot. Another image may have the parent's name by now. So the
+    /// ids are compared, as long as the source exists.
     private func difference(
         of image: ImageInfo,
         from source: SnapshotSpec

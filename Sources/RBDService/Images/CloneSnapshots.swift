@@ -5,8 +5,9 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What prevents a snapshot from losing its clones. Clones without `deep-flatten` still need the parent after a flatten, for
-/// as long as they have snapshots. Clones with their own encryption key can't be flattened by this service.
+/// What prevents a snapshot from losing its clones. Clones without `deep-flatten` still need the parent after a
+/// flatten, for as long as they have snapshots. Clones with their own encryption key can't be flattened by this
+/// service.
 struct CloneSnapshots {
     /// The snapshots of the clones without `deep-flatten`, by the clone's id.
     private let snapshots: [String: [SnapshotInfo]]
@@ -16,8 +17,8 @@ struct CloneSnapshots {
     /// Only this many clones are inspected. Nobody takes the steps for more clones by hand.
     private static let limit = 100
 
-    /// Inspects the clones. Clones that can't be read are left out. The steps are only advice: a step that does not help is
-    /// refused when it is taken.
+    /// Inspects the clones. Clones that can't be read are left out. The steps are only advice: a step that does not
+    /// help is refused when it is taken.
     init(of clones: [ImageClone], _ images: ImageAccess) async {
         var found: [String: [SnapshotInfo]] = [:]
         var encrypted: Set<String> = []

@@ -13,8 +13,8 @@ extension ImageProperties {
 /// The rules for creating an image as a copy of another image.
 extension ImageWorkService {
     /// - Returns: the source image, and the copy operation; nil if the request does not ask for a copy.
-    /// - Throws: `Problem` with `invalid-source`, `invalid-image-option`, `invalid-size`, `invalid-name`; `CephError` with
-    ///   `.sourceNotFound`, `.imageExists`, and the errors of a missing pool or namespace.
+    /// - Throws: `Problem` with `invalid-source`, `invalid-image-option`, `invalid-size`, `invalid-name`; `CephError`
+    ///   with `.sourceNotFound`, `.imageExists`, and the errors of a missing pool or namespace.
     func copy(_ request: CreateImageRequest, in place: Place) async throws -> (subject: Subject, work: Work)? {
         let properties = request.properties
         guard properties.isCopy, let source = properties.source else { return nil }

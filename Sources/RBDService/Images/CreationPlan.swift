@@ -78,7 +78,8 @@ extension ImageService {
         return Plan.Step(.createImage, spec, detail: "of \(rules.properties.size ?? ByteCount(0))")
     }
 
-    /// Checks the pools, as far as the monitors answer. If they don't, the create itself finds out: it needs no monitor.
+    /// Checks the pools, as far as the monitors answer. If they don't, the create itself finds out: it needs no
+    /// monitor.
     private func requireUsablePools(
         _ pool: Ceph.Pool,
         _ dataPool: String?,

@@ -4,7 +4,8 @@
 import Ceph
 import RBDAPI
 
-/// Which features of an existing image can be enabled and disabled. librbd refuses the others with EINVAL and no reason.
+/// Which features of an existing image can be enabled and disabled. librbd refuses the others with EINVAL and no
+/// reason.
 enum FeatureRules {
     private static let mutable: ImageFeatures = [.exclusiveLock, .objectMap, .fastDiff, .journaling]
 

@@ -9,9 +9,10 @@ import Synchronization
 /// Removes headers without a name, which librbd's creates leave behind if an OSD was slow. See
 /// ``Ceph/Pool/removeNamelessHeaders(idPrefix:call:on:)``.
 ///
-/// The search lists all objects of a pool. So a create that may have left a header writes a note, `sweep.<namespace>/<prefix
-/// of ids>`, beside the records of operations. The next replica that looks after the pool searches in the background. It
-/// searches twice: an OSD that has just come back may answer this client before it carries out a write of another client.
+/// The search lists all objects of a pool. So a create that may have left a header writes a note,
+/// `sweep.<namespace>/<prefix of ids>`, beside the records of operations. The next replica that looks after the pool
+/// searches in the background. It searches twice: an OSD that has just come back may answer this client before it
+/// carries out a write of another client.
 final class HeaderSweep: Sendable {
     private let logger: Logger
     /// How long an OSD that is back may take to carry out earlier writes.
@@ -42,8 +43,8 @@ final class HeaderSweep: Sendable {
         _ = try await Records(of: pool).apply(change)
     }
 
-    /// Begins the searches that are due in a pool. The runner calls it regularly. It does not wait for the searches: they
-    /// take longer the more objects the pool has.
+    /// Begins the searches that are due in a pool. The runner calls it regularly. It does not wait for the searches:
+    /// they take longer the more objects the pool has.
     func care(for pool: Ceph.Pool) async {
         guard let found = try? await Records(of: pool).values(prefix: Self.prefix, limit: 16) else { return }
         let notes = Set(found.map { Note(pool: pool.name, key: $0.key, value: $0.value) })

@@ -7,7 +7,8 @@ import RBDAPI
 
 /// Gives the services access to images, and lets them change an image exclusively, across all replicas.
 ///
-/// Every change claims its image first (``Claims``). Before that, the changes of this process queue up in the order of their requests.
+/// Every change claims its image first (``Claims``). Before that, the changes of this process queue up in the order of
+/// their requests.
 struct ImageAccess: Sendable {
     let connection: ClusterConnection
     let claims: Claims
@@ -31,8 +32,8 @@ struct ImageAccess: Sendable {
         try cluster().pool(place)
     }
 
-    /// A change goes through the connection that its claim was made with. If other replicas take the claim over, they shut
-    /// out exactly this connection.
+    /// A change goes through the connection that its claim was made with. If other replicas take the claim over, they
+    /// shut out exactly this connection.
     private func cluster() throws -> Cluster {
         if let session = HeldClaim.session { return session.cluster }
         return try connection.cluster()

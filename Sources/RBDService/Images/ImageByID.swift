@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Access to images by their ids. Images whose names are not UTF-8 can only be reached like this, since no path and no JSON
-/// can hold such names. Callers can read and delete them, and rename them. After that, everything else works.
+/// Access to images by their ids. Images whose names are not UTF-8 can only be reached like this, since no path and no
+/// JSON can hold such names. Callers can read and delete them, and rename them. After that, everything else works.
 struct ImageByID: Sendable {
     let service: ImageService
 
@@ -17,7 +17,8 @@ struct ImageByID: Sendable {
     }
 
     /// An image whose name is in scope.
-    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `forbidden` if the caller may see the image, but lacks the scope.
+    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `forbidden` if the caller may see the image, but
+    ///   lacks the scope.
     private func find(_ id: String, _ verb: Verb, in place: Place) async throws -> ImageInfo {
         let image = try await images.pool(place).image(id: id)
         guard Access.current.sees(.name(image.name, place: place)) else {

@@ -19,8 +19,8 @@ enum ImageSort: String, CaseIterable, Sendable {
     }
 }
 
-/// The end of a page of images, opaque to callers. It names the last image, not its index, because images may be created and
-/// deleted before the next page is read.
+/// The end of a page of images, opaque to callers. It names the last image, not its index, because images may be
+/// created and deleted before the next page is read.
 struct ImageCursor: Hashable, Comparable, Sendable {
     var sort: ImageSort
     var key: UInt64

@@ -117,13 +117,13 @@ struct ImageDeletion: Sendable {
         )
     }
 
-    /// How long a client may still have an image open that was moved to the trash. `rbd trash mv` of the same image is such
-    /// a client: it finds our trash entry, and continues to remove the name. If it did so after we gave the image back, the
-    /// image would have no name at all.
+    /// How long a client may still have an image open that was moved to the trash. `rbd trash mv` of the same image is
+    /// such a client: it finds our trash entry, and continues to remove the name. If it did so after we gave the image
+    /// back, the image would have no name at all.
     private static let briefUse = Duration.seconds(1)
 
-    /// Gives an image back that a client still uses. Moving it to the trash does not involve clients, so a client may have
-    /// opened it after our check.
+    /// Gives an image back that a client still uses. Moving it to the trash does not involve clients, so a client may
+    /// have opened it after our check.
     private func giveBack(_ entry: TrashEntry, in place: Place, ifInUse mark: TrashKeeper.Mark) async throws {
         let pool = try images.pool(place)
         let end = ContinuousClock.now + Self.briefUse
@@ -176,8 +176,8 @@ struct ImageDeletion: Sendable {
         }
     }
 
-    /// Keeps an image whose move to the trash was interrupted. It is kept as long as the interrupted request said, or this
-    /// one, whichever is later.
+    /// Keeps an image whose move to the trash was interrupted. It is kept as long as the interrupted request said, or
+    /// this one, whichever is later.
     private func kept(
         _ entry: TrashEntry,
         in place: Place,

@@ -26,11 +26,12 @@ extension ImageListing {
         return Response(status: .ok, headers: headers, body: .chunked(buffer))
     }
 
-    /// All images, one per line, written as they are read. If reading fails half-way, the last line is the problem, and the
-    /// response is cut off. So callers can't take it for the complete list.
+    /// All images, one per line, written as they are read. If reading fails half-way, the last line is the problem, and
+    /// the response is cut off. So callers can't take it for the complete list.
     /// - Parameter requestID: the `instance` of the problem.
     func streamResponse(requestID: String) async throws -> Response {
-        // Each batch gets the full timeout of the request. If the first batch fails, the response is an ordinary problem.
+        // Each batch gets the full timeout of the request. If the first batch fails, the response is an ordinary
+        // problem.
         let allowance = Deadline.current.map { $0 - .now }
         let caller = Caller.current
         var stream = try stream()
@@ -39,7 +40,8 @@ extension ImageListing {
             var (stream, images) = (stream, first)
             do {
                 while let batch = images {
-                    // The next batch is read while this one is written. Both use this thread, so the read must be sent first.
+                    // The next batch is read while this one is written. Both use this thread, so the read must be sent
+                    // first.
                     let current = stream
                     async let following = Self.advance(current, within: allowance, for: caller)
                     await Task.yield()

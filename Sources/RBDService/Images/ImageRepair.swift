@@ -5,8 +5,9 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Repairs images that were left incomplete, when a request uses their name the next time. The image is claimed, so no other
-/// replica works on it. Programs that know no claims get time to finish first. `docs/decisions.md` has a table of all cases.
+/// Repairs images that were left incomplete, when a request uses their name the next time. The image is claimed, so no
+/// other replica works on it. Programs that know no claims get time to finish first. `docs/decisions.md` has a table of
+/// all cases.
 struct ImageRepair: Sendable {
     let remnants: Remnants
     let search: RemainsSearch
@@ -27,7 +28,8 @@ struct ImageRepair: Sendable {
     }
 
     /// Repairs what a name leads to. The caller has claimed the name, and the images that it leads to.
-    /// - Parameter isDeletion: whether an image that is only half in the trash must go there, even if it was being restored.
+    /// - Parameter isDeletion: whether an image that is only half in the trash must go there, even if it was being
+    ///   restored.
     /// - Throws: `Problem` with `image-incomplete` if another program may still be working on the image, with
     ///   `image-unreadable` if the image has lost its header.
     func mend(_ standing: ImageStanding, in pool: Ceph.Pool, isDeletion: Bool = false) async throws -> Outcome {
@@ -70,8 +72,8 @@ struct ImageRepair: Sendable {
         }
     }
 
-    /// Requires that an incomplete image may be repaired: nothing has changed it for a while, and an image without a header
-    /// has no data. An image that has lost its header still has its data, and its name is needed to rescue it.
+    /// Requires that an incomplete image may be repaired: nothing has changed it for a while, and an image without a
+    /// header has no data. An image that has lost its header still has its data, and its name is needed to rescue it.
     /// - Throws: `Problem` with `image-incomplete` or `image-unreadable`.
     func requireRemnant(_ standing: ImageStanding, in pool: Ceph.Pool) async throws {
         let resource = pool.resource(ofImage: standing.name.text)
@@ -101,8 +103,8 @@ struct ImageRepair: Sendable {
         return try await operations.start(PurgeImage(force: true), on: spec, imageID: entry.id)
     }
 
-    /// Registers a clone with its parent, if that was interrupted. Otherwise a client could remove the parent snapshot, and
-    /// with it the clone's data. The caller has claimed the clone.
+    /// Registers a clone with its parent, if that was interrupted. Otherwise a client could remove the parent snapshot,
+    /// and with it the clone's data. The caller has claimed the clone.
     /// - Throws: `Problem` with `image-incomplete` if the clone may still be in progress.
     func completeClone(_ image: ImageInfo, in pool: Ceph.Pool) async throws {
         if let clone = try await requireAttachable(image, in: pool) { try await pool.attach(clone) }

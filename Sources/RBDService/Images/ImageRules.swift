@@ -100,8 +100,8 @@ struct ImageRules {
 
     private func objectOrder() throws(Problem) -> UInt8? {
         guard let bytes = properties.objectSize?.bytes else { return nil }
-        // Ceph checks the bounds itself: it answers EDOM below 4 KiB and above 32 MiB. But the size 1 has the order 0, which
-        // Ceph takes for the default.
+        // Ceph checks the bounds itself: it answers EDOM below 4 KiB and above 32 MiB. But the size 1 has the order 0,
+        // which Ceph takes for the default.
         guard bytes > 1, bytes.nonzeroBitCount == 1 else {
             throw Problem(
                 .invalidObjectSize,
@@ -137,8 +137,8 @@ struct ImageRules {
         Problem(.invalidStriping, detail: "\(field): \(detail)", field: field)
     }
 
-    /// Why the object map would be too large; nil if it is not, or if there is none. If the request leaves out the features
-    /// or the object size, this assumes Ceph's defaults, as Ceph ships them.
+    /// Why the object map would be too large; nil if it is not, or if there is none. If the request leaves out the
+    /// features or the object size, this assumes Ceph's defaults, as Ceph ships them.
     var objectionToSize: Problem? {
         let objectSize = properties.objectSize?.bytes ?? Self.defaultObjectSize
         let mayHaveMap = properties.features.map { $0.contains("object-map") } ?? true
@@ -194,8 +194,8 @@ struct ImageRules {
     /// `rbd_default_order` as Ceph ships it, for explanations only.
     private static let defaultObjectSize: UInt64 = 4 << 20
 
-    /// The fields in which an existing image differs from the request. Fields that the request leaves out are not compared:
-    /// their defaults may have changed since the image was created.
+    /// The fields in which an existing image differs from the request. Fields that the request leaves out are not
+    /// compared: their defaults may have changed since the image was created.
     func differences(from image: ImageInfo, in pool: String) -> [Problem.Difference] {
         var differences: [Problem.Difference] = []
         func compare(_ field: String, _ requested: String?, _ actual: String) {

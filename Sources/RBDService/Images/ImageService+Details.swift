@@ -6,10 +6,12 @@ import Naming
 import RBDAPI
 
 extension ImageService {
-    /// The maximum number of images that one request opens at the same time: half of the threads that one pool may have by default.
+    /// The maximum number of images that one request opens at the same time: half of the threads that one pool may have
+    /// by default.
     private static let window = 6
 
-    /// The fields that are not in an image's header. A request must ask for each by this name, which is also its JSON member.
+    /// The fields that are not in an image's header. A request must ask for each by this name, which is also its JSON
+    /// member.
     static let fields: Set<String> = ["usage", "watchers", "children", "mirroring", "migration", "encryption"]
 
     /// Adds the requested fields to an image.
@@ -23,8 +25,8 @@ extension ImageService {
         )
     }
 
-    /// Adds the requested fields to many images. An image that is being removed gets none. An image that can't be opened
-    /// gets a `problem` that says why.
+    /// Adds the requested fields to many images. An image that is being removed gets none. An image that can't be
+    /// opened gets a `problem` that says why.
     func add(_ fields: Set<String>, to items: inout [RBDAPI.Image], in place: Place) async throws {
         guard !fields.isEmpty else { return }
         let pool = try images.pool(place)

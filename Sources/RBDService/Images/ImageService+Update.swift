@@ -42,7 +42,8 @@ extension ImageService {
             }
             let spec = place.image(update.name)
             if update.needsObjectMap {
-                // Without its object map the image is complete, only slower. So it is no failure if the rebuild can't begin now.
+                // Without its object map the image is complete, only slower. So it is no failure if the rebuild can't
+                // begin now.
                 _ = try? await operations.start(RebuildObjectMap(), on: spec, imageID: image.id)
             }
             if let shrink = update.shrink {

@@ -96,8 +96,8 @@ struct ImageService: Sendable {
         case existed(ImageInfo)
     }
 
-    /// Finds the image with this name, whatever its properties, or creates it. It looks for the image first: a full pool, or
-    /// a name that could not be created, is no reason to refuse an existing image.
+    /// Finds the image with this name, whatever its properties, or creates it. It looks for the image first: a full
+    /// pool, or a name that could not be created, is no reason to refuse an existing image.
     func findOrCreate(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> Ensured {
         if let image = try await whole(name, in: place) { return .existed(image) }
         try ImageRules.checkName(name, field: "image", what: "image")
@@ -108,7 +108,8 @@ struct ImageService: Sendable {
     private static let attempts = 3
 
     /// Finds the image with this name, or creates it. An existing image is only read, not claimed.
-    /// - Parameter check: called with the image, or nil if there is none. It throws if the request's precondition fails.
+    /// - Parameter check: called with the image, or nil if there is none. It throws if the request's precondition
+    ///   fails.
     private func ensure(
         _ name: String,
         _ rules: ImageRules,

@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Cleans up after the holder of a claim that died, or whose change failed. Only the holder could change what is claimed,
-/// and that stays so until the claim is released. So any incomplete image is the holder's.
+/// Cleans up after the holder of a claim that died, or whose change failed. Only the holder could change what is
+/// claimed, and that stays so until the claim is released. So any incomplete image is the holder's.
 struct ImageSettlement: Sendable {
     let store: OperationStore
 
@@ -75,7 +75,8 @@ struct ImageSettlement: Sendable {
             let spec = ImageSpec(pool: pool.name, namespace: pool.namespace, image: name.text)
             _ = try await store.create(RebuildObjectMap(), on: spec, imageID: trace.id)
         } catch is Problem {
-            // Another operation on the image is not finished. A snapshot without its object map is complete, only slower.
+            // Another operation on the image is not finished. A snapshot without its object map is complete, only
+            // slower.
         } catch let error as CephError where !error.code.isOfTheWholePool {
             // Deleting the image removes them later, and reports what prevents it.
         }
@@ -105,7 +106,7 @@ extension ClaimPurpose {
 }
 
 extension ClaimRecord {
-    /// Whether the holder may have made a call that creates an image: librbd removes the name again if that call times out.
-    /// The only operation that claims names is a copy.
+    /// Whether the holder may have made a call that creates an image: librbd removes the name again if that call times
+    /// out. The only operation that claims names is a copy.
     fileprivate var mayHaveMadeAnImage: Bool { purpose.makesImages || purpose == .operation && !names.isEmpty }
 }

@@ -5,9 +5,9 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The changes that a request makes to an image, in the order in which they are made. Changes that can be undone come first.
-/// Features are disabled late, because an object map that is enabled again is empty. The size comes last. Shrinking takes
-/// longer the more data there is to remove, so it is an operation.
+/// The changes that a request makes to an image, in the order in which they are made. Changes that can be undone come
+/// first. Features are disabled late, because an object map that is enabled again is empty. The size comes last.
+/// Shrinking takes longer the more data there is to remove, so it is an operation.
 struct ImageUpdate {
     struct Step {
         var field: String

@@ -61,7 +61,8 @@ struct ImageWorkController: Sendable {
 }
 
 extension ImageWorkService {
-    /// The plan of a dry run, or the operation that was begun. The operation has ended already if the caller waited long enough.
+    /// The plan of a dry run, or the operation that was begun. The operation has ended already if the caller waited
+    /// long enough.
     func answer(_ work: Work, on subject: Subject, isDryRun: Bool, wait: Duration?) async throws -> Response {
         if isDryRun { return .json(work.plan) }
         let operation = try await begin(work, on: subject)

@@ -5,7 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The rules of long-running work on an image. Work that would fail after hours, for a reason that exists already, is refused now.
+/// The rules of long-running work on an image. Work that would fail after hours, for a reason that exists already, is
+/// refused now.
 struct ImageWorkService: Sendable {
     let images: ImageAccess
     let operations: OperationService
@@ -24,7 +25,8 @@ struct ImageWorkService: Sendable {
         var plan: Plan
     }
 
-    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `unsupported-by-cluster` for an image of the old format 1.
+    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `unsupported-by-cluster` for an image of the old
+    ///   format 1.
     func subject(_ name: String, in place: Place) async throws -> Subject {
         let info = try await images.pool(place).image(named: name)
         guard !info.id.isEmpty else {

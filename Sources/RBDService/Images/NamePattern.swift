@@ -3,8 +3,8 @@
 
 /// A pattern that matches any part of a name. `*` matches any characters, `?` matches one.
 ///
-/// It is not a regular expression, because some of those take exponential time and would keep the service busy. This one
-/// compares each pair of characters of pattern and name at most once.
+/// It is not a regular expression, because some of those take exponential time and would keep the service busy. This
+/// one compares each pair of characters of pattern and name at most once.
 struct NamePattern: Sendable {
     private let pattern: [Unicode.Scalar]
 

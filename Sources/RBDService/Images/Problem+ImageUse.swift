@@ -12,8 +12,8 @@ extension Problem {
         "rbd flatten \(spec) with an --encryption-passphrase-file for the clone, and one for each of its encrypted parents"
     }
 
-    /// Why an image can't be deleted, with all blockers; nil if there are none. The code is that of the blocker that must go
-    /// first: clients, then locks, snapshots, the group, the migration.
+    /// Why an image can't be deleted, with all blockers; nil if there are none. The code is that of the blocker that
+    /// must go first: clients, then locks, snapshots, the group, the migration.
     /// - Parameter clones: the clones of the snapshots, if they are known.
     init?(_ use: ImageUse, clones: [ImageClone] = [], of spec: ImageSpec) {
         let blockers =

@@ -4,8 +4,8 @@
 import Ceph
 import Synchronization
 
-/// Searches in the background for data of an image without a header. The search lists all objects of a pool, which may take
-/// longer than a request.
+/// Searches in the background for data of an image without a header. The search lists all objects of a pool, which may
+/// take longer than a request.
 final class RemainsSearch: Sendable {
     private struct Search {
         var task: Task<[String]?, Never>

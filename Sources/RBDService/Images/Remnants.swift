@@ -6,8 +6,9 @@ import Synchronization
 
 /// Since when each incomplete image has been seen that no replica has claimed.
 ///
-/// Another program may still be working on it, and would lose its image if we removed it. So it is touched only after it has
-/// been seen unchanged for longer than any step may take. Only our own clock counts: the clocks of the other machines may be wrong.
+/// Another program may still be working on it, and would lose its image if we removed it. So it is touched only after
+/// it has been seen unchanged for longer than any step may take. Only our own clock counts: the clocks of the other
+/// machines may be wrong.
 final class Remnants: Sendable {
     /// What was seen.
     enum Remnant: Hashable {

@@ -5,8 +5,8 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// The temporary name of a clone until it is complete. librbd first creates an empty image, and then sets its parent. If
-/// that is interrupted in between, the clone looks like an empty volume.
+/// The temporary name of a clone until it is complete. librbd first creates an empty image, and then sets its parent.
+/// If that is interrupted in between, the clone looks like an empty volume.
 enum TemporaryClone {
     private static let prefix = "rbd-rest-api.clone-"
 

@@ -9,14 +9,14 @@ import RBDAPI
 
 /// `POST /kubernetes/v1/admission/persistentvolumes`: a validating admission webhook of `admission.k8s.io/v1`.
 ///
-/// It never refuses what it has nothing to do with, and never changes the object: the image is all that it makes.
+/// It never refuses volumes that it is not responsible for, and never changes the object. It only creates the image.
 struct AdmissionController: Sendable {
     static let path = "/kubernetes/v1/admission/persistentvolumes"
-    /// An API server takes 3 MiB from its clients; a review has the object twice, and managed fields besides.
+    /// An API server accepts 3 MiB from its clients. A review contains the object twice, with managed fields.
     static let maximumBodyBytes = 8 << 20
 
     let service: VolumeService
-    /// What the service gives any request.
+    /// The service's timeout for any request.
     let timeout: Duration
     let metrics: ReviewMetrics
 
@@ -41,7 +41,7 @@ struct AdmissionController: Sendable {
             metrics.allowed(.skipped, isDryRun: admission.dryRun ?? false)
             return .json(AdmissionAnswer.allowed(admission.uid))
         }
-        // What is put on record is waited for, too.
+        // The timeout includes the wait for the audit log.
         AuditNotes.current?.set(deadline: deadline)
         do {
             let outcome = try await Deadline.$current.withValue(deadline) { try await ensure(admission) }
@@ -60,7 +60,7 @@ struct AdmissionController: Sendable {
     private func ensure(_ admission: AdmissionReview.Request) async throws -> VolumeOutcome {
         let object: PersistentVolume?
         do { object = try admission.object.get() } catch { throw Problem(error) }
-        guard let object else { throw Self.malformed("request.object", "it is null, and there is nothing to review") }
+        guard let object else { throw Self.malformed("request.object", "it must not be null") }
         let isDryRun = admission.dryRun ?? false
         AuditNotes.current?.set(["volume": object.name, "user": admission.userInfo?.username ?? ""])
         RequestNotes.current?.set(volume: object.name)
@@ -79,22 +79,22 @@ struct AdmissionController: Sendable {
     }
 }
 
-/// How long the API server waits for an answer: `?timeout=10s`, as Go writes a duration.
+/// How long the API server waits for an answer: `?timeout=10s`, in the format of Go's durations.
 enum AdmissionTimeout {
-    /// What it is where nothing is said (`timeoutSeconds`).
+    /// The default of `timeoutSeconds`.
     static let standard = Duration.seconds(10)
-    /// The least that `timeoutSeconds` can be.
+    /// The minimum of `timeoutSeconds`.
     static let shortest = Duration.seconds(1)
-    /// What is left of it to the way there and back, and to a machine that is busy.
+    /// The part of the timeout that is kept for the network, and for a busy machine.
     static let largestMargin = Duration.seconds(1)
 
-    /// - Returns: by when there must be an answer, from now on.
+    /// - Returns: how long the answer may take.
     /// - Throws: `Problem` with `invalid-parameter`.
     static func budget(of request: Request) throws(Problem) -> Duration {
         guard let text = Query.value(of: "timeout", in: request) else { return budget(standard) }
-        // Whoever gives Ceph no time to answer could make it look as if it did not (`Breakers`).
+        // With a shorter timeout, Ceph would seem not to answer, and its breaker would open (`Breakers`).
         guard let timeout = duration(text), timeout >= shortest else {
-            throw Query.invalid("timeout", "it must be a duration as Go writes it, and 1s at least, such as 10s")
+            throw Query.invalid("timeout", "it must be a Go duration of at least 1s, such as 10s")
         }
         return budget(timeout)
     }
@@ -103,7 +103,7 @@ enum AdmissionTimeout {
         timeout - min(largestMargin, timeout / 4)
     }
 
-    /// `time.ParseDuration`, for what is not negative: `10s`, `1m30s`, `1.5s`, `500ms`.
+    /// `time.ParseDuration` for values that are not negative: `10s`, `1m30s`, `1.5s`, `500ms`.
     static func duration(_ text: String) -> Duration? {
         if text == "0" { return .zero }
         var rest = Substring(text)
@@ -117,7 +117,7 @@ enum AdmissionTimeout {
             guard let value = Double(number), let seconds = units[String(unit)] else { return nil }
             total += value * seconds
         }
-        // More than that is waited by nobody; more than that would not fit, either.
+        // No client waits longer, and a larger value could overflow.
         return .seconds(min(total, 3600))
     }
 

@@ -3,7 +3,7 @@
 
 import RBDAPI
 
-/// An `AdmissionReview` of `admission.k8s.io/v1`, as far as it matters to us.
+/// An `AdmissionReview` of `admission.k8s.io/v1`, with the fields that the service uses.
 struct AdmissionReview: Decodable {
     static let apiVersion = "admission.k8s.io/v1"
     static let kind = "AdmissionReview"
@@ -20,7 +20,8 @@ struct AdmissionReview: Decodable {
         var subResource: String?
         var dryRun: Bool?
         var userInfo: UserInfo?
-        /// What there is to review. What is wrong with it is the author's fault, not the API server's, and told to him as the verdict.
+        /// The object to review. If it is invalid, that is its author's fault, not the API server's. So the verdict
+        /// says so.
         var object: Result<PersistentVolume?, DecodingError>
 
         struct Resource: Decodable, Hashable {
@@ -68,7 +69,7 @@ struct AdmissionAnswer: Encodable {
     struct Response: Encodable {
         var uid: String
         var allowed: Bool
-        /// `meta/v1`'s Status: why not.
+        /// A Status of `meta/v1`: the reason of a denial.
         var status: Status?
         var warnings: [String]?
     }
@@ -82,9 +83,9 @@ struct AdmissionAnswer: Encodable {
         struct Details: Encodable {
             var name: String?
             var kind = "PersistentVolume"
-            /// What of the volume is at fault.
+            /// The invalid fields of the volume.
             var causes: [Cause]?
-            /// After how long clients repeat what they have asked for by themselves.
+            /// After how long clients repeat the request by themselves.
             var retryAfterSeconds: Int?
         }
 
@@ -102,8 +103,8 @@ struct AdmissionAnswer: Encodable {
     }
 
     /// - Parameters:
-    ///   - volume: its name; nil where it has none.
-    ///   - requestID: to look it up in the service's log, where the fault may be ours.
+    ///   - volume: its name; nil if it has none.
+    ///   - requestID: for finding the request in the service's log if the service failed.
     static func denied(_ uid: String, _ problem: Problem, volume: String?, requestID: String) -> AdmissionAnswer {
         var message = problem.detail
         if let hint = problem.hint { message += "; \(hint)" }
@@ -115,8 +116,9 @@ struct AdmissionAnswer: Encodable {
 }
 
 extension AdmissionAnswer.Status {
-    /// Clients act on some reasons: AlreadyExists, NotFound and Conflict are said of the volume, and never of its image. Of what is
-    /// Invalid, kubectl shows only its own words and none of ours; so what its author has to mend is Forbidden, as with most webhooks.
+    /// Clients act on some reasons: AlreadyExists, NotFound and Conflict are about the volume, so they are never used
+    /// for its image. For Invalid, kubectl prints only a text of its own. So errors of the author are Forbidden, as
+    /// with most webhooks.
     fileprivate init(_ problem: Problem, volume: String?, message: String) {
         let (code, reason) =
             switch problem.status {
@@ -134,11 +136,12 @@ extension AdmissionAnswer.Status {
         }
     }
 
-    /// Clients wait in silence: so only for what is over in a moment, and not for a cluster that may be away for long.
+    /// Clients repeat silently. So this is only for problems that end in a moment, and not for a cluster that may be
+    /// down for long.
     private static func retryAfterSeconds(_ code: ProblemCode) -> Int? {
         switch code {
         case .overloaded: 1
-        // Somebody else is making it, or died in the making.
+        // Another request is creating the image, or has died while doing so.
         case .imageIncomplete: 5
         default: nil
         }

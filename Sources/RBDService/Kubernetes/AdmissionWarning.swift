@@ -1,12 +1,13 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What is told to whoever applies a volume that is allowed: kubectl prints it.
+/// Warnings for the author of a volume that is allowed: kubectl prints them.
 enum AdmissionWarning {
-    /// An API server cuts all warnings to that where they are too long together, and drops one with control characters.
+    /// If all warnings together are too long, an API server cuts each to this length. It drops warnings with control
+    /// characters.
     static let maximumCharacters = 256
 
-    /// A sentence as an API server passes it on. Names of images may hold anything.
+    /// A sentence in a form that API servers pass on. Names of images may contain any characters.
     static func text(_ sentence: String) -> String {
         var text = ""
         for scalar in sentence.unicodeScalars {

@@ -3,7 +3,7 @@
 
 import FoundationEssentials
 
-/// What matters to us of a PersistentVolume (`core/v1`). Whatever else there is belongs to others, and is passed over.
+/// The fields of a PersistentVolume (`core/v1`) that the service uses. All others are ignored.
 struct PersistentVolume: Decodable, Sendable {
     var apiVersion: String?
     var kind: String?
@@ -11,7 +11,7 @@ struct PersistentVolume: Decodable, Sendable {
     var spec: Spec
 
     struct Metadata: Decodable, Sendable {
-        /// Missing where the API server is to make one up (`generateName`).
+        /// Nil if the API server generates the name (`generateName`).
         var name: String?
         var annotations: [String: String]?
     }
@@ -27,13 +27,13 @@ struct PersistentVolume: Decodable, Sendable {
         var storage: QuantityText?
     }
 
-    /// A quantity as it is written. A number is one too: API servers send texts, but people write `storage: 1073741824`.
+    /// A quantity as text. Numbers are accepted, too: API servers send texts, but people write `storage: 1073741824`.
     struct QuantityText: Decodable, Sendable {
         var text: String
 
         init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
-            // Exact, other than a floating point number.
+            // Exact, unlike a floating point number.
             text = try (try? container.decode(Decimal.self)).map { "\($0)" } ?? container.decode(String.self)
         }
     }
@@ -45,7 +45,7 @@ struct PersistentVolume: Decodable, Sendable {
         var volumeAttributes: [String: String]?
     }
 
-    /// `RBDPersistentVolumeSource`, of the plugin that was part of Kubernetes until 1.31.
+    /// `RBDPersistentVolumeSource` of the in-tree plugin, which Kubernetes had until 1.31.
     struct RBD: Decodable, Sendable {
         var image: String
         var pool: String?

@@ -5,7 +5,7 @@ import Naming
 import RBDAPI
 
 extension Problem {
-    /// The same in terms of the volume: whoever wrote it knows neither the fields nor the paths of our own requests.
+    /// The problem in terms of the volume: its author does not know the fields and paths of the service's own API.
     func speaking(of demand: VolumeDemand) -> Problem {
         var problem = self
         if let own = field {
@@ -19,7 +19,7 @@ extension Problem {
         return problem
     }
 
-    /// What mends it, where that is something else for whoever applies a volume than for whoever asks by HTTP.
+    /// The hint, if it differs for the author of a volume and for a caller of the API.
     private static func hint(for code: ProblemCode, _ demand: VolumeDemand) -> String? {
         let place = demand.place
         let image = place.image(demand.image).description
@@ -35,7 +35,7 @@ extension Problem {
 }
 
 extension VolumeDemand.Fields {
-    /// - Parameter own: the field of one of our own requests.
+    /// - Parameter own: the field of a request of the service's API.
     fileprivate func field(for own: String) -> String {
         switch own {
         case "pool": pool

@@ -3,20 +3,20 @@
 
 /// A Kubernetes quantity as an exact number of bytes: `1Gi`, `1G`, `1e9`, `1500m`, `.5Ti`.
 ///
-/// `apimachinery/pkg/api/resource`: a signed decimal number, then a binary unit (`Ki` to `Ei`), a decimal one (`n` to `E`), or a decimal
-/// exponent. What does not come out at a whole number of bytes is rounded up, as Kubernetes does it: a volume is never smaller than its
+/// `apimachinery/pkg/api/resource`: a signed decimal number, then a binary unit (`Ki` to `Ei`), a decimal unit (`n` to
+/// `E`), or a decimal exponent. Fractions of bytes are rounded up, as in Kubernetes: a volume is never smaller than its
 /// capacity says.
 struct Quantity: Hashable, Sendable {
     var bytes: UInt64
 
-    /// Why a text is no quantity of bytes, in words for the person who wrote it.
+    /// Why a text is not a quantity of bytes, in words for its author.
     struct ParseError: Error, Hashable {
         var reason: String
     }
 
-    /// Where librbd stops, and Kubernetes.
+    /// The maximum of librbd, and of Kubernetes.
     static let maximum = UInt64(Int64.max)
-    /// More digits, or an exponent beyond that, are no size but an attack on whoever multiplies them.
+    /// More digits, or a larger exponent, can't be a real size. They would only make the multiplication expensive.
     private static let maximumDigits = 256
 
     init(bytes: UInt64) {
@@ -39,7 +39,7 @@ struct Quantity: Hashable, Sendable {
         guard !whole.isEmpty || !fraction.isEmpty, let unit = Self.unit(String(rest) ?? "") else {
             throw ParseError(
                 reason:
-                    "\"\(text.prefix(40))\" is no quantity; write a number of bytes, or one with a unit such as 10Gi"
+                    "\"\(text.prefix(40))\" is not a quantity; write a number of bytes, or a number with a unit such as 10Gi"
             )
         }
         guard whole.count + fraction.count <= Self.maximumDigits else {
@@ -47,7 +47,7 @@ struct Quantity: Hashable, Sendable {
         }
         var number = DecimalNumber(whole: whole.map(Self.digit), fraction: fraction.map(Self.digit))
         guard !isNegative || number.isZero else {
-            throw ParseError(reason: "\"\(text.prefix(40))\" is less than nothing")
+            throw ParseError(reason: "\"\(text.prefix(40))\" is negative")
         }
         switch unit {
         case .binary(let power): for _ in 0..<power { number.double() }
@@ -56,16 +56,16 @@ struct Quantity: Hashable, Sendable {
         }
         guard let bytes = number.roundedUp, bytes <= Self.maximum else {
             throw ParseError(
-                reason: "\"\(text.prefix(40))\" is more than \(Self.maximum) bytes, the most that there can be"
+                reason: "\"\(text.prefix(40))\" is more than \(Self.maximum) bytes, the largest possible size"
             )
         }
         self.bytes = bytes
     }
 
     private enum Unit {
-        /// Times two to that power.
+        /// A power of two.
         case binary(Int)
-        /// Times ten to that power.
+        /// A power of ten.
         case decimal(Int)
     }
 
@@ -96,9 +96,9 @@ struct Quantity: Hashable, Sendable {
     private static func digit(_ byte: UInt8) -> UInt8 { byte - UInt8(ascii: "0") }
 }
 
-/// A decimal number without limits: a fraction of sixty binary digits does not fit into any machine's number.
+/// A decimal number of any length: a fraction with sixty binary digits does not fit into a machine number.
 private struct DecimalNumber {
-    /// From the highest digit to the lowest.
+    /// The digits before the point, from the highest to the lowest.
     var whole: [UInt8]
     var fraction: [UInt8]
 
@@ -117,13 +117,13 @@ private struct DecimalNumber {
         if carry > 0 { whole.insert(carry, at: 0) }
     }
 
-    /// Moves the point to the right, or to the left where the number is negative.
+    /// Moves the point to the right, or to the left if the number is negative.
     mutating func shift(by places: Int) {
         for _ in 0..<max(places, 0) { whole.append(fraction.isEmpty ? 0 : fraction.removeFirst()) }
         for _ in 0..<max(-places, 0) { fraction.insert(whole.popLast() ?? 0, at: 0) }
     }
 
-    /// Nil where it is beyond 64 bits.
+    /// Nil if it does not fit into 64 bits.
     var roundedUp: UInt64? {
         var value: UInt64 = 0
         for digit in whole {

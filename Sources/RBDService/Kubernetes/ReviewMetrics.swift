@@ -4,7 +4,7 @@
 import CoreMetrics
 import RBDAPI
 
-/// Counts verdicts: a review is answered with 200 whatever they are.
+/// Counts verdicts: every review is answered with 200, whatever its verdict.
 final class ReviewMetrics: Sendable {
     private struct Key: Hashable, Sendable {
         var verdict: String

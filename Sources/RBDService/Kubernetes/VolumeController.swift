@@ -5,7 +5,7 @@ import Hummingbird
 import Naming
 import RBDAPI
 
-/// `/kubernetes/v1/persistentvolumes`: what the admission webhook does, for those who ask for it themselves.
+/// `/kubernetes/v1/persistentvolumes`: does the same as the admission webhook, for clients that call it directly.
 struct VolumeController: Sendable {
     let service: VolumeService
     let maximumBodyBytes: Int
@@ -29,7 +29,7 @@ struct VolumeController: Sendable {
 }
 
 extension PersistentVolume {
-    /// - Throws: `Problem` with `invalid-persistent-volume` where it is something else.
+    /// - Throws: `Problem` with `invalid-persistent-volume` if the object is of another kind.
     fileprivate func requireKind() throws {
         guard kind == "PersistentVolume" else {
             throw VolumeRules.invalid("kind", "it must be PersistentVolume")

@@ -4,19 +4,19 @@
 import Naming
 import RBDAPI
 
-/// Which PersistentVolumes have an image of ours, and where it may be.
+/// Which PersistentVolumes get an image from this service, and where the image may be.
 struct VolumeRules: Hashable, Sendable {
-    /// The CSI drivers whose static volumes are meant.
+    /// The CSI drivers whose static volumes get an image.
     var drivers: Set<String> = []
     /// The pools that may hold images of volumes; nil for all.
     var pools: Set<String>?
-    /// What this cluster is called in `clusterID`, and the namespace of RBD that goes with the name; nil for the cluster's own fsid.
+    /// The names of this cluster in `clusterID`, each with a namespace of RBD; nil for the cluster's own fsid.
     var clusters: [String: String]?
-    /// Whether only volumes are meant whose annotation says so.
+    /// Whether only volumes with the annotation get an image.
     var isOptIn = false
 
     static let annotation = "rbd-rest-api.io/ensure"
-    /// Whoever has provisioned a volume dynamically puts his name there.
+    /// The annotation with the provisioner of a dynamically provisioned volume.
     static let provisioner = "pv.kubernetes.io/provisioned-by"
 }
 
@@ -25,35 +25,35 @@ struct VolumeDemand: Hashable, Sendable {
     var place: Place
     var image: String
     var sizeBytes: UInt64
-    /// Nil where the volume names none.
+    /// Nil if the volume names none.
     var features: [String]?
-    /// As the volume calls what it says of the image.
+    /// The names of the volume's fields that these values come from.
     var fields: Fields
-    /// What is odd about the volume, but no reason to refuse it.
+    /// Problems of the volume that are no reason to refuse it.
     var warnings: [String] = []
 
     struct Fields: Hashable, Sendable {
         var pool: String
         var image: String
         var features: String
-        /// What the namespace goes with.
+        /// The field that determines the namespace.
         var cluster: String
         static let size = "spec.capacity.storage"
     }
 
-    /// The kernel's client, which the plugin without CSI mounts with, knows no more for sure; nor is anything else needed by anybody.
+    /// The in-tree plugin uses the kernel's client, which may not support other features. Nor does anyone need them.
     static let plainFeatures = ["layering"]
 }
 
 extension VolumeRules {
-    /// What the volume needs.
-    /// - Parameter fsid: the cluster's; asked for only where `clusters` leaves it to that.
-    /// - Returns: nil where the volume is none of ours, or says that it wants nothing.
+    /// The image that the volume needs.
+    /// - Parameter fsid: the cluster's fsid. It is only evaluated if `clusters` is nil.
+    /// - Returns: nil if the volume needs no image from this service.
     /// - Throws: `Problem` with `invalid-persistent-volume` or `other-cluster`.
     func demand(of volume: PersistentVolume, fsid: () throws -> String) throws -> VolumeDemand? {
-        let (csi, rbd) = (ours(volume.spec.csi), volume.spec.rbd)
+        let (csi, rbd) = (staticVolume(volume.spec.csi), volume.spec.rbd)
         guard csi != nil || rbd != nil, try isWanted(volume) else { return nil }
-        // A provisioner of the old plugin has made the image before it writes the volume.
+        // A provisioner of the in-tree plugin creates the image before the volume.
         let annotations = volume.metadata.annotations ?? [:]
         guard csi != nil || annotations[Self.provisioner] == nil || annotations[Self.annotation] == "true" else {
             return nil
@@ -67,7 +67,7 @@ extension VolumeRules {
         } else {
             return nil
         }
-        // Ceph's C interface would take what comes before it for the name.
+        // Ceph's C interface would take the text before a zero byte for the name.
         for (field, name) in [(demand.fields.pool, demand.place.pool), (demand.fields.image, demand.image)] {
             if name.unicodeScalars.contains("\0") { throw Self.invalid(field, "it contains a zero byte") }
         }
@@ -92,15 +92,15 @@ extension VolumeRules {
         throw invalid(VolumeDemand.Fields.size, "it must be at least 1 byte")
     }
 
-    /// Other volumes of the driver are its own: it has made their images.
-    private func ours(_ csi: PersistentVolume.CSI?) -> PersistentVolume.CSI? {
+    /// The driver itself has created the images of its other volumes.
+    private func staticVolume(_ csi: PersistentVolume.CSI?) -> PersistentVolume.CSI? {
         guard let csi, drivers.contains(csi.driver), let text = csi.volumeAttributes?["staticVolume"],
             Self.truths.contains(text)
         else { return nil }
         return csi
     }
 
-    /// What the driver takes for true (`strconv.ParseBool`).
+    /// The values that the driver takes for true (`strconv.ParseBool`).
     private static let truths: Set<String> = ["1", "t", "T", "true", "TRUE", "True"]
 
     private func isWanted(_ volume: PersistentVolume) throws -> Bool {
@@ -130,13 +130,13 @@ extension VolumeRules {
         let cluster = try attribute("clusterID", "the driver needs it: ceph fsid prints the usual one")
         let known = try clusters ?? [fsid(): ""]
         guard let namespace = known[cluster] else {
-            // Others' names for it are told to nobody who may not see the cluster.
-            let isTold = Access.current.may(.read, .cluster)
-            let names = isTold ? ", which is \(known.keys.sorted().joined(separator: " or "))" : ""
+            // Only callers that may see the cluster may learn its other names.
+            let showsNames = Access.current.may(.read, .cluster)
+            let names = showsNames ? ", which is \(known.keys.sorted().joined(separator: " or "))" : ""
             throw Problem(
                 .otherCluster,
                 detail:
-                    "spec.csi.volumeAttributes.clusterID: \"\(cluster.prefix(64))\" is another cluster than the one of this "
+                    "spec.csi.volumeAttributes.clusterID: \"\(cluster.prefix(64))\" is not the cluster of this "
                     + "service" + names,
                 field: "spec.csi.volumeAttributes.clusterID",
                 hint:
@@ -162,7 +162,7 @@ extension VolumeRules {
     private static func demand(of rbd: PersistentVolume.RBD, _ size: UInt64) throws -> VolumeDemand {
         guard !rbd.image.isEmpty else { throw invalid("spec.rbd.image", "it names no image") }
         return VolumeDemand(
-            // As Kubernetes has it where nothing is said.
+            // The default of Kubernetes.
             place: Place(pool: rbd.pool.flatMap { $0.isEmpty ? nil : $0 } ?? "rbd", namespace: ""),
             image: rbd.image,
             sizeBytes: size,
@@ -176,7 +176,7 @@ extension VolumeRules {
         )
     }
 
-    /// - Returns: nil where the list names none: then nothing is said.
+    /// - Returns: nil if the list is empty.
     private static func features(_ list: String) -> [String]? {
         let names = list.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }.filter { !$0.isEmpty }
         guard !names.isEmpty else { return nil }
@@ -188,13 +188,13 @@ extension VolumeRules {
     /// - Throws: `Problem` with `pool-not-allowed`.
     func requireAllowed(_ demand: VolumeDemand) throws(Problem) {
         guard let pools, !pools.contains(demand.place.pool) else { return }
-        // Whoever asks is told of no pool that he must not know.
+        // The hint must not name pools that the caller may not see.
         let known = pools.filter { Access.current.sees(.pool($0)) }.sorted()
         let choice = known.isEmpty ? "choose another" : "choose one of \(known.joined(separator: ", "))"
         throw Problem(
             .poolNotAllowed,
             detail:
-                "\(demand.fields.pool): pool \"\(demand.place.pool)\" is not among those that volumes may have images in",
+                "\(demand.fields.pool): pool \"\(demand.place.pool)\" may not hold images of volumes",
             field: demand.fields.pool,
             hint: "\(choice), or add it to the service's setting kubernetes-pools"
         )

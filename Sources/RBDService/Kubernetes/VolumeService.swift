@@ -5,18 +5,18 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Sees to it that a PersistentVolume's image is there. Every way in to that leads here: the admission webhook, the HTTP API that
-/// `rbdctl kubernetes prehook` uses, and whatever else is to look after volumes.
+/// Makes sure that a PersistentVolume's image exists. The admission webhook and the HTTP API, which `rbdctl kubernetes
+/// prehook` uses, both use this.
 struct VolumeService: Sendable {
     let rules: VolumeRules
     let images: ImageService
 
-    /// Makes the image where it is missing. One that is there is never changed.
+    /// Creates the image if it is missing. An existing image is never changed.
     /// - Parameters:
-    ///   - isDryRun: whether to say only what would be done.
-    ///   - authorize: asked as soon as it is known which image is meant: throws where whoever asks may not have it made.
-    ///   - admit: asked before anything is looked for in the cluster.
-    /// - Throws: `Problem`, in terms of the volume's fields, where there is no such image in the end.
+    ///   - isDryRun: whether to only report what would be done.
+    ///   - authorize: called as soon as the image's name is known. It throws if the caller may not create the image.
+    ///   - admit: called before the first request to the cluster.
+    /// - Throws: `Problem`, in terms of the volume's fields, if the image can't be provided.
     func ensure(
         _ volume: PersistentVolume,
         isDryRun: Bool,
@@ -82,7 +82,7 @@ struct VolumeService: Sendable {
         )
     }
 
-    /// - Throws: `Problem` with `image-differs` where it is too small.
+    /// - Throws: `Problem` with `image-differs` if the image is too small.
     private func adopt(_ image: ImageInfo, _ demand: VolumeDemand, _ isDryRun: Bool) throws -> VolumeOutcome {
         let spec = demand.place.image(demand.image).description
         guard image.sizeBytes >= demand.sizeBytes else {
@@ -90,7 +90,7 @@ struct VolumeService: Sendable {
             throw Problem(
                 .imageDiffers,
                 detail:
-                    "image \(spec) exists already, but has \(ByteCount(image.sizeBytes)) where the volume needs \(needed)",
+                    "image \(spec) exists already, but has only \(ByteCount(image.sizeBytes)); the volume needs \(needed)",
                 field: VolumeDemand.Fields.size,
                 hint: "enlarge it with rbdctl image resize \(spec) \(needed), or write a smaller capacity",
                 differences: [
@@ -116,7 +116,7 @@ struct VolumeService: Sendable {
         )
     }
 
-    /// What the volume says of the image's features, and is not so.
+    /// Warns if the image's features differ from those that the volume names.
     private func missing(_ image: ImageInfo, _ demand: VolumeDemand, _ spec: String) -> [String] {
         guard let wanted = demand.features else { return [] }
         let there = image.features.intersection(.creatable).names

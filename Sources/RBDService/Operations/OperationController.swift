@@ -55,7 +55,8 @@ struct OperationController: Sendable {
 }
 
 extension OperationService {
-    /// The response to a request that began an operation: 202 with its location, unless the operation ends while the caller waits.
+    /// The response to a request that began an operation: 202 with its location, unless the operation ends while the
+    /// caller waits.
     /// - Parameters:
     ///   - wait: how long the caller waits.
     ///   - done: the response if the operation succeeds in that time.

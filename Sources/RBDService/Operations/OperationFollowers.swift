@@ -8,9 +8,9 @@ import RBDAPI
 import ServiceLifecycle
 import Synchronization
 
-/// Sends the progress of operations to the callers that follow them. The record of an operation is read once for all its
-/// followers, and each event is encoded once for all followers that may see the same. So a thousand followers cost little
-/// more than their connections.
+/// Sends the progress of operations to the callers that follow them. The record of an operation is read once for all
+/// its followers, and each event is encoded once for all followers that may see the same. So a thousand followers cost
+/// little more than their connections.
 final class OperationFollowers: Sendable {
     private struct Follower {
         let access: Access
@@ -36,15 +36,16 @@ final class OperationFollowers: Sendable {
     private static let interval = Duration.milliseconds(400)
     /// The maximum time without data. Longer keepAlive would look like a dead connection to proxies.
     private static let keepAlive = Duration.seconds(10)
-    /// The maximum number of events that wait for a slow reader. Each contains the whole operation, so only the newest are kept.
+    /// The maximum number of events that wait for a slow reader. Each contains the whole operation, so only the newest
+    /// are kept.
     private static let maximumUnread = 4
 
     init(store: OperationStore) {
         self.store = store
     }
 
-    /// Follows an operation. The stream ends with the operation, or earlier: if its record is gone, if the service ends, if
-    /// the reader closes it, or if the reader's token expires or is revoked.
+    /// Follows an operation. The stream ends with the operation, or earlier: if its record is gone, if the service
+    /// ends, if the reader closes it, or if the reader's token expires or is revoked.
     /// - Parameter first: the current state of the operation, which is sent immediately.
     func follow(_ first: RBDAPI.Operation) throws -> AsyncStream<ByteBuffer> {
         let access = Access.current

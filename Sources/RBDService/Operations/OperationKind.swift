@@ -4,8 +4,8 @@
 import Ceph
 import RBDAPI
 
-/// What the work of an operation is. Each kind has a file in Operations/Kinds. A record of a kind that this release does not know is
-/// left to the newer release that wrote it.
+/// What the work of an operation is. Each kind has a file in Operations/Kinds. A record of a kind that this release
+/// does not know is left to the newer release that wrote it.
 struct OperationKind: Hashable, Sendable, CustomStringConvertible {
     /// Finds or begins the work itself.
     let task: any OperationTask.Type

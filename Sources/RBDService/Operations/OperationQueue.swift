@@ -5,17 +5,17 @@ import NIOCore
 
 /// The operations that wait in this process, and the rules by which the next one is chosen.
 ///
-/// The owners share the places of each pool. The next operation is that of the owner with the fewest running operations. An
-/// owner that has less than half of the places need not wait for one: other owners' copies may take days. For such owners
-/// there are as many extra places.
+/// The owners share the places of each pool. The next operation is that of the owner with the fewest running
+/// operations. An owner that has less than half of the places need not wait for one: other owners' copies may take
+/// days. For such owners there are as many extra places.
 ///
 /// While several owners have operations, they also take turns. Otherwise the thousands of short operations of one owner
 /// would take most of the processors and of the cluster, without ever using too many places:
 /// - An operation keeps the next one of its owner in the same pool waiting until it ends, but at most for one second.
 /// - At most one operation for every two processors may be in its first 100 ms. For an owner with a single waiting
 ///   operation, this limit is doubled.
-/// - After an operation, an owner with more waiting operations rests for as long as the operation took, at most 100 ms. So
-///   no owner has more than half of the time.
+/// - After an operation, an owner with more waiting operations rests for as long as the operation took, at most 100 ms.
+///   So no owner has more than half of the time.
 struct OperationQueue {
     struct Entry: Equatable {
         var id: String
@@ -26,7 +26,8 @@ struct OperationQueue {
 
     /// The maximum number of operations of one pool that run at the same time.
     let perPool: Int
-    /// The maximum number of operations that begin at the same time, in all pools, while several owners have operations.
+    /// The maximum number of operations that begin at the same time, in all pools, while several owners have
+    /// operations.
     let beginners: Int
     private var waiting: [String: Waiting] = [:]
     private var running: [String: (entry: Entry, begun: ContinuousClock.Instant)] = [:]
@@ -42,7 +43,8 @@ struct OperationQueue {
     /// How long an operation counts against the number that may begin, and the maximum rest.
     private static let turn = Duration.milliseconds(100)
 
-    /// The operations that wait for a pool. Thousands may wait, but of few owners. Only the first of each owner is compared.
+    /// The operations that wait for a pool. Thousands may wait, but of few owners. Only the first of each owner is
+    /// compared.
     private struct Waiting {
         var ids: Set<String> = []
         var byOwner: [String?: [(arrival: Int, entry: Entry)]] = [:]
@@ -84,8 +86,8 @@ struct OperationQueue {
         let owners = Set(candidates.map(\.entry.owner))
         let next = candidates.filter { candidate in
             let (owner, pool) = (candidate.entry.owner, candidate.entry.pool)
-            // Owners with waiting operations count as callers, however old their requests are. So do owners whose operation
-            // has just begun.
+            // Owners with waiting operations count as callers, however old their requests are. So do owners whose
+            // operation has just begun.
             let isAlone = owners.count == 1 && !begun.contains { $0.entry.owner != owner }
             if isAlone, callers.isAlone(owner, at: now) { return true }
             let mayBegin = backlog(of: owner) == 1 ? 2 * beginners : beginners

@@ -16,7 +16,8 @@ struct OperationRecord: Codable, Sendable {
     var deaths: Int?
     /// The progress at the last death that followed progress.
     var percentAtDeath: Double?
-    /// The claim under which the last death was cleaned up. A cleanup that fails is repeated, but the death counts once.
+    /// The claim under which the last death was cleaned up. A cleanup that fails is repeated, but the death counts
+    /// once.
     var lastDeath: String?
 
     struct Parameters: Codable, Sendable, Equatable {
@@ -58,8 +59,8 @@ struct OperationRecord: Codable, Sendable {
         get throws(Problem) { try kind?.task.init(self) }
     }
 
-    /// Whether the other operation is a repeated request for this one. Options such as `force` of a purge or the block size
-    /// of a sparsify do not make it different work.
+    /// Whether the other operation is a repeated request for this one. Options such as `force` of a purge or the block
+    /// size of a sparsify do not make it different work.
     func isSameWork(as other: OperationRecord) -> Bool {
         guard operation.imageID == other.operation.imageID, operation.group == other.operation.group,
             let task = try? task, let otherTask = try? other.task
@@ -67,7 +68,8 @@ struct OperationRecord: Codable, Sendable {
         return task.isSame(asAny: otherTask)
     }
 
-    /// - Throws: `Problem` with `internal-error` where the value is missing: a record that lacks it must not count as done.
+    /// - Throws: `Problem` with `internal-error` where the value is missing: a record that lacks it must not count as
+    ///   done.
     func required<Value>(_ value: Value?, _ name: String) throws(Problem) -> Value {
         if let value { return value }
         throw Problem(
@@ -105,8 +107,8 @@ struct OperationRecord: Codable, Sendable {
         )
     }
 
-    /// The keys that no two unfinished operations may have in common: for the image that they change, the copy that they
-    /// create, or the group and its images.
+    /// The keys that no two unfinished operations may have in common: for the image that they change, the copy that
+    /// they create, or the group and its images.
     var claims: [String] {
         if let target = parameters.target { return ["claim.copy.\(target.spec)"] }
         let namespace = operation.namespace

@@ -77,8 +77,8 @@ struct OperationRun: Sendable {
         record.operation.note = nil
         guard try await OperationStore.update(record, claim, in: records) else { return .left }
         let state = Shared(State(record: record, isRepeated: record.operation.attempts > 1))
-        // A Ceph client that hangs completely never returns. When it is shut out, another process or this one begins the
-        // work again, and nothing waits for the hanging call.
+        // A Ceph client that hangs completely never returns. When it is shut out, another process or this one begins
+        // the work again, and nothing waits for the hanging call.
         let end = FirstResult<End>()
         let working = Task {
             do {

@@ -8,8 +8,8 @@ import RBDAPI
 import ServiceLifecycle
 import Synchronization
 
-/// Runs operations: those that this process was asked for, and those that other replicas left. The replica that claims an
-/// operation first runs it.
+/// Runs operations: those that this process was asked for, and those that other replicas left. The replica that claims
+/// an operation first runs it.
 actor OperationRunner: Service {
     /// Does the periodic maintenance of a pool.
     typealias Caretaker = @Sendable (Ceph.Pool, OperationRunner) async -> Void
@@ -99,7 +99,8 @@ actor OperationRunner: Service {
         }
         guard !ending.isRaised, let next = queue.nextLook(), looksAgain.map({ next < $0 }) ?? true else { return }
         looksAgain = next
-        // Detached: any other task would hold the claim of the request that submits an operation, for as long as it sleeps.
+        // Detached: any other task would hold the claim of the request that submits an operation, for as long as it
+        // sleeps.
         Task.detached {
             try? await Task.sleep(until: next)
             await self.lookAgain()

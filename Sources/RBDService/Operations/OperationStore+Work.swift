@@ -56,8 +56,8 @@ extension OperationStore {
         }
     }
 
-    /// Counts the death of the replica that worked on an operation. The caller has taken over its claim, so nothing else
-    /// writes the record.
+    /// Counts the death of the replica that worked on an operation. The caller has taken over its claim, so nothing
+    /// else writes the record.
     /// - Parameter claim: the token of the claim under which the death is cleaned up.
     func noteDeath(of id: String, _ claim: String, in records: Records) async throws {
         let key = "operation.\(id)"
@@ -71,8 +71,8 @@ extension OperationStore {
         _ = try await records.apply(change)
     }
 
-    /// Removes the records that have expired by the cluster's clock. The cluster is only asked if records have expired by
-    /// this machine's clock.
+    /// Removes the records that have expired by the cluster's clock. The cluster is only asked if records have expired
+    /// by this machine's clock.
     static func forgetFinished(in records: Records) async throws {
         let prefix = Records.finishedPrefix
         let keys = try await records.values(prefix: prefix, limit: 1000).map(\.key)

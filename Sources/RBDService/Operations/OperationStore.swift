@@ -84,8 +84,8 @@ struct OperationStore: Sendable {
     }
 
     /// Begins an operation on a group, unless the same one has begun.
-    /// - Throws: `Problem` with `operation-in-progress` if another operation on the group, or on one of its images, is not
-    ///   finished; `CephError`.
+    /// - Throws: `Problem` with `operation-in-progress` if another operation on the group, or on one of its images, is
+    ///   not finished; `CephError`.
     func create(_ task: any OperationTask, on group: GroupSpec) async throws -> Created {
         let pool = try cluster().pool(group.pool)
         let operation = RBDAPI.Operation(

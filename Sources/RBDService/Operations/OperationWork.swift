@@ -7,8 +7,8 @@ import RBDAPI
 
 /// What all kinds of operations share: how they get memory, and how their errors are told.
 struct OperationWork: Sendable {
-    /// The threads for calls that take as long as there is data. Short calls in between use them too: nobody waits for them, and they
-    /// must not take the threads of requests.
+    /// The threads for calls that take as long as there is data. Short calls in between use them too: nobody waits for
+    /// them, and they must not take the threads of requests.
     let threads: ThreadPurpose
     let claims: Claims
     /// Work that moves data through this process draws on it.
@@ -16,7 +16,8 @@ struct OperationWork: Sendable {
     /// Purges an image that is in the trash.
     let purge: @Sendable (_ spec: ImageSpec, _ id: String) async throws -> Void
 
-    /// What one copy or flatten takes in memory, in bytes, with what librados and librbd add to the data that is in flight.
+    /// What one copy or flatten takes in memory, in bytes, with what librados and librbd add to the data that is in
+    /// flight.
     private static let dataBytes = 64 << 20
     private static let pause = Duration.milliseconds(200)
 

@@ -5,11 +5,11 @@ import Ceph
 import RBDAPI
 import Synchronization
 
-/// A cache of operations, so that a list need not read most of them again. Reading four thousand takes 50 ms of processor
-/// time, whatever the caller may see of them (`dev/bench operations`).
+/// A cache of operations, so that a list need not read most of them again. Reading four thousand takes 50 ms of
+/// processor time, whatever the caller may see of them (`dev/bench operations`).
 ///
-/// If nothing has changed, nothing is read. Otherwise the keys tell which operations exist. Only the records of operations
-/// that are not known to be finished are read, because finished operations never change.
+/// If nothing has changed, nothing is read. Otherwise the keys tell which operations exist. Only the records of
+/// operations that are not known to be finished are read, because finished operations never change.
 final class ReadOperations: Sendable {
     private struct NumberedPool: Hashable {
         /// A new pool with the name of an old one has other operations.

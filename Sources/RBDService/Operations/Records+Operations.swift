@@ -6,15 +6,15 @@ import RBDAPI
 
 /// The keys of a pool's records: those of operations, and what is stored beside them.
 ///
-/// Each pool has its own records, in one RADOS object. So they are where the images are, they are deleted with the pool, and
-/// a key that may use no other pool can read them:
+/// Each pool has its own records, in one RADOS object. So they are where the images are, they are deleted with the
+/// pool, and a key that may use no other pool can read them:
 ///
 /// - `operation.<id>`: the record;
-/// - `open.<id>`: the operation is not finished. The value is the identity that requested it. Only these keys are scanned
-///   all the time;
+/// - `open.<id>`: the operation is not finished. The value is the identity that requested it. Only these keys are
+///   scanned all the time;
 /// - `claim.…`: the unfinished operation that has the image;
-/// - `held.…`: which replica works on an image, a name, a group or an operation right now; `session.…`: that this replica is
-///   alive (``Claims``);
+/// - `held.…`: which replica works on an image, a name, a group or an operation right now; `session.…`: that this
+///   replica is alive (``Claims``);
 /// - `cancel.<id>`: the operation must be cancelled;
 /// - `finished.<time>.<id>`: when the record expires.
 extension Records {

@@ -4,8 +4,8 @@
 import Ceph
 import RBDAPI
 
-/// Says whether an image could not be created because a pool is erasure-coded. Not asked before each create, only by dry runs and
-/// after librbd has refused with a bare EINVAL: it takes the monitors two answers.
+/// Finds out whether an image could not be created because a pool is erasure-coded. That takes two requests to the
+/// monitors. So only dry runs do it, and creates after librbd has failed with a bare EINVAL.
 struct ErasureCodedPools {
     private let cluster: Cluster
     private let pool: String
@@ -17,7 +17,7 @@ struct ErasureCodedPools {
         self.dataPool = dataPool
     }
 
-    /// - Returns: nil where that is not the reason, or the monitors can't be asked.
+    /// - Returns: nil if that is not the reason, or if the monitors do not answer.
     func problem(_ error: CephError, _ image: CephError.Resource) async -> Problem? {
         if let info = try? await cluster.poolInfo(named: pool), info.isErasureCoded {
             return Problem(CephError(.poolErasureCoded, .createImage, on: image, errno: error.errno))

@@ -5,9 +5,9 @@ import Ceph
 import FoundationEssentials
 import RBDAPI
 
-/// The record of the operation that makes a pool ready. It can't be in the pool, which does not serve yet, so it is in the
-/// map of the OSDs, with the pool: `<number>.<created>[.<finished>]`, the moments in milliseconds since 1970. The monitors
-/// take no colons there. Any replica can read it.
+/// The record of the operation that makes a pool ready. The new pool can't hold it, because it does not serve yet. So
+/// the record is in the OSD map, as application metadata of the pool: `<number>.<created>[.<finished>]`, with the times
+/// in milliseconds since 1970. The monitors allow no colons there. Any replica can read it.
 struct PoolCreationMark: Hashable, Sendable {
     static let key = "rbd_rest_api.create_pool"
 
@@ -21,7 +21,7 @@ struct PoolCreationMark: Hashable, Sendable {
         created = Self.milliseconds(createdAt)
     }
 
-    /// - Returns: nil where it is none.
+    /// - Returns: nil if the text is not a record.
     init?(_ text: String) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard (2...3).contains(parts.count), parts[0].count == 16, let created = Int64(parts[1]) else { return nil }
@@ -45,7 +45,7 @@ struct PoolCreationMark: Hashable, Sendable {
 
     private static func date(_ milliseconds: Int64) -> Date { Date(timeIntervalSince1970: Double(milliseconds) / 1000) }
 
-    /// What a pool's map entry says.
+    /// Reads the record from the pool's entry in the OSD map.
     static func read(_ pool: Ceph.Pool) async throws -> PoolCreationMark? {
         try await pool.mark(key).flatMap { PoolCreationMark($0) }
     }
@@ -53,8 +53,8 @@ struct PoolCreationMark: Hashable, Sendable {
     func operationID(inPool id: Int64) -> String { "\(id)-\(number)" }
 
     /// - Parameters:
-    ///   - progress: how far it is in the hands of this process.
-    ///   - retention: for how long it is told of after its end.
+    /// - progress: the progress in this process; nil if it does not run here.
+    /// - retention: how long the operation is shown after its end.
     func operation(
         onPool name: String,
         id: Int64,
@@ -82,7 +82,7 @@ struct PoolCreationMark: Hashable, Sendable {
         return operation
     }
 
-    /// When nobody need know of it any more; nil where it is not finished.
+    /// When the record may be deleted; nil if the operation is not finished.
     func expiry(_ retention: Duration) -> Date? {
         finished.map(Self.date)?.addingTimeInterval(Double(retention.components.seconds))
     }

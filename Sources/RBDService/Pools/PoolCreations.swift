@@ -8,21 +8,20 @@ import RBDAPI
 import ServiceLifecycle
 import Synchronization
 
-/// Sees new pools through until they are ready for images: those that this process was asked for, and those that others
-/// were. To do it twice does no harm, so that there is no lease: each replica waits for each new pool, and whichever is
-/// first writes the end down.
+/// Makes new pools ready for images, whichever replica has created them. Doing it twice does no harm, so there is no
+/// lease: each replica waits for each new pool, and the first one records the end.
 final class PoolCreations: Service {
-    /// How far one is.
+    /// The progress of one operation.
     struct Progress: Sendable {
         var percent = 0.0
-        /// What it waits for.
+        /// What the operation is waiting for.
         var note: String?
     }
 
     private struct Running {
         var call = LongCall()
         var note: String?
-        /// Told at once; to write it down takes the monitors a second or two.
+        /// The end is shown at once. Recording it takes the monitors a second or two.
         var finishedAt: Date?
     }
 
@@ -38,14 +37,14 @@ final class PoolCreations: Service {
     private let interval: Duration
     private let telemetry: OperationTelemetry
     private let logger: Logger
-    /// For how long a finished one is told of.
+    /// How long a finished operation is shown.
     let retention: Duration
-    /// A pool without OSDs keeps a thread for as long as Ceph's own timeout is.
+    /// A pool without OSDs blocks a thread until Ceph's own timeout.
     private static let threads = ThreadPurpose("creations", .init(threads: 8, queue: 1024, replacements: 8))
     private let starts = AsyncStream.makeStream(of: Start.self)
     /// By the operation's id.
     private let running = Mutex<[String: Running]>([:])
-    /// The pools that were found to serve; they will not be made again.
+    /// The pools that have answered. They need not be made ready again.
     private let settled = Mutex<Set<Int64>>([])
 
     init(
@@ -64,7 +63,7 @@ final class PoolCreations: Service {
 
     // MARK: For requests
 
-    /// Writes down that a pool that was just made is to be made ready, and begins with it.
+    /// Records that a new pool is to be made ready, and starts with it.
     func begin(_ pool: Ceph.Pool) async throws -> RBDAPI.Operation {
         let mark = PoolCreationMark(number: OperationStore.newNumber(), createdAt: Date())
         let id = try await pool.id()
@@ -75,7 +74,7 @@ final class PoolCreations: Service {
         return operation
     }
 
-    /// The operation that makes a pool ready, or has made it ready a while ago.
+    /// The operation that is making a pool ready, or has finished with that recently.
     func operation(onPool pool: Ceph.Pool) async throws -> RBDAPI.Operation? {
         let id = try await pool.id()
         guard var mark = try await newestMark(pool, id) else { return nil }
@@ -85,7 +84,7 @@ final class PoolCreations: Service {
         return mark.operation(onPool: pool.name, id: id, progress, retention: retention)
     }
 
-    /// A pool that is not ready must not be asked for anything: it would not answer. Tell of its first answer with
+    /// Whether the pool is still being made ready. Then it would not answer any request. When it has answered, call
     /// ``settle(_:)``.
     func isMakingReady(_ pool: Ceph.Pool, _ id: Int64) async throws -> Bool {
         if isSettled(id) { return false }
@@ -95,7 +94,8 @@ final class PoolCreations: Service {
     /// Whether the pool has answered before.
     func isSettled(_ id: Int64) -> Bool { settled.withLock { $0.contains(id) } }
 
-    /// Another replica may have written it since this one heard of the pool.
+    /// Reads the record after refreshing the map: another replica may have written it after this one learned of the
+    /// pool.
     private func newestMark(_ pool: Ceph.Pool, _ id: Int64) async throws -> PoolCreationMark? {
         let mark = try await PoolCreationMark.read(pool)
         if isSettled(id) { return mark }
@@ -104,7 +104,7 @@ final class PoolCreations: Service {
         return try await PoolCreationMark.read(pool)
     }
 
-    /// The pool has answered: there is no need to ask the monitors again whether it can.
+    /// The pool has answered, so the monitors need not be asked about it again.
     func settle(_ id: Int64) {
         settled.withLock { _ = $0.insert(id) }
     }
@@ -134,12 +134,12 @@ final class PoolCreations: Service {
         if isNew { starts.continuation.yield(start) }
     }
 
-    /// Looks again and again for pools that somebody else has begun, and for what need not be known any more.
+    /// Looks regularly for pools that other replicas have created, and for records that have expired.
     private func scan() async {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 if let cluster = try? self.connection.cluster() {
-                    // Where the monitors are silent, what is known is looked at.
+                    // If the monitors do not answer, the last known map is used.
                     try? await cluster.refreshMap()
                     for name in (try? await cluster.knownPools()) ?? [] {
                         try? await self.look(at: cluster.pool(name))
@@ -204,20 +204,20 @@ final class PoolCreations: Service {
         let id = start.mark.operationID(inPool: start.id)
         guard let call = running.withLock({ $0[id]?.call }) else { return }
         let cluster = try connection.cluster()
-        // It may have another name by now.
+        // The pool may have been renamed.
         let pool = try await cluster.pool(id: start.id)
         let groups = try await cluster.poolInfo(named: pool.name).pgNum
         let threads = cluster.threads(for: Self.threads)
         try await pool.waitForPlacementGroups(groups, call: call, on: threads)
         try await cluster.initializePool(named: pool.name, on: threads)
         let end = running.withLock { running in
-            // It may have been ready before, and the monitors too busy to take that down.
+            // The pool may have been ready before, while the monitors were too busy to record it.
             let end = running[id]?.finishedAt ?? Date()
             running[id]?.finishedAt = end
             return end
         }
         try await cluster.refreshMap()
-        // Another replica may have been first.
+        // Another replica may have been faster.
         guard var mark = try await PoolCreationMark.read(pool), mark == start.mark else { return }
         mark.finish(at: end)
         try await pool.setMark(PoolCreationMark.key, to: mark.text)

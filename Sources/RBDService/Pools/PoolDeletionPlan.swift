@@ -6,13 +6,14 @@ import Naming
 import RBDAPI
 
 extension PoolService {
-    /// How long other pools are searched, and how many images are named at most.
+    /// How long the plan searches other pools, and how many images it lists at most.
     private static let searchTime = Duration.seconds(5)
     private static let searchLimit = 100
 
-    /// What deleting a pool would destroy: what is in it, and what of other pools is lost with it.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolDeletionDisabled` where the pool's own flag forbids it. Whether
-    ///   the monitors allow pools to be deleted at all can't be asked: their configuration files come before what they tell.
+    /// What deleting a pool would destroy: its contents, and what depends on it in other pools.
+    /// - Throws: `CephError` with `.poolNotFound`; with `.poolDeletionDisabled` if the pool's own flag forbids it.
+    ///   Whether the monitors allow the deletion of pools is unknown: their configuration files override the
+    ///   configuration that can be read.
     func deletionPlan(of name: String) async throws -> Plan {
         let cluster = try connection.cluster()
         let info = try await cluster.poolInfo(named: name)
@@ -54,7 +55,7 @@ extension PoolService {
             Plan.Step(
                 .deletePool,
                 name,
-                detail: isComplete ? nil : "not all images of other pools could be looked at"
+                detail: isComplete ? nil : "not all images of other pools could be checked"
             )
         )
         return Plan(steps: steps)

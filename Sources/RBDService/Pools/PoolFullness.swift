@@ -4,8 +4,8 @@
 import Ceph
 import RBDAPI
 
-/// Says which pool is full, by how much, and how that is mended. Not asked before each write: it takes the
-/// monitors two answers.
+/// Finds out which pool is full, how full it is, and what to do about it. That takes two requests to the monitors, so
+/// it is not done before each write.
 struct PoolFullness {
     private let cluster: Cluster
     private let pools: [String]
@@ -15,14 +15,14 @@ struct PoolFullness {
         pools = [pool.name] + (dataPool.map { [$0] } ?? [])
     }
 
-    /// Looks before a change that librbd would leave half-made.
+    /// Checks the pools before a change that librbd would leave half-made.
     /// - Throws: `Problem` with `pool-full`.
     func requireRoom(for operation: CephError.Operation, on resource: CephError.Resource) async throws(Problem) {
         if let full = await problem(CephError(.poolFull, operation, on: resource)) { throw full }
     }
 
-    /// Makes a change. A full pool, whatever part of the change met it, is told with its numbers.
-    /// - Parameter pool: only asked for then: a change may be refused before there is any connection.
+    /// Makes a change. If a pool is full, the problem contains its numbers.
+    /// - Parameter pool: only evaluated if a pool is full: a change may be refused before there is a connection.
     static func telling<Value: Sendable>(
         _ pool: @autoclosure () throws -> Ceph.Pool,
         dataPool: String? = nil,
@@ -35,7 +35,7 @@ struct PoolFullness {
         }
     }
 
-    /// - Returns: nil where none of the pools is full, or none can be asked.
+    /// - Returns: nil if none of the pools is full, or if they can't be checked.
     func problem(_ error: CephError) async -> Problem? {
         for pool in pools {
             guard let info = try? await cluster.poolInfo(named: pool), info.flags.contains("full") else { continue }

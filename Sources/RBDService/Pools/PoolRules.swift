@@ -5,7 +5,7 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// What can be told of a pool's values before the monitors are asked. Each refusal names its field.
+/// Checks a pool's values before the monitors see them. Each problem names its field.
 enum PoolRules {
     /// - Throws: `Problem` with `invalid-pool-option`.
     static func options(_ request: CreatePoolRequest) throws(Problem) -> PoolOptions {
@@ -65,7 +65,7 @@ enum PoolRules {
         return .chunks(data: data, coding: coding, failureDomain: request.failureDomain)
     }
 
-    /// Such a text becomes a part of other texts.
+    /// The text becomes a part of a name or a command.
     private static func checkWord(_ text: String, field: String) throws(Problem) {
         if let objection = Names.objection(to: text) { throw invalid(field, "it \(objection)") }
     }
@@ -82,7 +82,7 @@ enum PoolRules {
         Problem(.invalidPoolOption, detail: "\(field): \(reason)", field: field, hint: hint)
     }
 
-    /// Which field of a new pool the monitors' words are about.
+    /// The field of a new pool that the monitors' message is about.
     static func field(blamedBy error: CephError) -> String? {
         guard let words = error.detail else { return nil }
         if words.contains("erasure") || words.contains("bluestore") { return "type" }

@@ -25,7 +25,7 @@ struct PoolService: Sendable {
         RBDAPI.Pool(try await connection.cluster().poolInfo(named: name))
     }
 
-    /// Creates a pool, and begins to make it ready.
+    /// Creates a pool, and starts to make it ready.
     func create(_ request: CreatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Operation> {
         try ImageRules.checkName(request.name, field: "name", what: "pool")
         try Access.current.require(.admin, .pool(request.name))
@@ -48,7 +48,7 @@ struct PoolService: Sendable {
         }
     }
 
-    /// What only the monitors know is not looked at: how many placement groups they allow, for example.
+    /// The plan does not check what only the monitors know, such as how many placement groups they allow.
     private func creationPlan(_ name: String, _ options: PoolOptions, in cluster: Cluster) async throws -> Plan {
         guard try await !cluster.pools().contains(where: { $0.name == name }) else {
             throw CephError(.poolExists, .createPool, on: .pool(name))
@@ -81,7 +81,7 @@ struct PoolService: Sendable {
             throw CephError(.poolNotFound, .changePool, on: .pool(name))
         }
         let update = try PoolUpdate(request, of: pool)
-        // Looked at before anything is changed, as far as it can be.
+        // Checked before anything is changed, as far as possible.
         if let newName = request.name, newName != name, pools.contains(where: { $0.name == newName }) {
             throw CephError(.poolExists, .changePool, on: .pool(newName))
         }

@@ -4,8 +4,8 @@
 import Ceph
 import RBDAPI
 
-/// The changes that take a pool from what it is to what it is to be. Ceph makes them one by one: what can be undone comes
-/// first, a new name last.
+/// The steps that change a pool as requested. Ceph makes them one by one. Steps that can be undone come first, a new
+/// name comes last.
 struct PoolUpdate {
     enum Action {
         case change(PoolChange)
@@ -30,14 +30,14 @@ struct PoolUpdate {
             throw PoolRules.invalid("size", "the number of chunks of an erasure-coded pool can't be changed")
         }
         if let minSize, minSize > size ?? pool.size {
-            throw PoolRules.invalid("minSize", "it must not be over the size, which is \(size ?? pool.size)")
+            throw PoolRules.invalid("minSize", "it must be at most the size, which is \(size ?? pool.size)")
         }
         if let application = request.application {
             guard application == "rbd" else { throw PoolRules.invalid("application", "it must be \"rbd\"") }
             if let other = pool.applications.first, !pool.applications.contains("rbd") {
                 throw PoolRules.invalid(
                     "application",
-                    "the pool is for \(other) already",
+                    "the pool already has the application \(other)",
                     hint: "ceph osd pool application disable \(pool.name) \(other), where that is not so"
                 )
             }
@@ -84,8 +84,8 @@ struct PoolUpdate {
         }
         if let size { add(.setSize, "size", .size(size), from: "\(pool.size)", to: "\(size)") }
         if let minSize {
-            // With the size the monitors set it too, to what they think best.
-            let old = size == nil || size == pool.size ? "\(pool.minSize)" : "what goes with the size"
+            // If the size changes, the monitors also set min_size, to a value of their choice.
+            let old = size == nil || size == pool.size ? "\(pool.minSize)" : "the monitors' choice for the size"
             add(.setMinSize, "minSize", .minSize(minSize), from: old, to: "\(minSize)")
         }
         if let pgNum { add(.setPGNum, "pgNum", .pgNum(pgNum), from: "\(pool.pgNum)", to: "\(pgNum)") }
@@ -95,11 +95,11 @@ struct PoolUpdate {
                     Step(
                         field: "application",
                         action: .change(.allowOverwrites),
-                        plan: Plan.Step(.allowOverwrites, pool.name, detail: "which can't be undone")
+                        plan: Plan.Step(.allowOverwrites, pool.name, detail: "this can't be undone")
                     )
                 )
             }
-            // Once more does no harm, and finishes what an interrupted creation has left.
+            // Repeating this does no harm, and finishes an interrupted creation.
             steps.append(
                 Step(field: "application", action: .initialize, plan: Plan.Step(.initializePool, pool.name))
             )
@@ -110,9 +110,9 @@ struct PoolUpdate {
 
     private static func limit(_ limit: UInt64) -> String { limit == 0 ? "no limit" : "\(limit)" }
 
-    /// Carries the changes out.
-    /// - Returns: the pool's name afterwards.
-    /// - Throws: `Problem`, which says what was and what was not done.
+    /// Runs the steps.
+    /// - Returns: the pool's new name.
+    /// - Throws: `Problem` that says what was changed and what was not.
     func run(on pool: String, of cluster: Cluster) async throws -> String {
         var name = pool
         for (index, step) in steps.enumerated() {
@@ -127,15 +127,15 @@ struct PoolUpdate {
                 var problem = Problem(error)
                 problem.field = step.field
                 if error.code == .poolExists { problem.detail = "pool \"\(step.newName ?? "")\" exists already" }
-                problem.detail += told(index)
+                problem.detail += summary(failedAt: index)
                 throw problem
             }
         }
         return name
     }
 
-    private func told(_ failed: Int) -> String {
-        // A field may take two steps.
+    private func summary(failedAt failed: Int) -> String {
+        // A field may need two steps.
         func list(_ steps: ArraySlice<Step>) -> String {
             var fields: [String] = []
             for step in steps where fields.last != step.field { fields.append(step.field) }

@@ -41,7 +41,8 @@ extension SnapshotService {
         case possible(ImageWorkService.Work, ImageWorkService.Subject)
     }
 
-    /// Checks the request. The operation checks everything again when it begins, which may be later and on another replica.
+    /// Checks the request. The operation checks everything again when it begins, which may be later and on another
+    /// replica.
     private func prepareRollBack(_ image: ImageSpec, to name: String) async throws -> Prepared {
         let pool = try pool(of: image)
         let subject = try await work.subject(image.image, in: image.place)

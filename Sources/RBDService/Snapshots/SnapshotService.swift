@@ -53,8 +53,8 @@ struct SnapshotService: Sendable {
         }
     }
 
-    /// Has the missing object map of a snapshot rebuilt in the background. Without it the snapshot is complete, only slower.
-    /// In a full pool the map can't be rebuilt. Then the snapshot is removed again, which needs no free space.
+    /// Has the missing object map of a snapshot rebuilt in the background. Without it the snapshot is complete, only
+    /// slower. In a full pool the map can't be rebuilt. Then the snapshot is removed again, which needs no free space.
     /// - Throws: `CephError` with `.poolFull`.
     private func completeObjectMap(of snapshot: SnapshotInfo, _ image: ImageSpec, in pool: Ceph.Pool) async throws {
         let resource = pool.resource(ofSnapshot: snapshot.name, image: image.image)

@@ -4,18 +4,19 @@
 internal import CLinux
 import NIOCore
 
-/// How the C library keeps memory that is let go of. By itself it makes up to eight heaps for each processor, and keeps in them what was
-/// large once: three copies of images with objects of 32 MiB left 300 MiB behind, which no limit of ours counts.
+/// Makes the C library return freed memory. By default it creates up to eight heaps per processor, and keeps large
+/// freed blocks in them. Three copies of images with 32 MiB objects left 300 MiB behind, which no limit of the service
+/// counts.
 public enum Allocation {
-    /// What is as large as that goes back to the kernel at once.
+    /// Blocks of this size or more go back to the kernel when they are freed.
     private static let large = 256 << 10
-    /// As much may be left at the end of a heap.
+    /// How much free memory may stay at the end of a heap.
     private static let rest = 1 << 20
 
-    /// Has memory given back. To be called before there are threads.
+    /// Sets the allocator's options. Must be called before there are other threads.
     /// - C function: mallopt
     public static func giveBackEarly() {
-        // To set it also keeps it from growing with what is let go of.
+        // Setting the threshold also stops glibc from raising it when large blocks are freed.
         _ = mallopt(clinux_mmap_threshold, CInt(large))
         _ = mallopt(clinux_trim_threshold, CInt(rest))
         _ = mallopt(clinux_arena_max, CInt(max(4, 2 * System.coreCount)))

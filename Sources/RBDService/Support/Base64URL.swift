@@ -3,7 +3,7 @@
 
 import FoundationEssentials
 
-/// base64url without padding (RFC 4648, section 5): bytes that fit into a query as they are.
+/// base64url without padding (RFC 4648, section 5). Its text needs no escaping in a query.
 enum Base64URL {
     static func encode(_ bytes: some Sequence<UInt8>) -> String {
         Data(bytes).base64EncodedString()

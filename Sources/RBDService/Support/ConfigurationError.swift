@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A setting that can't be used: one sentence with its name, its value and where that came from.
+/// An invalid setting, in one sentence with its name, its value and where the value came from.
 public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String
 

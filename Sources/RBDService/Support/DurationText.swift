@@ -3,15 +3,15 @@
 
 import RBDAPI
 
-/// Lengths of time as people write them: `90`, `90s`, `30m`, `24h`, `7d`.
+/// Durations in settings and queries: `90`, `90s`, `30m`, `24h`, `7d`.
 enum DurationText {
-    /// What may be written, for messages.
+    /// The accepted form, for messages.
     static let pattern = "whole seconds, or a whole number with s, m, h or d, such as 24h"
 
     /// The longest that is accepted: ten years.
     static let maximum = Duration.seconds(10 * 366 * 86_400)
 
-    /// - Returns: nil where it is none, or longer than the longest.
+    /// - Returns: nil if the text is not a duration, or exceeds the maximum.
     static func parse(_ text: String) -> Duration? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard let number = Int64(digits), let unit = seconds(in: text.dropFirst(digits.count)) else { return nil }
@@ -20,7 +20,7 @@ enum DurationText {
         return .seconds(total)
     }
 
-    /// Whole seconds in the largest unit that they come out at: `24h`.
+    /// A duration in whole seconds, in the largest unit that gives a whole number: `24h`.
     static func text(of duration: Duration) -> String {
         let total = duration.components.seconds
         let units: [Substring] = ["d", "h", "m"]

@@ -3,7 +3,7 @@
 
 import CLinux
 
-/// By what a file that was replaced or written is told from what it was.
+/// The attributes of a file that change when it is written or replaced.
 struct FileStamp: Hashable, Sendable {
     var device: UInt64
     var inode: UInt64
@@ -13,13 +13,13 @@ struct FileStamp: Hashable, Sendable {
     /// The permission bits.
     var mode: UInt32
 
-    /// Whether others than its owner and its group can read it, or others than its owner write it.
+    /// Whether users outside its group can read it, or anyone but its owner can write it.
     var isOpenToOthers: Bool { mode & 0o026 != 0 }
 
-    /// Whether others than its owner can write it.
+    /// Whether anyone but its owner can write it.
     var isWritableByOthers: Bool { mode & 0o022 != 0 }
 
-    /// Nil where there is no file that can be looked at.
+    /// Nil if stat(2) fails.
     init?(path: String) {
         var file = clinux_file()
         guard clinux_stat(path, &file) == 0 else { return nil }

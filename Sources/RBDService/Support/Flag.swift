@@ -3,7 +3,7 @@
 
 import Synchronization
 
-/// Raised once, seen by all.
+/// A flag that can be raised once, visible to all threads.
 final class Flag: Sendable {
     private let value = Atomic(false)
 

@@ -4,9 +4,9 @@
 import Ceph
 import Synchronization
 
-/// One lock for each name, held by one task at a time, in the order of asking.
+/// One lock for each name. One task at a time holds it, in the order of their requests.
 ///
-/// Requests of one process that want the same wait for each other here. Between processes ``Claims`` decide.
+/// Requests of one process that use the same name wait for each other here. ``Claims`` do the same between processes.
 final class KeyedLocks: Sendable {
     private struct Waiter {
         var id: UInt64
@@ -14,17 +14,17 @@ final class KeyedLocks: Sendable {
     }
 
     private struct State {
-        /// A key is here as long as its lock is held.
+        /// A key exists here as long as its lock is held.
         var queues: [String: [Waiter]] = [:]
         var lastID: UInt64 = 0
-        /// Waiters that were cancelled before they had queued up.
+        /// Waiters that were cancelled before they were in the queue.
         var cancelled: Set<UInt64> = []
     }
 
     private let state = Mutex(State())
 
-    /// Runs the body while it alone holds the key's lock.
-    /// - Throws: `CephError` with `.notStarted` where the lock is not free by the task's deadline; `CancellationError`;
+    /// Runs the body while it holds the key's lock.
+    /// - Throws: `CephError` with `.notStarted` if the lock is not free by the task's deadline; `CancellationError`;
     ///   what the body throws.
     func withLock<Value: Sendable>(
         _ key: String,
@@ -33,8 +33,8 @@ final class KeyedLocks: Sendable {
         _ body: () async throws -> Value
     ) async throws -> Value {
         try await acquire(key, on: resource, operation)
-        // Not released when the body ends, but when the last call that it made has ended: at its deadline a request is
-        // answered, while the thread is still in librbd and changes the image.
+        // The lock is not released when the body ends, but when the last call that it made has ended. At its deadline a
+        // request is answered, but its thread is still in librbd and changes the image.
         let token = Token(keeping: Hold.current) { self.release(key) }
         return try await Hold.$current.withValue(token) { try await body() }
     }
@@ -42,7 +42,7 @@ final class KeyedLocks: Sendable {
     /// Releases a lock with its last reference.
     private final class Token: CallHold {
         private let release: @Sendable () -> Void
-        /// A lock taken while another is held keeps that one, too.
+        /// A lock that is taken while another is held keeps the other one, too.
         private let outer: (any CallHold)?
 
         init(keeping outer: (any CallHold)?, _ release: @escaping @Sendable () -> Void) {
@@ -83,7 +83,7 @@ final class KeyedLocks: Sendable {
             let first = await group.nextResult()
             group.cancelAll()
             if case .success(.acquired) = first { return }
-            // The lock may have come to us in the moment in which we gave up: then it goes to the next in line.
+            // The lock may have become free just when the wait was given up. Then the next waiter gets it.
             while let other = await group.nextResult() {
                 if case .success(.acquired) = other { release(key) }
             }
@@ -124,7 +124,7 @@ final class KeyedLocks: Sendable {
             }
             waiter?.continuation.resume(throwing: CancellationError())
         }
-        // A cancellation that came after the lock was given leaves its mark behind.
+        // If the cancellation came after the lock was given, its mark must be removed.
         state.withLock { _ = $0.cancelled.remove(id) }
     }
 

@@ -4,12 +4,12 @@
 import FoundationEssentials
 import Logging
 
-/// The parts of a line of the log.
+/// Formats the parts of a log line.
 enum LogText {
-    /// A text longer than this is cut: an address may be kilobytes long, and lines above 4 KiB may be torn in a pipe.
+    /// Longer texts are cut: an address may have kilobytes, and a write of more than 4 KiB to a pipe is not atomic.
     static let maximumLength = 1024
 
-    /// Numbers stay numbers.
+    /// Numbers are written as JSON numbers.
     static func json(_ value: Logger.MetadataValue) -> String {
         switch value {
         case .string(let text): return quoted(text)
@@ -30,7 +30,7 @@ enum LogText {
         }
     }
 
-    /// As it is where that can't be mistaken, else as a JSON string.
+    /// The text itself if it is unambiguous, otherwise a JSON string.
     static func plain(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy { byte in
             byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "=")
@@ -43,7 +43,7 @@ enum LogText {
         "\"\(escaped(text, quotes: true))\""
     }
 
-    /// Escapes what ends a line, moves a terminal's cursor, or turns the direction of what follows.
+    /// Escapes line ends, characters that move a terminal's cursor, and characters that change the direction of text.
     static func escaped(_ text: String, quotes: Bool = false) -> String {
         var result = ""
         result.reserveCapacity(text.utf8.count + 16)
@@ -71,7 +71,7 @@ enum LogText {
         unit.text(digits: 4, radix: 16)
     }
 
-    /// The time by RFC 3339, in UTC, with milliseconds.
+    /// The time in the form of RFC 3339, in UTC, with milliseconds.
     static func time(_ time: Date = .now) -> String {
         time.formatted(timeFormat)
     }

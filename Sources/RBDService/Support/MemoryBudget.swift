@@ -3,9 +3,10 @@
 
 import Synchronization
 
-/// How much memory something may take, all callers together: answers that wait for their readers, data that is being copied.
+/// Limits the memory of one purpose, for all callers together: answers that wait for their readers, data that is being
+/// copied.
 final class MemoryBudget: Sendable {
-    /// A part of the budget, until it is let go of.
+    /// A part of the budget. Dropping it returns its bytes.
     final class Share: Sendable {
         private let budget: MemoryBudget
         private let bytes: Mutex<Int>
@@ -16,7 +17,7 @@ final class MemoryBudget: Sendable {
             self.bytes = Mutex(bytes)
         }
 
-        /// Gives back what is not needed after all.
+        /// Returns the bytes that are not needed.
         func shrink(to count: Int) {
             let rest = bytes.withLock { bytes in
                 defer { bytes = min(bytes, count) }
@@ -42,10 +43,10 @@ final class MemoryBudget: Sendable {
 
     var used: Int { state.withLock { $0.used } }
 
-    /// Takes a share. What is more than the whole budget is given to whoever is alone. One caller has half of it at most: the other half
-    /// is for others.
-    /// - Parameter caller: nil for the service itself, and where nobody is asked who he is.
-    /// - Returns: nil where there is not enough left.
+    /// Takes a share. A caller can take at most half of the budget, the other half is for others. Both limits allow a
+    /// single larger share if nothing else is in use.
+    /// - Parameter caller: nil for the service itself, and if callers are not authenticated.
+    /// - Returns: nil if there is not enough left.
     func take(_ count: Int, for caller: String?) -> Share? {
         let isTaken = state.withLock { state in
             guard state.used == 0 || state.used + count <= bytes else { return false }

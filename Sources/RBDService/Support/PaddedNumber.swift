@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension BinaryInteger {
-    /// The number with zeros before it, as many as are missing.
+    /// The number with leading zeros, up to a number of digits.
     func text(digits: Int, radix: Int = 10) -> String {
         let text = String(self, radix: radix)
         return String(repeating: "0", count: max(0, digits - text.count)) + text

@@ -1,9 +1,9 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Who has asked for something lately. Only the last two need to be known to tell whether somebody else has.
+/// Remembers recent callers. The last two suffice to tell whether another caller is active.
 struct RecentCallers {
-    /// Whoever has asked so long ago still counts as one who asks.
+    /// How long a caller counts as active after its last request.
     let memory: Duration
     private var last: (caller: String?, at: ContinuousClock.Instant)?
     private var lastButOne: (caller: String?, at: ContinuousClock.Instant)?
@@ -17,7 +17,7 @@ struct RecentCallers {
         last = (caller, now)
     }
 
-    /// Whether nobody else asks.
+    /// Whether no other caller is active.
     func isAlone(_ caller: String?, at now: ContinuousClock.Instant) -> Bool {
         guard let other = last?.caller == caller ? lastButOne?.at : last?.at else { return true }
         return other + memory < now

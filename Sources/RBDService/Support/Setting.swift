@@ -1,18 +1,18 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A setting: its name, what it means, and what it is when nobody says. The command line, the environment, the
-/// configuration file, `--help`, `--print-config` and the table of `docs/settings.md` all come from this one list.
+/// A setting: its name, meaning and default. The command line, the environment, the configuration file, `--help`,
+/// `--print-config` and the table of `docs/settings.md` all use this list.
 public struct Setting: Sendable {
-    /// As on the command line, without the dashes, and in the configuration file.
+    /// The name on the command line, without dashes, and in the configuration file.
     public var name: String
-    /// What `--help` writes for the value.
+    /// The placeholder for the value in `--help`.
     public var valueName: String
-    /// Nil where there is none and the setting stays unset.
+    /// Nil if there is no default: then the setting is unset.
     public var defaultValue: String?
     public var help: String
 
-    /// The environment's name for it.
+    /// The name of its environment variable.
     public var environmentName: String {
         "RBD_REST_API_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
     }
@@ -31,13 +31,14 @@ extension Setting {
     public static let healthPort = Setting(
         "health-port",
         "PORT",
-        "A port for /livez and /readyz alone, in plain HTTP, which the service's other callers can't keep busy; 0 takes any free one. "
+        "A port for /livez and /readyz only, in plain HTTP. Other requests can't keep it busy. 0 takes any free port. "
             + "Unset: they are answered on the service's own port only."
     )
     public static let unixSocket = Setting(
         "unix-socket",
         "PATH",
-        "A UNIX socket to listen on instead of an address. Who may write to it may ask for anything, unless there are tokens."
+        "A Unix socket to listen on instead of an address. Anyone who can write to the socket has full access, unless "
+            + "tokens are configured."
     )
     public static let unixSocketMode = Setting(
         "unix-socket-mode",
@@ -48,19 +49,19 @@ extension Setting {
     public static let unixSocketGroup = Setting(
         "unix-socket-group",
         "GROUP",
-        "The socket's group, by name or number. Unset: the service's own."
+        "The socket's group, by name or number. Unset: the service's own group."
     )
     public static let tokenFile = Setting(
         "token-file",
         "FILE",
-        "Who may ask for anything: a YAML file of identities and their tokens, read again when it changes. Unset: nobody is "
-            + "asked who he is."
+        "A YAML file of identities with their scopes and tokens. Read again when it changes. Unset: callers are not "
+            + "authenticated."
     )
     public static let allowAnonymous = Setting(
         "allow-anonymous",
         "BOOLEAN",
         default: "false",
-        "Listen where others can reach the service although nobody is asked who he is; each start is logged then."
+        "Allow an address that others can reach without authentication. Each start then logs a warning."
     )
     public static let corsAllowedOrigins = Setting(
         "cors-allowed-origins",
@@ -71,41 +72,44 @@ extension Setting {
     public static let tlsCertificate = Setting(
         "tls-certificate",
         "FILE",
-        "The service's certificate and those that lead to a trusted one, in PEM: HTTPS is spoken then. Read again when it changes."
+        "The service's certificate and its intermediate certificates, in PEM, for HTTPS. Read again when it changes. "
+            + "Unset: plain HTTP."
     )
     public static let tlsKey = Setting("tls-key", "FILE", "The certificate's key, in PEM, without a passphrase.")
     public static let tlsClientCA = Setting(
         "tls-client-ca",
         "FILE",
-        "Who vouches for clients' certificates, in PEM: clients may show one then instead of a token. Read again when it changes."
+        "The authorities of client certificates, in PEM. Clients may then send a certificate instead of a token. Read "
+            + "again when it changes."
     )
     public static let webhookHost = Setting(
         "webhook-host",
         "ADDRESS",
         default: "127.0.0.1",
-        "The address to listen on for Kubernetes' admission reviews, where webhook-tls-certificate is set."
+        "The address to listen on for Kubernetes' admission reviews, if webhook-tls-certificate is set."
     )
     public static let webhookPort = Setting(
         "webhook-port",
         "PORT",
         default: "8443",
-        "The port to listen on for them; 0 takes any free one."
+        "The port to listen on for admission reviews; 0 takes any free one."
     )
     public static let webhookCertificate = Setting(
         "webhook-tls-certificate",
         "FILE",
-        "The certificate to answer admission reviews with, in PEM. Read again when it changes. Unset: none are answered."
+        "The webhook's certificate and its intermediate certificates, in PEM. Read again when it changes. Unset: there "
+            + "is no webhook."
     )
     public static let webhookKey = Setting(
         "webhook-tls-key",
         "FILE",
-        "That certificate's key, in PEM, without a passphrase."
+        "The key of the webhook's certificate, in PEM, without a passphrase."
     )
     public static let webhookClientCA = Setting(
         "webhook-tls-client-ca",
         "FILE",
-        "Who vouches for the API servers' certificates, in PEM: only who shows one is answered then. Unset: whoever can reach the "
-            + "port."
+        "The authorities of the API servers' certificates, in PEM. Only clients with such a certificate are answered. "
+            + "Unset: all clients are."
     )
     public static let kubernetesDrivers = Setting(
         "kubernetes-drivers",
@@ -116,82 +120,86 @@ extension Setting {
     public static let kubernetesPools = Setting(
         "kubernetes-pools",
         "POOLS",
-        "The pools that images of PersistentVolumes may be in, separated by commas; * for all. The webhook asks for it; without the "
-            + "webhook unset is as good as *."
+        "The pools that may hold images of PersistentVolumes, separated by commas; * for all. Required with the "
+            + "webhook. Without the webhook, unset means *."
     )
     public static let kubernetesClusterIDs = Setting(
         "kubernetes-cluster-ids",
         "IDS",
-        "What this cluster is called in volumes' clusterID, separated by commas; ID/NAMESPACE where images are in a namespace of "
-            + "RBD. Unset: the cluster's fsid."
+        "The names of this cluster in the clusterID of volumes, separated by commas; ID/NAMESPACE if the images are in "
+            + "a namespace of RBD. Unset: the cluster's fsid."
     )
     public static let kubernetesOptIn = Setting(
         "kubernetes-opt-in",
         "BOOLEAN",
         default: "false",
-        "Look after those PersistentVolumes only that are annotated rbd-rest-api.io/ensure: \"true\"."
+        "Create images only for PersistentVolumes with the annotation rbd-rest-api.io/ensure: \"true\"."
     )
     public static let cephConf = Setting(
         "ceph-conf",
         "FILE",
-        "Ceph's configuration file. Unset: CEPH_CONF, then Ceph's default places such as /etc/ceph/ceph.conf."
+        "Ceph's configuration file. Unset: the file in CEPH_CONF, otherwise Ceph's default paths such as "
+            + "/etc/ceph/ceph.conf."
     )
     public static let cephUser = Setting(
         "ceph-user",
         "NAME",
-        "The cephx user to be, such as \"kubernetes\" or \"client.kubernetes\". Unset: what the arguments name, else admin."
+        "The cephx user, such as \"kubernetes\" or \"client.kubernetes\". Unset: the user in ceph-args or CEPH_ARGS, "
+            + "otherwise admin."
     )
     public static let cephKeyring = Setting(
         "ceph-keyring",
         "FILE",
-        "The keyring that holds the user's key. Unset: what Ceph's configuration names."
+        "The keyring with the user's key. Unset: the keyring in Ceph's configuration."
     )
     public static let cephArgs = Setting(
         "ceph-args",
         "ARGUMENTS",
-        "Further options as Ceph's own tools take them, such as \"--mon-host 10.0.0.1\"; CEPH_ARGS is read before them."
+        "Further options in the syntax of Ceph's own tools, such as \"--mon-host 10.0.0.1\". CEPH_ARGS is read before "
+            + "them."
     )
     public static let connectTimeout = Setting(
         "ceph-connect-timeout",
         "SECONDS",
         default: "10",
-        "When to give up a connection attempt (client_mount_timeout)."
+        "The timeout of a connection attempt (client_mount_timeout)."
     )
     public static let monitorTimeout = Setting(
         "ceph-mon-timeout",
         "SECONDS",
         default: "10",
-        "When to give up what the monitors were asked (rados_mon_op_timeout)."
+        "The timeout of a request to the monitors (rados_mon_op_timeout)."
     )
     public static let osdTimeout = Setting(
         "ceph-osd-timeout",
         "SECONDS",
         default: "20",
-        "When to give up reading or writing an object (rados_osd_op_timeout)."
+        "The timeout of reading or writing an object (rados_osd_op_timeout)."
     )
     public static let requestTimeout = Setting(
         "request-timeout",
         "SECONDS",
         default: "30",
-        "By when every request is answered, if only with 504."
+        "How long a request may take. Later it is answered with 504."
     )
     public static let probeInterval = Setting(
         "probe-interval",
         "SECONDS",
         default: "5",
-        "How often the cluster is looked at for /readyz."
+        "How often the connection to the cluster is checked for /readyz."
     )
     public static let shutdownDelay = Setting(
         "shutdown-delay",
         "SECONDS",
         default: "0",
-        "How long to go on serving after SIGTERM, while /readyz says no: balancers need a moment to learn of it."
+        "How long the service goes on serving after SIGTERM while /readyz fails. Load balancers need a moment to "
+            + "notice that."
     )
     public static let shutdownTimeout = Setting(
         "shutdown-timeout",
         "SECONDS",
         default: "35",
-        "How long requests in flight may take to end after SIGTERM and that delay."
+        "How long requests in flight may take to finish, after SIGTERM and the shutdown delay."
     )
     public static let callThreads = Setting(
         "call-threads",
@@ -203,48 +211,50 @@ extension Setting {
         "call-queue",
         "NUMBER",
         default: "256",
-        "How many calls may wait for their turn; one more is answered 503."
+        "How many calls to Ceph may wait for a thread. If the queue is full, further requests are answered with 503."
     )
     public static let spareThreads = Setting(
         "call-spare-threads",
         "NUMBER",
         default: "48",
-        "How many further threads may stand in for ones that hang in Ceph."
+        "How many further threads may replace threads that hang in calls to Ceph."
     )
     public static let maximumConnections = Setting(
         "max-connections",
         "NUMBER",
         default: "8192",
-        "How many clients may be connected; more wait until others leave."
+        "The maximum number of connections. Further clients wait until others leave."
     )
     public static let connectionsPerAddress = Setting(
         "connections-per-address",
         "NUMBER",
         default: "0",
-        "How many of them may come from one address; 0 for three quarters of --max-connections. More are closed at once."
+        "The maximum number of connections from one address; 0 for three quarters of max-connections. Further ones are "
+            + "closed at once."
     )
     public static let memoryLimit = Setting(
         "memory-limit",
         "SIZE",
         default: "auto",
-        "How much memory the process may take, such as 512MiB: copies and large answers keep within a share of it. auto is "
-            + "the limit of the container."
+        "How much memory the process may use, such as 512MiB. Copies and large answers are limited to a share of it. "
+            + "auto is the limit of the container."
     )
     public static let largestImage = Setting(
         "largest-image",
         "SIZE",
-        "The largest size that an image may be given, such as 10TiB."
+        "The largest size of an image, such as 10TiB. Unset: no limit."
     )
     public static let largestPage = Setting(
         "largest-page",
         "NUMBER",
         default: "10000",
-        "The largest limit that may be asked for in a list."
+        "The largest limit that a request for a list may have."
     )
     public static let operationsPerIdentity = Setting(
         "operations-per-identity",
         "NUMBER",
-        "How many operations of one identity may be unfinished in one pool; purges are begun all the same."
+        "The maximum number of unfinished operations of one identity in one pool. Purges are accepted beyond it. "
+            + "Unset: no limit."
     )
     public static let idleTimeout = Setting(
         "idle-timeout",
@@ -268,38 +278,38 @@ extension Setting {
         "max-body-bytes",
         "BYTES",
         default: "65536",
-        "The largest body that a request may have."
+        "The largest body of a request, in bytes."
     )
     public static let trashDelay = Setting(
         "trash-delay",
         "DURATION",
         default: "24h",
-        "How long a deleted image can be restored, where the request does not say: 90s, 30m, 24h, 7d."
+        "How long a deleted image can be restored if the request does not say: 90s, 30m, 24h, 7d."
     )
     public static let operationConcurrency = Setting(
         "operation-concurrency",
         "NUMBER",
         default: "4",
-        "How many operations of one pool each replica works on at once; as many again for identities that would have to wait "
-            + "for the work of others."
+        "How many operations per pool each replica runs at once. It runs as many again for identities that would "
+            + "otherwise wait for the operations of others."
     )
     public static let operationLease = Setting(
         "operation-lease",
         "DURATION",
         default: "15s",
-        "By when another replica takes over from one that died: its changes, and its operations."
+        "How long a replica may be silent before another replica takes over its changes and operations."
     )
     public static let operationRetention = Setting(
         "operation-retention",
         "DURATION",
         default: "24h",
-        "How long a finished operation can be asked for."
+        "How long a finished operation can still be read."
     )
     public static let auditLog = Setting(
         "audit-log",
         "FILE",
         default: "-",
-        "Where changes and refused attempts are put on record, one JSON object per line: a file, which is opened anew on "
+        "Where changes and refused requests are recorded, one JSON object per line: a file, which is reopened on "
             + "SIGHUP; - for standard output; off."
     )
     public static let auditRequired = Setting(
@@ -312,16 +322,16 @@ extension Setting {
         "log-level",
         "LEVEL",
         default: "info",
-        "trace, debug, info, notice, warning, error or critical."
+        "The lowest level that is logged: trace, debug, info, notice, warning, error or critical."
     )
     public static let logFormat = Setting(
         "log-format",
         "FORMAT",
         default: "json",
-        "How the log is written to standard error: json, one object per line, or text."
+        "The format of the log on standard error: json, one object per line, or text."
     )
 
-    /// All of them, in the order of `--help`.
+    /// All settings, in the order of `--help`.
     public static let all: [Setting] = [
         host, port, healthPort, unixSocket, unixSocketMode, unixSocketGroup,
         tokenFile, allowAnonymous, corsAllowedOrigins, tlsCertificate, tlsKey, tlsClientCA,

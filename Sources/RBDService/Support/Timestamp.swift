@@ -3,7 +3,7 @@
 
 import FoundationEssentials
 
-/// Moments as the API writes them, to the millisecond: operations are listed in their order.
+/// Times in the API's format, with milliseconds: operations are sorted by them.
 enum Timestamp {
     private static let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 

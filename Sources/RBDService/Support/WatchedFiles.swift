@@ -5,22 +5,22 @@ internal import Dispatch
 import Logging
 import Synchronization
 
-/// What is read from files, and again when they change. They are looked at when it is asked for, once a second at most, so that
-/// nothing has to be told of a change.
+/// A value that is read from files, and read again when they change. Each use checks the files, once a second at most,
+/// so that no notification is needed.
 ///
-/// What a change makes of no use is logged once, and what was right before it stays.
+/// If the new content is invalid, that is logged once, and the previous value stays in use.
 final class WatchedFiles<Value: Sendable>: Sendable {
     private struct State {
         var value: Value
         var stamps: [FileStamp?]
-        /// What is wrong with the files as they are now.
+        /// Why the current content of the files is invalid.
         var objection: ConfigurationError?
         var nextLook: ContinuousClock.Instant
-        /// They are being read for those who wait for it.
+        /// The task that is reading the files; others wait for it.
         var reading: Task<Void, Never>?
     }
 
-    /// What a look at the files has found to be done.
+    /// What to do after a check of the files.
     private enum Finding {
         case nothing
         case read(hasChanged: Bool)
@@ -35,9 +35,9 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     private let state: Mutex<State>
 
     /// - Parameters:
-    ///   - name: as the log has it, such as "the token file".
+    /// - name: the name in logs, such as "the token file".
     ///   - load: reads the files.
-    /// - Throws: `ConfigurationError` where the files can't be used.
+    /// - Throws: `ConfigurationError` if the files can't be used.
     init(
         _ paths: [String],
         as name: String,
@@ -52,14 +52,14 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         state = Mutex(State(value: try load(), stamps: stamps, nextLook: .now + Self.interval))
     }
 
-    /// What the files say. Where they have changed, they are read in this very call.
+    /// The current value. If the files have changed, this call reads them.
     func current(now: ContinuousClock.Instant = .now) -> Value {
         if case .read(let hasChanged) = state.withLock({ look(now, &$0) }) { read(hasChanged: hasChanged) }
         return state.withLock { $0.value }
     }
 
-    /// Reads them where they have changed, on a thread of its own: ten thousand tokens take their time, and event loops have none. Whoever
-    /// asks meanwhile waits, too, so that nobody is let in by what was so before.
+    /// Reads changed files on another thread: ten thousand tokens take time, and an event loop must not block. Other
+    /// callers wait as well, so that no request is checked against the old content.
     func refresh(now: ContinuousClock.Instant = .now) async {
         let reading = state.withLock { state -> Task<Void, Never>? in
             if let reading = state.reading { return reading }
@@ -82,10 +82,10 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     private func look(_ now: ContinuousClock.Instant, _ state: inout State) -> Finding {
         guard state.nextLook <= now else { return .nothing }
         state.nextLook = now + Self.interval
-        // Before reading: what changes meanwhile is seen the next time.
+        // Before reading, so that the next check finds changes that are made meanwhile.
         let stamps = Self.stamps(paths)
         let hasChanged = stamps != state.stamps
-        // What can't be used is tried again all the same: that may not have been the files' fault.
+        // Invalid content is read again each time: the cause may be outside the files.
         guard hasChanged || state.objection != nil else { return .nothing }
         state.stamps = stamps
         return .read(hasChanged: hasChanged)
@@ -101,7 +101,10 @@ final class WatchedFiles<Value: Sendable>: Sendable {
                 logger.notice("\(name) was read again")
             case .failure(let error):
                 if hasChanged || error != state.objection {
-                    logger.error("\(name) can't be used as it is now", metadata: [LogKeys.error: "\(error)"])
+                    logger.error(
+                        "\(name) can't be used; the previous content stays in use",
+                        metadata: [LogKeys.error: "\(error)"]
+                    )
                 }
                 state.objection = error
             }

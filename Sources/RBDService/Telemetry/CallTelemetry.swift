@@ -17,7 +17,7 @@ final class CallTelemetry: CallObserver {
     private let logger: Logger
     private let timers = HandleCache<Key, Timer>()
 
-    /// - Parameter logger: for calls that belong to no request.
+    /// - Parameter logger: for calls outside of requests.
     init(registry: PrometheusRegistry, logger: Logger) {
         self.registry = registry
         self.logger = logger
@@ -52,7 +52,7 @@ final class CallTelemetry: CallObserver {
 }
 
 extension RawRepresentable<String> {
-    /// As metrics and log have it: `imageNotFound` is `image-not-found`, as in problems.
+    /// The name in metrics and logs: `imageNotFound` becomes `image-not-found`, as in problems.
     fileprivate var kebab: String {
         rawValue.map { $0.isUppercase ? "-\($0.lowercased())" : String($0) }.joined()
     }
@@ -67,7 +67,7 @@ extension CephError.Code {
 }
 
 extension CephError.Resource {
-    /// The names in it, for the log.
+    /// The resource's names, for the log.
     var metadata: Logger.Metadata {
         switch self {
         case .cluster: [:]

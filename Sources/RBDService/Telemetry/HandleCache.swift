@@ -3,11 +3,11 @@
 
 import Synchronization
 
-/// Handles of a metric by what they count, so that its labels are written once and not for every request.
+/// Caches the handles of a metric by their labels, so that the labels are not formatted for every request.
 final class HandleCache<Key: Hashable & Sendable, Handle: Sendable>: Sendable {
     private let handles = Mutex<[Key: Handle]>([:])
 
-    /// - Parameter key: from a bounded set, since no handle is ever forgotten.
+    /// - Parameter key: from a bounded set, because handles are never removed.
     func handle(for key: Key, make: () -> Handle) -> Handle {
         handles.withLock { handles in
             if let handle = handles[key] { return handle }
@@ -24,7 +24,7 @@ extension Duration {
         return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }
 
-    /// In milliseconds, with two digits behind the point: for the log.
+    /// In milliseconds with two decimals, for the log.
     var milliseconds: Double {
         (self / .microseconds(10)).rounded() / 100
     }

@@ -19,7 +19,7 @@ public struct LineLogHandler: LogHandler {
         self.init(label: label, format: format, level: level, output: Self.writeToStandardError)
     }
 
-    /// - Parameter output: takes each line, its line feed included.
+    /// - Parameter output: takes each line, with its line feed.
     init(label: String, format: LogFormat, level: Logger.Level, output: @escaping @Sendable (String) -> Void) {
         self.label = label
         self.format = format
@@ -48,7 +48,7 @@ public struct LineLogHandler: LogHandler {
         )
     }
 
-    /// Held while a line is written, for the rare line that one write(2) does not take whole.
+    /// Held while a line is written. It matters only if one write(2) does not write the whole line.
     private static let standardError = Mutex(())
 
     private static let writeToStandardError: @Sendable (String) -> Void = { line in
@@ -58,7 +58,7 @@ public struct LineLogHandler: LogHandler {
                 var rest = UnsafeRawBufferPointer(bytes)
                 while !rest.isEmpty {
                     let count = write(STDERR_FILENO, rest.baseAddress, rest.count)
-                    // Nobody reads the log, or its disk is full: no reason to stop serving.
+                    // The log has no reader, or its disk is full. The service goes on.
                     guard count > 0 || (count < 0 && errno == EINTR) else { return }
                     rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(max(0, count)))
                 }

@@ -3,7 +3,7 @@
 
 import Logging
 
-/// How the lines of the log are written.
+/// The format of log lines.
 public enum LogFormat: String, CaseIterable, Sendable {
     /// One JSON object per line, for programs.
     case json
@@ -12,8 +12,8 @@ public enum LogFormat: String, CaseIterable, Sendable {
 }
 
 extension LogFormat {
-    /// A line, its line feed included. Nothing that a caller can put into a name or a message adds a line or reaches a
-    /// terminal as a command: control characters are escaped in both formats.
+    /// A line with its line feed. Control characters are escaped in both formats. So no name or message of a caller can
+    /// add a line, or send a command to a terminal.
     func line(time: String, level: Logger.Level, label: String, message: String, metadata: Logger.Metadata) -> String {
         let members = metadata.sorted { $0.key < $1.key }
         switch self {
@@ -41,6 +41,6 @@ extension LogFormat {
         }
     }
 
-    /// A member twice in one object would be read by some programs and refused by others.
+    /// Keys must not repeat in a JSON object: some programs accept that, others refuse it.
     private static let own: Set<String> = ["time", "level", "logger", "message"]
 }

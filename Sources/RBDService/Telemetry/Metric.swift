@@ -1,8 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A metric of the service: its name, its labels, what it means. What `/metrics` writes above the values and the
-/// table of `docs/metrics.md` both come from this one list.
+/// A metric of the service: its name, labels and meaning. The help lines of `/metrics` and the table of
+/// `docs/metrics.md` come from this list.
 struct Metric: Hashable, Sendable {
     enum Kind: String, Sendable {
         case counter, gauge, histogram
@@ -37,7 +37,7 @@ extension Metric {
     static let httpRequestsInFlight = Metric(
         "rbd_rest_api_http_requests_in_flight",
         .gauge,
-        "Requests that wait for their answer, the one that reads this included."
+        "Requests that are being answered, including the one that reads this."
     )
     static let httpRefusals = Metric(
         "rbd_rest_api_http_refused_total",
@@ -49,52 +49,53 @@ extension Metric {
         "rbd_rest_api_admission_reviews_total",
         .counter,
         labels: ["verdict", "code", "dry_run"],
-        "Kubernetes' admission reviews: created, adopted, skipped (none of ours) or denied, and then by which problem."
+        "Kubernetes' admission reviews: created, adopted, skipped (not for this service) or denied. For denied ones, "
+            + "code is the problem's."
     )
     static let cephCallDuration = Metric(
         "rbd_rest_api_ceph_call_duration_seconds",
         .histogram,
         labels: ["operation", "outcome"],
-        "Time of a call to the cluster, the wait for a thread included. The outcome is ok or what went wrong."
+        "Time of a call to the cluster, including the wait for a thread. The outcome is ok or the error."
     )
     static let callThreads = Metric("rbd_rest_api_call_threads", .gauge, "Threads for calls to the cluster.")
     static let callThreadsRunning = Metric(
         "rbd_rest_api_call_threads_running",
         .gauge,
-        "Threads that are inside a call to the cluster."
+        "Threads that are running a call to the cluster."
     )
     static let callThreadsStuck = Metric(
         "rbd_rest_api_call_threads_stuck",
         .gauge,
-        "Threads inside a call whose caller was let go at its deadline."
+        "Threads in a call that its caller abandoned at the deadline."
     )
     static let callQueueLength = Metric(
         "rbd_rest_api_call_queue_length",
         .gauge,
-        "Calls to the cluster that wait for a thread."
+        "Calls to the cluster that are waiting for a thread."
     )
     static let breakerOpen = Metric(
         "rbd_rest_api_breaker_open",
         .gauge,
         labels: ["scope", "pool"],
-        "1 while calls are refused without asking: those to the monitors, or those to a pool that has failed."
+        "1 while calls to the monitors, or to a pool that has failed, are refused at once."
     )
     static let breakerOpenings = Metric(
         "rbd_rest_api_breaker_openings_total",
         .counter,
         labels: ["scope", "pool"],
-        "How often calls to it began to be refused."
+        "How often calls to the monitors or the pool began to be refused."
     )
     static let operationsRunning = Metric(
         "rbd_rest_api_operations_running",
         .gauge,
-        "Operations that this process works on."
+        "Operations that this process is running."
     )
     static let operationsFinished = Metric(
         "rbd_rest_api_operations_finished_total",
         .counter,
         labels: ["kind", "outcome"],
-        "Operations that this process brought to their end."
+        "Operations that this process has ended."
     )
     static let auditLines = Metric(
         "rbd_rest_api_audit_lines_total",
@@ -105,33 +106,33 @@ extension Metric {
     static let auditLinesPending = Metric(
         "rbd_rest_api_audit_lines_pending",
         .gauge,
-        "Lines of the audit log that wait to be written: more than a few where it can't be written."
+        "Lines of the audit log that are waiting to be written. More than a few mean that it can't be written."
     )
     static let requestsWaiting = Metric(
         "rbd_rest_api_requests_waiting",
         .gauge,
-        "Requests that wait until others of the same identity are served, because somebody else asks, too."
+        "Requests that are waiting for others of the same identity, because other identities send requests, too."
     )
     static let takeovers = Metric(
         "rbd_rest_api_takeovers_total",
         .counter,
-        "Ceph clients of replicas without a sign of life that this process shut out of the cluster."
+        "Ceph clients of silent replicas that this process has blocklisted."
     )
     static let connectionGeneration = Metric(
         "rbd_rest_api_connection_generation",
         .gauge,
-        "How many connections to the cluster were made since the start."
+        "Connections to the cluster that were made since the start."
     )
     static let clusterConnected = Metric(
         "rbd_rest_api_cluster_connected",
         .gauge,
-        "1 while the cluster answers, as /readyz has it."
+        "1 while the cluster answers, as in /readyz."
     )
     static let buildInfo = Metric(
         "rbd_rest_api_build_info",
         .gauge,
         labels: ["version", "librados"],
-        "Always 1; the labels tell the versions of the service and of librados."
+        "Always 1; the labels contain the versions of the service and of librados."
     )
     static let residentMemory = Metric("process_resident_memory_bytes", .gauge, "Memory of the process in RAM.")
     static let openFiles = Metric("process_open_fds", .gauge, "Open file descriptors.")
@@ -143,7 +144,7 @@ extension Metric {
         "Processor time spent, in user and in system mode."
     )
 
-    /// All of them, in the order of `docs/metrics.md`.
+    /// All metrics, in the order of `docs/metrics.md`.
     static let all: [Metric] = [
         httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, admissionReviews, cephCallDuration,
         callThreads,
@@ -156,10 +157,10 @@ extension Metric {
     ]
 }
 
-/// A value that is read from somewhere at the moment in which /metrics is asked.
+/// A value that is read for each request of /metrics.
 struct MetricSample: Sendable {
     var metric: Metric
-    /// Values in the order of the metric's labels. They come from a bounded set: never from a request.
+    /// The values of the metric's labels, in their order. They come from a bounded set, never from a request.
     var labels: [String]
     var value: Double
 

@@ -4,7 +4,7 @@
 import CoreMetrics
 import Synchronization
 
-/// One series of a metric, with its value. Its own type of handle writes it, the exposition reads it.
+/// A series of a metric with its value. Metric handles write it, the exposition reads it.
 protocol MetricCell: AnyObject, Sendable {
     static var kind: Metric.Kind { get }
     var series: SeriesID { get }
@@ -12,14 +12,14 @@ protocol MetricCell: AnyObject, Sendable {
     func write(to text: inout PrometheusText)
 }
 
-/// Which series a cell is.
+/// Identifies a series.
 struct SeriesID: Hashable, Sendable {
     var name: String
-    /// Sorted, escaped and joined, as they stand in the exposition: `a="1",b="2"`.
+    /// Sorted, escaped and joined as in the exposition: `a="1",b="2"`.
     var labels: String
 }
 
-/// Only goes up.
+/// A value that only increases.
 final class CounterCell: MetricCell, CounterHandler, FloatingPointCounterHandler {
     static let kind = Metric.Kind.counter
     let series: SeriesID
@@ -34,7 +34,7 @@ final class CounterCell: MetricCell, CounterHandler, FloatingPointCounterHandler
     }
 
     func increment(by amount: Double) {
-        // Prometheus takes a counter that falls for one that was reset.
+        // Prometheus takes a decreasing counter for one that was reset.
         if amount > 0, amount.isFinite { value.add(amount) }
     }
 
@@ -47,7 +47,7 @@ final class CounterCell: MetricCell, CounterHandler, FloatingPointCounterHandler
     }
 }
 
-/// What it was set to last.
+/// The last value that was set.
 final class GaugeCell: MetricCell, MeterHandler, RecorderHandler {
     static let kind = Metric.Kind.gauge
     let series: SeriesID
@@ -86,17 +86,18 @@ final class GaugeCell: MetricCell, MeterHandler, RecorderHandler {
     }
 }
 
-/// How many values fell into which range. Behind a lock, so that buckets, sum and count belong together when they are read.
+/// The number of values in each bucket. A lock keeps buckets, sum and count consistent when they are read.
 final class HistogramCell: MetricCell, TimerHandler, RecorderHandler {
     static let kind = Metric.Kind.histogram
 
-    /// The buckets' upper bounds in seconds: half a millisecond is an answer without Ceph, 30 s the default deadline.
+    /// The buckets' upper bounds in seconds. Half a millisecond is an answer without Ceph, 30 s is the default
+    /// deadline.
     static let bounds: [Double] = [
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
     ]
 
     private struct Values {
-        /// One more than there are bounds: the last is for what lies above all of them.
+        /// One more than there are bounds: the last one counts values above all of them.
         var counts = [UInt64](repeating: 0, count: HistogramCell.bounds.count + 1)
         var sum = 0.0
     }
@@ -117,7 +118,7 @@ final class HistogramCell: MetricCell, TimerHandler, RecorderHandler {
     }
 
     func record(_ value: Double) {
-        // One NaN would make the sum NaN for good.
+        // A single NaN would make the sum NaN for ever.
         guard value.isFinite else { return }
         let index = Self.bounds.firstIndex { value <= $0 } ?? Self.bounds.count
         values.withLock { values in

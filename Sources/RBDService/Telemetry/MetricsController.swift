@@ -5,7 +5,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `/metrics`. It asks nothing of the cluster, and so answers also while that is away.
+/// `/metrics`. It does not call the cluster, so it also answers while the cluster is down.
 struct MetricsController: Sendable {
     let telemetry: Telemetry
 

@@ -4,7 +4,7 @@
 import FoundationEssentials
 import Glibc
 
-/// What the system knows of this process, under the names that Prometheus' own client libraries use.
+/// The process metrics, under the names of Prometheus' own client libraries.
 enum ProcessSampler {
     static func samples() -> [MetricSample] {
         let values: [(Metric, Double?)] = [
@@ -23,7 +23,7 @@ enum ProcessSampler {
         guard let folder = opendir("/proc/self/fd") else { return nil }
         defer { closedir(folder) }
         var count = 0
-        // Two entries are the folder and its parent; one descriptor is the one that reads the folder.
+        // Not counted: the folder, its parent, and the descriptor that reads the folder.
         while readdir(folder) != nil { count += 1 }
         return Double(max(0, count - 3))
     }
@@ -39,7 +39,7 @@ enum ProcessSampler {
         return (user + system) / ticksPerSecond
     }
 
-    /// Read once: it does not change, but the clock from which it is reckoned may be set.
+    /// Read once: it does not change, but the clock that it is computed from may be set.
     private static let startTime: Double? = {
         guard let start = statField(22), let uptime = content(of: "/proc/uptime")?.prefix(while: { $0 != " " }),
             let uptime = Double(uptime)
@@ -51,13 +51,13 @@ enum ProcessSampler {
 
     /// A field of /proc/self/stat, by its number in proc(5).
     private static func statField(_ number: Int) -> Double? {
-        // The second is the program's name in parentheses, which may hold spaces.
+        // The second field is the program's name in parentheses. It may contain spaces.
         guard let stat = content(of: "/proc/self/stat"), let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[end...].split(separator: " ")
         return fields.count > number - 2 ? Double(fields[number - 2]) : nil
     }
 
-    /// The beginning of a small file of the system's.
+    /// The beginning of a small file under /proc.
     private static func content(of path: String) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }

@@ -4,10 +4,10 @@
 public import CoreMetrics
 import Synchronization
 
-/// All series of this process or, in tests, of one service: what swift-metrics writes into and `/metrics` shows.
+/// All series of this process or, in tests, of one service. swift-metrics writes them, `/metrics` shows them.
 ///
-/// However careless a caller is with its labels, memory stays bounded: beyond ``maximumSeries`` all further label sets of a
-/// metric share one series, `{overflow="true"}`, and beyond ``maximumMetrics`` a new metric counts nothing.
+/// Memory stays bounded whatever labels are used. Beyond ``maximumSeries``, further label sets of a metric share the
+/// series `{overflow="true"}`. Beyond ``maximumMetrics``, new metrics count nothing.
 public final class PrometheusRegistry: MetricsFactory {
     /// Series of one metric. Ours have some two hundred at the most: 12 routes, the methods, the statuses.
     public static let maximumSeries = 1_000
@@ -23,7 +23,7 @@ public final class PrometheusRegistry: MetricsFactory {
     private let declared: [String: Metric]
     private let families = Mutex<[String: Family]>([:])
 
-    /// - Parameter declared: metrics that are shown with their help, and also while they have no value yet.
+    /// - Parameter declared: metrics that are shown with their help, even while they have no value.
     init(declared: [Metric]) {
         self.declared = Dictionary(declared.map { ($0.name, $0) }) { first, _ in first }
     }
@@ -33,7 +33,7 @@ public final class PrometheusRegistry: MetricsFactory {
     }
 
     /// The exposition, in a stable order.
-    /// - Parameter samples: what is read only now. Only metrics that were declared are shown.
+    /// - Parameter samples: values that are read at the time of the request. Only declared metrics are shown.
     func text(with samples: [MetricSample] = []) -> String {
         var sampled: [String: [String: Double]] = [:]
         for sample in samples where declared[sample.metric.name] != nil {
@@ -60,7 +60,7 @@ public final class PrometheusRegistry: MetricsFactory {
         return text.text
     }
 
-    /// - Returns: nil where the name belongs to a metric of another kind, or where there are too many metrics.
+    /// - Returns: nil if the name belongs to a metric of another kind, or if there are too many metrics.
     private func cell<Cell: MetricCell>(
         _ type: Cell.Type,
         _ label: String,

@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// Prometheus' text format, version 0.0.4, as it is written line by line.
+/// Prometheus' text format, version 0.0.4.
 struct PrometheusText {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -12,17 +12,17 @@ struct PrometheusText {
         text += "# TYPE \(name) \(kind.rawValue)\n"
     }
 
-    /// - Parameter labels: as ``labels(_:)`` writes them.
+    /// - Parameter labels: in the form of ``labels(_:)``.
     mutating func sample(_ name: String, labels: String, _ value: Double) {
         text += name
         if !labels.isEmpty { text += "{\(labels)}" }
         text += " \(Self.number(value))\n"
     }
 
-    /// A label's value longer than this is cut: it is no name of anything.
+    /// Longer values of labels are cut: no name is that long.
     static let maximumLabelLength = 256
 
-    /// Labels as they stand between the braces. Sorted, so that the same labels are always the same text.
+    /// The labels between the braces, sorted, so that equal labels give equal text.
     static func labels(_ labels: [(String, String)]) -> String {
         var seen: Set<String> = []
         return labels.map { (labelName($0.0), $0.1) }
@@ -39,14 +39,14 @@ struct PrometheusText {
         return "\(value)"
     }
 
-    /// A library's name for a metric, such as `http.server.requests`, as Prometheus takes it.
+    /// The Prometheus name of a library's metric, such as `http.server.requests`.
     static func metricName(_ label: String) -> String {
         name(label) { $0 == UInt8(ascii: ":") }
     }
 
     private static func labelName(_ text: String) -> String {
         let name = name(text) { _ in false }
-        // `le` is the histograms' own, and what begins with two underscores is Prometheus'.
+        // Histograms reserve `le`, and Prometheus reserves names that begin with two underscores.
         return name == "le" || name.hasPrefix("__") ? "exported_\(name)" : name
     }
 
@@ -66,7 +66,7 @@ struct PrometheusText {
 
     private static func escaped(_ text: String, quotes: Bool) -> String {
         var result = ""
-        // By scalars: "\r\n" is one character to Swift, and its line feed would end the line.
+        // By scalars: in Swift, "\r\n" is one character, and its line feed would end the line.
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\\": result += "\\\\"

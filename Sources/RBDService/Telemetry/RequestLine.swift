@@ -6,8 +6,8 @@ import HummingbirdCore
 import Logging
 import RBDAPI
 
-/// A request's line in the log, written when this is let go: the answer need not wait for it, and it is written even
-/// where the caller has gone.
+/// A request's log line. It is written when this object is released: the answer need not wait for it, and it is written
+/// even if the client has gone.
 final class RequestLine: Sendable {
     private let method: HTTPRequest.Method
     private let uri: URI
@@ -39,12 +39,12 @@ final class RequestLine: Sendable {
         notes.logger.log(level: level, "request", metadata: metadata)
     }
 
-    /// Failures of ours at error, of the cluster's at warning, changes at info, the rest at debug.
+    /// The service's own failures at error, the cluster's at warning, changes at info, the rest at debug.
     static func level(_ method: HTTPRequest.Method, route: String?, status: Int) -> Logger.Level {
         switch status {
-        // 502 is the cluster's refusal of our key: somebody has to mend it.
+        // 502 means that the cluster refused the service's key: the operator must act.
         case 500, 502: return .error
-        // What is refused while the cluster or a pool is away or full: that it is so is logged once, where it is noticed.
+        // These are answers while the cluster or a pool is down or full. That is logged once, when it is detected.
         case 503, 507: break
         case 501...: return .warning
         default: break
@@ -56,7 +56,7 @@ final class RequestLine: Sendable {
         }
     }
 
-    /// The pool, the image and the namespace that a request names. Nothing else of the address goes into the log.
+    /// The pool, the image and the namespace of the request. Nothing else of the URL is logged.
     static func names(in uri: URI, route: String?) -> Logger.Metadata {
         guard let route else { return [:] }
         var metadata: Logger.Metadata = [:]

@@ -5,7 +5,7 @@ import CoreMetrics
 import HTTPTypes
 import RBDAPI
 
-/// Counts requests. The labels are from bounded sets: known methods, templates of routes, our own statuses.
+/// Counts requests. All labels come from bounded sets: known methods, templates of routes, the service's own statuses.
 final class RequestMetrics: Sendable {
     private struct Key: Hashable, Sendable {
         var method: Method
@@ -18,7 +18,7 @@ final class RequestMetrics: Sendable {
         let duration: Timer
     }
 
-    /// A caller may invent methods; we don't count each of them apart.
+    /// Callers may invent methods. All unknown ones are counted as one.
     enum Method: String, Sendable {
         case get = "GET"
         case head = "HEAD"
@@ -46,7 +46,7 @@ final class RequestMetrics: Sendable {
         inFlight = Meter(label: Metric.httpRequestsInFlight.name, factory: registry)
     }
 
-    /// A request was refused before it was one: no route, no handler saw it.
+    /// A request was refused before it reached a route.
     func refused(_ code: ProblemCode) {
         refusals.handle(for: code) {
             Counter(label: Metric.httpRefusals.name, dimensions: [("code", code.rawValue)], factory: registry)
@@ -57,7 +57,7 @@ final class RequestMetrics: Sendable {
         inFlight.increment()
     }
 
-    /// - Parameter route: the route's template; nil where no route took the request.
+    /// - Parameter route: the route's template; nil if no route matched.
     func ended(_ method: HTTPRequest.Method, route: String?, status: Int, duration: Duration) {
         inFlight.decrement()
         let key = Key(method: Method(method), route: route ?? Self.unmatched, status: status)

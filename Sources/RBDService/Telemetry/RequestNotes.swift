@@ -6,12 +6,11 @@ import Logging
 import RBDAPI
 import Synchronization
 
-/// What is learnt about a request on its way, for its line in the log. It travels with the task, so that whatever has
-/// something to tell needs no parameter for it.
+/// What the log line of a request will say. It is a task-local value, so that functions need no parameter for it.
 final class RequestNotes: Sendable {
     @TaskLocal static var current: RequestNotes?
 
-    /// With the request's id in it.
+    /// Its metadata contain the request's id.
     let logger: Logger
 
     private struct State {
@@ -32,7 +31,7 @@ final class RequestNotes: Sendable {
         self.logger = logger
     }
 
-    /// The problem that the request is answered with.
+    /// Sets the problem in the request's answer.
     func set(_ problem: Problem) {
         state.withLock { state in
             state.problemCode = problem.code
@@ -41,38 +40,38 @@ final class RequestNotes: Sendable {
         }
     }
 
-    /// Who asks.
+    /// Sets the caller.
     func set(_ identity: Identity) {
         state.withLock { $0.identity = identity }
     }
 
-    /// The PersistentVolume that it is about.
+    /// Sets the request's PersistentVolume.
     func set(volume: String) {
         state.withLock { $0.volume = volume }
     }
 
-    /// That of the problem, which an answer may carry under another status.
+    /// The status of the problem. The answer may have another status.
     var problemStatus: Int? { state.withLock { $0.problemStatus } }
 
-    /// It speaks of what is out of the scope of who asks.
+    /// Marks the request as one that names something out of the caller's scope.
     func refuse() {
         state.withLock { $0.isOutOfScope = true }
         AuditNotes.current?.refuse()
     }
 
-    /// The error behind the problem.
+    /// Sets the error that caused the problem.
     func set(_ failure: CephError) {
         state.withLock { $0.failure = failure }
     }
 
-    /// What the audit log tells of it, too.
+    /// The values that the audit log contains, too.
     var audited: (identity: String?, code: String?, errno: CInt?) {
         state.withLock { ($0.identity?.name, $0.problemCode, $0.errno) }
     }
 
     func add(_ call: CallRecord) {
         state.withLock { state in
-            // A create is followed by a read, and its claim is let go: the create is what the request was about.
+            // A create also reads the image and releases its claim. The log names the create.
             if Self.weight(of: call.operation) >= Self.weight(of: state.operation) { state.operation = call.operation }
             switch call.resource {
             case .image, .snapshot: state.resource = call.resource
@@ -81,7 +80,7 @@ final class RequestNotes: Sendable {
         }
     }
 
-    /// How much a call tells of what its request was about.
+    /// How well a call describes its request.
     private static func weight(of operation: CephError.Operation?) -> Int {
         switch operation {
         case nil: 0
@@ -90,10 +89,10 @@ final class RequestNotes: Sendable {
         }
     }
 
-    /// Names that the path does not tell come from the calls: that of an image made by POST is in the body.
+    /// If the path does not contain the names, they come from the calls: a POST has the image's name in the body.
     var metadata: Logger.Metadata {
         let state = state.withLock { $0 }
-        // Names that stand in for others say nothing: what was asked for is in the path.
+        // Names that replace hidden ones are not logged: the path has the names of the request.
         let resource = state.isOutOfScope ? nil : state.failure?.resource ?? state.resource
         var metadata = resource?.metadata ?? [:]
         metadata[LogKeys.identity] = state.identity.map { "\($0.name)" }

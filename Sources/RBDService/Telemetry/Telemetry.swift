@@ -7,12 +7,12 @@ import Logging
 import RBDAPI
 import Synchronization
 
-/// What the service tells of itself: its metrics, and the lines of its log about requests and calls to the cluster.
+/// The service's metrics, and its log lines about requests and calls to the cluster.
 final class Telemetry: Sendable {
     typealias Sampler = @Sendable () -> [MetricSample]
 
     let registry: PrometheusRegistry
-    /// Given to whatever calls the cluster. It does not hold the telemetry, which may hold the caller.
+    /// The observer for calls to the cluster. It does not reference the telemetry, which may reference the caller.
     let calls: CallTelemetry
     let requests: RequestMetrics
     private let logger: Logger
@@ -27,7 +27,7 @@ final class Telemetry: Sendable {
         sample { [build] + ProcessSampler.samples() }
     }
 
-    /// A request was refused at the door, before it was one.
+    /// A request was refused before it reached a route.
     @Sendable func refused(_ problem: Problem) {
         if let code = ProblemCode(rawValue: problem.code) { requests.refused(code) }
         logger.debug(
@@ -39,12 +39,13 @@ final class Telemetry: Sendable {
         )
     }
 
-    /// Adds values that are read when /metrics is asked. A sampler answers at once, and asks nothing of the cluster.
+    /// Adds values that are read for each request of /metrics. A sampler must return at once and must not call the
+    /// cluster.
     func sample(_ sampler: @escaping Sampler) {
         samplers.withLock { $0.append(sampler) }
     }
 
-    /// What `/metrics` answers.
+    /// The text of `/metrics`.
     var exposition: String {
         let samplers = samplers.withLock { $0 }
         return registry.text(with: samplers.flatMap { $0() })
@@ -52,7 +53,7 @@ final class Telemetry: Sendable {
 }
 
 extension Telemetry {
-    /// Shows how busy the threads for calls to the cluster are.
+    /// Metrics of the threads for calls to the cluster.
     static func samples(of threads: BlockingPool.Snapshot) -> [MetricSample] {
         [
             MetricSample(.callThreads, Double(threads.threads)),
@@ -71,14 +72,15 @@ extension Telemetry {
         }
     }
 
-    /// More pools than that have no metric of their own; those whose calls are refused come first.
+    /// Further pools have no metrics of their own. Pools whose calls are refused come first.
     static let maximumPools = 100
 
-    /// - Parameter breakers: those that have ever opened. The monitors' is always shown, so that there is a value to watch.
+    /// - Parameter breakers: the breakers that have ever opened. The monitors' breaker is always shown, so that it
+    ///   always has a value.
     static func samples(of breakers: [Breakers.Snapshot]) -> [MetricSample] {
         var samples: [MetricSample] = []
         func add(_ labels: [String], _ breaker: Breakers.Snapshot?) {
-            // Half-open is open to callers: only the probe passes.
+            // A half-open breaker still refuses callers: only its probe passes.
             let isOpen = (breaker?.state ?? .closed) != .closed
             samples.append(MetricSample(.breakerOpen, labels: labels, isOpen ? 1 : 0))
             samples.append(MetricSample(.breakerOpenings, labels: labels, Double(breaker?.openings ?? 0)))

@@ -7,7 +7,7 @@ import HummingbirdCore
 import Logging
 import RBDAPI
 
-/// Counts every request and writes its line into the log.
+/// Counts every request and writes its log line.
 struct TelemetryMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
@@ -23,7 +23,7 @@ struct TelemetryMiddleware: RouterMiddleware {
         metrics.began()
         func ended(_ status: HTTPResponse.Status) -> RequestLine {
             let duration = ContinuousClock.now - start
-            // Where no route takes a request the router says "NotFound".
+            // If no route matches, the router says "NotFound".
             let route = context.endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil }
             metrics.ended(request.method, route: route, status: status.code, duration: duration)
             return RequestLine(request: request, route: route, status: status.code, duration: duration, notes: notes)
@@ -31,11 +31,11 @@ struct TelemetryMiddleware: RouterMiddleware {
         do {
             var response = try await RequestNotes.$current.withValue(notes) { try await next(request, context) }
             let line = ended(response.status)
-            // A stream may go on for hours: its line is written when it begins.
+            // A stream may last for hours. Its line is written when it begins.
             if response.body.contentLength != nil { response.body = response.body.keeping(line) }
             return response
         } catch {
-            // What is thrown past the problems is a fault of ours.
+            // ProblemMiddleware handles all expected errors, so this one is a bug.
             _ = ended(.internalServerError)
             throw error
         }
@@ -43,7 +43,7 @@ struct TelemetryMiddleware: RouterMiddleware {
 }
 
 extension ResponseBody {
-    /// The same, holding on to something until it is written, or until nobody is there any more to take it.
+    /// The same body. It keeps an object alive until the body is written, or until the client has gone.
     fileprivate func keeping(_ thing: some AnyObject & Sendable) -> ResponseBody {
         ResponseBody(contentLength: contentLength) { writer in
             defer { withExtendedLifetime(thing) {} }

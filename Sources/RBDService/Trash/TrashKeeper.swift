@@ -6,10 +6,11 @@ import FoundationEssentials
 import Naming
 import RBDAPI
 
-/// Remembers which images the replicas of this service have moved to the trash, and has them purged when they expire. RBD's
-/// trash does not say who moved an image there. Images that others moved there are left to them.
+/// Remembers which images the replicas of this service have moved to the trash, and has them purged when they expire.
+/// RBD's trash does not say who moved an image there. Images that others moved there are left to them.
 ///
-/// A mark is a key beside the records of operations, `expiry.<time>.<image id>`. So the marks that expire first come first.
+/// A mark is a key beside the records of operations, `expiry.<time>.<image id>`. So the marks that expire first come
+/// first.
 struct TrashKeeper: Sendable {
     let operations: OperationStore
 
@@ -24,8 +25,8 @@ struct TrashKeeper: Sendable {
     struct Mark: Codable, Sendable, Hashable {
         var id: String
         var namespace: String
-        /// Which stay of the image in the trash the mark is for. Nil in marks of release 0.1.0, which were written before
-        /// the stay was known.
+        /// Which stay of the image in the trash the mark is for. Nil in marks of release 0.1.0, which were written
+        /// before the stay was known.
         var stay: String?
         /// When the mark was written. Only set in marks without a stay.
         var writtenAt: Double?
@@ -67,8 +68,8 @@ struct TrashKeeper: Sendable {
         _ = try await records.apply(change)
     }
 
-    /// The marks that have expired by the cluster's clock, and the time of that clock. The cluster is only asked if marks
-    /// have expired by this machine's clock.
+    /// The marks that have expired by the cluster's clock, and the time of that clock. The cluster is only asked if
+    /// marks have expired by this machine's clock.
     private func due(_ records: Records) async throws -> (marks: [Mark], now: Date) {
         let values = try await records.values(prefix: Self.prefix, limit: Self.backlog)
         func isDue(_ key: String, _ now: Date) -> Bool {
@@ -100,7 +101,8 @@ struct TrashKeeper: Sendable {
             }
             guard isWanted(entry.name) else { continue }
             var later = mark
-            // Counted from now, not from the expiry, which may be long ago: a purge that fails must not be repeated every few seconds.
+            // Counted from now, not from the expiry, which may be long ago: a purge that fails must not be repeated
+            // every few seconds.
             later.until = due.now.timeIntervalSince1970 + Self.patience
             try await replace(mark, with: later, records)
             let spec = ImageSpec(pool: pool.name, namespace: mark.namespace, image: entry.name)
@@ -134,8 +136,8 @@ struct TrashKeeper: Sendable {
             return nil
         }
         if let stay = mark.stay { return entry.stay == stay ? entry : nil }
-        // An old mark without a stay: the process died before it could write it. An image that was moved at about the time
-        // of the mark is the one that it is for.
+        // An old mark without a stay: the process died before it could write it. An image that was moved at about the
+        // time of the mark is the one that it is for.
         guard let writtenAt = mark.writtenAt else { return nil }
         return (-5...120).contains(entry.deletedAt.date.timeIntervalSince1970 - writtenAt) ? entry : nil
     }

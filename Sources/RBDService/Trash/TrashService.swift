@@ -31,8 +31,8 @@ struct TrashService: Sendable {
     }
 
     /// An entry whose name is in scope.
-    /// - Throws: `CephError` with `.trashEntryNotFound`; `Problem` with `forbidden` if the caller may see the entry, but
-    ///   lacks the scope.
+    /// - Throws: `CephError` with `.trashEntryNotFound`; `Problem` with `forbidden` if the caller may see the entry,
+    ///   but lacks the scope.
     private func entry(_ id: String, _ verb: Verb, in place: Place) async throws -> Ceph.TrashedImage {
         let access = Access.current
         let found = try await images.pool(place).trashedImage(id: id) { name in

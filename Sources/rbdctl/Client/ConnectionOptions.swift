@@ -112,7 +112,8 @@ extension ConnectionOptions {
     struct ChosenContext {
         var name: String
         var context: Context
-        /// Whether the command names the context. Then the environment is ignored. Otherwise the environment comes first.
+        /// Whether the command names the context. Then the environment is ignored. Otherwise the environment comes
+        /// first.
         var isNamed: Bool
     }
 
@@ -131,8 +132,8 @@ extension ConnectionOptions {
         return ChosenContext(name: name, context: try file.context(named: name), isNamed: false)
     }
 
-    /// The options come first, then the environment, then the context. If the command names a context, the environment is
-    /// ignored.
+    /// The options come first, then the environment, then the context. If the command names a context, the environment
+    /// is ignored.
     func settings(
         _ chosen: ChosenContext?,
         environment: (String) -> String? = Console.environment

@@ -39,7 +39,8 @@ enum ConnectionProblem: Error {
         }
     }
 
-    /// The message of BoringSSL, without its numbers and source files: `…OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at …`.
+    /// The message of BoringSSL, without its numbers and source files: `…OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at
+    /// …`.
     private static func tls(_ error: any Error) -> ConnectionProblem? {
         let parts = "\(error)".split(separator: ":")
         guard let place = parts.firstIndex(of: "OPENSSL_internal"), place + 1 < parts.count else { return nil }

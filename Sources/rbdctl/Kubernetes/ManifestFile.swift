@@ -24,9 +24,9 @@ struct ManifestFile: Sendable {
 
     /// Sorted by name.
     ///
-    /// A mounted ConfigMap has links to the files of a hidden directory, `..2024_10_16_17_06_44.12345`, which `..data` also
-    /// links to. Like kubectl, this reads linked files but no linked directories. Unlike kubectl, it does not read hidden
-    /// directories, where each file would appear a second time.
+    /// A mounted ConfigMap has links to the files of a hidden directory, `..2024_10_16_17_06_44.12345`, which `..data`
+    /// also links to. Like kubectl, this reads linked files but no linked directories. Unlike kubectl, it does not read
+    /// hidden directories, where each file would appear a second time.
     private static func files(in directory: String, isRecursive: Bool) throws -> [String] {
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch {

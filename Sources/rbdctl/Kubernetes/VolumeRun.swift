@@ -14,8 +14,8 @@ struct VolumeRun: Sendable {
         self.isDryRun = isDryRun
     }
 
-    /// Sends a request for each volume. A failure does not stop the others, but if there is no connection, no more requests
-    /// are sent.
+    /// Sends a request for each volume. A failure does not stop the others, but if there is no connection, no more
+    /// requests are sent.
     /// - Returns: the error to throw at the end; nil if nothing failed.
     /// - Throws: CancellationError, and any error that is not a ``Failure``.
     mutating func ensure(

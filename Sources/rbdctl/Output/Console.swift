@@ -94,8 +94,8 @@ struct Console: Sendable {
         signal(SIGPIPE, SIG_IGN)
     }
 
-    /// Opens `/dev/null` in place of a stdout or stderr that is closed (`>&-`), so that writing fails. Otherwise the next
-    /// descriptor that is opened gets its number, and output for the terminal goes to the service.
+    /// Opens `/dev/null` in place of a stdout or stderr that is closed (`>&-`), so that writing fails. Otherwise the
+    /// next descriptor that is opened gets its number, and output for the terminal goes to the service.
     static func holdStandardDescriptors() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
             // It gets the lowest free number, which is this one: all lower ones are taken.

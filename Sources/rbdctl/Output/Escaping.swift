@@ -1,8 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// librbd accepts almost any name, so names may contain line feeds and escape sequences. In line-based output for people, a
-/// name must not start another line or control the terminal.
+/// librbd accepts almost any name, so names may contain line feeds and escape sequences. In line-based output for
+/// people, a name must not start another line or control the terminal.
 enum Escaping {
     /// Writes control characters, line separators and invisible formatting (such as a change of the writing direction)
     /// as `\n`, `\t`, `\r` or `\u{1b}`.

@@ -4,7 +4,8 @@
 import NIOCore
 import Synchronization
 
-/// How many connections one address may have, so that it can't take all that there may be. Connections to a Unix socket are of nobody's.
+/// Limits the number of connections of one address, so that it can't use up all connections. Connections to a Unix
+/// socket are not limited.
 final class AddressLimit: Sendable {
     private let most: Int
     private let counts = Mutex<[String: Int]>([:])
@@ -14,7 +15,7 @@ final class AddressLimit: Sendable {
     }
 
     /// Counts a connection until it is closed.
-    /// - Returns: false where its address has enough.
+    /// - Returns: false if its address has reached the limit.
     func admit(_ channel: any Channel) -> Bool {
         guard let address = channel.remoteAddress?.ipAddress else { return true }
         let isAdmitted = counts.withLock { counts in

@@ -4,19 +4,19 @@
 import NIOCore
 import NIOHTTPTypes
 
-/// Sends the head of an answer together with its body, where both come at once.
+/// Sends the head of an answer together with its body if both are ready at once.
 ///
-/// Hummingbird flushes each part of an answer. Without this, the head would be a write and a packet of its own, and so would a short body:
-/// a quarter of what a short answer costs, for the client as well. This handler is the first that an answer passes, so that the others
-/// flush once for each answer.
+/// Hummingbird flushes each part of an answer. Without this, the head would be a write and a packet of its own, and so
+/// would a short body: a quarter of what a short answer costs, for the client as well. This handler is the first that
+/// an answer passes, so that the others flush once for each answer.
 ///
-/// Held parts leave with the answer's end, or at the latest when the event loop has done its queued work: the head of a stream does not
-/// wait for the stream's first event.
+/// Held parts leave with the answer's end, or at the latest when the event loop has done its queued work: the head of a
+/// stream does not wait for the stream's first event.
 final class AnswerFlush: ChannelOutboundHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// Whether what was written last ends an answer.
+    /// Whether the last part that was written ends an answer.
     private var isWhole = true
     private var isHolding = false
     private var isScheduled = false
@@ -37,7 +37,7 @@ final class AnswerFlush: ChannelOutboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// What is not flushed would be thrown away.
+    /// Closing would discard the parts that are not flushed.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         if isHolding, mode != .input { flushNow(context) }
         context.close(mode: mode, promise: promise)

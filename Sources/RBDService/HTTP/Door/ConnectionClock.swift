@@ -4,11 +4,11 @@
 import NIOCore
 import NIOTLS
 
-/// Bounds in time what a connection waits for: the next request, the rest of a head, the rest of a body, a client that
-/// does not read. It stands before the parser, because only there the first byte of a request can be seen.
+/// Limits how long a connection waits for the next request, the rest of a head, the rest of a body, or a client that
+/// does not read. It comes before the parser, because only there the first byte of a request can be seen.
 ///
-/// Most requests arrive in one piece, and cost no timer: what is awaited is looked at once a read is over, and a timer that
-/// fires early is set again.
+/// Most requests arrive in one piece and need no timer: the deadline is set once a read is over. A timer that fires too
+/// early is set again.
 final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -16,27 +16,27 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = ByteBuffer
 
     enum Phase {
-        /// Before TLS has come about.
+        /// Before the end of the TLS handshake.
         case handshake
         /// Between two requests.
         case idle
         case head
         case body
-        /// The request has been read; its own deadline bounds the answer.
+        /// The request has been read. Its own deadline limits the answer.
         case answering
-        /// The last answer was sent; what the client still sends is thrown away.
+        /// The last answer was sent. Whatever the client still sends is discarded.
         case lingering(bytes: Int)
     }
 
     private let limits: DoorLimits
-    /// Whether TLS stands before it, and has first to come about.
+    /// Whether the connection starts with a TLS handshake.
     private let isBehindTLS: Bool
-    /// Told that the client is too slow, so that it is answered before the connection is closed.
+    /// Called if the client is too slow, so that it is answered before the connection is closed.
     private let isTooSlow: () -> Void
     private var phase = Phase.idle
     private var readDeadline: NIODeadline?
     private var writeDeadline: NIODeadline?
-    /// Bytes of answers that the client had not taken when that was last looked at.
+    /// How many bytes of answers the client had not taken at the last check.
     private var unsent = 0
     private var timer: (task: Scheduled<Void>, fires: NIODeadline)?
     private var context: ChannelHandlerContext?
@@ -47,7 +47,7 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
         self.isTooSlow = isTooSlow
     }
 
-    // MARK: What the guard tells
+    // MARK: Calls from the guard
 
     func enter(_ phase: Phase) {
         self.phase = phase
@@ -58,7 +58,7 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
         case .answering: readDeadline = nil
         case .lingering: readDeadline = now + limits.lingerTimeout
         }
-        // During a read the phase changes several times.
+        // The phase may change several times during a read.
         switch phase {
         case .idle, .handshake, .lingering: arm()
         case .head, .body, .answering: break
@@ -139,7 +139,7 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
     /// The event loop's own time, which a test can set.
     private var now: NIODeadline { context?.eventLoop.now ?? .now() }
 
-    /// Sees to it that the timer fires no later than the deadline.
+    /// Makes sure that the timer fires no later than the deadline.
     private func arm() {
         guard let deadline, let context else { return }
         if let timer {
@@ -156,7 +156,7 @@ final class ConnectionClock: ChannelDuplexHandler, RemovableChannelHandler {
         guard deadline <= now else { return arm() }
         if let writeDeadline, writeDeadline <= now {
             let unsent = unsentBytes(context)
-            // A long answer over a slow line is no offence, as long as it moves.
+            // A long answer over a slow line is fine, as long as the client takes some of it.
             guard unsent < self.unsent else { return context.close(promise: nil) }
             self.unsent = unsent
             self.writeDeadline = now + limits.writeTimeout

@@ -3,12 +3,12 @@
 
 import Glibc
 
-/// The descriptors that the process may have open: each connection takes one.
+/// The open files of the process: each connection needs one.
 enum Descriptors {
-    /// Asks the system for enough, and sees how many connections that makes.
-    /// - Parameter wanted: connections.
-    /// - Returns: how many connections there may be, so that as many descriptors are left to the connection to the cluster,
-    ///   which needs them more: without, nobody could be served.
+    /// Raises the limit on open files if needed.
+    /// - Parameter wanted: the number of connections.
+    /// - Returns: how many connections fit into the limit. Enough descriptors are left for librados: without the
+    ///   cluster, no request could be served.
     /// - C function: getrlimit, setrlimit
     static func connections(wanted: Int) -> Int {
         var limit = rlimit()
@@ -22,8 +22,8 @@ enum Descriptors {
         return connections(wanted: wanted, descriptors: Int(min(limit.rlim_cur, rlim_t(Int32.max))))
     }
 
-    /// Descriptors for all but connections: the event loops', the listening socket's, and those of librados, which opens
-    /// some for each daemon of the cluster that it talks to.
+    /// The descriptors for everything but connections: the event loops, the listening sockets, and librados, which
+    /// opens some for each daemon of the cluster that it talks to.
     static let reserve = 512
 
     static func connections(wanted: Int, descriptors: Int) -> Int {

@@ -11,7 +11,7 @@ import NIOSSL
 import RBDAPI
 import Synchronization
 
-/// HTTP/1.1 as Hummingbird serves it, with our guard and clock in front.
+/// Hummingbird's HTTP/1.1 channel with the request guard and the connection clock in front.
 struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
     struct Value: ServerChildChannelValue {
         fileprivate let connection: AcceptedConnection
@@ -24,7 +24,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
     let responder: HTTPChannelHandler.Responder
     let limits: DoorLimits
     let addresses: AddressLimit?
-    /// Nil where HTTP is spoken as it is.
+    /// Nil for plain HTTP.
     let tls: TLSCredentials?
     let refused: @Sendable (Problem) -> Void
     var isEnding: @Sendable () -> Bool = { false }
@@ -42,7 +42,8 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
                 isEnding: isEnding
             )
             let executor = EventLoopTaskExecutor(channel.eventLoop)
-            // The kernel would take 4 MiB of an answer that nobody reads, and count it as ours.
+            // Otherwise the kernel would hold 4 MiB of an answer that nobody reads, and count it as memory of this
+            // process.
             try channel.syncOptions?.setOption(.socketOption(.so_sndbuf), value: limits.sendBufferBytes)
             let pipeline = channel.pipeline.syncOperations
             let peer = tls?.asksClients == true ? Peer() : nil
@@ -51,7 +52,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             try pipeline.addHandler(TurnHandler(executor))
             try pipeline.addHandler(guardian.clock)
             try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: false,  // the channel below hands requests over one after another
+                withPipeliningAssistance: false,  // the channel below passes requests on one after another
                 withErrorHandling: false,  // the guard answers
                 withOutboundHeaderValidation: false,  // HTTP types hold nothing else
                 withEncoderConfiguration: .init(),
@@ -59,7 +60,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
             )
             try pipeline.addHandler(guardian)
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
-            // It ends connections when the service stops; the clock does the rest.
+            // This handler closes connections when the service stops; the clock does the rest.
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
             try pipeline.addHandler(AnswerFlush())
             let http = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
@@ -67,7 +68,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
                 configuration: .init(isOutboundHalfClosureEnabled: true)
             )
             if let addresses, !addresses.admit(channel) {
-                refused(Problem(.overloaded, detail: "one address has all the connections that it may have"))
+                refused(Problem(.overloaded, detail: "the client's address has reached its limit of connections"))
                 channel.close(promise: nil)
             }
             return Value(connection: AcceptedConnection(http), peer: peer, executor: executor)
@@ -85,8 +86,8 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
     }
 }
 
-/// A connection that is still to be served. One that is accepted while the service ends may find nobody to serve it, and is closed then:
-/// SwiftNIO ends the process where such a channel is just forgotten.
+/// A connection that has been accepted, but is not served yet. If the service ends, a new connection may never be
+/// served. Then it is closed here: SwiftNIO would stop the process if such a channel were just dropped.
 private final class AcceptedConnection: Sendable {
     private let http: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
     private let isTaken = Atomic(false)
@@ -103,14 +104,14 @@ private final class AcceptedConnection: Sendable {
 
     var channel: any Channel { http.channel }
 
-    /// For whoever serves it to its end.
+    /// Hands the channel over to the code that serves it until its end.
     func take() -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
         isTaken.store(true, ordering: .relaxed)
         return http
     }
 }
 
-/// Tells the executor of a connection when its bytes have come in.
+/// Tells the connection's executor when bytes have arrived.
 private final class TurnHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

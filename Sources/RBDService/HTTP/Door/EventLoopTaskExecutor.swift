@@ -3,14 +3,14 @@
 
 import NIOCore
 
-/// Runs the tasks of a connection on its event loop, so that a request does not change threads twice more between the
-/// socket and the call to Ceph. Nothing that blocks may run there: calls to Ceph have threads of their own.
+/// Runs the tasks of a connection on its event loop. So a request does not change threads twice more between the socket
+/// and the call to Ceph. Nothing that blocks may run there: calls to Ceph have their own threads.
 ///
-/// A connection that sends request after request without waiting for answers would keep its loop to itself: its tasks have little to
-/// wait for. So each has a share of time, and what is left goes on in the loop's next turn, when all others have had theirs. A task that
-/// never waits asks for its turn itself, with ``giveWay()``: each request does.
+/// A connection that sends requests without waiting for answers could keep its loop to itself, because its tasks rarely
+/// wait. So each connection has a share of time. What does not fit runs in the loop's next turn, after all other
+/// connections. A task that never waits must give way itself, with ``giveWay()``: each request does.
 final class EventLoopTaskExecutor: TaskExecutor, @unchecked Sendable {
-    /// A connection's share of a turn: some requests that ask nothing of the cluster.
+    /// A connection's share of a turn. Some requests that do not call the cluster fit into it.
     private static let share = Duration.microseconds(250)
 
     private let eventLoop: any EventLoop
@@ -25,10 +25,10 @@ final class EventLoopTaskExecutor: TaskExecutor, @unchecked Sendable {
         turns = LoopTurns.of(eventLoop)
     }
 
-    /// The executor of the connection whose request is served.
+    /// The executor of the connection whose request is being served.
     @TaskLocal static var current: EventLoopTaskExecutor?
 
-    /// Lets the loop's other connections have their turn, where this one has used up its share. Costs next to nothing where it has not.
+    /// Waits for the loop's next turn if this connection has used up its share. Otherwise it costs almost nothing.
     static func giveWay() async {
         if let current, current.isUsedUp { await Task.yield() }
     }
@@ -43,7 +43,7 @@ final class EventLoopTaskExecutor: TaskExecutor, @unchecked Sendable {
         eventLoop.execute { self.take(job) }
     }
 
-    /// The loop has looked at its sockets, since it has read from this connection's.
+    /// Called when the connection has read: since its last turn, the loop has checked its sockets.
     func turnBegan() { spent = .zero }
 
     private func take(_ job: UnownedJob) {

@@ -6,19 +6,20 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// The turns of one event loop: between two of them it looks at all of its sockets.
+/// The turns of one event loop: between two turns it checks all of its sockets.
 ///
-/// An event loop runs whatever is queued, and what that queues, before it looks at its sockets again. Tasks that never wait for anything
-/// would keep it from that for ever. What is to run in the next turn waits here for a byte in a pipe, which the loop finds when it looks.
+/// An event loop runs all queued tasks, and the tasks that they queue, before it checks its sockets again. Tasks that
+/// never wait would prevent that check for ever. So tasks for the next turn wait here for a byte in a pipe, which the
+/// loop finds when it checks its sockets.
 ///
-/// Everything happens on the event loop.
+/// All of this runs on the event loop.
 final class LoopTurns: @unchecked Sendable {
     private let eventLoop: any EventLoop
     private var waiting: [() -> Void] = []
-    /// The pipe's end for writing; nil until it is needed, or where there are no descriptors left.
+    /// The write end of the pipe; nil until it is needed, or if no descriptors are left.
     private var bell: CInt?
     private var isRung = false
-    /// The loop can't read the pipe.
+    /// Whether the loop can't read the pipe.
     private var isMute = false
 
     private init(_ eventLoop: any EventLoop) {
@@ -27,7 +28,7 @@ final class LoopTurns: @unchecked Sendable {
 
     private static let all = Mutex<[ObjectIdentifier: LoopTurns]>([:])
 
-    /// Those of a loop.
+    /// The turns of a loop.
     static func of(_ eventLoop: any EventLoop) -> LoopTurns {
         all.withLock { all in
             let id = ObjectIdentifier(eventLoop)
@@ -38,7 +39,7 @@ final class LoopTurns: @unchecked Sendable {
         }
     }
 
-    /// Runs something once the loop has looked at its sockets.
+    /// Runs something after the loop has checked its sockets.
     func next(_ body: @escaping () -> Void) {
         waiting.append(body)
         guard !isRung else { return }
@@ -47,7 +48,7 @@ final class LoopTurns: @unchecked Sendable {
         var byte: UInt8 = 0
         // The pipe can't be full: it holds one byte at most.
         if let bell, !isMute, write(bell, &byte, 1) == 1 { return }
-        // Better late than not at all.
+        // A short delay is better than never running it.
         eventLoop.assumeIsolated().scheduleTask(in: .microseconds(100)) { self.begin() }
     }
 
@@ -77,14 +78,14 @@ final class LoopTurns: @unchecked Sendable {
             self.isMute = true
             close(reading)
             close(writing)
-            // Nobody has heard of what waits.
+            // The pipe no longer wakes the loop: run the waiting tasks now.
             self.begin()
         }
         return writing
     }
 }
 
-/// Hears the byte.
+/// Reads the byte from the pipe.
 private final class BellHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

@@ -6,9 +6,9 @@ import NIOCore
 import NIOHTTP1
 import RBDAPI
 
-/// Stands between the parser and the handlers. It lets only requests pass that nobody can read in two ways, answers the
-/// others, and closes the connection behind them: nothing that follows on it is looked at any more. The same goes for a
-/// request that was answered before its body was read.
+/// Sits between the parser and the handlers. It passes only unambiguous requests on. It answers the others, and closes
+/// the connection: everything that follows on it is ignored. The same goes for a request that was answered before its
+/// body was read.
 final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -17,23 +17,23 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let limits: DoorLimits
     private let refused: (Problem) -> Void
-    /// Whether the service is about to end: clients are to go elsewhere while nothing of theirs is on its way here.
+    /// Whether the service is about to stop. Then each answer closes its connection, so that clients go elsewhere.
     private let isEnding: () -> Bool
-    /// Requests by the order of their arrival: how many heads were passed on, how many were read to their end, how many
-    /// answers were sent.
+    /// Requests in the order of their arrival: how many heads were passed on, how many requests were read completely,
+    /// how many answers were sent.
     private var begun = 0
     private var read = 0
     private var answered = 0
     private var bodyBytes = 0
     private var hasAnswerBegun = false
     private var hasCompressor = false
-    /// The request after which the client wants the connection closed.
+    /// The request after which the client wants the connection to be closed.
     private var last: Int?
-    /// What is to be answered once those before it are; from then on nothing is read.
+    /// A problem to answer with, once the earlier requests are answered. From then on nothing is read.
     private var objection: (problem: Problem, request: Int)?
-    /// The head that was read last is of a request for a head only.
+    /// Whether the latest head is that of a HEAD request.
     private var isHeadOnly = false
-    /// The connection's last answer is written.
+    /// Whether the connection's last answer is written.
     private var isOver = false
     private var context: ChannelHandlerContext?
     private let isBehindTLS: Bool
@@ -42,8 +42,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// - Parameters:
-    ///   - isBehindTLS: whether TLS has first to come about.
-    ///   - refused: told of each refusal, for the metrics and the log.
+    /// - isBehindTLS: whether the connection starts with a TLS handshake.
+    /// - refused: called for each refusal, for the metrics and the log.
     init(
         limits: DoorLimits,
         isBehindTLS: Bool = false,
@@ -79,7 +79,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
             clock.enter(.body)
             if wantsClose(head) || isEnding() {
                 last = begun
-                // Hummingbird compares the whole header, letter by letter.
+                // Hummingbird compares the whole header, case included.
                 head.headers.replaceOrAdd(name: "Connection", value: "close")
             }
             if head.headers.contains(name: "Accept-Encoding"), !canCompress(head, context) {
@@ -105,10 +105,10 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Whether the answer may be compressed. The compressor costs each request of its connection something, so it joins the channel with
-    /// the first request that accepts compression.
+    /// Whether the answer may be compressed. The compressor costs each request of its connection something, so it joins
+    /// the channel with the first request that accepts compression.
     private func canCompress(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Bool {
-        // Compressed answers are sent in chunks, which HTTP/1.0 does not know.
+        // Compressed answers are chunked, which HTTP/1.0 does not have.
         guard head.version == .http1_1 else { return false }
         // The compressor counts answers by requests: it must see both of each.
         guard !hasCompressor, answered == begun - 1 else { return hasCompressor }
@@ -123,7 +123,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func wantsClose(_ head: HTTPRequestHead) -> Bool {
         let options = head.headers[canonicalForm: "Connection"].map { $0.lowercased() }
-        // After an upgrade that is offered the parser reads nothing more, whether it is taken or not.
+        // After an offered upgrade the parser reads nothing more, whether or not the upgrade is accepted.
         if options.contains("close") || options.contains("upgrade") { return true }
         return head.version == .http1_0 && !options.contains("keep-alive")
     }
@@ -175,8 +175,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Whether the answer that is being written ends the connection: the client wants it so, or its request has not been
-    /// read, and what is left of it must not be taken for another.
+    /// Whether the answer that is being written ends the connection. It does if the client wants that, or if its
+    /// request has not been read completely: the rest of it must not be taken for another request.
     private var isLastAnswer: Bool {
         answered + 1 == last || read < answered + 1
     }
@@ -188,7 +188,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         objection = (problem, request)
         guard answered == request - 1 else { return }
         if hasAnswerBegun {
-            // The answer can't be taken back, nor another one be put into its middle.
+            // The answer has begun: it can't be taken back, and no other answer can be put into it.
             isOver = true
             return context.close(promise: nil)
         }
@@ -210,8 +210,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         end(context)
     }
 
-    /// Sends what is written, and then listens for a while: closing at once, with bytes unread, would make the kernel throw
-    /// the answer away.
+    /// Sends what is written, and then reads for a while. If the connection were closed with unread bytes, the kernel
+    /// would discard the answer.
     private func end(_ context: ChannelHandlerContext) {
         isOver = true
         clock.enter(.lingering(bytes: 0))

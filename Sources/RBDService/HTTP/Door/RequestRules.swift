@@ -4,14 +4,14 @@
 import NIOHTTP1
 import RBDAPI
 
-/// What is wrong with the head of a request, beyond what the parser refuses. Wherever two readers of one request could
-/// disagree on where it ends or for whom it is, it is refused: the second reader may be a proxy, and what the one takes for
-/// a body the other may take for a request.
+/// What is wrong with the head of a request, beyond what the parser refuses. A head is refused if two readers could
+/// disagree on where the request ends or for which host it is. The other reader may be a proxy, and may take a part of
+/// the body for another request.
 enum RequestRules {
-    /// More than any path knows. Each is looked at before it is known who asks.
-    private static let mostParameters = 100
+    /// More than any path has. Each parameter is parsed before the caller is authenticated.
+    private static let maximumParameters = 100
 
-    /// - Returns: nil where the request may pass.
+    /// - Returns: nil if the request may pass.
     static func objection(to head: HTTPRequestHead, limits: DoorLimits) -> Problem? {
         guard head.version == .http1_1 || head.version == .http1_0 else {
             return Problem(.httpVersionNotSupported, detail: "the service speaks HTTP/1.1 and HTTP/1.0")
@@ -19,8 +19,8 @@ enum RequestRules {
         if let detail = objection(toTarget: head.uri) {
             return malformed(detail, field: nil, hint: "write the path beginning with a slash, percent-encoded")
         }
-        guard head.uri.utf8.count(where: { $0 == UInt8(ascii: "&") }) < mostParameters else {
-            return malformed("the address has more than \(mostParameters) query parameters", field: nil)
+        guard head.uri.utf8.count(where: { $0 == UInt8(ascii: "&") }) < maximumParameters else {
+            return malformed("the address has more than \(maximumParameters) query parameters", field: nil)
         }
         for (name, value) in head.headers where !isPlain(value) {
             return malformed("it holds control characters or is not UTF-8", field: String(name.prefix(60)))
@@ -41,14 +41,14 @@ enum RequestRules {
         return isKnown ? nil : "the address is neither a path nor an http address"
     }
 
-    /// The parser puts U+FFFD where a byte is no UTF-8.
+    /// The parser replaces bytes that are not UTF-8 by U+FFFD.
     private static func isPlain(_ value: String) -> Bool {
         value.unicodeScalars.allSatisfy { scalar in
             scalar == "\t" || (scalar.value >= 0x20 && scalar.value != 0x7F && scalar.value != 0xFFFD)
         }
     }
 
-    /// A header's values, without the blanks that the parser leaves at their ends.
+    /// A header's values, without the blanks that the parser leaves at both ends.
     private static func values(_ name: String, of head: HTTPRequestHead) -> [Substring] {
         head.headers[name].map { value in
             var value = Substring(value)
@@ -63,7 +63,7 @@ enum RequestRules {
         guard let host = hosts.first else {
             return head.version == .http1_0 ? nil : malformed("it is missing", field: "Host")
         }
-        // Letters, digits, and what addresses and ports are written with.
+        // Letters, digits, and the other characters of addresses and ports.
         let isPlain = host.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -80,7 +80,7 @@ enum RequestRules {
         let lengths = values("Content-Length", of: head)
         if !codings.isEmpty {
             guard codings.count == 1, codings[0].lowercased() == "chunked" else {
-                return malformed("only \"chunked\" is known, and only once", field: "Transfer-Encoding")
+                return malformed("it must be \"chunked\", given once", field: "Transfer-Encoding")
             }
             guard head.version == .http1_1 else {
                 return malformed("HTTP/1.0 does not have it", field: "Transfer-Encoding")
@@ -100,14 +100,14 @@ enum RequestRules {
     private static func objection(toExpectation head: HTTPRequestHead) -> Problem? {
         let expectations = values("Expect", of: head)
         guard !expectations.isEmpty, expectations.map({ $0.lowercased() }) != ["100-continue"] else { return nil }
-        return Problem(.expectationFailed, detail: "Expect: only \"100-continue\" can be met", field: "Expect")
+        return Problem(.expectationFailed, detail: "Expect: it must be \"100-continue\"", field: "Expect")
     }
 
     static func bodyTooLarge(_ limits: DoorLimits) -> Problem {
         Problem(.bodyTooLarge, detail: "the body is over the limit of \(limits.bodyBytes) bytes")
     }
 
-    /// What the parser's own refusals mean to the client.
+    /// The problem that an error of the parser means for the client.
     static func problem(_ error: HTTPParserError, limits: DoorLimits) -> Problem {
         switch error {
         case .headerOverflow:

@@ -4,16 +4,17 @@
 import Logging
 import NIOSSL
 
-/// The service's certificate and its key, and whose certificates it takes from clients. Files that change are read again, for the
-/// connections that begin then; those that there are keep what they began with.
+/// The service's certificate and key, and the authorities of client certificates. Changed files are read again for new
+/// connections. Existing connections keep what they began with.
 final class TLSCredentials: Sendable {
     struct Files: Hashable, Sendable {
-        /// The certificate, and those between it and the one that is trusted, in PEM.
+        /// The certificate and its intermediate certificates, in PEM.
         var certificate: String
         var key: String
-        /// The certificates of those who vouch for clients, in PEM; nil where no client is asked for a certificate.
+        /// The certificates of the authorities for client certificates, in PEM; nil if clients are not asked for a
+        /// certificate.
         var clientAuthorities: String?
-        /// Whether a client that shows none is turned away; else it may have a token.
+        /// Whether a client without a certificate is turned away. Otherwise it may use a token.
         var requiresClient = false
     }
 
@@ -21,10 +22,10 @@ final class TLSCredentials: Sendable {
     let asksClients: Bool
     private let files: WatchedFiles<NIOSSLContext>
 
-    /// - Throws: `ConfigurationError` where the files can't be used.
+    /// - Throws: `ConfigurationError` if the files can't be used.
     init(_ files: Files, logger: Logger) throws(ConfigurationError) {
         asksClients = files.clientAuthorities != nil
-        // Of two files one is replaced first: until they fit together, what was there before stays.
+        // Two files are replaced one after the other. Until they match, the previous pair stays in use.
         self.files = try WatchedFiles(
             [files.certificate, files.key] + (files.clientAuthorities.map { [$0] } ?? []),
             as: "the certificate",
@@ -32,7 +33,7 @@ final class TLSCredentials: Sendable {
         ) { () throws(ConfigurationError) in try Self.load(files) }
     }
 
-    /// What a connection that begins now is to have.
+    /// The TLS context for a new connection.
     func context() -> NIOSSLContext {
         files.current()
     }
@@ -57,11 +58,11 @@ final class TLSCredentials: Sendable {
             certificateChain: chain.map { .certificate($0) },
             privateKey: .privateKey(key)
         )
-        // RFC 8996: what is older is broken.
+        // RFC 8996 deprecates older versions.
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
         if let authorities = files.clientAuthorities {
-            // Who may write it may vouch for himself.
+            // Anyone who can write the file can issue client certificates.
             guard FileStamp(path: authorities)?.isWritableByOthers != true else {
                 throw ConfigurationError(
                     "\"\(authorities)\" can be written by others; run chmod go-w \(authorities)"
@@ -70,7 +71,7 @@ final class TLSCredentials: Sendable {
             configuration.trustRoots = .certificates(try certificates(authorities))
             configuration.certificateVerification =
                 files.requiresClient ? .noHostnameVerification : .optionalVerification
-            // So that a client that has several shows the one that is of use.
+            // So that a client with several certificates sends the right one.
             configuration.sendCANameList = true
         }
         do {

@@ -5,7 +5,7 @@ import FoundationEssentials
 import Glibc
 import NIOCore
 
-/// A socket in the file system to listen on: who may reach the service is who may write to the file.
+/// A Unix socket to listen on. Anyone who can write to its file can reach the service.
 struct UnixSocket: Hashable, Sendable {
     var path: String
     /// The permission bits of the file.
@@ -13,16 +13,16 @@ struct UnixSocket: Hashable, Sendable {
     /// The file's group; nil for the process's own.
     var group: gid_t?
 
-    /// What `sun_path` holds, with the zero at its end.
+    /// The length of `sun_path` without its terminating zero.
     static let maximumPathLength = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
-    /// - Returns: nil where there is no such group.
+    /// - Returns: nil if there is no such group.
     static func group(named name: String) -> gid_t? {
         if let number = gid_t(name) { return number }
         return getgrnam(name)?.pointee.gr_gid
     }
 
-    /// Whether this process may give a file to a group.
+    /// Whether this process may give a file to the group.
     static func mayAssign(_ group: gid_t) -> Bool {
         if geteuid() == 0 || getegid() == group { return true }
         var groups = [gid_t](repeating: 0, count: 65_536)
@@ -30,7 +30,7 @@ struct UnixSocket: Hashable, Sendable {
         return count > 0 && groups[..<Int(count)].contains(group)
     }
 
-    /// Sees to it that nobody else's socket is taken away: what a service that died has left may be, and nothing else.
+    /// Checks that nothing is at the path, except for a socket that a dead service has left. Only that may be replaced.
     /// - Throws: `ListenError`.
     func requireFree() throws(ListenError) {
         guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return }
@@ -45,10 +45,10 @@ struct UnixSocket: Hashable, Sendable {
         guard result != 0, errno == ECONNREFUSED else { throw ListenError(.socket(self), errno: EADDRINUSE) }
     }
 
-    /// The bits that a file which is made now must not have.
+    /// The umask for creating the socket.
     var mask: mode_t { 0o777 & ~mode }
 
-    /// - Returns: whether the file has the group now that it is to have.
+    /// - Returns: whether the file now has the configured group.
     func assignGroup() -> Bool {
         group.map { chown(path, uid_t.max, $0) == 0 } ?? true
     }

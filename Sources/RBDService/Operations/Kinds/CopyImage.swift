@@ -39,8 +39,8 @@ struct CopyImage: OperationTask {
         target == other.target && snapshot == other.snapshot && withSnapshots == other.withSnapshots
     }
 
-    /// The name that the copy gets, and its temporary name. The source is not claimed: it may be changed meanwhile, because the copy is
-    /// made from a snapshot.
+    /// The name that the copy gets, and its temporary name. The source is not claimed: it may be changed meanwhile,
+    /// because the copy is made from a snapshot.
     func subjects(of record: OperationRecord) -> [String: [ClaimSubject]] {
         let names = [target.name, record.temporaryName].sorted()
         return [target.pool: names.map { .name(RawName($0), namespace: target.namespace) }]
@@ -131,7 +131,8 @@ struct CopyImage: OperationTask {
         try await job.work.purge(ImageSpec(pool: target.pool, namespace: target.namespace, image: name.text), id)
     }
 
-    /// Removes the temporary snapshot. A copy of the current state is made from one, so that all its data is of the same moment.
+    /// Removes the temporary snapshot. A copy of the current state is made from one, so that all its data is of the
+    /// same moment.
     private func removeSnapshot(_ job: OperationJob) async throws {
         guard snapshot == nil else { return }
         let temporary = job.record.temporaryName

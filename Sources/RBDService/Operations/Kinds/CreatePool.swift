@@ -3,7 +3,8 @@
 
 import RBDAPI
 
-/// Makes a pool. Its record is stored in the OSD map, because the pool can't hold anything yet: `PoolCreations` does the work.
+/// Makes a pool. Its record is stored in the OSD map, because the pool can't hold anything yet: `PoolCreations` does
+/// the work.
 struct CreatePool: OperationTask {
     static let name = "create-pool"
     static let verb = Verb.admin

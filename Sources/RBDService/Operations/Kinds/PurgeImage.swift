@@ -24,7 +24,8 @@ struct PurgeImage: OperationTask {
 
     var parameters: OperationRecord.Parameters { .init(force: force) }
 
-    /// Purges an image. It must still be in the trash, and must have expired by the cluster's clock, unless the purge is forced.
+    /// Purges an image. It must still be in the trash, and must have expired by the cluster's clock, unless the purge
+    /// is forced.
     func perform(_ job: OperationJob) async throws {
         let trace = try await job.pool.trace(ofImageID: job.imageID)
         guard let entry = trace.trash else {

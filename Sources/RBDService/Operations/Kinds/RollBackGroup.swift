@@ -4,8 +4,8 @@
 import Ceph
 import RBDAPI
 
-/// Takes all images of a group back to a snapshot of the group. An attempt after an interruption begins with the first image: images that
-/// are rolled back stay so.
+/// Takes all images of a group back to a snapshot of the group. An attempt after an interruption begins with the first
+/// image: images that are rolled back stay so.
 struct RollBackGroup: OperationTask {
     static let name = "rollback-group"
     static let verb = Verb.modify

@@ -4,7 +4,8 @@
 import Ceph
 import RBDAPI
 
-/// Takes an image back to a snapshot. An attempt after an interruption begins with the first object: objects that are rolled back stay so.
+/// Takes an image back to a snapshot. An attempt after an interruption begins with the first object: objects that are
+/// rolled back stay so.
 struct RollBackImage: OperationTask {
     static let name = "rollback-image"
     static let verb = Verb.modify
