@@ -54,6 +54,13 @@ struct RbdctlTests {
         }
     }
 
+    @Test func unknownCommandsGetASuggestion() async throws {
+        let unknown = try await rbdctl(TestServer(url: "http://127.0.0.1:1"), "img", "list")
+        #expect(unknown.status == 64)
+        #expect(unknown.standardOutput.isEmpty)
+        #expect(unknown.standardError.contains("hint: did you mean rbdctl image list?\n"))
+    }
+
     @Test func errorsGoToStandardErrorWithTheHint() async throws {
         try await TestServer.withCluster { server in
             let missing = try await rbdctl(server, "image", "list", "no-such-pool")
