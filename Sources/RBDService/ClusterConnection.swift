@@ -87,10 +87,10 @@ final class ClusterConnection: Service, CallObserver {
         }
     }
 
-    /// What mends it that there is no connection; nil where there is one, or where time may mend it.
-    var remedy: String? {
+    /// Why there is no connection; nil if there is one, or if the cause is not known.
+    var cause: CephError? {
         guard case .connecting(_, let cause?) = state.withLock({ $0 }) else { return nil }
-        return CephError(cause, .connect, on: .cluster).hint
+        return CephError(cause, .connect, on: .cluster)
     }
 
     /// Why the service is not ready; nil where it is.

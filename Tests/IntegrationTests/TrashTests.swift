@@ -224,7 +224,7 @@ struct TrashTests {
             #expect(try await rbdctl(server, "trash", "get", entry).standardOutput.contains("user"))
             let refused = try await rbdctl(server, "trash", "purge", entry)
             #expect(refused.status == 3)
-            #expect(refused.standardError.contains("hint: add ?force=true"))
+            #expect(refused.standardError.contains("hint: add --force"))
             let restored = try await rbdctl(server, "trash", "restore", entry, "--name", "c")
             #expect(restored.standardOutput == "\(pool)/c\n")
             let again = try await rbdctl(server, "image", "delete", "\(pool)/c", "--purge", "--no-wait")

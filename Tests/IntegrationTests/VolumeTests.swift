@@ -38,7 +38,7 @@ struct VolumeTests {
             #expect(larger.status?.code == 403)
             #expect(
                 larger.status?.message == """
-                    image \(setting.pool)/vol exists already, but has 1GiB where the volume needs 1536MiB; enlarge it with rbdctl \
+                    image \(setting.pool)/vol exists already, but has 1GiB where the volume needs 1536MiB; enlarge the image with rbdctl \
                     image resize \(setting.pool)/vol 1536MiB, or write a smaller capacity
                     """
             )

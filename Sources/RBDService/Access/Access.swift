@@ -36,7 +36,7 @@ struct Access: Sendable {
         throw Problem(
             .unauthenticated,
             detail: "the scopes of \"\(identity?.name ?? "")\" have changed",
-            hint: "ask again"
+            hint: "try again"
         )
     }
 
@@ -89,7 +89,7 @@ struct Access: Sendable {
         Problem(
             .forbidden,
             detail: "\"\(identity?.name ?? "")\" has no scope for \(verb.rawValue) on \(target.text)",
-            hint: "whoever runs the service gives scopes: \(verb.rawValue):\(target.scope) would do"
+            hint: "ask the service's operator for the scope \(verb.rawValue):\(target.scope)"
         )
     }
 
@@ -106,7 +106,7 @@ struct Access: Sendable {
                 detail: "\(kind.rawValue) \"\(place.image(name))\" does not exist, and is not among the scopes of "
                     + "\"\(identity?.name ?? "")\" to be made",
                 field: "name",
-                hint: "whoever runs the service gives scopes: create:\(target.scope) would do"
+                hint: "ask the service's operator for the scope create:\(target.scope)"
             )
         }
         try require(.create, target)
@@ -122,7 +122,7 @@ struct Access: Sendable {
                 .forbidden,
                 detail: "the group has images that \"\(identity?.name ?? "")\" has no scope for",
                 field: "group",
-                hint: "whoever runs the service can name them"
+                hint: "ask the service's operator for the names of these images"
             )
         }
     }

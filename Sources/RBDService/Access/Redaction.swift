@@ -163,7 +163,7 @@ extension Problem: Scoped {
         // These tell of the blockers in words, too.
         case .imageInGroup, .snapshotHasClones, .snapshotProtected:
             problem.detail = "\(title.prefix(1).lowercased())\(title.dropFirst()), and not all of that is in scope"
-            problem.hint = "whoever runs the service can name what is out of scope"
+            problem.advise("ask the service's operator about the objects that are out of scope")
         default: break
         }
         return problem

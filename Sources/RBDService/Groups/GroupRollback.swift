@@ -21,7 +21,7 @@ extension GroupSnapshotService {
                 .confirmationRequired,
                 detail: "rolling back to \"\(spec)\" destroys for ever what was written to its images since",
                 field: "confirm",
-                hint: "add ?confirm=\(PercentEncoding.encode(snapshot)) to say that it is meant"
+                remedy: .confirm(snapshot, of: .groupSnapshot)
             )
         }
         let pool = try images.pool(group.place)
@@ -82,7 +82,7 @@ extension GroupSnapshotService {
             .groupChanged,
             detail: "the group has other images than it had in \"\(spec)\": \(told.joined(separator: "; "))",
             field: "snapshot",
-            hint: "give the group the images that it had then: rbdctl group image add, rbdctl group image remove"
+            hint: "give the group the images that it had then"
         )
     }
 

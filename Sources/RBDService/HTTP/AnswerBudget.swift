@@ -57,7 +57,8 @@ struct AnswerBudget: Sendable {
             .overloaded,
             detail:
                 "answers of \(budget.used >> 20) MiB are being made or wait for their readers, and this one has up to \(bytes >> 10) KiB",
-            hint: "try again in a moment, or ask for smaller pages; --memory-limit says how much may wait"
+            hint:
+                "try again in a moment, or request smaller pages; the service's operator can raise the setting memory-limit"
         )
     }
 }

@@ -178,7 +178,7 @@ final class RequestPlaces: Sendable {
                     throwing: Problem(
                         .overloaded,
                         detail: "too many requests of one identity wait, while others ask, too",
-                        hint: "send fewer at once, or try again in a moment"
+                        hint: "send fewer requests at the same time, or try again in a moment"
                     )
                 )
             }

@@ -29,7 +29,7 @@ extension ImageWorkService {
                 .invalidImageOption,
                 detail: "\(field): a copy has that of the image that is copied",
                 field: field,
-                hint: "leave \(field) out, or name a snapshot in source.snapshot: a clone can have its own"
+                hint: "leave \(field) out, or clone a snapshot: a clone can have its own"
             )
         }
         let subject = try await subject(of: source, in: place)
@@ -38,7 +38,7 @@ extension ImageWorkService {
                 .invalidSize,
                 detail: "size: a copy of \(subject.spec) has its size, \(ByteCount(subject.info.sizeBytes))",
                 field: "size",
-                hint: "leave size out, and change it afterwards"
+                hint: "leave the size out, and change it afterwards"
             )
         }
         let copy = CopyImageRequest(name: request.name, pool: place.pool, namespace: place.namespace)

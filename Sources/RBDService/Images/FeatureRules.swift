@@ -28,7 +28,7 @@ enum FeatureRules {
                 .invalidFeatures,
                 detail: "disableFeatures: \(both.names.joined(separator: ", ")) is needed by what enableFeatures names",
                 field: "disableFeatures",
-                hint: "name a feature and what it needs in one of the two only"
+                hint: "do not enable a feature and disable one that it needs in the same request"
             )
         }
         // A journal may be what another cluster gets the image's data by.
@@ -37,7 +37,7 @@ enum FeatureRules {
                 .invalidFeatures,
                 detail: "disableFeatures: the image has journaling, which needs exclusive-lock",
                 field: "disableFeatures",
-                hint: "name journaling too, to say that it is meant"
+                hint: "name journaling too, to confirm that it is disabled"
             )
         }
         return (image.features.intersection(disabled), enabled.subtracting(image.features))
@@ -55,7 +55,7 @@ enum FeatureRules {
                     .invalidFeatures,
                     detail: "\(field): \"\(name.prefix(40))\" is none that can be switched",
                     field: field,
-                    hint: "these can be: \(known.names.joined(separator: ", "))"
+                    hint: "use one of \(known.names.joined(separator: ", "))"
                 )
             }
             features.insert(feature)

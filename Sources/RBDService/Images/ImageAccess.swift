@@ -22,7 +22,7 @@ struct ImageAccess: Sendable {
             .invalidSize,
             detail: "size: an image may have \(largestImage) at most here",
             field: "size",
-            hint: "ask for less; whoever runs the service sets --largest-image"
+            hint: "choose a smaller size; the service's operator can raise the setting largest-image"
         )
     }
 
@@ -303,7 +303,7 @@ struct ImageAccess: Sendable {
             .changeInProgress,
             detail: "\(what) is \(doing) by another request, which may have come to another replica",
             field: field,
-            hint: "repeat the request; where that replica has died, another one takes over in about \(seconds) s"
+            hint: "try again; if that replica has died, another one takes over in about \(seconds) s"
         )
     }
 

@@ -113,8 +113,7 @@ struct ImageDeletion: Sendable {
             detail:
                 "image \"\(spec)\" is of the old format 1, which the trash can't hold: deleting it destroys its data for ever",
             field: "purge",
-            hint:
-                "add ?purge=true to say that it is meant; rbd migration prepare and execute turn it into one of format 2"
+            remedy: .confirmPurgeOfOldFormat
         )
     }
 
@@ -140,7 +139,7 @@ struct ImageDeletion: Sendable {
             try await keeper.withdraw(mark, Records(of: pool))
         } catch {
             problem.detail += "; it was in the trash by then, and could not be taken out again"
-            problem.hint = "POST /v1/pools/\(place.pool)/trash/\(entry.id)/restore gives it back"
+            problem.offer(.restore(place.image(entry.id)))
         }
         throw problem
     }

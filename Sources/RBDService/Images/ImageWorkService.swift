@@ -39,7 +39,7 @@ struct ImageWorkService: Sendable {
             .unsupportedByCluster,
             detail: "image \"\(spec)\" is of the old format 1",
             field: "image",
-            hint: "rbd migration prepare and execute turn it into one of format 2"
+            hint: "convert it to format 2: rbd migration prepare, then execute"
         )
     }
 
@@ -118,7 +118,7 @@ struct ImageWorkService: Sendable {
                 .invalidFeatures,
                 detail: "image \"\(subject.spec)\" has no object map",
                 field: "image",
-                hint: "rbd feature enable \(subject.spec) object-map gives it one"
+                remedy: .enableFeature("object-map", of: subject.spec)
             )
         }
         let step = Plan.Step("rebuild-object-map", "\(subject.spec)", detail: "looks for each of its objects")
@@ -134,7 +134,7 @@ struct ImageWorkService: Sendable {
                 .invalidImageOption,
                 detail: "withSnapshots: a copy of one snapshot has no snapshots",
                 field: "withSnapshots",
-                hint: "leave out snapshot or withSnapshots"
+                hint: "copy either one snapshot, or the image with all of them"
             )
         }
         if let snapshot = request.snapshot { try await requireSnapshot(snapshot, subject) }

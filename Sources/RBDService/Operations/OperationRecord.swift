@@ -85,7 +85,8 @@ struct OperationRecord: Codable, Sendable {
             .operationStopped,
             detail:
                 "\(deaths) times the replica that worked on it ended before it came further than \(operation.percent) %",
-            hint: "see why the replicas end: kubectl describe pod tells of memory that ran out; then repeat the request"
+            hint:
+                "find out why the replicas end (kubectl describe pod shows if they ran out of memory), then start it again"
         )
     }
 

@@ -35,7 +35,7 @@ struct OperationWork: Sendable {
             throw Problem(
                 .internalError,
                 detail: "the record of operation \(record.operation.id) (\(record.operation.kind)) lacks its \(name)",
-                hint: "repeat the request that began it"
+                hint: "start it again"
             )
         }
 
@@ -173,7 +173,7 @@ struct OperationWork: Sendable {
                 .trashEntryNotFound,
                 detail: "image \"\(job.record.operation.spec)\" was taken out of the trash before it was purged",
                 field: "id",
-                hint: "it is \(job.record.place.image(name.text)) now; DELETE that where it is to go after all"
+                remedy: .delete(job.record.place.image(name.text))
             )
         }
         if job.parameters.force != true, !entry.isBeingRemoved,

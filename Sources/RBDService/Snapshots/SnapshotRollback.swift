@@ -22,7 +22,7 @@ extension SnapshotService {
                 .confirmationRequired,
                 detail: "rolling image \"\(image)\" back to \"\(name)\" destroys for ever what was written since",
                 field: "confirm",
-                hint: "add ?confirm=\(PercentEncoding.encode(name)) to say that it is meant"
+                remedy: .confirm(name, of: .snapshot)
             )
         }
         // The one that is at work has the image.

@@ -93,7 +93,7 @@ struct TrashService: Sendable {
                 .imageIncomplete,
                 detail: "the removal of image \"\(place.image(found.entry.name))\" has begun: it can't be restored",
                 field: "id",
-                hint: "DELETE it to have the rest removed"
+                remedy: .purge(place.image(id))
             )
         }
         try Self.requireNoMigration(found.entry, in: place)
@@ -111,7 +111,7 @@ struct TrashService: Sendable {
             detail:
                 "trash entry \(entry.id) is the source of a migration of image \"\(place.image(entry.name))\", which is not ended",
             field: "id",
-            hint: "rbd migration commit, after execute, removes the entry; rbd migration abort gives the image back"
+            hint: "rbd migration commit (after execute) removes the entry; rbd migration abort restores the image"
         )
     }
 
@@ -129,7 +129,7 @@ struct TrashService: Sendable {
                 .imageIncomplete,
                 detail: "trash entry \(entry.id) still has the name \"\(place.image(name.text))\"",
                 field: "id",
-                hint: "PUT or DELETE image \"\(place.image(name.text))\": either brings the entry to its end"
+                hint: "create or delete image \"\(place.image(name.text))\": either completes the entry"
             )
         }
     }
@@ -179,7 +179,7 @@ struct TrashService: Sendable {
             if !found.entry.isBeingRemoved, var problem = Problem(use, of: place.image(found.entry.name)) {
                 // Without a name it has neither of the lists.
                 if !use.watchers.isEmpty || !use.locks.isEmpty {
-                    problem.hint = "rbdctl trash restore \(place.image(id)), then end its clients and break its locks"
+                    problem.offer(.restoreToFree(place.image(id)))
                 }
                 throw problem
             }
