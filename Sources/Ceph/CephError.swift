@@ -206,7 +206,7 @@ extension CephError: CustomStringConvertible, CustomDebugStringConvertible {
         case .timedOut: "the cluster did not answer in time for \(resource)"
         case .notStarted: "earlier calls took all the time available for \(resource); this call was not started"
         case .overloaded: "too many calls to the cluster are waiting"
-        case .stopped: "the work on \(resource) was stopped"
+        case .stopped: "the work on \(resource) was interrupted"
         case .shutDown: "the connection to the cluster is closed"
         case .other: "Ceph reported an error for \(resource)"
         }

@@ -23,19 +23,25 @@ public struct Problem: Codable, Hashable, Sendable, Error {
     public var errno: Int32?
     /// Whether the same request may succeed later.
     public var retryable: Bool
-    /// The command or field that solves the problem.
+    /// What solves the problem, in a sentence for clients of the HTTP API.
     public var hint: String?
+    /// The same as data, for clients that have their own words for it. Absent if the hint reads the same for all.
+    public var remedy: Remedy?
     /// If PUT found an image that differs from the request: each differing field with both values.
     public var differences: [Difference]?
     /// Everything that blocks the deletion of an image or a snapshot.
     public var blockers: [Blocker]?
 
+    /// - Parameters:
+    ///   - hint: what solves the problem, in words that any client understands: no method, path or field.
+    ///   - remedy: what solves it, if clients have different words for it. The hint is then the remedy's.
     public init(
         _ code: ProblemCode,
         detail: String,
         field: String? = nil,
         errno: Int32? = nil,
         hint: String? = nil,
+        remedy: Remedy? = nil,
         differences: [Difference]? = nil,
         blockers: [Blocker]? = nil
     ) {
@@ -47,9 +53,22 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         self.field = field
         self.errno = errno
         self.retryable = code.isRetryable
-        self.hint = hint
+        self.hint = remedy?.hint ?? hint
+        self.remedy = remedy
         self.differences = differences
         self.blockers = blockers
+    }
+
+    /// Replaces the remedy, and the hint with it.
+    public mutating func offer(_ remedy: Remedy) {
+        self.remedy = remedy
+        hint = remedy.hint
+    }
+
+    /// Replaces the hint by one that any client understands, and removes the remedy.
+    public mutating func advise(_ hint: String?) {
+        self.hint = hint
+        remedy = nil
     }
 
     /// A field in which an existing image differs from the request. Values are texts: sizes in bytes, features joined

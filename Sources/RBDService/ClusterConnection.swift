@@ -88,10 +88,10 @@ final class ClusterConnection: Service, CallObserver {
         }
     }
 
-    /// What the operator can do about a missing connection; nil if there is one, or if only time helps.
-    var remedy: String? {
+    /// Why there is no connection; nil if there is one, or if the cause is not known.
+    var cause: CephError? {
         guard case .connecting(_, let cause?) = state.withLock({ $0 }) else { return nil }
-        return CephError(cause, .connect, on: .cluster).hint
+        return CephError(cause, .connect, on: .cluster)
     }
 
     /// Why the service is not ready; nil if it is.

@@ -27,7 +27,7 @@ struct Failure: Error, Hashable, Sendable {
         status = ExitStatus(problem)
         detail = problem.detail
         notes = (problem.differences ?? []).map(Self.line) + (problem.blockers ?? []).map(Self.line)
-        hint = problem.hint
+        hint = problem.commandLineHint
         code = ProblemCode(rawValue: problem.code)
         // For an error of the service, the id finds the request in the service's log.
         if problem.status >= 500, let request = problem.instance { notes.append("request id: \(request)") }

@@ -53,8 +53,16 @@ struct Rbdctl: AsyncParsableCommand {
         }
     }
 
+    /// - Throws: ``Failure`` for a command that does not exist; the argument parser's error otherwise.
     static func command(for arguments: [String]) throws -> any ParsableCommand {
-        try parseAsRoot(arguments)
+        do {
+            return try parseAsRoot(arguments)
+        } catch {
+            guard exitCode(for: error) == .validationFailure, let unknown = UnknownCommand(in: arguments) else {
+                throw error
+            }
+            throw unknown.failure
+        }
     }
 
     /// The output and status for an error. For the argument parser, a request for help is an error too.

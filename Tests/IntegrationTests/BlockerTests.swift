@@ -57,7 +57,7 @@ struct BlockerTests {
             #expect(blocker.kind == .lock)
             #expect(blocker.name == "backup job")
             #expect(blocker.address?.hasPrefix("127.0.0.1:") == true)
-            #expect(problem.hint == "rbdctl image lock break \(spec) \(blocker.client ?? "?")")
+            #expect(problem.remedy?.kind == .lock && problem.remedy?.value == blocker.client)
             try await TestCluster.run("rbd", ["lock", "rm", spec, "backup job", blocker.client ?? ""])
         }
     }
@@ -83,7 +83,7 @@ struct BlockerTests {
             try await TestCluster.run("rbd", ["snap", "purge", "--no-progress", spec])
             problem = try await server.delete(path).problem
             #expect(problem.code == "image-in-group")
-            #expect(problem.hint == "rbdctl group image remove \(group) \(spec)")
+            #expect(problem.remedy?.value == "\(group)" && problem.remedy?.subject == "\(spec)")
             try await TestCluster.run("rbd", ["group", "image", "rm", group, spec])
         }
     }

@@ -70,7 +70,7 @@ struct DeletionPlanTests {
             let refused = try await server.delete(path).problem
             #expect(refused.code == "image-has-snapshots")
             #expect(refused.blockers == plan.blockers)
-            #expect(refused.hint?.contains("rbdctl explain \(pool)/golden") == true)
+            #expect(refused.remedy?.action == .explain && refused.remedy?.subject == "\(pool)/golden")
             let explained = try await rbdctl(server, "explain", "\(pool)/golden")
             #expect(explained.status == 3)
             for step in plan.steps { #expect(explained.standardOutput.contains(step.detail ?? "?")) }

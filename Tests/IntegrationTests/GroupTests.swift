@@ -80,7 +80,7 @@ struct GroupTests {
             let gone = try await server.get("\(groups)/database").problem
             #expect(gone.code == "group-not-found")
             #expect(gone.field == "group")
-            #expect(gone.hint?.contains("rbdctl group create") == true)
+            #expect(gone.remedy?.action == .list && gone.remedy?.kind == .group)
 
             _ = try await server.put("\(groups)/db/images/vol-1", "")
             #expect(try await server.delete("\(groups)/db").status == 204)
@@ -119,7 +119,7 @@ struct GroupTests {
                 #expect(try await rbd("group", "image", "ls", "\(pool)/team-a/g").contains("\(pool)/team-a/vol-1"))
                 let held = try await server.delete("/v1/pools/\(pool)/images/vol-1?namespace=team-a").problem
                 #expect(held.code == "image-in-group")
-                #expect(held.hint == "rbdctl group image remove \(pool)/team-a/g \(pool)/team-a/vol-1")
+                #expect(held.remedy?.value == "\(pool)/team-a/g" && held.remedy?.subject == "\(pool)/team-a/vol-1")
             }
         }
     }
@@ -140,7 +140,7 @@ struct GroupTests {
                 let taken = try await server.put("\(groups)/b/images/vol-1", "").problem
                 #expect(taken.code == "image-in-group")
                 #expect(taken.blockers == [Problem.Blocker(.group, name: "\(pool)/a")])
-                #expect(taken.hint == "take it out first: rbdctl group image remove \(pool)/a \(pool)/vol-1")
+                #expect(taken.hint == "DELETE /v1/pools/\(pool)/groups/a/images/vol-1 removes the image from the group")
                 let dry = try await server.put("\(groups)/b/images/vol-1?dryRun=true", "").problem
                 #expect(dry.code == "image-in-group")
                 let missing = try await server.put("\(groups)/a/images/vol-9", "").problem
@@ -258,7 +258,7 @@ struct GroupTests {
                 #expect(problem.code == "image-in-use")
                 #expect(problem.blockers?.first?.kind == .lock)
                 #expect(problem.blockers?.first?.name == "\(pool)/vol-1: backup")
-                #expect(problem.hint?.hasPrefix("rbdctl image lock break \(pool)/vol-1 client.") == true)
+                #expect(problem.remedy?.kind == .lock && problem.remedy?.subject == "\(pool)/vol-1")
             }
         }
     }
@@ -296,7 +296,7 @@ struct GroupTests {
             #expect(try await server.get(half).decoded(as: RBDAPI.GroupSnapshot.self).state == "incomplete")
             let problem = try await server.send("POST", "\(half)/rollback?confirm=half").problem
             #expect(problem.code == "group-snapshot-incomplete")
-            #expect(problem.hint?.contains("rbdctl group snapshot delete \(pool)/g@half") == true)
+            #expect(problem.remedy?.action == .delete && problem.remedy?.subject == "\(pool)/g@half")
             #expect(try await server.delete(half).status == 204)
         }
     }
@@ -366,7 +366,7 @@ struct GroupTests {
             let refused = try await rbdctl(server, "group", "delete", group)
             #expect(refused.status == 3)
             #expect(refused.standardError.contains("snapshot \(group)@s"))
-            #expect(refused.standardError.contains("hint: delete them first"))
+            #expect(refused.standardError.contains("hint: rbdctl group snapshot delete "))
             #expect(try await rbdctl(server, "group", "snapshot", "rollback", "\(group)@s").status == 64)
             let back = try await rbdctl(server, "group", "snapshot", "rollback", "\(group)@s", "--confirm", "s")
             #expect(back.standardOutput == "\(group)@s\n", "\(back.standardError)")

@@ -113,7 +113,7 @@ struct HTTPTests {
             let nowhere = try await server.get("\(images)?namespace=nowhere").problem
             #expect(nowhere.code == "namespace-not-found")
             #expect(nowhere.field == "namespace")
-            #expect(nowhere.hint?.contains("rbdctl namespace create \(pool)/nowhere") == true)
+            #expect(nowhere.remedy?.action == .create && nowhere.remedy?.subject == "\(pool)/nowhere")
         }
     }
 

@@ -86,7 +86,7 @@ struct ImageClientTests {
             let nobody = try await server.delete("\(path)/locks/client.1?confirm=client.1").problem
             #expect(nobody.code == "lock-not-found")
             #expect(nobody.field == "client")
-            #expect(nobody.hint == "rbdctl image lock list \(spec) shows the locks")
+            #expect(nobody.remedy?.kind == .lock && nobody.remedy?.subject == "\(spec)")
             let nowhere = try await server.delete("\(path)-2/locks/client.1?confirm=client.1").problem
             #expect(nowhere.code == "image-not-found")
             let plan: Plan = try await server.delete("\(path)/locks/\(lock.client)?dryRun=true").decoded()
@@ -168,7 +168,7 @@ struct ImageClientTests {
                 #expect(nobody.code == "watcher-not-found")
                 #expect(nobody.status == 404)
                 #expect(nobody.field == "client")
-                #expect(nobody.hint == "rbdctl image watcher list \(spec) shows who has it open")
+                #expect(nobody.remedy?.kind == .watcher && nobody.remedy?.subject == "\(spec)")
             }
             let nowhere = try await server.delete("\(path)-2/watchers/client.1?confirm=client.1").problem
             #expect(nowhere.code == "image-not-found")
@@ -356,7 +356,7 @@ struct ImageClientTests {
                 let refused = try await rbdctl(server, "image", noun, verb, spec, name)
                 #expect(refused.status == 64)
                 #expect(refused.standardOutput.isEmpty)
-                #expect(refused.standardError.contains("rbdctl image \(noun) \(verb) \(spec) \(name) --yes"))
+                #expect(refused.standardError.contains("hint: add --yes to confirm\n"))
                 let planned = try await rbdctl(server, "image", noun, verb, spec, name, "--dry-run")
                 #expect(planned.status == 0)
                 #expect(planned.standardOutput.contains(step))
@@ -405,7 +405,7 @@ struct ImageClientTests {
             )
             let problem = try await server.delete("/v1/pools/\(pool)/trash/\(entry.id)").problem
             #expect(problem.code == "image-in-use")
-            #expect(problem.hint?.hasPrefix("rbdctl trash restore \(pool)/\(entry.id),") == true)
+            #expect(problem.remedy?.action == .restoreToFree && problem.remedy?.subject == "\(pool)/\(entry.id)")
         }
     }
 }

@@ -269,7 +269,7 @@ struct ImageUpdateTests {
             #expect(try await server.patch(path, #"{"metadata":{"":"a"}}"#).problem.code == "invalid-metadata")
             let limit = try await server.patch(path, #"{"metadata":{"conf_rbd_qos_iops_limit":"1"}}"#).problem
             #expect(limit.code == "invalid-metadata")
-            #expect(limit.hint == "set it with qos")
+            #expect(limit.hint == "set it with the field qos.\(limit.remedy?.value ?? "?")")
         }
     }
 

@@ -30,7 +30,7 @@ struct LimitTests {
                     #expect(problem.code == "invalid-size")
                     #expect(problem.field == "size")
                     #expect(problem.detail == "size: the maximum size of an image is 1GiB")
-                    #expect(problem.hint?.contains("--largest-image") == true)
+                    #expect(problem.hint?.contains("largest-image") == true)
                 }
                 // What is there may stay, and may be found.
                 #expect(try await server.put("\(images)/older", #"{"size":"2GiB"}"#).status == 200)

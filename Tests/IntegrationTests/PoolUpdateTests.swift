@@ -210,7 +210,7 @@ struct PoolUpdateTests {
                 #expect(problem.field == "type")
                 #expect(problem.detail.contains("bluestore"))
                 #expect(problem.detail.hasSuffix("the pool was created, but it is not yet made ready for RBD"))
-                #expect(problem.hint?.hasPrefix("rbdctl pool set \(name) --application rbd") == true)
+                #expect(problem.remedy == .enableApplication(ofPool: name))
                 let again = try await server.patch("/v1/pools/\(name)", #"{"application":"rbd"}"#).problem
                 #expect(again.code == "invalid-pool-option")
                 #expect(again.field == "application")
@@ -231,7 +231,7 @@ struct PoolUpdateTests {
         #expect(pool.applications == ["rbd"])
         let inside = try await server.put("/v1/pools/\(name)/images/vol-1", #"{"size":"1MiB"}"#).problem
         #expect(inside.code == "pool-erasure-coded")
-        #expect(inside.hint?.contains("dataPool") == true)
+        #expect(inside.hint?.contains("data pool") == true)
         #expect(
             try await server.post("/v1/pools/\(name)/groups", #"{"name":"g"}"#).problem.code == "pool-erasure-coded"
         )
@@ -246,7 +246,7 @@ struct PoolUpdateTests {
             let image = "/v1/pools/\(images)/images/vol-1"
             let refused = try await server.put(image, #"{"size":"1MiB","dataPool":"\#(plain)"}"#).problem
             #expect(refused.field == "dataPool")
-            #expect(refused.hint == "rbdctl pool set \(plain) --application rbd")
+            #expect(refused.remedy == .enableApplication(ofPool: plain))
             #expect(try await server.patch("/v1/pools/\(plain)", #"{"application":"rbd"}"#).status == 200)
             for data in [name, plain] {
                 let made = try await server.put("\(image)-\(data)", #"{"size":"8MiB","dataPool":"\#(data)"}"#)

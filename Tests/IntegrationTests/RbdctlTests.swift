@@ -54,6 +54,38 @@ struct RbdctlTests {
         }
     }
 
+    @Test func hintsNameCommandsAndOptions() async throws {
+        try await TestServer.withCluster { server in
+            try await TestCluster.withPool { pool, _ in
+                let image = "\(pool)/vol-1"
+                #expect(try await rbdctl(server, "image", "create", image, "--size", "1GiB").status == 0)
+                let lines: [(arguments: [String], hint: String)] = [
+                    (["image", "resize", image, "512MiB"], "add --allow-shrink --confirm 512MiB to confirm"),
+                    (["pool", "get", "no-such-pool"], "rbdctl pool list lists the pools"),
+                    (["image", "clone", "\(image)@no", "\(pool)/clone"], "write the source as pool/image@snapshot"),
+                    (["snapshot", "rollback", "\(image)@no", "--confirm", "no"], "rbdctl snapshot list \(image) "),
+                    (["image", "lock", "break", image, "client.1", "--yes"], "rbdctl image lock list \(image) "),
+                    (["namespace", "get", "\(pool)/no"], "rbdctl namespace create \(pool)/no "),
+                    (["group", "get", "\(pool)/no"], "rbdctl group list \(pool) "),
+                    (["operation", "get", "1-no"], "rbdctl operation list "),
+                ]
+                for (arguments, hint) in lines {
+                    let refused = try await rbdctl(server, arguments)
+                    #expect(refused.standardError.contains("hint: \(hint)"), "\(arguments): \(refused.standardError)")
+                    let found = HTTPWords.found(in: refused.standardError)
+                    #expect(found.isEmpty, "\(arguments): \(found)")
+                }
+            }
+        }
+    }
+
+    @Test func unknownCommandsGetASuggestion() async throws {
+        let unknown = try await rbdctl(TestServer(url: "http://127.0.0.1:1"), "img", "list")
+        #expect(unknown.status == 64)
+        #expect(unknown.standardOutput.isEmpty)
+        #expect(unknown.standardError.contains("hint: did you mean rbdctl image list?\n"))
+    }
+
     @Test func errorsGoToStandardErrorWithTheHint() async throws {
         try await TestServer.withCluster { server in
             let missing = try await rbdctl(server, "image", "list", "no-such-pool")

@@ -82,7 +82,7 @@ struct SnapshotTests {
 
             let refused = try await server.delete("\(path)/snapshots/weekly").problem
             #expect(refused.code == "snapshot-protected")
-            #expect(refused.hint?.contains("rbdctl snapshot unprotect \(spec)@weekly") == true)
+            #expect(refused.remedy?.action == .set && refused.remedy?.subject == "\(spec)@weekly")
             #expect(refused.blockers == nil)
             let order = try await server.delete("\(path)/snapshots/weekly?dryRun=true").decoded(as: Plan.self)
             #expect(!order.allowed)
@@ -221,7 +221,7 @@ struct SnapshotTests {
                 let problem = try answer.problem
                 #expect(problem.code == "image-in-use")
                 #expect(problem.blockers?.map(\.kind) == [.lock])
-                #expect(problem.hint?.hasPrefix("rbdctl image lock break \(spec) client.") == true)
+                #expect(problem.remedy?.kind == .lock && problem.remedy?.subject == "\(spec)")
             }
             #expect(try await names(server, path) == ["one"])
         }

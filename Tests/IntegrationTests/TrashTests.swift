@@ -207,6 +207,42 @@ struct TrashTests {
         }
     }
 
+    @Test func byNameByRbdctl() async throws {
+        try await withPool { server, pool in
+            let image = "\(pool)/vol-1"
+            func delete() async throws {
+                #expect(try await server.put("/v1/pools/\(pool)/images/vol-1", size).status == 201)
+                #expect(try await rbdctl(server, "image", "delete", image).status == 0)
+            }
+            try await delete()
+            let first = try #require(try await entries(server, pool).first)
+            let told = try await rbdctl(server, "explain", image)
+            #expect(told.status == 2)
+            #expect(told.standardOutput.isEmpty)
+            #expect(told.standardError.contains("\(image) is in the trash"))
+            #expect(told.standardError.contains("hint: rbdctl trash restore \(pool)/\(first.id)"))
+            #expect(try await rbdctl(server, "explain", "\(pool)/vol-2").standardError.contains("trash") == false)
+            let planned = try await rbdctl(server, "trash", "restore", image, "--dry-run")
+            #expect(planned.standardOutput.contains("restore-image"), "\(planned.standardError)")
+            #expect(try await rbdctl(server, "trash", "restore", image).standardOutput == "\(image)\n")
+            let missing = try await rbdctl(server, "trash", "restore", image)
+            #expect(missing.status == 2)
+            #expect(missing.standardError.contains("hint: rbdctl trash list \(pool) "))
+
+            #expect(try await rbdctl(server, "image", "delete", image).status == 0)
+            try await delete()
+            let several = try await rbdctl(server, "trash", "restore", image)
+            #expect(several.status == 64)
+            for entry in try await entries(server, pool) {
+                #expect(several.standardError.contains("  \(pool)/\(entry.id) deleted at "))
+            }
+            #expect(try await entries(server, pool).count == 2)
+            #expect(try await rbdctl(server, "explain", image).standardError.contains("2 times"))
+            let one = try await rbdctl(server, "trash", "restore", "\(pool)/\(first.id)")
+            #expect(one.standardOutput == "\(image)\n")
+        }
+    }
+
     @Test func byRbdctl() async throws {
         try await withPool { server, pool in
             for name in ["a", "b"] {
@@ -226,7 +262,7 @@ struct TrashTests {
             #expect(try await rbdctl(server, "trash", "get", entry).standardOutput.contains("user"))
             let refused = try await rbdctl(server, "trash", "purge", entry)
             #expect(refused.status == 3)
-            #expect(refused.standardError.contains("hint: add ?force=true"))
+            #expect(refused.standardError.contains("hint: add --force"))
             let restored = try await rbdctl(server, "trash", "restore", entry, "--name", "c")
             #expect(restored.standardOutput == "\(pool)/c\n")
             let again = try await rbdctl(server, "image", "delete", "\(pool)/c", "--purge", "--no-wait")

@@ -212,7 +212,7 @@ struct VolumeReviewTests {
             var volume = setting.volume()
             (volume.fsid, volume.pool) = ("plain", "absent")
             let pool = try await setting.review(volume.review()).status?.message
-            #expect(pool?.hasSuffix("make the pool: rbdctl pool create absent") == true, "\(pool ?? "")")
+            #expect(pool?.hasSuffix("create the pool: rbdctl pool create absent") == true, "\(pool ?? "")")
             (volume.fsid, volume.pool) = ("tenant", setting.pool)
             let namespace = try await setting.review(volume.review()).status?.message
             let command = "rbdctl namespace create \(setting.pool)/team-a"

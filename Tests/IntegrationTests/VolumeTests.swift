@@ -39,7 +39,7 @@ struct VolumeTests {
             #expect(
                 larger.status?.message == """
                     image \(setting.pool)/vol exists already, but has only 1GiB; the volume needs 1536MiB; \
-                    enlarge it with rbdctl image resize \(setting.pool)/vol 1536MiB, or write a smaller capacity
+                    enlarge the image with rbdctl image resize \(setting.pool)/vol 1536MiB, or write a smaller capacity
                     """
             )
             #expect(try await RBDInfo.read("\(setting.pool)/vol") == info)

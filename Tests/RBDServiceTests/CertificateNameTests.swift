@@ -41,7 +41,7 @@ struct CertificateNameTests {
             ("- uri: backup", "line 4: a uri is written"),
             ("- uri: a:b c", "line 4: a uri is written"),
             ("- email: backup", "line 4: an email is written"),
-            ("1", "line 3: certificates is a list"),
+            ("1", "line 3: certificates must be a list"),
         ]
     )
     func whatIsWrongIsNamed(list: String, sentence: String) {

@@ -104,7 +104,7 @@ struct ConfigurationTests {
             (["webhook-tls-certificate": "a", "webhook-tls-key": "b"], "kubernetes-pools"),
             (["kubernetes-pools": "rbd,*"], "write * alone"),
             (["kubernetes-cluster-ids": "a/"], "neither ID nor ID/NAMESPACE"),
-            (["kubernetes-cluster-ids": "a/b/c"], "neither"), (["kubernetes-cluster-ids": "a,a/b"], "there twice"),
+            (["kubernetes-cluster-ids": "a/b/c"], "neither"), (["kubernetes-cluster-ids": "a,a/b"], "given twice"),
             (["kubernetes-opt-in": "maybe"], "kubernetes-opt-in"),
         ] as [([String: String], String)]
     )

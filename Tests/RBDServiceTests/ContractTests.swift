@@ -57,11 +57,21 @@ struct ContractTests {
         for kind in OperationKind.all { #expect(described.contains("`\(kind)`")) }
     }
 
+    /// They are no enumerations in the contract, because newer services may have more of them.
+    @Test func everyRemedyIsInTheContract() throws {
+        let properties = try #require(contract["components"]?["schemas"]?["Remedy"]?["properties"])
+        let actions = try #require(properties["action"]?["description"]?.text)
+        for action in Remedy.Action.allCases { #expect(actions.contains("`\(action.rawValue)`"), "\(action)") }
+        let kinds = try #require(properties["kind"]?["description"]?.text)
+        for kind in Remedy.Kind.allCases { #expect(kinds.contains("`\(kind.rawValue)`"), "\(kind)") }
+    }
+
     @Test func everyErrorOfCephHasAProblem() {
         for code in CephError.Code.allCases {
             let problem = Problem(CephError(code, .readImage, on: .image(ImageSpec(pool: "rbd", image: "vol-1"))))
             #expect(problem.status >= 400)
             #expect(problem.retryable == code.isRetriable, "\(code)")
+            #expect(problem.remedy.map { $0.hint == problem.hint } ?? true, "\(code)")
         }
     }
 
@@ -73,7 +83,8 @@ struct ContractTests {
             ("Pool", RBDAPI.Pool.self),
             ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
             ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),
-            ("ClusterCapacity", ClusterCapacity.self), ("Problem", Problem.self), ("Plan", Plan.self),
+            ("ClusterCapacity", ClusterCapacity.self), ("Problem", Problem.self), ("Remedy", Remedy.self),
+            ("Plan", Plan.self),
             ("PlanStep", Plan.Step.self), ("Operation", RBDAPI.Operation.self),
             ("TrashedImage", RBDAPI.TrashedImage.self),
             ("PurgeAnswer", PurgeAnswer.self), ("Probe", Probe.self),

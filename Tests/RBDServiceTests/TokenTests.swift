@@ -156,14 +156,14 @@ struct TokenTests {
         arguments: [
             ("[]", "line 1: this must be a mapping with identities"),
             ("tokens: []", "line 1: \"tokens\" is not a known key; known keys are identities"),
-            ("identities: 1", "line 1: identities is a list"),
+            ("identities: 1", "line 1: identities must be a list"),
             ("identities:\n- tokens: []", "line 2: an identity needs a name"),
             ("identities:\n- name: a b", "line 2: an identity needs a name"),
             (
                 "identities:\n- name: a\n  scope: all",
                 "line 3: \"scope\" is not a known key; known keys are certificates, name, scopes, tokens"
             ),
-            ("identities:\n- name: a\n  scopes: all", "line 3: scopes is a list"),
+            ("identities:\n- name: a\n  scopes: all", "line 3: scopes must be a list"),
             (
                 "identities:\n- name: a\n  scopes:\n  - all:*\n  - look:*",
                 "line 5: \"look:*\" is not a scope: there is no verb"

@@ -36,7 +36,7 @@ struct Access: Sendable {
         throw Problem(
             .unauthenticated,
             detail: "the scopes of \"\(identity?.name ?? "")\" have changed",
-            hint: "ask again"
+            hint: "try again"
         )
     }
 
@@ -90,7 +90,7 @@ struct Access: Sendable {
         Problem(
             .forbidden,
             detail: "\"\(identity?.name ?? "")\" has no scope for \(verb.rawValue) on \(target.text)",
-            hint: "whoever runs the service gives scopes: \(verb.rawValue):\(target.scope) would do"
+            hint: "ask the service's operator for the scope \(verb.rawValue):\(target.scope)"
         )
     }
 
@@ -108,7 +108,7 @@ struct Access: Sendable {
                 detail: "\(kind.rawValue) \"\(place.image(name))\" does not exist, and "
                     + "\"\(identity?.name ?? "")\" has no scope to create it",
                 field: "name",
-                hint: "whoever runs the service gives scopes: create:\(target.scope) would do"
+                hint: "ask the service's operator for the scope create:\(target.scope)"
             )
         }
         try require(.create, target)
@@ -124,7 +124,7 @@ struct Access: Sendable {
                 .forbidden,
                 detail: "the group has images that \"\(identity?.name ?? "")\" has no scope for",
                 field: "group",
-                hint: "whoever runs the service can name them"
+                hint: "ask the service's operator for the names of these images"
             )
         }
     }

@@ -35,7 +35,7 @@ struct CertificateAuthenticator: Authenticator {
         Problem(
             .unauthenticated,
             detail: detail,
-            hint: "whoever runs the service gives an identity certificates in the token file; or show a token"
+            hint: "use a token, or ask the service's operator to add the certificate to an identity in the token file"
         )
     }
 }

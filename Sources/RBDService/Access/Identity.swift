@@ -56,7 +56,7 @@ struct AccessGate: Sendable {
             .unauthenticated,
             detail: "the request has no credentials",
             field: "Authorization",
-            hint: "send \"Authorization: Bearer TOKEN\"; rbdctl takes --token-file and RBDCTL_TOKEN"
+            remedy: .authenticate
         )
     }
 
@@ -68,7 +68,7 @@ struct AccessGate: Sendable {
             .forbidden,
             detail: "the pages of this origin may not change anything",
             field: "Origin",
-            hint: "cors-allowed-origins lists the origins that may"
+            hint: "the service's operator can allow the origin: setting cors-allowed-origins"
         )
     }
 

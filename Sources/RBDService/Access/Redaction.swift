@@ -163,7 +163,7 @@ extension Problem: Scoped {
         // The details of these problems name the blockers, too.
         case .imageInGroup, .snapshotHasClones, .snapshotProtected:
             problem.detail = "\(title.prefix(1).lowercased())\(title.dropFirst()), and some of that is out of scope"
-            problem.hint = "whoever runs the service can name what is out of scope"
+            problem.advise("ask the service's operator about the objects that are out of scope")
         default: break
         }
         return problem

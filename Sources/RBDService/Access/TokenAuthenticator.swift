@@ -32,7 +32,7 @@ struct TokenAuthenticator: Authenticator {
             .unauthenticated,
             detail: detail,
             field: "Authorization",
-            hint: "ask whoever runs the service for another: rbd-rest-api token new makes one"
+            hint: "ask the service's operator for a new token: rbd-rest-api token new makes one"
         )
     }
 }

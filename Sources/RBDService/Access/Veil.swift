@@ -39,7 +39,11 @@ final class Veil: Sendable {
         guard isDown else { return problem }
         var problem = problem
         problem.detail = lifted(problem.detail)
-        problem.hint = problem.hint.map(lifted)
+        if let remedy = problem.remedy {
+            problem.offer(remedy.mapNames(lifted))
+        } else {
+            problem.hint = problem.hint.map(lifted)
+        }
         problem.field = problem.field.map(lifted)
         problem.differences = problem.differences?.map { difference in
             Problem.Difference(

@@ -128,7 +128,7 @@ final class AuditLog: Service {
         throw Problem(
             .auditUnavailable,
             detail: "the audit log can't be written, so the change is refused",
-            hint: "the service's operator must mend the audit log: \(reason)"
+            hint: "the service's operator must repair the audit log: \(reason)"
         )
     }
 

@@ -102,7 +102,7 @@ struct ImageClientService: Sendable {
                 .lockNotFound,
                 detail: "\(client) holds no lock on image \"\(image)\"",
                 field: "client",
-                hint: "rbdctl image lock list \(image) shows the locks"
+                remedy: .listLocks(of: image)
             )
         }
     }
@@ -157,8 +157,7 @@ struct ImageClientService: Sendable {
                     .deadlineExceeded,
                     detail: "\(client) is shut out of the cluster, but still counts as a client of image \"\(image)\"",
                     field: "client",
-                    hint:
-                        "it goes as soon as the OSD has heard of it; rbdctl image watcher list \(image) shows whether it has"
+                    remedy: .listWatchers(of: image)
                 )
             default: throw error
             }
@@ -178,7 +177,7 @@ struct ImageClientService: Sendable {
                 .confirmationRequired,
                 detail: "\(what) shuts \(client) out of the cluster, with everything it has open",
                 field: "confirm",
-                hint: "add ?confirm=\(PercentEncoding.encode(client)) to say that it is meant"
+                remedy: .confirm(client, of: .watcher)
             )
         }
     }

@@ -21,7 +21,7 @@ extension GroupSnapshotService {
                 .confirmationRequired,
                 detail: "rolling back to \"\(spec)\" permanently destroys everything written to its images since",
                 field: "confirm",
-                hint: "add ?confirm=\(PercentEncoding.encode(snapshot)) to say that it is meant"
+                remedy: .confirm(snapshot, of: .groupSnapshot)
             )
         }
         let pool = try images.pool(group.place)
@@ -78,7 +78,7 @@ extension GroupSnapshotService {
             .groupChanged,
             detail: "the images of the group have changed since \"\(spec)\": \(changed.joined(separator: "; "))",
             field: "snapshot",
-            hint: "give the group the images that it had then: rbdctl group image add, rbdctl group image remove"
+            hint: "give the group the images that it had then"
         )
     }
 

@@ -173,7 +173,7 @@ struct GroupService: Sendable {
             .groupHasSnapshots,
             detail: "group \"\(group)\" has \(count) snapshot\(count == 1 ? "" : "s")",
             field: "group",
-            hint: "delete them first: rbdctl group snapshot delete \(group.snapshot(first.name))",
+            remedy: .delete(group.snapshot(first.name)),
             blockers: info.snapshots.map { Problem.Blocker(.snapshot, name: "\(group.snapshot($0.name))") }
         )
     }
@@ -185,7 +185,7 @@ struct GroupService: Sendable {
             detail: "image \"\(image)\" belongs to the group \(spec); an image can be in only one group",
             field: "image",
             errno: errno,
-            hint: "take it out first: rbdctl group image remove \(spec) \(image)",
+            remedy: .remove(image, fromGroup: spec),
             blockers: [Problem.Blocker(.group, name: spec)]
         )
     }

@@ -128,18 +128,18 @@ struct GroupSnapshotService: Sendable {
         }
         guard let first = uses.first else { return nil }
         let spec = first.image.spec
-        let hint =
+        let remedy: Remedy =
             if let lock = first.locks.first {
-                "rbdctl image lock break \(spec) \(lock.client)"
+                .breakLock(on: spec, of: lock.client)
             } else {
-                "unmap it or end its clients; rbdctl image watcher list \(spec) shows them"
+                .endClients(of: spec)
             }
         return Problem(
             .imageInUse,
             detail: "\(uses.count) of the \(images.count) images of the group are in use: "
                 + uses.map { $0.image.spec.description }.joined(separator: ", "),
             field: "group",
-            hint: hint,
+            remedy: remedy,
             blockers: blockers
         )
     }

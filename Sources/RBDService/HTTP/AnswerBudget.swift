@@ -59,7 +59,8 @@ struct AnswerBudget: Sendable {
             .overloaded,
             detail:
                 "unread answers hold \(budget.used >> 20) MiB, and there is no room for this one of up to \(bytes >> 10) KiB",
-            hint: "try again in a moment, or ask for smaller pages; --memory-limit says how much may wait"
+            hint:
+                "try again in a moment, or request smaller pages; the service's operator can raise the setting memory-limit"
         )
     }
 }

@@ -112,7 +112,7 @@ struct Precondition: Sendable {
             throw Query.invalid(
                 name.rawName,
                 "it is not a list of entity tags",
-                hint: "write it as it came in ETag, with its quotes"
+                remedy: .readTag
             )
         }
         return list
@@ -130,7 +130,7 @@ struct Precondition: Sendable {
                 .preconditionFailed,
                 detail: "If-Match: \(state)",
                 field: "If-Match",
-                hint: "GET the image, look at what has changed, and send the ETag that came with it"
+                remedy: .readTag
             )
         }
         if let noneMatch, noneMatch.has(tag, weakly: true) {
@@ -138,7 +138,7 @@ struct Precondition: Sendable {
                 .preconditionFailed,
                 detail: "If-None-Match: image \"\(image?.spec ?? "")\" exists, and its ETag is in the header",
                 field: "If-None-Match",
-                hint: "leave the header out to go on all the same"
+                remedy: .leaveOutHeader("If-None-Match")
             )
         }
     }

@@ -14,7 +14,8 @@ extension Problem {
             detail: error.description + (error.isOutcomeUnknown ? "; whether the change was made is not known" : ""),
             field: error.field,
             errno: error.errno,
-            hint: error.hint
+            hint: error.hint,
+            remedy: error.remedy
         )
     }
 }
@@ -89,7 +90,7 @@ extension ProblemCode {
 
 extension CephError {
     /// Whether a change may have been made although its call was abandoned.
-    fileprivate var isOutcomeUnknown: Bool {
+    var isOutcomeUnknown: Bool {
         code == .timedOut && operation.isChange
     }
 
@@ -124,62 +125,39 @@ extension CephError {
     var hint: String? {
         switch code {
         case .clusterUnreachable: cause.flatMap { CephError($0, .connect, on: .cluster).hint }
-        case .poolNotFound: "GET /v1/pools lists the pools; rbdctl pool create makes one"
-        case .namespaceNotFound: "rbdctl namespace create \(resource.commandLineName) makes it"
-        case .snapshotNotFound: "GET .../snapshots lists the image's snapshots"
-        case .snapshotProtected: "rbdctl snapshot unprotect \(resource.commandLineName)"
         case .snapshotHasClones: "flatten or delete the clones first"
         case .imageEncrypted: Problem.flatteningWithPassphrases(resource.commandLineName)
-        case .snapshotLimitReached: "delete a snapshot, or raise the limit: PUT .../snapshot-limit"
         case .invalidSnapshotLimit: "delete snapshots first, or choose a higher limit"
-        case .sourceNotFound:
-            "write source as {\"pool\", \"namespace\", \"image\", \"snapshot\"}; what it names must exist"
-        case .namespaceNotEmpty: "delete its images, purge its trash and remove its groups first"
-        case .dataPoolNotFound: "GET /v1/pools lists the pools"
+        case .namespaceNotEmpty: "delete its images, purge its trash and delete its groups first"
         case .invalidObjectSize: "write a power of two from 4KiB to 32MiB, or leave it out for the default"
-        case .invalidMetadata: "keys that begin with conf_ must name an option of librbd, with a value that it takes"
-        case .invalidFeatures: "leave out features that this release of Ceph does not know"
-        case .trashEntryNotFound: "GET /v1/pools/\(resource.pool ?? "")/trash lists what is there"
-        case .trashDeferred: "add ?force=true to purge it before its time, or restore it"
-        case .imageBusy: "rbdctl image watcher list \(resource.commandLineName) shows who has it open"
+        case .invalidMetadata: "keys that begin with conf_ must name an option of librbd, and have a valid value"
+        case .invalidFeatures: "leave out features that this release of Ceph does not have"
         case .imageIncomplete:
-            "repeat the request; what stays half-made is mended by the next PUT or DELETE, after twice the service's ceph-osd-timeout"
-        case .imageUnreadable: "rbd info \(resource.commandLineName) says what Ceph makes of it; its data is untouched"
-        case .imageChanged: "repeat the request"
+            "try again; after twice the service's ceph-osd-timeout, an attempt to create or delete the image repairs it"
+        case .imageUnreadable: "rbd info \(resource.commandLineName) shows Ceph's own error; the data is intact"
+        case .imageChanged: "try again"
         case .parentNotFound:
-            "what the clone has of its own is untouched, and DELETE moves it to the trash; restore the parent, or its pool, first to read more"
-        case .lockNotFound: "rbdctl image lock list \(resource.commandLineName) shows the locks"
-        case .watcherNotFound: "rbdctl image watcher list \(resource.commandLineName) shows who has it open"
-        case .ownClient: "its work on the image ends by itself; GET /v1/operations shows what takes long"
+            "restore the parent or its pool; the clone's own data is intact, and the clone can be deleted"
         case .imageReadOnly:
-            "end what has it: rbd migration commit or abort of an image that is migrated, rbd mirror image promote of a copy"
-        case .imageHasSnapshots:
-            "rbdctl snapshot list \(resource.commandLineName) shows them, rbdctl snapshot delete removes them"
-        case .imageInGroup: "rbdctl group image remove takes it out of its group"
-        case .groupNotFound: "rbdctl group list shows the groups of a pool; rbdctl group create makes one"
+            "if it is being migrated: rbd migration commit or abort; if it is a mirrored copy: rbd mirror image promote"
+        case .imageInGroup: "remove the image from its group first"
         case .groupExists: "choose another name, or delete that group first"
-        case .groupHasSnapshots: "rbdctl group snapshot list shows them; delete them first"
-        case .imageNotInGroup: "rbdctl group image list shows what belongs to the group"
-        case .groupSnapshotNotFound: "rbdctl group snapshot list shows the snapshots of a group"
+        case .imageNotInGroup: "list the group to see its images"
         case .groupSnapshotExists: "choose another name, or delete that snapshot first"
-        case .groupSnapshotIncomplete:
-            "rbdctl group snapshot delete \(resource.commandLineName) removes what there is of it"
-        case .poolBusy: "repeat the request when ceph status shows no placement groups that are being made"
-        case .poolErasureCoded: "create the image in a replicated pool, with this one as its dataPool"
+        case .poolBusy: "try again when ceph status shows no placement groups that are being created"
+        case .poolErasureCoded: "create the image in a replicated pool, with this one as its data pool"
         case .poolDeletionDisabled where detail?.contains("nodelete") ?? false:
             "ceph osd pool set \(resource.commandLineName) nodelete false"
         case .poolDeletionDisabled:
-            "ceph config set mon mon_allow_pool_delete true (a value in the monitors' ceph.conf wins over this)"
+            "ceph config set mon mon_allow_pool_delete true (a value in the monitors' ceph.conf takes precedence)"
         case .poolFull: "ceph df shows what is full; ceph osd pool set-quota raises a quota"
         case .credentialsRefused: "check the caps of the service's user: ceph auth get NAME"
         case .keyUnsupported:
             "run the service with a newer librados, or give its user a key of the older type: "
                 + "ceph mon set auth_allowed_ciphers aes,aes256k, then ceph auth get-or-create NAME --key_type aes"
         case .keyringNotFound: "set ceph-user and ceph-keyring in the service's configuration"
-        case .timedOut where isOutcomeUnknown: "GET it to find out; repeating a PUT or a DELETE does no harm"
-        case .poolUnavailable: "repeat the request later; ceph health detail says what is wrong with the pool"
-        case .notStarted: "repeat the request; nothing was changed"
-        case .timedOut: "repeat the request; GET /readyz tells whether the cluster answers at all"
+        case .poolUnavailable: "try again later; ceph health detail shows what is wrong with the pool"
+        case .notStarted: "try again; nothing was changed"
         default: nil
         }
     }

@@ -54,7 +54,7 @@ struct ProblemMiddleware: RouterMiddleware {
         let problem = Problem(
             .methodNotAllowed,
             detail: "\(request.method) is not allowed for this path",
-            hint: "allowed are \(allow)"
+            remedy: .useMethod(allow)
         )
         var response = response(problem, request: request, context: context)
         response.headers[.allow] = allow
@@ -65,7 +65,7 @@ struct ProblemMiddleware: RouterMiddleware {
         Problem(
             .routeNotFound,
             detail: "this path does not exist",
-            hint: "GET /openapi.yaml lists all paths; parts of a path are percent-encoded, and none is empty"
+            remedy: .listPaths
         )
     }
 
@@ -117,7 +117,7 @@ extension Problem {
             self.init(
                 .internalError,
                 detail: "the service has failed unexpectedly",
-                hint: "the service's log has more under this request's id"
+                hint: "the service's log has the error, with this request's id"
             )
         }
     }

@@ -21,7 +21,7 @@ struct Query {
             }
             guard known.contains(name) else {
                 let hint =
-                    known.isEmpty ? "this path takes none" : "known are \(known.sorted().joined(separator: ", "))"
+                    known.isEmpty ? "leave it out" : "use one of \(known.sorted().joined(separator: ", "))"
                 throw Self.invalid(name, "there is no query parameter of this name here", hint: hint)
             }
             guard values.updateValue(value, forKey: name) == nil else {
@@ -64,7 +64,11 @@ struct Query {
             throw Self.invalid("limit", "it must be a whole number from 1 to \(Self.maximumLimit)")
         }
         guard limit <= Self.largestPage else {
-            throw Self.invalid("limit", "it may be \(Self.largestPage) at most here", hint: "--largest-page sets that")
+            throw Self.invalid(
+                "limit",
+                "it may be \(Self.largestPage) at most here",
+                hint: "the service's operator can raise the setting largest-page"
+            )
         }
         return limit
     }
@@ -86,7 +90,7 @@ struct Query {
             throw Self.invalid(
                 "fields",
                 "\"\(unknown.prefix(40))\" is not a known field",
-                hint: "known are \(known.sorted().joined(separator: ", "))"
+                hint: "use one of \(known.sorted().joined(separator: ", "))"
             )
         }
         return Set(names)
@@ -103,11 +107,16 @@ struct Query {
     }
 
     static var notACursor: Problem {
-        invalid("cursor", "it is not a cursor that this service gave out", hint: "leave it out to begin anew")
+        invalid("cursor", "it is not a cursor that this service gave out", hint: "start again without a cursor")
     }
 
-    static func invalid(_ name: String, _ detail: String, hint: String? = nil) -> Problem {
-        Problem(.invalidParameter, detail: "\(name): \(detail)", field: name, hint: hint)
+    static func invalid(
+        _ name: String,
+        _ detail: String,
+        hint: String? = nil,
+        remedy: Remedy? = nil
+    ) -> Problem {
+        Problem(.invalidParameter, detail: "\(name): \(detail)", field: name, hint: hint, remedy: remedy)
     }
 }
 

@@ -23,7 +23,7 @@ extension Request {
                 .unknownField,
                 detail: "\"\(unknown.name)\" is not a known field",
                 field: unknown.name,
-                hint: "known are \(unknown.known.joined(separator: ", "))"
+                hint: "use one of \(unknown.known.joined(separator: ", "))"
             )
         } catch let error as DecodingError {
             throw Problem(error)
@@ -48,7 +48,7 @@ extension Request {
                 .unsupportedMediaType,
                 detail: "the body must be JSON",
                 field: "Content-Type",
-                hint: "send the header \"Content-Type: application/json\""
+                remedy: .sendHeader("Content-Type", "application/json")
             )
         }
         let buffer: ByteBuffer

@@ -180,7 +180,7 @@ final class RequestPlaces: Sendable {
                     throwing: Problem(
                         .overloaded,
                         detail: "too many requests of this identity are waiting, and other identities send requests",
-                        hint: "send fewer at once, or try again in a moment"
+                        hint: "send fewer requests at the same time, or try again in a moment"
                     )
                 )
             }

@@ -16,8 +16,7 @@ extension ImageRules {
                 .invalidSource,
                 detail: "source: it names no snapshot",
                 field: "source",
-                hint: "POST .../images with this source copies the image; for a clone, take a snapshot of it first "
-                    + "(POST .../snapshots), and name it in source.snapshot"
+                remedy: .nameSource
             )
         }
         try source.checkNames()
@@ -44,7 +43,7 @@ extension ImageService {
             .invalidSize,
             detail: "size: a clone has the size of its source; \(source) has \(ByteCount(snapshot.sizeBytes))",
             field: "size",
-            hint: "leave size out, and change it afterwards"
+            hint: "leave the size out, and change it afterwards"
         )
     }
 
@@ -69,8 +68,8 @@ extension ImageService {
                 + differences.map(\.field).joined(separator: ", "),
             field: differences.first?.field,
             hint: rules.properties.source != nil && image.parent == nil
-                ? "an interrupted clone looks so, too: delete the image if it is of no use, or choose another name"
-                : "repeat the request with the image's own values, or choose another name",
+                ? "the image may be an interrupted clone: delete it if you do not need it, or choose another name"
+                : "use the values of the existing image, or choose another name",
             differences: differences
         )
     }

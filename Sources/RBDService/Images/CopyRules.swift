@@ -29,7 +29,7 @@ extension ImageWorkService {
                 .invalidImageOption,
                 detail: "\(field): a copy has the \(field) of its source",
                 field: field,
-                hint: "leave \(field) out, or name a snapshot in source.snapshot: a clone can have its own"
+                hint: "leave \(field) out, or clone a snapshot: a clone can have its own"
             )
         }
         let subject = try await subject(of: source, in: place)
@@ -39,7 +39,7 @@ extension ImageWorkService {
                 detail: "size: a copy has the size of its source; "
                     + "\(subject.spec) has \(ByteCount(subject.info.sizeBytes))",
                 field: "size",
-                hint: "leave size out, and change it afterwards"
+                hint: "leave the size out, and change it afterwards"
             )
         }
         let copy = CopyImageRequest(name: request.name, pool: place.pool, namespace: place.namespace)

@@ -29,7 +29,7 @@ enum FeatureRules {
                 .invalidFeatures,
                 detail: "disableFeatures: \(both.names.joined(separator: ", ")) is required by enableFeatures",
                 field: "disableFeatures",
-                hint: "name a feature and what it needs in one of the two only"
+                hint: "do not enable a feature and disable one that it needs in the same request"
             )
         }
         // Another cluster may mirror the image by its journal.
@@ -38,7 +38,7 @@ enum FeatureRules {
                 .invalidFeatures,
                 detail: "disableFeatures: the image has journaling, which needs exclusive-lock",
                 field: "disableFeatures",
-                hint: "name journaling too, to say that it is meant"
+                hint: "name journaling too, to confirm that it is disabled"
             )
         }
         return (image.features.intersection(disabled), enabled.subtracting(image.features))
@@ -56,7 +56,7 @@ enum FeatureRules {
                     .invalidFeatures,
                     detail: "\(field): the feature \"\(name.prefix(40))\" of an existing image can't be changed",
                     field: field,
-                    hint: "these can be: \(known.names.joined(separator: ", "))"
+                    hint: "use one of \(known.names.joined(separator: ", "))"
                 )
             }
             features.insert(feature)

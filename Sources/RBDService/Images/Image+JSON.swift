@@ -149,11 +149,29 @@ extension JSONWriter {
             if let errno = problem.errno { json.member("errno", errno) }
             if let field = problem.field { json.member("field", field) }
             if let hint = problem.hint { json.member("hint", hint) }
+            if let remedy = problem.remedy {
+                json.key("remedy")
+                json.remedy(remedy)
+            }
             json.key("retryable")
             json.flag(problem.retryable)
             json.member("status", problem.status)
             json.member("title", problem.title)
             json.member("type", problem.type)
+        }
+    }
+
+    private mutating func remedy(_ remedy: Remedy) {
+        object { json in
+            json.member("action", remedy.action.rawValue)
+            if let cancellable = remedy.cancellable {
+                json.key("cancellable")
+                json.flag(cancellable)
+            }
+            if let field = remedy.field { json.member("field", field) }
+            if let kind = remedy.kind { json.member("kind", kind.rawValue) }
+            if let subject = remedy.subject { json.member("subject", subject) }
+            if let value = remedy.value { json.member("value", value) }
         }
     }
 

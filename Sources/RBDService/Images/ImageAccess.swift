@@ -23,7 +23,7 @@ struct ImageAccess: Sendable {
             .invalidSize,
             detail: "size: the maximum size of an image is \(largestImage)",
             field: "size",
-            hint: "ask for less; whoever runs the service sets --largest-image"
+            hint: "choose a smaller size; the service's operator can raise the setting largest-image"
         )
     }
 
@@ -304,7 +304,7 @@ struct ImageAccess: Sendable {
             .changeInProgress,
             detail: "\(what) is \(doing) by another request, possibly on another replica",
             field: field,
-            hint: "repeat the request; where that replica has died, another one takes over in about \(seconds) s"
+            hint: "try again; if that replica has died, another one takes over in about \(seconds) s"
         )
     }
 

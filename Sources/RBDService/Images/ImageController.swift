@@ -37,7 +37,7 @@ struct ImageController: Sendable {
             throw Query.invalid(
                 listing.query.sort == .name ? "order" : "sort",
                 "a stream is always sorted by name, in ascending order",
-                hint: "leave it out, or ask for pages with \"Accept: application/json\""
+                remedy: .sendHeader("Accept", "application/json")
             )
         }
         return try await listing.streamResponse(requestID: context.requestID)
@@ -135,7 +135,11 @@ struct ImageController: Sendable {
             place = try context.imagePlace(query)
             let (purge, delay) = (try query.flag("purge"), try query.duration("delay"))
             guard !purge || delay == nil else {
-                throw Query.invalid("delay", "a purged image is not kept", hint: "leave out purge or delay")
+                throw Query.invalid(
+                    "delay",
+                    "a purged image is not kept",
+                    hint: "purge the image now, or keep it for a delay"
+                )
             }
             kept = purge ? nil : delay ?? trashDelay
             isAsGoodAsPurge = kept.map { $0 < trashDelay } ?? true

@@ -112,8 +112,7 @@ struct ImageDeletion: Sendable {
             detail:
                 "image \"\(spec)\" has the old format 1, which the trash can't hold: deleting it destroys its data permanently",
             field: "purge",
-            hint:
-                "add ?purge=true to say that it is meant; rbd migration prepare and execute turn it into one of format 2"
+            remedy: .confirmPurgeOfOldFormat
         )
     }
 
@@ -141,7 +140,7 @@ struct ImageDeletion: Sendable {
             try await keeper.withdraw(mark, Records(of: pool))
         } catch {
             problem.detail += "; the image was already in the trash, and could not be restored"
-            problem.hint = "POST /v1/pools/\(place.pool)/trash/\(entry.id)/restore gives it back"
+            problem.offer(.restore(place.image(entry.id)))
         }
         throw problem
     }

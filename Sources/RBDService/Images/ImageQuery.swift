@@ -56,7 +56,7 @@ struct ImageQuery: Sendable {
             throw Query.invalid(
                 "cursor",
                 "it belongs to a list that is sorted by \(cursor.sort.rawValue)",
-                hint: "repeat the other parameters as they were, or leave out the cursor to begin anew"
+                hint: "leave the other parameters unchanged, or start again without a cursor"
             )
         }
         return cursor
@@ -69,7 +69,7 @@ struct ImageQuery: Sendable {
                 throw Query.invalid(
                     "feature",
                     "there is no feature \"\(name.prefix(40))\"",
-                    hint: "known are \(ImageFeatures.known.names.joined(separator: ", "))"
+                    hint: "use one of \(ImageFeatures.known.names.joined(separator: ", "))"
                 )
             }
             features.insert(feature)

@@ -93,7 +93,8 @@ struct ImageRepair: Sendable {
             .imageUnreadable,
             detail: "\(image) has lost its header rbd_header.\(id), but has data: \(objects.joined(separator: ", "))",
             field: "image",
-            hint: "its name is kept, so that it can be rescued; rados -p \(image.pool ?? "POOL") ls shows its objects"
+            hint:
+                "the name is kept, so that the data can be rescued; rados -p \(image.pool ?? "POOL") ls lists the objects"
         )
     }
 
@@ -128,7 +129,7 @@ struct ImageRepair: Sendable {
                 .imageIncomplete,
                 detail: "\(resource) is being cloned, or cloning it was interrupted: its parent does not know it yet",
                 field: "image",
-                hint: "repeat the request; what stays half-made is completed after twice the service's ceph-osd-timeout"
+                hint: "try again; incomplete clones are completed after twice the service's ceph-osd-timeout"
             )
         }
         return clone

@@ -67,7 +67,7 @@ struct ImageRules {
                     .invalidFeatures,
                     detail: "features: an image can't be created with the feature \"\(name.prefix(40))\"",
                     field: "features",
-                    hint: "known are \(ImageFeatures.creatable.names.joined(separator: ", "))"
+                    hint: "use one of \(ImageFeatures.creatable.names.joined(separator: ", "))"
                 )
             }
             features.insert(feature)
@@ -86,7 +86,7 @@ struct ImageRules {
                 .invalidFeatures,
                 detail: "features: striping needs a stripe unit and count other than the defaults",
                 field: "features",
-                hint: "give stripeUnit and stripeCount, or leave striping out"
+                hint: "give a stripe unit and a stripe count, or leave striping out"
             )
         }
         return features
@@ -148,7 +148,7 @@ struct ImageRules {
             .invalidSize,
             detail: "size: \(objection)",
             field: "size",
-            hint: "choose a larger objectSize, or features without object-map and fast-diff"
+            hint: "choose a larger object size, or features without object-map and fast-diff"
         )
     }
 
@@ -180,7 +180,7 @@ struct ImageRules {
                 .invalidImageOption,
                 detail: "Ceph refused the clone; the likely reasons are objectSize and features",
                 errno: error.errno,
-                hint: "leave them out: they are then as in the source"
+                hint: "leave them out: the clone then has those of the source"
             )
         }
         return Problem(

@@ -107,7 +107,7 @@ struct ImageUpdate {
             field: field,
             hint: isNew
                 ? "leave out object-map and fast-diff"
-                : "disable object-map and fast-diff of \(spec) in the same request"
+                : "disable object-map and fast-diff of \(spec)"
         )
     }
 
@@ -129,7 +129,7 @@ struct ImageUpdate {
                 .confirmationRequired,
                 detail: loss,
                 field: "allowShrink",
-                hint: "add \"allowShrink\": true and \"confirmSize\": \(size.bytes) to say that it is meant"
+                remedy: .confirmShrink(to: size)
             )
         }
         guard request.confirmSize == size else {
@@ -137,7 +137,7 @@ struct ImageUpdate {
                 .confirmationRequired,
                 detail: loss,
                 field: "confirmSize",
-                hint: "add \"confirmSize\": \(size.bytes) to say that it is meant"
+                remedy: .confirmShrink(to: size)
             )
         }
         return size.bytes
@@ -163,14 +163,14 @@ struct ImageUpdate {
     }
 
     private static func check(_ key: String, _ value: String?) throws(Problem) {
-        func refuse(_ reason: String, hint: String? = nil) -> Problem {
-            Problem(.invalidMetadata, detail: "metadata: \(reason)", field: "metadata", hint: hint)
+        func refuse(_ reason: String, remedy: Remedy? = nil) -> Problem {
+            Problem(.invalidMetadata, detail: "metadata: \(reason)", field: "metadata", remedy: remedy)
         }
         guard !key.isEmpty, !key.utf8.contains(0), key.utf8.count <= 256 else {
             throw refuse("a key must have from 1 to 256 bytes, none of them zero")
         }
-        guard QoSLimit.byMetadataKey[key] == nil else {
-            throw refuse("\"\(key)\" is one of the image's limits", hint: "set it with qos")
+        if let limit = QoSLimit.byMetadataKey[key] {
+            throw refuse("\"\(key)\" is one of the image's limits", remedy: .setLimit(limit))
         }
         // An OSD refuses omap values that are much larger.
         guard let value else { return }

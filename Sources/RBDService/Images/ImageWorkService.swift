@@ -40,7 +40,7 @@ struct ImageWorkService: Sendable {
             .unsupportedByCluster,
             detail: "image \"\(spec)\" has the old format 1",
             field: "image",
-            hint: "rbd migration prepare and execute turn it into one of format 2"
+            hint: "convert it to format 2: rbd migration prepare, then execute"
         )
     }
 
@@ -113,7 +113,7 @@ struct ImageWorkService: Sendable {
                 .invalidFeatures,
                 detail: "image \"\(subject.spec)\" has no object map",
                 field: "image",
-                hint: "rbd feature enable \(subject.spec) object-map gives it one"
+                remedy: .enableFeature("object-map", of: subject.spec)
             )
         }
         let step = Plan.Step(.rebuildObjectMap, "\(subject.spec)", detail: "looks for every object of the image")
@@ -129,7 +129,7 @@ struct ImageWorkService: Sendable {
                 .invalidImageOption,
                 detail: "withSnapshots: a copy of one snapshot has no snapshots",
                 field: "withSnapshots",
-                hint: "leave out snapshot or withSnapshots"
+                hint: "copy either one snapshot, or the image with all of them"
             )
         }
         if let snapshot = request.snapshot { try await requireSnapshot(snapshot, subject) }

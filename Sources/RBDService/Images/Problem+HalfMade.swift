@@ -7,12 +7,14 @@ import RBDAPI
 /// Images that are incomplete, because creating or removing them was interrupted.
 extension Problem {
     static func beingRemoved(_ image: CephError.Resource, errno: CInt?) -> Problem {
-        Problem(
+        let remedy: Remedy? = if case .image(let spec) = image { .delete(spec) } else { nil }
+        return Problem(
             .imageIncomplete,
             detail: "\(image) is being removed, or its removal was interrupted",
             field: "image",
             errno: errno,
-            hint: "DELETE it to have the rest removed"
+            hint: "delete it to remove the rest",
+            remedy: remedy
         )
     }
 
@@ -22,7 +24,7 @@ extension Problem {
             detail: "the name of \(image) is taken, but leads to no complete image: "
                 + "another program is creating or removing it, or was interrupted",
             field: "image",
-            hint: "repeat the request; what stays half-made is mended after twice the service's ceph-osd-timeout"
+            hint: "try again; incomplete images are repaired after twice the service's ceph-osd-timeout"
         )
     }
 }

@@ -24,37 +24,43 @@ extension Problem {
             + (use.group.map { [Blocker(.group, name: Self.spec(of: $0, with: spec))] } ?? [])
             + (use.isMigrating ? [Blocker(.migration)] : [])
         guard let first = blockers.first else { return nil }
-        let (code, reason, hint): (ProblemCode, String, String) =
+        let (code, reason, hint, remedy): (ProblemCode, String, String?, Remedy?) =
             switch first.kind {
             case .watcher:
                 (
                     .imageInUse, "is open at \(Self.count(use.watchers, "client"))",
-                    "unmap it or end its clients; rbdctl image watcher list \(spec) shows them"
+                    nil, .endClients(of: spec)
                 )
             case .lock:
                 (
                     .imageInUse, "has \(Self.count(use.locks, "lock"))",
-                    "rbdctl image lock break \(spec) \(first.client ?? "")"
+                    nil, .breakLock(on: spec, of: first.client ?? "")
                 )
             case .snapshot:
                 (
                     .imageHasSnapshots, "has \(Self.count(use.snapshots, "snapshot"))",
-                    "rbdctl snapshot list \(spec) shows them, rbdctl explain \(spec) the commands that free the image, in order"
+                    nil, .explain(spec)
                 )
             case .group:
                 (
                     .imageInGroup, "belongs to the group \(first.name ?? "")",
-                    "rbdctl group image remove \(first.name ?? "") \(spec)"
+                    nil, .remove(spec, fromGroup: first.name ?? "")
                 )
             case .migration:
                 (
                     .imageMigrating, "is being migrated",
-                    "rbd migration commit or rbd migration abort ends the migration"
+                    "end the migration: rbd migration commit or rbd migration abort", nil
                 )
             // An image with clones has snapshots, so this is never the first blocker.
-            case .clone: (.snapshotHasClones, "has clones", "flatten or delete the clones first")
+            case .clone: (.snapshotHasClones, "has clones", "flatten or delete the clones first", nil)
             }
-        self.init(code, detail: "image \"\(spec)\" \(reason)", hint: hint, blockers: blockers)
+        self.init(
+            code,
+            detail: "image \"\(spec)\" \(reason)",
+            hint: hint,
+            remedy: remedy,
+            blockers: blockers
+        )
     }
 
     /// A group in the notation of `rbd`. It is in the namespace of its images.

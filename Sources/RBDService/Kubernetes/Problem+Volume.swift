@@ -13,9 +13,12 @@ extension Problem {
             problem.field = theirs
             if detail.hasPrefix("\(own): ") { problem.detail = theirs + detail.dropFirst(own.count) }
         }
-        problem.hint =
-            ProblemCode(rawValue: code).flatMap { Self.hint(for: $0, demand) }
-            ?? hint?.replacing("repeat the request", with: "apply the volume again")
+        let ownHint = ProblemCode(rawValue: code).flatMap { Self.hint(for: $0, demand) }
+        if let hint = ownHint ?? remedy.flatMap({ Self.hint(for: $0) }) {
+            problem.advise(hint)
+        } else if remedy == nil {
+            problem.hint = hint?.replacing("try again", with: "apply the volume again")
+        }
         return problem
     }
 
@@ -24,11 +27,23 @@ extension Problem {
         let place = demand.place
         let image = place.image(demand.image).description
         return switch code {
-        case .poolNotFound: "correct it, or make the pool: rbdctl pool create \(place.pool)"
-        case .namespaceNotFound: "make the namespace: rbdctl namespace create \(place.pool)/\(place.namespace)"
-        case .deadlineExceeded: "apply the volume again: if \(image) was made meanwhile, it is found then"
-        case .poolUnavailable: "apply the volume again later; ceph health detail says what is wrong with the pool"
+        case .poolNotFound: "correct the name, or create the pool: rbdctl pool create \(place.pool)"
+        case .namespaceNotFound: "create the namespace: rbdctl namespace create \(place.pool)/\(place.namespace)"
+        case .deadlineExceeded: "apply the volume again: if \(image) was created meanwhile, the volume gets it"
+        case .poolUnavailable: "apply the volume again later; ceph health detail shows what is wrong with the pool"
         case .invalidSize: "write a smaller capacity, or imageFeatures without object-map and fast-diff"
+        default: nil
+        }
+    }
+
+    /// The remedy for users of Kubernetes, who use neither the HTTP API nor, usually, rbdctl.
+    private static func hint(for remedy: Remedy) -> String? {
+        let subject = remedy.subject ?? ""
+        return switch remedy.action {
+        case .follow: "apply the volume again when operation \(subject) has ended"
+        case .delete where remedy.kind == .image:
+            "delete the image, then apply the volume again: rbdctl image delete \(subject)"
+        case .set where remedy.field == "application": "prepare the pool: rbdctl pool set \(subject) --application rbd"
         default: nil
         }
     }

@@ -140,8 +140,7 @@ extension VolumeRules {
                     + "service" + names,
                 field: "spec.csi.volumeAttributes.clusterID",
                 hint:
-                    "correct it, or name it in the service's setting kubernetes-cluster-ids, together with what else this cluster "
-                    + "is called"
+                    "correct it, or add it to the service's setting kubernetes-cluster-ids, next to the other ids of this cluster"
             )
         }
         guard !csi.volumeHandle.isEmpty else { throw Self.invalid("spec.csi.volumeHandle", "it names no image") }

@@ -92,7 +92,7 @@ struct VolumeService: Sendable {
                 detail:
                     "image \(spec) exists already, but has only \(ByteCount(image.sizeBytes)); the volume needs \(needed)",
                 field: VolumeDemand.Fields.size,
-                hint: "enlarge it with rbdctl image resize \(spec) \(needed), or write a smaller capacity",
+                hint: "enlarge the image with rbdctl image resize \(spec) \(needed), or write a smaller capacity",
                 differences: [
                     Problem.Difference(
                         field: "size",

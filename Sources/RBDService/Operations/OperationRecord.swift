@@ -75,7 +75,7 @@ struct OperationRecord: Codable, Sendable {
         throw Problem(
             .internalError,
             detail: "the record of operation \(operation.id) (\(operation.kind)) lacks its \(name)",
-            hint: "repeat the request that began it"
+            hint: "start it again"
         )
     }
 
@@ -103,7 +103,8 @@ struct OperationRecord: Codable, Sendable {
             .operationStopped,
             detail:
                 "the replica that worked on it died \(deaths) times before it got beyond \(operation.percent) %",
-            hint: "see why the replicas end: kubectl describe pod tells of memory that ran out; then repeat the request"
+            hint:
+                "find out why the replicas end (kubectl describe pod shows if they ran out of memory), then start it again"
         )
     }
 

@@ -137,7 +137,8 @@ struct OperationStore: Sendable {
         throw Problem(
             .overloaded,
             detail: "\"\(owner)\" already has \(count) unfinished operations in pool \"\(record.operation.pool)\"",
-            hint: "wait until some have ended, or cancel some; whoever runs the service sets --operations-per-identity"
+            hint:
+                "wait until some have ended, or cancel some; the service's operator can raise the setting operations-per-identity"
         )
     }
 
@@ -178,12 +179,11 @@ struct OperationStore: Sendable {
     }
 
     static func inProgress(_ other: OperationRecord, _ subject: String, field: String = "image") -> Problem {
-        let cancel = other.kind?.isCancellable == true ? "; DELETE cancels it" : ""
-        return Problem(
+        Problem(
             .operationInProgress,
             detail: "operation \(other.operation.id) (\(other.operation.kind)) on \(subject) is not finished",
             field: field,
-            hint: "GET /v1/operations/\(other.operation.id) tells how far it is\(cancel)"
+            remedy: .follow(operation: other.operation.id, cancellable: other.kind?.isCancellable == true)
         )
     }
 
@@ -197,7 +197,7 @@ struct OperationStore: Sendable {
                 .operationNotFound,
                 detail: "there is no operation \"\(id.prefix(60))\"",
                 field: "operation",
-                hint: "the record of a finished operation is kept for a time only; GET /v1/operations lists them"
+                remedy: .listOperations
             )
         }
         return record
@@ -253,9 +253,8 @@ struct OperationStore: Sendable {
                 detail: "cancelling operation \(id) (\(record.operation.kind)) "
                     + "would leave \(record.operation.subject) inconsistent",
                 field: "operation",
-                hint: record.kind == .createPool
-                    ? "delete the pool"
-                    : "GET /v1/operations/\(id)?wait=60s waits for its end; another replica finishes it where this one can't"
+                hint: record.kind == .createPool ? "delete the pool" : nil,
+                remedy: record.kind == .createPool ? nil : .follow(operation: id, cancellable: false)
             )
         }
         return record

@@ -30,7 +30,7 @@ struct ErasureCodedPools {
             detail: "dataPool: the erasure-coded pool \"\(dataPool)\" does not allow overwrites",
             field: "dataPool",
             errno: error.errno,
-            hint: "rbdctl pool set \(dataPool) --application rbd"
+            remedy: .enableApplication(ofPool: dataPool)
         )
     }
 }

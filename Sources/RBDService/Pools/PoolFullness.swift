@@ -60,7 +60,7 @@ struct PoolFullness {
         }
         if !pool.flags.contains("full_quota") {
             reasons = ["it holds \(stored), and its OSDs are full"]
-            hints = ["add OSDs or delete data; ceph osd set-full-ratio makes room for the deleting"]
+            hints = ["add OSDs or delete data; to be able to delete, raise the limit: ceph osd set-full-ratio"]
         }
         return Problem(
             .poolFull,

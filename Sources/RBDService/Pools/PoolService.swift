@@ -39,7 +39,7 @@ struct PoolService: Sendable {
             var problem = Problem(error)
             problem.field = PoolRules.field(blamedBy: error)
             problem.detail += "; the pool was created, but it is not yet made ready for RBD"
-            problem.hint = "rbdctl pool set \(request.name) --application rbd makes it ready, once it can be"
+            problem.offer(.enableApplication(ofPool: request.name))
             throw problem
         } catch let error as CephError where error.code == .invalidPoolOption {
             var problem = Problem(error)
@@ -61,7 +61,7 @@ struct PoolService: Sendable {
                 throw PoolRules.invalid(
                     "erasureCodeProfile",
                     "the cluster has no erasure code profile \"\(profile)\"",
-                    hint: "ceph osd erasure-code-profile ls shows them"
+                    hint: "ceph osd erasure-code-profile ls lists the profiles"
                 )
             }
             steps.append(Plan.Step(.allowOverwrites, name))
@@ -98,7 +98,7 @@ struct PoolService: Sendable {
                 .confirmationRequired,
                 detail: "deleting pool \"\(name)\" destroys every image in it for ever",
                 field: "confirm",
-                hint: "add ?confirm=\(PercentEncoding.encode(name)) to say that it is meant"
+                remedy: .confirm(name, of: .pool)
             )
         }
         if dryRun { return .planned(try await deletionPlan(of: name)) }

@@ -38,7 +38,7 @@ struct PoolUpdate {
                 throw PoolRules.invalid(
                     "application",
                     "the pool already has the application \(other)",
-                    hint: "ceph osd pool application disable \(pool.name) \(other), where that is not so"
+                    hint: "if it is not used for \(other): ceph osd pool application disable \(pool.name) \(other)"
                 )
             }
         }

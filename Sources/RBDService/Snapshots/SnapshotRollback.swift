@@ -22,7 +22,7 @@ extension SnapshotService {
                 .confirmationRequired,
                 detail: "rolling image \"\(image)\" back to \"\(name)\" permanently destroys everything written since",
                 field: "confirm",
-                hint: "add ?confirm=\(PercentEncoding.encode(name)) to say that it is meant"
+                remedy: .confirm(name, of: .snapshot)
             )
         }
         // A running rollback has claimed the image.

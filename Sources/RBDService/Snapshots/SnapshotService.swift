@@ -161,15 +161,13 @@ struct SnapshotService: Sendable {
         }
         switch error.code {
         case .snapshotProtected where clones.isEmpty:
-            problem.hint = "rbdctl snapshot unprotect \(spec), or PATCH it with {\"protected\": false}"
+            problem.offer(.unprotect(spec))
         case .snapshotProtected:
-            problem.hint = "flatten or delete the clones, then rbdctl snapshot unprotect \(spec)"
+            problem.advise("flatten or delete the clones first, then unprotect the snapshot")
         case .snapshotHasClones where error.operation == .changeSnapshot:
-            problem.hint = "flatten or delete the clones: those of format 1 need the protection"
+            problem.advise("flatten or delete the clones first: those of format 1 need the protection")
         default:
-            problem.hint =
-                "flatten or delete the clones first; with ?evenIfCloned=true the snapshot only loses its name, "
-                + "stays in the trash until the last clone is gone, and keeps the image from being deleted until then"
+            problem.offer(.confirmDeletionDespiteClones)
         }
         return problem
     }

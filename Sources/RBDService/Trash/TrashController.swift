@@ -61,7 +61,7 @@ struct TrashController: Sendable {
                 .confirmationRequired,
                 detail: "expired: only expired images can be purged together",
                 field: "expired",
-                hint: "add ?expired=true; DELETE /v1/pools/{pool}/trash/{id} purges one image"
+                remedy: .confirmPurgeOfExpired
             )
         }
         if try query.flag("dryRun") {

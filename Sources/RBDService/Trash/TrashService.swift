@@ -94,7 +94,7 @@ struct TrashService: Sendable {
                 .imageIncomplete,
                 detail: "the removal of image \"\(place.image(found.entry.name))\" has begun: it can't be restored",
                 field: "id",
-                hint: "DELETE it to have the rest removed"
+                remedy: .purge(place.image(id))
             )
         }
         try Self.requireNoMigration(found.entry, in: place)
@@ -113,7 +113,7 @@ struct TrashService: Sendable {
             detail:
                 "trash entry \(entry.id) is the source of a migration of image \"\(place.image(entry.name))\" that has not ended",
             field: "id",
-            hint: "rbd migration commit, after execute, removes the entry; rbd migration abort gives the image back"
+            hint: "rbd migration commit (after execute) removes the entry; rbd migration abort restores the image"
         )
     }
 
@@ -131,7 +131,7 @@ struct TrashService: Sendable {
                 .imageIncomplete,
                 detail: "trash entry \(entry.id) still has the name \"\(place.image(name.text))\"",
                 field: "id",
-                hint: "PUT or DELETE image \"\(place.image(name.text))\": either brings the entry to its end"
+                hint: "create or delete image \"\(place.image(name.text))\": either completes the entry"
             )
         }
     }
@@ -175,7 +175,7 @@ struct TrashService: Sendable {
             if !found.entry.isBeingRemoved, var problem = Problem(use, of: place.image(found.entry.name)) {
                 // The lists of watchers and locks need a name, which the image has lost.
                 if !use.watchers.isEmpty || !use.locks.isEmpty {
-                    problem.hint = "rbdctl trash restore \(place.image(id)), then end its clients and break its locks"
+                    problem.offer(.restoreToFree(place.image(id)))
                 }
                 throw problem
             }

@@ -47,18 +47,12 @@ struct GroupSnapshotRollback: AsyncParsableCommand {
 
     private func confirmOnTerminal() throws {
         let shown = Escaping.terminal(snapshot.snapshot)
-        guard Console.isInteractive else {
-            throw Failure(
-                .usage,
-                "a rollback must be confirmed: repeat the snapshot's name with --confirm",
-                hint: "rbdctl group snapshot rollback \(Escaping.terminal(snapshot.description)) --confirm \(shown)"
-            )
-        }
-        let answer = Console.ask(
-            "This destroys everything written since \(shown). Type the snapshot's name to continue: "
+        let confirmation = Confirmation(
+            reason: "a rollback must be confirmed: repeat the snapshot's name with --confirm",
+            remedy: .confirm(snapshot.snapshot, of: .groupSnapshot),
+            question: "This destroys everything written since \(shown). Type the snapshot's name to continue",
+            refusal: "that is not the snapshot's name; nothing was rolled back"
         )
-        guard answer == snapshot.snapshot else {
-            throw Failure(.usage, "that is not the snapshot's name; nothing was rolled back")
-        }
+        try confirmation.ask { $0 == snapshot.snapshot }
     }
 }

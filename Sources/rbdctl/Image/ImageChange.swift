@@ -90,18 +90,14 @@ struct ImageResize: AsyncParsableCommand {
 
     private func confirmOnTerminal() throws {
         let image = Escaping.terminal(spec.description)
-        guard Console.isInteractive else {
-            throw Failure(
-                .usage,
-                "a smaller size must be confirmed: repeat it with --confirm",
-                hint: "rbdctl image resize \(image) \(size) --allow-shrink --confirm \(size)"
-            )
-        }
-        let question =
-            "If \(image) is larger than \(size), this destroys its data beyond that. Type the size to continue: "
-        guard let answer = Console.ask(question), let typed = try? ByteCount(parsing: answer), typed == size else {
-            throw Failure(.usage, "that is not the size; nothing was changed")
-        }
+        let confirmation = Confirmation(
+            reason: "a smaller size must be confirmed: repeat it with --confirm",
+            remedy: .confirmShrink(to: size),
+            question:
+                "If \(image) is larger than \(size), this destroys its data beyond that. Type the size to continue",
+            refusal: "that is not the size; nothing was changed"
+        )
+        try confirmation.ask { (try? ByteCount(parsing: $0)) == size }
     }
 }
 

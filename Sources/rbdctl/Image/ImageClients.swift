@@ -66,8 +66,7 @@ struct ImageLockBreak: AsyncParsableCommand {
     @OptionGroup var eviction: EvictionOptions
 
     func run() async throws {
-        let command = "rbdctl image lock break \(spec) \(client)"
-        try await eviction.run(client, "breaking a lock", command) { service, dryRun in
+        try await eviction.run(client, "breaking a lock", of: .lock) { service, dryRun in
             try await service.breakLock(on: spec, heldBy: client, cookie: cookie, dryRun)
         }
     }
@@ -113,8 +112,7 @@ struct ImageWatcherEvict: AsyncParsableCommand {
     @OptionGroup var eviction: EvictionOptions
 
     func run() async throws {
-        let command = "rbdctl image watcher evict \(spec) \(client)"
-        try await eviction.run(client, "evicting a client", command) { service, dryRun in
+        try await eviction.run(client, "evicting a client", of: .watcher) { service, dryRun in
             try await service.evict(client, from: spec, dryRun)
         }
     }
@@ -129,36 +127,31 @@ struct EvictionOptions: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
 
     /// Asks for confirmation, and prints the client's name when the request is done.
-    /// - Parameter command: the command to repeat with --yes if there is no terminal.
+    /// - Parameter kind: what has the client's name in the command.
     func run(
         _ client: String,
         _ what: String,
-        _ command: String,
+        of kind: Remedy.Kind,
         _ action: (APIClient, DryRunOptions) async throws -> Plan?
     ) async throws {
-        try confirm(client, what, command)
+        try confirm(client, what, kind)
         if let plan = try await connection.withClient({ try await action($0, dryRun) }) {
             return try Console.output.write(plan, as: .table)
         }
         try Console.output.write(Escaping.name(client) + "\n")
     }
 
-    private func confirm(_ client: String, _ what: String, _ command: String) throws {
+    private func confirm(_ client: String, _ what: String, _ kind: Remedy.Kind) throws {
         if yes || dryRun.dryRun { return }
         let shown = Escaping.terminal(client)
-        guard Console.isInteractive else {
-            throw Failure(
-                .usage,
-                "\(what) shuts \(shown) out of the cluster and must be confirmed with --yes",
-                hint: "\(Escaping.terminal(command)) --yes"
-            )
-        }
-        let answer = Console.ask(
-            "This shuts \(shown) out of the cluster: it loses everything that it has open. Type \(shown) to continue: "
+        let confirmation = Confirmation(
+            reason: "\(what) shuts \(shown) out of the cluster and must be confirmed with --yes",
+            remedy: .confirm(client, of: kind),
+            question:
+                "This shuts \(shown) out of the cluster: it loses everything that it has open. Type \(shown) to continue",
+            refusal: "that is not the client's name; nothing was changed"
         )
-        guard answer == client else {
-            throw Failure(.usage, "that is not the client's name; nothing was changed")
-        }
+        try confirmation.ask { $0 == client }
     }
 }
 

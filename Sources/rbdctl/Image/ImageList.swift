@@ -38,7 +38,7 @@ struct ImageList: AsyncParsableCommand {
         try Console.output.write(format.output.render(images))
         for image in images {
             guard let problem = image.problem else { continue }
-            Console.errors.report("rbdctl: \(problem.detail)\n\(problem.hint.map { "hint: \($0)\n" } ?? "")")
+            Console.errors.report(Failure(problem).text())
         }
     }
 }

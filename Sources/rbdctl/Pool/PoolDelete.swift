@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+internal import RBDAPI
 
 struct PoolDelete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -38,16 +39,12 @@ struct PoolDelete: AsyncParsableCommand {
 
     private func confirmOnTerminal() throws {
         let shown = Escaping.terminal(name)
-        guard Console.isInteractive else {
-            throw Failure(
-                .usage,
-                "deleting a pool must be confirmed: repeat its name with --confirm",
-                hint: "rbdctl pool delete \(shown) --confirm \(shown)"
-            )
-        }
-        let answer = Console.ask("This deletes the pool \(shown) and every image in it. Type its name to continue: ")
-        guard answer == name else {
-            throw Failure(.usage, "that is not the pool's name; nothing was deleted")
-        }
+        let confirmation = Confirmation(
+            reason: "deleting a pool must be confirmed: repeat its name with --confirm",
+            remedy: .confirm(name, of: .pool),
+            question: "This deletes the pool \(shown) and every image in it. Type its name to continue",
+            refusal: "that is not the pool's name; nothing was deleted"
+        )
+        try confirmation.ask { $0 == name }
     }
 }

@@ -42,18 +42,12 @@ struct SnapshotRollback: AsyncParsableCommand {
 
     private func confirmOnTerminal() throws {
         let (image, name) = (Escaping.terminal(spec.image.description), Escaping.terminal(spec.snapshot))
-        guard Console.isInteractive else {
-            throw Failure(
-                .usage,
-                "a rollback must be confirmed: repeat the snapshot's name with --confirm",
-                hint: "rbdctl snapshot rollback \(image)@\(name) --confirm \(name)"
-            )
-        }
-        let answer = Console.ask(
-            "This destroys everything written to \(image) since \(name). Type \(name) to continue: "
+        let confirmation = Confirmation(
+            reason: "a rollback must be confirmed: repeat the snapshot's name with --confirm",
+            remedy: .confirm(spec.snapshot, of: .snapshot),
+            question: "This destroys everything written to \(image) since \(name). Type \(name) to continue",
+            refusal: "that is not the snapshot's name; nothing was changed"
         )
-        guard answer == spec.snapshot else {
-            throw Failure(.usage, "that is not the snapshot's name; nothing was changed")
-        }
+        try confirmation.ask { $0 == spec.snapshot }
     }
 }

@@ -7,7 +7,10 @@ struct TrashCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trash",
         abstract: "Deleted images, which can be restored for a limited time.",
-        discussion: "Write an image in the trash with its id in place of its name: pool/id, pool/namespace/id.",
+        discussion: """
+            Write an image in the trash with its id in place of its name: pool/id, pool/namespace/id. Several images \
+            in the trash may have had the same name.
+            """,
         subcommands: [TrashList.self, TrashGet.self, TrashRestore.self, TrashPurge.self, TrashPurgeExpired.self]
     )
 }

@@ -9,10 +9,16 @@ struct TrashRestore: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",
         abstract: "Restore an image from the trash.",
-        discussion: "Prints the image's spec."
+        discussion: """
+            Prints the image's spec. The image is given by its id, or by the name that it had. If several images in \
+            the trash had the name, the command lists them and restores none.
+            """
     )
 
-    @Argument(help: "The image: pool/id or pool/namespace/id.", transform: Read.imageSpec)
+    @Argument(
+        help: "The image: pool/id or pool/namespace/id, or with its name in place of the id.",
+        transform: Read.imageSpec
+    )
     var entry: ImageSpec
 
     @Option(help: ArgumentHelp("A new name. (default: the old one)", valueName: "name"))
@@ -24,10 +30,14 @@ struct TrashRestore: AsyncParsableCommand {
 
     func run() async throws {
         if rehearsal.dryRun {
-            let plan = try await connection.withClient { try await $0.planToRestore(entry, as: name) }
+            let plan = try await connection.withClient { client in
+                try await client.withTrashEntry(entry) { try await client.planToRestore($0, as: name) }
+            }
             return try Console.output.write(plan, as: format.output)
         }
-        let image = try await connection.withClient { try await $0.restore(entry, as: name) }
+        let image = try await connection.withClient { client in
+            try await client.withTrashEntry(entry) { try await client.restore($0, as: name) }
+        }
         try Console.output.write(format.output.render(image))
     }
 }

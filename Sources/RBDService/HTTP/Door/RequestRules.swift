@@ -17,7 +17,11 @@ enum RequestRules {
             return Problem(.httpVersionNotSupported, detail: "the service speaks HTTP/1.1 and HTTP/1.0")
         }
         if let detail = objection(toTarget: head.uri) {
-            return malformed(detail, field: nil, hint: "write the path beginning with a slash, percent-encoded")
+            return malformed(
+                detail,
+                field: nil,
+                hint: "write the path with a slash at the start, and percent-encode it"
+            )
         }
         guard head.uri.utf8.count(where: { $0 == UInt8(ascii: "&") }) < maximumParameters else {
             return malformed("the address has more than \(maximumParameters) query parameters", field: nil)

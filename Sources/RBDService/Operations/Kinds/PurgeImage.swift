@@ -37,7 +37,7 @@ struct PurgeImage: OperationTask {
                 .trashEntryNotFound,
                 detail: "image \"\(job.record.operation.spec)\" was taken out of the trash before it was purged",
                 field: "id",
-                hint: "it is \(job.record.place.image(name.text)) now; DELETE that where it is to go after all"
+                remedy: .delete(job.record.place.image(name.text))
             )
         }
         if !force, !entry.isBeingRemoved,
