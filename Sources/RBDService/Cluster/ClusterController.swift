@@ -30,8 +30,8 @@ struct ClusterController: Sendable {
     @Sendable private func ready(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         if shutdownDelay.hasBegun { throw Problem(.clusterUnavailable, detail: "the service is shutting down") }
         if let trouble = connection.trouble {
-            let cause = connection.cause
-            throw Problem(.clusterUnavailable, detail: trouble, hint: cause?.hint, remedy: cause?.remedy)
+            let meaning = connection.cause?.meaning
+            throw Problem(.clusterUnavailable, detail: trouble, hint: meaning?.hint, remedy: meaning?.remedy)
         }
         return .json(Self.fine)
     }

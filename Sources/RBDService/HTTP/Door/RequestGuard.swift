@@ -1,7 +1,6 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 import RBDAPI
@@ -196,7 +195,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func answer(_ problem: Problem, _ context: ChannelHandlerContext) {
-        let body = (try? JSONEncoder().encode(problem)).map { ByteBuffer(bytes: $0) } ?? ByteBuffer()
+        let body = ByteBuffer(json: problem) ?? ByteBuffer()
         var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: problem.status))
         head.headers.add(name: "Content-Type", value: Problem.contentType)
         head.headers.add(name: "Content-Length", value: "\(body.readableBytes)")

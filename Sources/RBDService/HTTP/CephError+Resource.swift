@@ -1,0 +1,59 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Naming
+
+extension CephError.Resource {
+    /// The pool and the namespace; nil for the cluster.
+    var place: Place? {
+        switch self {
+        case .cluster: nil
+        case .pool(let pool): Place(pool: pool)
+        case .namespace(let place): place
+        case .image(let spec): spec.place
+        case .snapshot(let spec): spec.image.place
+        case .group(let spec): spec.place
+        case .groupSnapshot(let spec): spec.group.place
+        }
+    }
+
+    /// The image, or the image of the snapshot.
+    var image: ImageSpec? {
+        switch self {
+        case .image(let spec): spec
+        case .snapshot(let spec): spec.image
+        default: nil
+        }
+    }
+
+    var snapshot: SnapshotSpec? {
+        if case .snapshot(let spec) = self { spec } else { nil }
+    }
+
+    /// The group, or the group of the snapshot.
+    var group: GroupSpec? {
+        switch self {
+        case .group(let spec): spec
+        case .groupSnapshot(let spec): spec.group
+        default: nil
+        }
+    }
+
+    var groupSnapshot: GroupSnapshotSpec? {
+        if case .groupSnapshot(let spec) = self { spec } else { nil }
+    }
+
+    /// The name as `ceph` and `rbd` take it on the command line.
+    var commandLineName: String {
+        switch self {
+        case .cluster: ""
+        case .pool(let pool): pool
+        case .namespace(let place): place.description
+        case .image(let spec): spec.description
+        case .snapshot(let spec): spec.description
+        case .group(let spec): spec.description
+        case .groupSnapshot(let spec): spec.description
+        }
+    }
+}
