@@ -23,7 +23,7 @@ say() { printf '%s\n' "$*" >&2; }
 
 # die SENTENCE: ends a script. The sentence says what is wrong and what to do.
 die() {
-    printf 'dev/%s: %s\n' "${0##*/}" "$*" >&2
+    printf '%s: %s\n' "$(realpath --relative-to "$root" "$0")" "$*" >&2
     exit 1
 }
 

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""The checks of dev/manifests on rendered manifests: one command each, without output if all is well.
+"""The checks of dev/release/manifests on rendered manifests: one command each, without output if all is well.
 
 same FILE FILE          two renderings have the same objects
 schema VERSION,… FILE…  the objects are valid for these versions of Kubernetes
@@ -19,7 +19,7 @@ import sys
 
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "Sources/RBDService"
 NAME = "rbd-rest-api"
 # Kinds of other projects, which have no schema here.
@@ -103,7 +103,7 @@ def schema_folder(version):
     import kubernetes_validate
 
     here = pathlib.Path(kubernetes_validate.__file__).parent
-    # dev/manifests installs an older version of the package separately.
+    # dev/release/manifests installs an older version of the package separately.
     folders = [here, *pathlib.Path(sys.prefix).glob("old-*/kubernetes_validate")]
     for folder in folders:
         path = folder / f"kubernetes-json-schema/v{version}.0-local-strict"
@@ -150,7 +150,7 @@ def settings_of_the_code():
     found = {}
     for match in re.finditer(r'Setting\(\s*"([a-z-]+)",\s*"[A-Z]+",\s*(?:default: "([^"]*)")?', text):
         found["RBD_REST_API_" + match[1].upper().replace("-", "_")] = match[2]
-    expect(len(found) > 30, "Setting.swift has changed its form; adapt dev/manifests_check.py")
+    expect(len(found) > 30, "Setting.swift has changed its form; adapt dev/release/manifests_check.py")
     return found
 
 
@@ -180,7 +180,7 @@ def settings(*paths):
 
 def constant(file, pattern):
     match = re.search(pattern, (SOURCES / file).read_text())
-    expect(match, f"{file} has changed its form; adapt dev/manifests_check.py")
+    expect(match, f"{file} has changed its form; adapt dev/release/manifests_check.py")
     return match[1]
 
 
