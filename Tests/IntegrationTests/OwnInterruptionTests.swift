@@ -170,8 +170,8 @@ struct OwnInterruptionTests {
             let code = (try? answer.problem.code) ?? "\(answer.status)"
             if interruption.outcomes.contains(code) { return }
             // Half a minute would be enough on any machine. Other tests' replicas may have taken the operation up, and
-            // died over it: three times, and it is set aside. On a busy machine, this replica's short lease may run out:
-            // then it is shut out, and connects again.
+            // died over it: three times, and it is set aside. On a busy machine, this replica's short lease may run
+            // out: then it is shut out, and connects again.
             let passing = [
                 "change-in-progress", "operation-in-progress", "image-incomplete", "image-in-use", "operation-stopped",
                 "cluster-unavailable",
