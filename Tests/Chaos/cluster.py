@@ -65,6 +65,12 @@ class Cluster:
         details = self.ceph_json("osd", "pool", "ls", "detail")
         return next(set(entry["flags_names"].split(",")) for entry in details if entry["pool_name"] == pool)
 
+    def knows_the_map(self) -> bool:
+        """Whether all OSDs have the present OSD map. The monitors tell one of them, and the others hear of it with a heartbeat."""
+        present = self.ceph_json("osd", "dump")
+        running = [osd["osd"] for osd in present["osds"] if osd["up"]]
+        return all(self.ceph_json("tell", f"osd.{osd}", "status")["newest_map"] >= present["epoch"] for osd in running)
+
     # Daemons
 
     def suspend(self, *daemons: str) -> None:

@@ -263,7 +263,7 @@ def pool_full(rehearsal: Rehearsal) -> Report:
         cluster.tool("rados", "-p", pool, "put", "filling", str(filling))
         cluster.ceph("osd", "pool", "set-quota", pool, "max_bytes", str(4 << 20))
         await_flag(rehearsal, pool, True)
-        # The OSDs and the daemon hear of the flag a moment later.
+        # The daemon hears of the flag a moment later.
         time.sleep(2)
         answers = asyncio.run(use_full_pool(address, pool, scale.full_requests, rehearsal.limit))
         judge_full(report, pool, answers, 0.1 * scale.patience)
@@ -296,6 +296,8 @@ def await_flag(rehearsal: Rehearsal, pool: str, full: bool) -> None:
     """Ceph notices after some seconds that a pool is full, or no longer."""
     if not within(40, lambda: ("full" in rehearsal.cluster.flags(pool)) == full):
         raise RuntimeError(f"the pool was {'not ' if full else ''}flagged full within 40 s")
+    if not within(40, rehearsal.cluster.knows_the_map):
+        raise RuntimeError("the OSDs did not hear of the flag within 40 s")
 
 
 async def use_full_pool(address: Address, pool: str, rounds: int, limit: float) -> list[Answer]:
