@@ -11,7 +11,7 @@ import Testing
 
 /// What leaves when, flush by flush.
 struct AnswerFlushTests {
-    private let channel = EmbeddedChannel(handler: AnswerFlush(patience: .seconds(5)))
+    private let channel = EmbeddedChannel(handler: AnswerFlush())
     private let head = HTTPResponsePart.head(HTTPResponse(status: .ok))
     private let body = HTTPResponsePart.body(ByteBuffer(string: "{}"))
 
@@ -57,7 +57,6 @@ struct AnswerFlushTests {
         send(head)
         send(body)
         channel.close(promise: nil)
-        #expect(try sent() == [head, body, .body(ByteBuffer())])
-        #expect(!channel.isActive)
+        #expect(try sent() == [head, body])
     }
 }

@@ -16,18 +16,10 @@ final class AnswerFlush: ChannelOutboundHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    private let patience: TimeAmount
     /// Whether the last part that was written ends an answer.
     private var isWhole = true
     private var isHolding = false
-    /// What is waited for before the connection is closed in the middle of an answer.
-    private var rest: EventLoopFuture<Void>?
     private var isScheduled = false
-
-    /// - Parameter patience: how long a client may take to read what is left of an answer that is cut off.
-    init(patience: TimeAmount) {
-        self.patience = patience
-    }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data) { isWhole = true } else { isWhole = false }
@@ -45,26 +37,10 @@ final class AnswerFlush: ChannelOutboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// Sends what is written before it closes the connection. In the middle of an answer, the channel would discard
-    /// that, and with it the problem that ends a stream.
+    /// Closing would discard the parts that are not flushed.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard mode != .input, let rest = rest ?? sendRest(context) else {
-            return context.close(mode: mode, promise: promise)
-        }
-        rest.assumeIsolated().whenComplete { _ in context.close(mode: mode, promise: promise) }
-    }
-
-    /// - Returns: done when everything is sent, or when the client was too slow; nil if no answer is cut off.
-    private func sendRest(_ context: ChannelHandlerContext) -> EventLoopFuture<Void>? {
-        guard !isWhole else { return nil }
-        isHolding = false
-        // Closing fails the write, which ends the wait.
-        let timer = context.eventLoop.assumeIsolated().scheduleTask(in: patience) { context.close(promise: nil) }
-        let sent = context.eventLoop.makePromise(of: Void.self)
-        sent.futureResult.assumeIsolated().whenComplete { _ in timer.cancel() }
-        context.writeAndFlush(wrapOutboundOut(.body(ByteBuffer())), promise: sent)
-        rest = sent.futureResult
-        return rest
+        if isHolding, mode != .input { flushNow(context) }
+        context.close(mode: mode, promise: promise)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {

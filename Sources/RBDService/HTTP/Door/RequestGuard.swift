@@ -26,6 +26,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var bodyBytes = 0
     private var hasAnswerBegun = false
     private var hasCompressor = false
+    /// What is waited for before the connection is closed in the middle of an answer.
+    private var rest: EventLoopFuture<Void>?
     /// The request after which the client wants the connection to be closed.
     private var last: Int?
     /// A problem to answer with, once the earlier requests are answered. From then on nothing is read.
@@ -172,6 +174,29 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
                 clock.enter(begun == answered ? .idle : read < begun ? .body : .answering)
             }
         }
+    }
+
+    /// Sends what is written before it closes the connection. In the middle of an answer, the channel would discard
+    /// that, and with it the problem that ends a stream.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard mode != .input, !isOver, let rest = rest ?? sendRest(context) else {
+            return context.close(mode: mode, promise: promise)
+        }
+        rest.assumeIsolated().whenComplete { _ in context.close(mode: mode, promise: promise) }
+    }
+
+    /// - Returns: done when everything is sent, or when the client was too slow; nil if no answer is cut off.
+    private func sendRest(_ context: ChannelHandlerContext) -> EventLoopFuture<Void>? {
+        guard hasAnswerBegun else { return nil }
+        // Closing fails the write, which ends the wait.
+        let timer = context.eventLoop.assumeIsolated().scheduleTask(in: limits.writeTimeout) {
+            context.close(promise: nil)
+        }
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { _ in timer.cancel() }
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: sent)
+        rest = sent.futureResult
+        return rest
     }
 
     /// Whether the answer that is being written ends the connection. It does if the client wants that, or if its
