@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-import Naming
+public import Naming
 
 /// The part of the cluster that a call depends on. Parts fail independently: a pool whose OSDs are down does not answer
 /// while all others do, and a cluster without its monitors still serves the pools that are known.
@@ -32,7 +32,7 @@ extension CallScope: CustomStringConvertible {
 
 extension CephError.Resource {
     /// The pool or namespace that this scope is, or is in.
-    var place: Place? {
+    public var place: Place? {
         switch self {
         case .cluster: nil
         case .pool(let pool): Place(pool: pool)

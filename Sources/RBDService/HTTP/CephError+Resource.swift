@@ -5,19 +5,6 @@ import Ceph
 import Naming
 
 extension CephError.Resource {
-    /// The pool and the namespace; nil for the cluster.
-    var place: Place? {
-        switch self {
-        case .cluster: nil
-        case .pool(let pool): Place(pool: pool)
-        case .namespace(let place): place
-        case .image(let spec): spec.place
-        case .snapshot(let spec): spec.image.place
-        case .group(let spec): spec.place
-        case .groupSnapshot(let spec): spec.group.place
-        }
-    }
-
     /// The image, or the image of the snapshot.
     var image: ImageSpec? {
         switch self {
