@@ -162,6 +162,10 @@ def main() -> int:
         print(markdown(reports, describe(options, scale)))
     else:
         print("\n" + "\n".join(describe(options, scale)) + "\n\n" + table(reports) + "\n")
+        # Once more at the end, where whoever reads only the last lines of a long log finds them.
+        for report in reports:
+            if not report.passed:
+                print(explain(report) + "\n")
         print(f"{'upgrade' if options.upgrade else 'chaos'}: {passed} passed, {len(reports) - passed} failed")
     return 0 if passed == len(reports) else 1
 
