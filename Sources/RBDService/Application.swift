@@ -258,10 +258,8 @@ public struct RBDService: Sendable {
         for var route in routes {
             if route.method == .get { route.handler = answers.bounding(route.handler) }
             router.on(RouterPath(route.path), method: route.method) {
-                [gate, route, rule = route.rule, largest = configuration.largestPage] request, context in
-                try await Query.$largestPage.withValue(largest) {
-                    try await gate.enter(route, by: rule, request, context)
-                }
+                [gate, route, largest = configuration.largestPage] request, context in
+                try await Query.$largestPage.withValue(largest) { try await gate.enter(route, request, context) }
             }
         }
         return router
@@ -289,6 +287,7 @@ public struct RBDService: Sendable {
     ///   call the cluster.
     private func router(_ routes: [Route], origins: Set<String>, timeout: Duration?) -> Router<ServiceRequestContext> {
         let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
+        let table = RouteTable(routes)
         // The builder makes one type of all of them. Added one by one, each would be called through closures, and a
         // short request would cost twice as much.
         router.addMiddleware {
@@ -296,9 +295,9 @@ public struct RBDService: Sendable {
             RequestIDMiddleware()
             if !origins.isEmpty { OriginMiddleware(origins: origins) }
             TelemetryMiddleware(metrics: telemetry.requests)
-            AuditMiddleware(log: audit)
+            AuditMiddleware(log: audit, routes: table)
             CompressionMiddleware()
-            ProblemMiddleware(routes: RouteTable(routes))
+            ProblemMiddleware(routes: table)
             if let timeout { DeadlineMiddleware(timeout: timeout) }
         }
         return router

@@ -310,7 +310,7 @@ struct AuditTests {
             #expect(records["twice-\(number)"]?.count == (isMutation ? 1 : nil), "\(name)")
             #expect(records["dry-\(number)"] == nil, "\(name)")
             let wrong = records["wrong-\(number)"]
-            #expect(wrong?.count == (route.rule?.verb == nil ? nil : 1), "\(name)")
+            #expect(wrong?.count == (route.rule.verb == nil ? nil : 1), "\(name)")
             if let wrong = wrong?.first {
                 #expect(wrong.outcome == "refused" && wrong.status == 401 && wrong.code == "unauthenticated")
                 #expect(wrong.identity == nil && wrong.route == route.path)

@@ -13,6 +13,7 @@ struct AuditMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
     let log: AuditLog
+    let routes: RouteTable
 
     /// The query parameters that are logged. All others are refused, and may contain a secret that was put in the wrong
     /// place.
@@ -40,7 +41,7 @@ struct AuditMiddleware: RouterMiddleware {
             let isRouted = context.endpointPath != nil || gathered.isAdmitted
             let isRefused = status == 401 || status == 403 || gathered.isRefused
             guard isRouted, gathered.isMutation || isRefused else { return }
-            var line = Self.line(request, route: route, query: query, status: status, gathered)
+            var line = line(request, route: route, query: query, status: status, gathered)
             line.duration = .now - start
             line.requestID = context.requestID
             line.peer = await context.auditPeer
@@ -56,7 +57,7 @@ struct AuditMiddleware: RouterMiddleware {
         }
     }
 
-    private static func line(
+    private func line(
         _ request: Request,
         route: String,
         query: [String: [String]],
@@ -82,7 +83,7 @@ struct AuditMiddleware: RouterMiddleware {
         let isSuccess = status < 400 && notes?.code == nil
         return AuditLine(
             identity: notes?.identity,
-            verb: gathered.verb ?? Route.rule(of: request.method, route)?.verb,
+            verb: gathered.verb ?? routes.route(request.method, route)?.rule.verb,
             method: request.method.rawValue,
             route: route,
             object: gathered.object ?? object.text,

@@ -13,10 +13,10 @@ struct ImageClientController: Sendable {
 
     var routes: [Route] {
         [
-            .get("\(Self.image)/locks", locks),
-            .delete("\(Self.image)/locks/{client}", breakLock),
-            .get("\(Self.image)/watchers", watchers),
-            .delete("\(Self.image)/watchers/{client}", evict),
+            .get("\(Self.image)/locks", .image(.read), locks),
+            .delete("\(Self.image)/locks/{client}", .image(.admin), breakLock),
+            .get("\(Self.image)/watchers", .image(.read), watchers),
+            .delete("\(Self.image)/watchers/{client}", .image(.admin), evict),
         ]
     }
 

@@ -13,11 +13,11 @@ struct ClusterController: Sendable {
     let shutdownDelay: ShutdownDelay
 
     var routes: [Route] {
-        probes + [.get("/openapi.yaml", contract), .get("/v1/cluster", cluster)]
+        probes + [.get("/openapi.yaml", .everybody, contract), .get("/v1/cluster", .cluster(.read), cluster)]
     }
 
     /// The routes of the probes.
-    var probes: [Route] { [.get("/livez", live), .get("/readyz", ready)] }
+    var probes: [Route] { [.get("/livez", .everybody, live), .get("/readyz", .everybody, ready)] }
 
     @Sendable private func live(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         .json(Self.fine)

@@ -18,19 +18,19 @@ struct GroupController: Sendable {
         let group = "\(Self.base)/{group}"
         let snapshot = "\(group)/snapshots/{snapshot}"
         return [
-            .get(Self.base, list),
-            .post(Self.base, create),
-            .get(group, get),
-            .patch(group, rename),
-            .delete(group, delete),
-            .get("\(group)/images", listImages),
-            .put("\(group)/images/{image}", addImage),
-            .delete("\(group)/images/{image}", removeImage),
-            .get("\(group)/snapshots", listSnapshots),
-            .post("\(group)/snapshots", createSnapshot),
-            .get(snapshot, getSnapshot),
-            .delete(snapshot, deleteSnapshot),
-            .post("\(snapshot)/rollback", rollBack),
+            .get(Self.base, .place(.read), list),
+            .post(Self.base, .place(.create), create),
+            .get(group, .group(.read), get),
+            .patch(group, .group(.modify), rename),
+            .delete(group, .group(.delete), delete),
+            .get("\(group)/images", .group(.read), listImages),
+            .put("\(group)/images/{image}", .member(.modify), addImage),
+            .delete("\(group)/images/{image}", .member(.modify), removeImage),
+            .get("\(group)/snapshots", .group(.read), listSnapshots),
+            .post("\(group)/snapshots", .group(.modify), createSnapshot),
+            .get(snapshot, .group(.read), getSnapshot),
+            .delete(snapshot, .group(.delete), deleteSnapshot),
+            .post("\(snapshot)/rollback", .group(.modify), rollBack),
         ]
     }
 

@@ -16,15 +16,15 @@ struct ImageController: Sendable {
 
     var routes: [Route] {
         [
-            .get("/v1/pools/{pool}/images", list),
-            .post("/v1/pools/{pool}/images", create),
-            .get("/v1/pools/{pool}/images/{image}", get),
-            .put("/v1/pools/{pool}/images/{image}", put),
-            .patch("/v1/pools/{pool}/images/{image}", update),
-            .delete("/v1/pools/{pool}/images/{image}", delete),
-            .get("/v1/pools/{pool}/image-ids/{id}", getByID),
-            .patch("/v1/pools/{pool}/image-ids/{id}", renameByID),
-            .delete("/v1/pools/{pool}/image-ids/{id}", deleteByID),
+            .get("/v1/pools/{pool}/images", .place(.read), list),
+            .post("/v1/pools/{pool}/images", .place(.create), create),
+            .get("/v1/pools/{pool}/images/{image}", .image(.read), get),
+            .put("/v1/pools/{pool}/images/{image}", .newImage, put),
+            .patch("/v1/pools/{pool}/images/{image}", .image(.modify), update),
+            .delete("/v1/pools/{pool}/images/{image}", .image(.delete), delete),
+            .get("/v1/pools/{pool}/image-ids/{id}", .place(.read), getByID),
+            .patch("/v1/pools/{pool}/image-ids/{id}", .place(.modify), renameByID),
+            .delete("/v1/pools/{pool}/image-ids/{id}", .place(.delete), deleteByID),
         ]
     }
 

@@ -11,10 +11,10 @@ struct ImageWorkController: Sendable {
 
     var routes: [Route] {
         [
-            .post("/v1/pools/{pool}/images/{image}/flatten", flatten),
-            .post("/v1/pools/{pool}/images/{image}/copy", copy),
-            .post("/v1/pools/{pool}/images/{image}/sparsify", sparsify),
-            .post("/v1/pools/{pool}/images/{image}/rebuild-object-map", rebuildObjectMap),
+            .post("/v1/pools/{pool}/images/{image}/flatten", .image(.modify), flatten),
+            .post("/v1/pools/{pool}/images/{image}/copy", .copiedImage, copy),
+            .post("/v1/pools/{pool}/images/{image}/sparsify", .image(.modify), sparsify),
+            .post("/v1/pools/{pool}/images/{image}/rebuild-object-map", .image(.modify), rebuildObjectMap),
         ]
     }
 

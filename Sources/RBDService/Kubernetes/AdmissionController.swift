@@ -20,8 +20,9 @@ struct AdmissionController: Sendable {
     let timeout: Duration
     let metrics: ReviewMetrics
 
+    /// The webhook's own port authenticates callers by TLS only.
     var routes: [Route] {
-        [.post(Self.path, review)]
+        [.post(Self.path, .everybody, review)]
     }
 
     @Sendable private func review(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {

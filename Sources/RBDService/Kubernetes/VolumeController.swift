@@ -11,7 +11,7 @@ struct VolumeController: Sendable {
     let maximumBodyBytes: Int
 
     var routes: [Route] {
-        [.post("/kubernetes/v1/persistentvolumes", ensure)]
+        [.post("/kubernetes/v1/persistentvolumes", .volume, ensure)]
     }
 
     @Sendable private func ensure(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {

@@ -11,10 +11,10 @@ struct NamespaceController: Sendable {
 
     var routes: [Route] {
         [
-            .get("/v1/pools/{pool}/namespaces", list),
-            .post("/v1/pools/{pool}/namespaces", create),
-            .get("/v1/pools/{pool}/namespaces/{namespace}", get),
-            .delete("/v1/pools/{pool}/namespaces/{namespace}", delete),
+            .get("/v1/pools/{pool}/namespaces", .namespaces(.read), list),
+            .post("/v1/pools/{pool}/namespaces", .namespaces(.admin), create),
+            .get("/v1/pools/{pool}/namespaces/{namespace}", .namespace(.read), get),
+            .delete("/v1/pools/{pool}/namespaces/{namespace}", .namespace(.admin), delete),
         ]
     }
 

@@ -11,10 +11,10 @@ struct OperationController: Sendable {
 
     var routes: [Route] {
         [
-            .get("/v1/operations", list),
-            .get("/v1/operations/{operation}", get),
-            .delete("/v1/operations/{operation}", cancel),
-            .get("/v1/operations/{operation}/events", events),
+            .get("/v1/operations", .operation(.read), list),
+            .get("/v1/operations/{operation}", .operation(.read), get),
+            .delete("/v1/operations/{operation}", .operation(.modify), cancel),
+            .get("/v1/operations/{operation}/events", .operation(.read), events),
         ]
     }
 

@@ -11,11 +11,11 @@ struct PoolController: Sendable {
 
     var routes: [Route] {
         [
-            .get("/v1/pools", list),
-            .post("/v1/pools", create),
-            .get("/v1/pools/{pool}", get),
-            .patch("/v1/pools/{pool}", update),
-            .delete("/v1/pools/{pool}", delete),
+            .get("/v1/pools", .pools(.read), list),
+            .post("/v1/pools", .pools(.admin), create),
+            .get("/v1/pools/{pool}", .pool(.read), get),
+            .patch("/v1/pools/{pool}", .pool(.admin), update),
+            .delete("/v1/pools/{pool}", .pool(.admin), delete),
         ]
     }
 

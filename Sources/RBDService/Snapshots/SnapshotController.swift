@@ -15,16 +15,16 @@ struct SnapshotController: Sendable {
 
     var routes: [Route] {
         [
-            .get("\(Self.image)/snapshots", list),
-            .post("\(Self.image)/snapshots", create),
-            .get(Self.snapshot, get),
-            .patch(Self.snapshot, change),
-            .delete(Self.snapshot, delete),
-            .post("\(Self.snapshot)/rollback", rollBack),
-            .get("\(Self.image)/snapshot-limit", getLimit),
-            .put("\(Self.image)/snapshot-limit", setLimit),
-            .get("\(Self.image)/children", children),
-            .get("\(Self.image)/ancestors", ancestors),
+            .get("\(Self.image)/snapshots", .image(.read), list),
+            .post("\(Self.image)/snapshots", .image(.modify), create),
+            .get(Self.snapshot, .image(.read), get),
+            .patch(Self.snapshot, .image(.modify), change),
+            .delete(Self.snapshot, .image(.delete), delete),
+            .post("\(Self.snapshot)/rollback", .image(.modify), rollBack),
+            .get("\(Self.image)/snapshot-limit", .image(.read), getLimit),
+            .put("\(Self.image)/snapshot-limit", .image(.modify), setLimit),
+            .get("\(Self.image)/children", .image(.read), children),
+            .get("\(Self.image)/ancestors", .image(.read), ancestors),
         ]
     }
 

@@ -9,7 +9,7 @@ import NIOCore
 struct MetricsController: Sendable {
     let telemetry: Telemetry
 
-    var routes: [Route] { [.get("/metrics", metrics)] }
+    var routes: [Route] { [.get("/metrics", .cluster(.read), metrics)] }
 
     @Sendable private func metrics(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         Response(

@@ -11,11 +11,11 @@ struct TrashController: Sendable {
 
     var routes: [Route] {
         [
-            .get("/v1/pools/{pool}/trash", list),
-            .delete("/v1/pools/{pool}/trash", purgeExpired),
-            .get("/v1/pools/{pool}/trash/{id}", get),
-            .delete("/v1/pools/{pool}/trash/{id}", purge),
-            .post("/v1/pools/{pool}/trash/{id}/restore", restore),
+            .get("/v1/pools/{pool}/trash", .place(.read), list),
+            .delete("/v1/pools/{pool}/trash", .place(.purge), purgeExpired),
+            .get("/v1/pools/{pool}/trash/{id}", .place(.read), get),
+            .delete("/v1/pools/{pool}/trash/{id}", .place(.purge), purge),
+            .post("/v1/pools/{pool}/trash/{id}/restore", .place(.create), restore),
         ]
     }
 
