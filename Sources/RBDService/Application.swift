@@ -209,85 +209,73 @@ public struct RBDService: Sendable {
 
     private var volumes: VolumeService { VolumeService(rules: configuration.volumes, images: images) }
 
-    var routes: [Route] {
+    var endpoints: [Endpoint] {
         let images = images
         let access = images.images
         let trash = TrashService(images: access, operations: operations, keeper: keeper, repair: repair)
         let work = ImageWorkService(images: access, operations: operations)
         let groups = GroupController(
             groups: GroupService(images: access, operations: operations.store),
-            snapshots: GroupSnapshotService(images: access, operations: operations),
-            maximumBodyBytes: configuration.maximumBodyBytes
+            snapshots: GroupSnapshotService(images: access, operations: operations)
         )
+        let pools = PoolService(connection: connection, creations: creations, operations: operations)
         let clients = ImageClientService(images: access, operations: operations.store)
-        let limit = configuration.maximumBodyBytes
-        return ClusterController(connection: connection, shutdownDelay: shutdownDelay).routes
-            + MetricsController(telemetry: telemetry).routes
-            + PoolController(
-                service: PoolService(connection: connection, creations: creations, operations: operations),
-                maximumBodyBytes: limit
-            ).routes
-            + ImageController(
-                service: images,
-                work: work,
-                maximumBodyBytes: limit,
-                trashDelay: configuration.trashDelay
-            ).routes
-            + ImageWorkController(service: work, maximumBodyBytes: limit).routes
-            + TrashController(service: trash, maximumBodyBytes: limit).routes
-            + OperationController(service: operations).routes
-            + ImageClientController(service: clients).routes
-            + groups.routes
-            + NamespaceController(service: NamespaceService(connection: connection), maximumBodyBytes: limit).routes
-            + SnapshotController(service: SnapshotService(images: access, work: work), maximumBodyBytes: limit).routes
-            + VolumeController(service: volumes, maximumBodyBytes: limit).routes
+        return ClusterController(connection: connection, shutdownDelay: shutdownDelay).endpoints
+            + MetricsController(telemetry: telemetry).endpoints
+            + PoolController(service: pools).endpoints
+            + ImageController(service: images, work: work, trashDelay: configuration.trashDelay).endpoints
+            + ImageWorkController(service: work).endpoints
+            + TrashController(service: trash).endpoints
+            + OperationController(service: operations).endpoints
+            + ImageClientController(service: clients).endpoints
+            + groups.endpoints
+            + NamespaceController(service: NamespaceService(connection: connection)).endpoints
+            + SnapshotController(service: SnapshotService(images: access, work: work)).endpoints
+            + VolumeController(service: volumes).endpoints
     }
 
-    /// The routes of the webhook's own port.
-    var webhookRoutes: [Route] {
+    /// The endpoints of the webhook's own port.
+    var webhookEndpoints: [Endpoint] {
         AdmissionController(
             service: volumes,
             timeout: configuration.requestTimeout,
             metrics: ReviewMetrics(registry: telemetry.registry)
-        ).routes
+        ).endpoints
     }
 
     func buildRouter() -> Router<ServiceRequestContext> {
-        let router = router(routes, origins: configuration.origins, timeout: configuration.requestTimeout)
+        var endpoints = endpoints
         let answers = AnswerBudget(budget: answerMemory)
-        for var route in routes {
-            if route.method == .get { route.handler = answers.bounding(route.handler) }
-            router.on(RouterPath(route.path), method: route.method) {
-                [gate, route, largest = configuration.largestPage] request, context in
-                try await Query.$largestPage.withValue(largest) { try await gate.enter(route, request, context) }
-            }
+        for index in endpoints.indices where endpoints[index].method == .get {
+            endpoints[index].handler = answers.bounding(endpoints[index].handler)
         }
-        return router
+        return router(endpoints, origins: configuration.origins, timeout: configuration.requestTimeout, behind: gate)
     }
 
     /// This port has no authentication but TLS: the API server's certificate.
     func buildWebhookRouter() -> Router<ServiceRequestContext> {
-        let routes = webhookRoutes
-        let router = router(routes, origins: [], timeout: nil)
-        for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.handler) }
-        return router
+        router(webhookEndpoints, origins: [], timeout: nil, behind: nil)
     }
 
     /// The probes, which need no authentication.
     func buildHealthRouter() -> Router<ServiceRequestContext> {
-        let routes = ClusterController(connection: connection, shutdownDelay: shutdownDelay).probes
-        let router = router(routes, origins: [], timeout: nil)
-        for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.handler) }
-        return router
+        let probes = ClusterController(connection: connection, shutdownDelay: shutdownDelay).probes
+        return router(probes, origins: [], timeout: nil, behind: nil)
     }
 
-    /// A router without routes, with the middleware that all requests pass.
-    ///
-    /// - Parameter timeout: how long a request may take, unless its own header says less; nil for routes that do not
-    ///   call the cluster.
-    private func router(_ routes: [Route], origins: Set<String>, timeout: Duration?) -> Router<ServiceRequestContext> {
+    /// A router with the middleware that all requests pass.
+    /// - Parameters:
+    ///   - timeout: how long a request may take, unless its own header says less; nil for endpoints that do not call
+    ///     the cluster.
+    ///   - gate: nil to admit every request.
+    private func router(
+        _ endpoints: [Endpoint],
+        origins: Set<String>,
+        timeout: Duration?,
+        behind gate: AccessGate?
+    ) -> Router<ServiceRequestContext> {
         let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
-        let table = RouteTable(routes)
+        let table = EndpointTable(endpoints)
         // The builder makes one type of all of them. Added one by one, each would be called through closures, and a
         // short request would cost twice as much.
         router.addMiddleware {
@@ -295,10 +283,21 @@ public struct RBDService: Sendable {
             RequestIDMiddleware()
             if !origins.isEmpty { OriginMiddleware(origins: origins) }
             TelemetryMiddleware(metrics: telemetry.requests)
-            AuditMiddleware(log: audit, routes: table)
+            AuditMiddleware(log: audit, endpoints: table)
             CompressionMiddleware()
-            ProblemMiddleware(routes: table)
+            ProblemMiddleware(endpoints: table)
             if let timeout { DeadlineMiddleware(timeout: timeout) }
+        }
+        let largestPage = configuration.largestPage
+        for endpoint in endpoints {
+            let limit = endpoint.bodyLimit ?? configuration.maximumBodyBytes
+            router.on(RouterPath(endpoint.path), method: endpoint.method) {
+                (request: Request, context: ServiceRequestContext) async throws -> Response in
+                guard let gate else { return try await endpoint.answer(try Call(request, context, bodyLimit: limit)) }
+                return try await Query.$largestPage.withValue(largestPage) {
+                    try await gate.enter(endpoint, request, context, bodyLimit: limit)
+                }
+            }
         }
         return router
     }

@@ -26,7 +26,7 @@ struct ScopedRouteTests {
         /// - Parameters:
         ///   - pool: takes the pool's place in the path.
         ///   - name: takes the place of the image, of its id or of the group.
-        func path(_ route: Route, pool: String? = nil, namespace: String = "team", name: String? = nil) -> String {
+        func path(_ route: Endpoint, pool: String? = nil, namespace: String = "team", name: String? = nil) -> String {
             let id = route.path.contains("/image-ids/") ? name ?? imageID : trashed
             var path = route.path
             for (key, value) in [
@@ -46,7 +46,7 @@ struct ScopedRouteTests {
         }
 
         /// Nil where there is none.
-        func body(_ route: Route) -> String? {
+        func body(_ route: Endpoint) -> String? {
             switch "\(route.method) \(route.path.split(separator: "/").last ?? "")" {
             case "POST pools": #"{"name":"a-pool"}"#
             case "PATCH {pool}": #"{"quota":{"maxObjects":1000000}}"#
@@ -87,7 +87,7 @@ struct ScopedRouteTests {
             let routes = try RBDService(
                 configuration: try ServiceConfiguration(values),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            ).routes
+            ).endpoints
             let change: @Sendable (inout ServiceConfiguration) -> Void = { configuration in
                 configuration.tokenFile = file
                 configuration.volumes.clusters = ["cluster": "team"]
@@ -126,7 +126,7 @@ struct ScopedRouteTests {
     }
 
     private static func check(
-        _ route: Route,
+        _ route: Endpoint,
         _ fixture: Fixture,
         _ server: TestServer,
         _ identities: TestIdentities
@@ -163,7 +163,7 @@ struct ScopedRouteTests {
     }
 
     /// The code, or the status where it is no problem, that each is to be answered.
-    private static func expectations(_ route: Route, _ right: String) -> [(String, String)] {
+    private static func expectations(_ route: Endpoint, _ right: String) -> [(String, String)] {
         let rule = route.rule
         // Of pools and of what is listed only what is in scope is shown.
         let isList = if case .place(.read) = rule { !route.path.contains("{id}") } else { false }
@@ -212,7 +212,7 @@ struct ScopedRouteTests {
 
     /// A request for what does not exist, and the names in which it differs.
     private static func missing(
-        _ route: Route,
+        _ route: Endpoint,
         _ fixture: Fixture,
         _ code: String
     ) -> (path: String, pair: (String, String))? {

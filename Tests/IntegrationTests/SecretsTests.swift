@@ -151,7 +151,7 @@ struct SecretsTests {
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
         try await TestCluster.withPool { pool, _ in
-            for route in service.routes {
+            for route in service.endpoints {
                 let path = route.path.replacing("{pool}", with: pool).replacing(/\{[a-z]+\}/, with: "x")
                 let method = ["--request", "\(route.method)", "--header", "Content-Type: application/json"]
                 let body = ["GET", "DELETE"].contains("\(route.method)") ? [] : ["--data", "{}"]

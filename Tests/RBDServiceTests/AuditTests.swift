@@ -283,7 +283,7 @@ struct AuditTests {
             configuration: try ServiceConfiguration(values),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
-        let routes = service.routes
+        let routes = service.endpoints
         try await Application(router: service.buildRouter()).test(.router) { client in
             for (number, route) in routes.enumerated() {
                 let uri = route.path.replacing(/\{[a-z]+\}/, with: "x")

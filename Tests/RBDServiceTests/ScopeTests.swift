@@ -2,14 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import HTTPTypes
-import Logging
 import Naming
 import Testing
 
 @testable import RBDService
 
-/// What a scope says, and what the rules of the routes ask for.
+/// What a scope says.
 struct ScopeTests {
     @Test(
         arguments: [
@@ -95,43 +93,5 @@ struct ScopeTests {
         #expect(access.sees(.name("b-1", place: place)))
         #expect(!access.sees(.name("c-1", place: place)))
         #expect(!Access(Identity(name: "nobody")).sees(.pool("rbd")))
-    }
-
-    private static func routes() throws -> [Route] {
-        let values = try SettingValues(commandLine: [:], environment: [:], file: nil)
-        return try RBDService(
-            configuration: try ServiceConfiguration(values),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        ).routes
-    }
-
-    /// The page that people read has the verb of each route, and no route that does not exist.
-    @Test func theRulesAreInTheDocumentation() throws {
-        let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("docs/security.md")
-        let rows = try String(contentsOf: page, encoding: .utf8).split(separator: "\n").filter { row in
-            row.firstMatch(of: /^\| `[A-Z]+ \//) != nil
-        }
-        var documented: [String: Substring] = [:]
-        for row in rows { documented[String(row.split(separator: "`")[1])] = row }
-        for route in try Self.routes() {
-            let name = "\(route.method) \(route.path)"
-            let row = documented.removeValue(forKey: name)
-            guard let verb = route.rule.verb else {
-                #expect(row == nil, "\(name)")
-                continue
-            }
-            let expected: String =
-                if case .operation = route.rule { "the verb that began it" } else { "`\(verb.rawValue)`" }
-            #expect(row?.contains("\(expected) |") == true, "\(name): \(row ?? "no row")")
-        }
-        #expect(documented.isEmpty)
-    }
-
-    /// Nothing but reading is allowed to who may only read.
-    @Test func everyChangeNeedsMoreThanRead() throws {
-        for route in try Self.routes() where route.method != .get {
-            #expect(route.rule.verb.map { $0 != .read } == true, "\(route.method) \(route.path)")
-        }
     }
 }

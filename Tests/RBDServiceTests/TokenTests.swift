@@ -65,11 +65,11 @@ struct TokenTests {
         let service = try service(file)
         let open: Set<String> = ["/livez", "/readyz", "/openapi.yaml"]
         #expect(
-            Set(service.routes.filter { if case .everybody = $0.rule { true } else { false } }.map(\.path)) == open
+            Set(service.endpoints.filter { if case .everybody = $0.rule { true } else { false } }.map(\.path)) == open
         )
-        #expect(service.routes.count > 50)
+        #expect(service.endpoints.count > 50)
         try await Application(router: service.buildRouter()).test(.router) { client in
-            for route in service.routes {
+            for route in service.endpoints {
                 let path = route.path.replacing(/\{[a-z]+\}/, with: "x")
                 for (header, detail) in [
                     (nil, "the request has no credentials"),

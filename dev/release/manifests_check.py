@@ -210,7 +210,7 @@ def wire(items):
     for name in ("HOST", "WEBHOOK_HOST"):
         expect(value(name) in ("0.0.0.0", "::"), f"{name} is an address that no other pod can reach")
 
-    routes = set(re.findall(r'\.get\("(/[a-z]+)"', (SOURCES / "Cluster/ClusterController.swift").read_text()))
+    routes = set(re.findall(r'Endpoint\(\.get, "(/[a-z]+)"', (SOURCES / "Cluster/ClusterController.swift").read_text()))
     for probe, path in {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}.items():
         get = container[probe]["httpGet"]
         expect(get["path"] == path and path in routes, f"{probe} asks for {get['path']}")
@@ -334,7 +334,7 @@ def wire(items):
         )
         (endpoint,) = monitor["spec"]["endpoints"]
         expect(endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}, "the Service has no such port")
-        expect('.get("/metrics"' in (SOURCES / "Telemetry/MetricsController.swift").read_text(), "there is no such path")
+        expect('Endpoint(.get, "/metrics"' in (SOURCES / "Telemetry/MetricsController.swift").read_text(), "there is no such path")
         expect(endpoint["authorization"]["credentials"]["name"] in MADE_ELSEWHERE, "the token's Secret is another")
 
 

@@ -33,8 +33,8 @@ struct AccessGate: Sendable {
 
     /// Browsers send some requests for any page without a preflight request. If callers are not authenticated, or are
     /// authenticated by certificate, such a page would act in the name of its reader.
-    private func refuseStrangePages(_ route: Route, _ request: Request) throws(Problem) {
-        guard route.method != .get, let origin = request.headers[.origin], !origins.contains(origin) else { return }
+    private func refuseStrangePages(_ endpoint: Endpoint, _ request: Request) throws(Problem) {
+        guard endpoint.method != .get, let origin = request.headers[.origin], !origins.contains(origin) else { return }
         throw Problem(
             .forbidden,
             detail: "the pages of this origin may not change anything",
@@ -43,10 +43,18 @@ struct AccessGate: Sendable {
         )
     }
 
-    /// Calls the route's handler if the caller is allowed to use it.
-    func enter(_ route: Route, _ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        if case .everybody = route.rule { return try await route.handler(request, context) }
-        try refuseStrangePages(route, request)
+    /// Answers a request if its caller is allowed to send it.
+    /// - Parameter bodyLimit: the maximum size of the body, in bytes.
+    func enter(
+        _ endpoint: Endpoint,
+        _ request: Request,
+        _ context: ServiceRequestContext,
+        bodyLimit: Int
+    ) async throws -> Response {
+        if case .everybody = endpoint.rule {
+            return try await endpoint.answer(try Call(request, context, bodyLimit: bodyLimit))
+        }
+        try refuseStrangePages(endpoint, request)
         let identity = try await admit(request, from: context.peer)
         if let identity { RequestNotes.current?.set(identity) }
         var access =
@@ -55,12 +63,14 @@ struct AccessGate: Sendable {
                     try await admit(request, from: peer)
                 }
             } ?? .unlimited
-        try route.rule.check(&access, request, context)
+        var call = try Call(request, context, bodyLimit: bodyLimit)
+        try endpoint.rule.check(&access, call)
+        call.replace(access.substitutes)
         try await AuditNotes.current?.begin()
-        return try await Access.$current.withValue(access) {
+        return try await Access.$current.withValue(access) { [call] in
             do {
                 return try await places.serve(identity?.name) {
-                    try await Caller.$current.withValue(identity?.name) { try await route.handler(request, context) }
+                    try await Caller.$current.withValue(identity?.name) { try await endpoint.answer(call) }
                 }
             } catch let problem as Problem {
                 if access.veil.isDown { RequestNotes.current?.refuse() }

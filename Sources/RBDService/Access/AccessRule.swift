@@ -1,38 +1,37 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-import Hummingbird
 import Naming
 import RBDAPI
 
-/// What a caller needs to use a route.
+/// What a caller needs to use an endpoint.
 enum AccessRule: Sendable {
-    /// Nothing. The route reveals nothing about volumes.
+    /// Nothing. The endpoint reveals nothing about volumes.
     case everybody
     /// The verb on the cluster as a whole.
     case cluster(Verb)
-    /// The verb on each pool in the body or in the answer. The route's handler checks each.
+    /// The verb on each pool in the body or in the answer. The handler checks each.
     case pools(Verb)
     /// The verb on `{pool}` with all that is in it.
     case pool(Verb)
-    /// The verb on each namespace of `{pool}` in the body or in the answer. The route's handler checks each.
+    /// The verb on each namespace of `{pool}` in the body or in the answer. The handler checks each.
     case namespaces(Verb)
     /// The verb on `{namespace}` of `{pool}` with all that is in it.
     case namespace(Verb)
-    /// The verb on each name in the body, in the answer or behind an id. The route's handler checks each. The verb on
+    /// The verb on each name in the body, in the answer or behind an id. The handler checks each. The verb on
     /// something in `{pool}` and `?namespace=` is always needed.
     case place(Verb)
     /// The verb on `{image}`.
     case image(Verb)
     /// To create `{image}`, or to read it if it exists.
     case newImage
-    /// To read `{image}`, and to create the copy. The copy is in the body: the route's handler checks it.
+    /// To read `{image}`, and to create the copy. The copy is in the body: the handler checks it.
     case copiedImage
-    /// The verb on the group `{group}`. The route's handler checks the group's images.
+    /// The verb on the group `{group}`. The handler checks the group's images.
     case group(Verb)
     /// The verb on the group `{group}`, and on `{image}` of `?imagePool=`.
     case member(Verb)
-    /// `create` on the image of the volume in the body. The route's handler checks it.
+    /// `create` on the image of the volume in the body. The handler checks it.
     case volume
     /// The verb on the operation's object. The operation store checks it.
     case operation(Verb)
@@ -48,12 +47,22 @@ enum AccessRule: Sendable {
         }
     }
 
-    /// Checks whether the caller may use the route for this request. Names that are out of scope are hidden: the
+    /// The query parameters that the rule reads.
+    var parameters: Set<String> {
+        switch self {
+        case .everybody, .cluster, .pools, .pool, .namespaces, .namespace, .volume, .operation: []
+        case .place, .image, .newImage, .copiedImage, .group: ["namespace"]
+        case .member: ["namespace", "imagePool"]
+        }
+    }
+
+    /// Checks whether the caller may send a request. Names that are out of scope are hidden: the
     /// handler then looks for something that does not exist.
     /// - Throws: `Problem` with `forbidden` if the verb is missing for a visible name; with `image-not-found` if a name
     ///   that is out of scope would be created.
-    func check(_ access: inout Access, _ request: Request, _ context: ServiceRequestContext) throws(Problem) {
+    func check(_ access: inout Access, _ call: Call) throws(Problem) {
         guard !access.isUnlimited else { return }
+        let place = call.place
         switch self {
         case .everybody, .operation, .volume: return
         case .cluster(let verb): try access.require(verb, .cluster)
@@ -61,65 +70,45 @@ enum AccessRule: Sendable {
         case .pools(let verb):
             guard access.may(verb, someOf: .cluster) else { throw access.forbidden(verb, .cluster) }
         case .pool(let verb):
-            let pool = try context.pathParameter("pool")
-            if access.finds(pool: pool) { try access.require(verb, .pool(pool)) }
+            if access.finds(pool: place.pool) { try access.require(verb, .pool(place.pool)) }
         case .namespaces(let verb):
-            let pool = try context.pathParameter("pool")
-            guard access.finds(pool: pool) else { return }
-            guard access.may(verb, someOf: .pool(pool)) else { throw access.forbidden(verb, .pool(pool)) }
+            guard access.finds(pool: place.pool) else { return }
+            guard access.may(verb, someOf: .pool(place.pool)) else { throw access.forbidden(verb, .pool(place.pool)) }
         case .namespace(let verb):
-            let place = Place(
-                pool: try context.pathParameter("pool"),
-                namespace: try context.pathParameter("namespace")
-            )
             if access.finds(place) { try access.require(verb, .namespace(place)) }
         case .place(let verb):
-            let place = try Self.place(request, context)
             guard access.finds(place) else { return }
             let target = AccessTarget.namespace(place)
             guard access.may(verb, someOf: target) else { throw access.forbidden(verb, target) }
-        case .image(let verb):
-            try Self.check(verb, "image", try Self.place(request, context), &access, context)
-        case .copiedImage:
-            try Self.check(.read, "image", try Self.place(request, context), &access, context)
+        case .image(let verb): try access.require(verb, onThe: "image", of: call, in: place)
+        case .copiedImage: try access.require(.read, onThe: "image", of: call, in: place)
         case .newImage:
-            let place = try Self.place(request, context)
-            if access.finds(place) { try access.requireCreation(of: try context.pathParameter("image"), in: place) }
-        case .group(let verb):
-            try Self.check(verb, "group", try Self.place(request, context), &access, context)
+            if access.finds(place) { try access.requireCreation(of: call.name("image"), in: place) }
+        case .group(let verb): try access.require(verb, onThe: "group", of: call, in: place)
         case .member(let verb):
-            var place = try Self.place(request, context)
-            try Self.check(verb, "group", place, &access, context)
-            if let pool = Query.value(of: "imagePool", in: request) { place.pool = pool }
-            guard access.sees(.pool(place.pool)) else { return access.hide("imagePool", place.pool) }
-            try Self.check(verb, "image", place, &access, context)
+            try access.require(verb, onThe: "group", of: call, in: place)
+            let images = Place(pool: call.names["imagePool"] ?? place.pool, namespace: place.namespace)
+            guard access.sees(.pool(images.pool)) else { return access.hide("imagePool", images.pool) }
+            try access.require(verb, onThe: "image", of: call, in: images)
         }
-    }
-
-    private static func check(
-        _ verb: Verb,
-        _ parameter: String,
-        _ place: Place,
-        _ access: inout Access,
-        _ context: ServiceRequestContext
-    ) throws(Problem) {
-        guard access.finds(place) else { return }
-        let name = try context.pathParameter(parameter)
-        let target = AccessTarget.name(name, place: place)
-        guard access.sees(target) else { return access.hide(parameter, name) }
-        try access.require(verb, target)
-    }
-
-    /// The pool and namespace as the handler will read them. The handler refuses a parameter that is given twice.
-    private static func place(_ request: Request, _ context: ServiceRequestContext) throws(Problem) -> Place {
-        Place(
-            pool: try context.pathParameter("pool"),
-            namespace: Query.value(of: "namespace", in: request) ?? ""
-        )
     }
 }
 
 extension Access {
+    /// Requires a verb on a name of the path, or hides the name.
+    fileprivate mutating func require(
+        _ verb: Verb,
+        onThe parameter: String,
+        of call: Call,
+        in place: Place
+    ) throws(Problem) {
+        guard finds(place) else { return }
+        let name = call.name(parameter)
+        let target = AccessTarget.name(name, place: place)
+        guard sees(target) else { return hide(parameter, name) }
+        try require(verb, target)
+    }
+
     /// Hides the pool if nothing in it is in scope.
     fileprivate mutating func finds(pool: String) -> Bool {
         if sees(.pool(pool)) { return true }

@@ -13,7 +13,7 @@ struct AuditMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
     let log: AuditLog
-    let routes: RouteTable
+    let endpoints: EndpointTable
 
     /// The query parameters that are logged. All others are refused, and may contain a secret that was put in the wrong
     /// place.
@@ -32,8 +32,11 @@ struct AuditMiddleware: RouterMiddleware {
         guard log.isOn, let route = context.endpointPath, route.hasPrefix("/") else {
             return try await next(request, context)
         }
-        let query = Dictionary(grouping: Query.pairs(in: request), by: \.name).mapValues { $0.map(\.value) }
-        let notes = AuditNotes(log: log, isMutation: Self.isMutation(request.method, route, query))
+        let query = Query(request)
+        let endpoint = endpoints.endpoint(request.method, route)
+        // Handlers treat a request as a dry run by the same rule.
+        let isMutation = endpoint?.isAudited ?? true && query.values(of: "dryRun") != ["true"]
+        let notes = AuditNotes(log: log, isMutation: isMutation)
         let start = ContinuousClock.now
         func ended(_ status: Int) async {
             let gathered = notes.gathered
@@ -41,7 +44,7 @@ struct AuditMiddleware: RouterMiddleware {
             let isRouted = context.endpointPath != nil || gathered.isAdmitted
             let isRefused = status == 401 || status == 403 || gathered.isRefused
             guard isRouted, gathered.isMutation || isRefused else { return }
-            var line = line(request, route: route, query: query, status: status, gathered)
+            var line = Self.line(request, route: route, endpoint, query: query, status: status, gathered)
             line.duration = .now - start
             line.requestID = context.requestID
             line.peer = await context.auditPeer
@@ -57,10 +60,11 @@ struct AuditMiddleware: RouterMiddleware {
         }
     }
 
-    private func line(
+    private static func line(
         _ request: Request,
         route: String,
-        query: [String: [String]],
+        _ endpoint: Endpoint?,
+        query: Query,
         status: Int,
         _ gathered: AuditNotes.State
     ) -> AuditLine {
@@ -70,12 +74,12 @@ struct AuditMiddleware: RouterMiddleware {
         let object = AuditObject(
             path: request.uri.path,
             route: route,
-            namespace: query["namespace"]?.first,
+            namespace: query["namespace"],
             name: request.method == .post ? name : nil
         )
         var parameters = object.others.mapValues(AuditValue.text).merging(gathered.parameters) { $1 }
-        for (name, values) in query where Self.parameters.contains(name) {
-            parameters[name] = .text(values[0])
+        for name in Self.parameters {
+            if let value = query[name] { parameters[name] = .text(value) }
         }
         if let body = gathered.body { parameters["body"] = body }
         let isRefused = status == 401 || status == 403 || gathered.isRefused
@@ -83,7 +87,7 @@ struct AuditMiddleware: RouterMiddleware {
         let isSuccess = status < 400 && notes?.code == nil
         return AuditLine(
             identity: notes?.identity,
-            verb: gathered.verb ?? routes.route(request.method, route)?.rule.verb,
+            verb: gathered.verb ?? endpoint?.rule.verb,
             method: request.method.rawValue,
             route: route,
             object: gathered.object ?? object.text,
@@ -97,16 +101,6 @@ struct AuditMiddleware: RouterMiddleware {
             before: gathered.before,
             after: gathered.after
         )
-    }
-
-    /// Handlers treat a request as a dry run by the same rule. Most admission reviews are about volumes of other
-    /// drivers, so their handler decides.
-    private static func isMutation(
-        _ method: HTTPRequest.Method,
-        _ route: String,
-        _ query: [String: [String]]
-    ) -> Bool {
-        ![.get, .head, .options].contains(method) && query["dryRun"] != ["true"] && route != AdmissionController.path
     }
 }
 

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
-import Naming
 import RBDAPI
 
 /// `/v1/pools/{pool}/images/{image}/locks` and `/watchers`: decode, call, encode.
@@ -11,46 +10,42 @@ struct ImageClientController: Sendable {
 
     private static let image = "/v1/pools/{pool}/images/{image}"
 
-    var routes: [Route] {
+    var endpoints: [Endpoint] {
         [
-            .get("\(Self.image)/locks", .image(.read), locks),
-            .delete("\(Self.image)/locks/{client}", .image(.admin), breakLock),
-            .get("\(Self.image)/watchers", .image(.read), watchers),
-            .delete("\(Self.image)/watchers/{client}", .image(.admin), evict),
+            Endpoint(.get, "\(Self.image)/locks", .image(.read), locks),
+            Endpoint(.delete, "\(Self.image)/locks/{client}", .image(.admin), query: ["cookie", "confirm"], breakLock),
+            Endpoint(.get, "\(Self.image)/watchers", .image(.read), watchers),
+            Endpoint(.delete, "\(Self.image)/watchers/{client}", .image(.admin), query: ["confirm"], evict),
         ]
     }
 
-    @Sendable private func locks(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace"])
-        return .json(try await service.locks(of: try context.image(query)))
+    @Sendable private func locks(_ call: Call) async throws -> Response {
+        .json(try await service.locks(of: call.image))
     }
 
-    @Sendable private func watchers(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace"])
-        return .json(try await service.watchers(of: try context.image(query)))
+    @Sendable private func watchers(_ call: Call) async throws -> Response {
+        .json(try await service.watchers(of: call.image))
     }
 
-    @Sendable private func breakLock(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "cookie", "confirm", "dryRun"])
-        return answer(
+    @Sendable private func breakLock(_ call: Call) async throws -> Response {
+        answer(
             try await service.breakLock(
-                of: try context.image(query),
-                heldBy: try context.pathParameter("client"),
-                cookie: query["cookie"],
-                confirmation: query["confirm"],
-                dryRun: try query.flag("dryRun")
+                of: call.image,
+                heldBy: call.name("client"),
+                cookie: call.query["cookie"],
+                confirmation: call.query["confirm"],
+                dryRun: call.isDryRun
             )
         )
     }
 
-    @Sendable private func evict(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "confirm", "dryRun"])
-        return answer(
+    @Sendable private func evict(_ call: Call) async throws -> Response {
+        answer(
             try await service.evict(
-                try context.pathParameter("client"),
-                from: try context.image(query),
-                confirmation: query["confirm"],
-                dryRun: try query.flag("dryRun")
+                call.name("client"),
+                from: call.image,
+                confirmation: call.query["confirm"],
+                dryRun: call.isDryRun
             )
         )
     }
@@ -60,14 +55,5 @@ struct ImageClientController: Sendable {
         case .done: .noContent
         case .planned(let plan): .json(plan)
         }
-    }
-}
-
-extension ServiceRequestContext {
-    /// The image of the path, in the namespace of the query.
-    /// - Throws: `Problem` with `invalid-parameter`.
-    fileprivate func image(_ query: Query) throws(Problem) -> ImageSpec {
-        let place = try imagePlace(query)
-        return place.image(try pathParameter("image"))
     }
 }

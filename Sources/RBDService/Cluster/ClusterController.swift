@@ -12,14 +12,22 @@ struct ClusterController: Sendable {
     let connection: ClusterConnection
     let shutdownDelay: ShutdownDelay
 
-    var routes: [Route] {
-        probes + [.get("/openapi.yaml", .everybody, contract), .get("/v1/cluster", .cluster(.read), cluster)]
+    var endpoints: [Endpoint] {
+        probes + [
+            Endpoint(.get, "/openapi.yaml", .everybody, query: nil, contract),
+            Endpoint(.get, "/v1/cluster", .cluster(.read), query: nil, cluster),
+        ]
     }
 
-    /// The routes of the probes.
-    var probes: [Route] { [.get("/livez", .everybody, live), .get("/readyz", .everybody, ready)] }
+    /// The endpoints of the probes.
+    var probes: [Endpoint] {
+        [
+            Endpoint(.get, "/livez", .everybody, query: nil, live),
+            Endpoint(.get, "/readyz", .everybody, query: nil, ready),
+        ]
+    }
 
-    @Sendable private func live(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+    @Sendable private func live(_ call: Call) async throws -> Response {
         .json(Self.fine)
     }
 
@@ -27,7 +35,7 @@ struct ClusterController: Sendable {
     private static let fine = ByteBuffer(json: Probe(status: "ok"))!
 
     /// Answers with the result of the last check. If the probe waited for a failing cluster, it would fail, too.
-    @Sendable private func ready(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+    @Sendable private func ready(_ call: Call) async throws -> Response {
         if shutdownDelay.hasBegun { throw Problem(.clusterUnavailable, detail: "the service is shutting down") }
         if let trouble = connection.trouble {
             let meaning = connection.cause?.meaning
@@ -36,7 +44,7 @@ struct ClusterController: Sendable {
         return .json(Self.fine)
     }
 
-    @Sendable private func contract(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+    @Sendable private func contract(_ call: Call) async throws -> Response {
         Response(
             status: .ok,
             headers: [.contentType: "application/yaml"],
@@ -44,7 +52,7 @@ struct ClusterController: Sendable {
         )
     }
 
-    @Sendable private func cluster(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+    @Sendable private func cluster(_ call: Call) async throws -> Response {
         let cluster = try connection.cluster()
         let state = try await cluster.state()
         return .json(

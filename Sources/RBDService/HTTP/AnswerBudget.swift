@@ -22,13 +22,13 @@ struct AnswerBudget: Sendable {
     /// - Parameter handler: a handler that changes nothing, since its answer may still be refused.
     /// - Throws: The returned handler throws what the given one throws, and `Problem` with `overloaded` if too many
     ///   answers wait for their readers.
-    func bounding(_ handler: @escaping Route.Handler) -> Route.Handler {
-        { [self] request, context in
+    func bounding(_ handler: @escaping Endpoint.Handler) -> Endpoint.Handler {
+        { [self] call in
             // Dozens of large pages could be made at the same time. Each waits until its memory fits into the budget.
-            let items = request.uri.queryParameters["limit"].flatMap { Int($0) } ?? 0
+            let items = call.query["limit"].flatMap { Int($0) } ?? 0
             let expected = min(items, Query.largestPage) * Self.itemBytes
             var share = expected > Self.small ? try await room(for: expected) : nil
-            var response = try await handler(request, context)
+            var response = try await handler(call)
             guard let length = response.body.contentLength, length > Self.small else { return response }
             // A page that is larger than expected is rare, and its memory is already in use.
             if share == nil { share = budget.take(length, for: Caller.current) }

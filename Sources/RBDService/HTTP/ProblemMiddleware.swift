@@ -12,7 +12,7 @@ import RBDAPI
 struct ProblemMiddleware: RouterMiddleware {
     typealias Context = ServiceRequestContext
 
-    let routes: RouteTable
+    let endpoints: EndpointTable
 
     func handle(
         _ request: Request,
@@ -44,7 +44,7 @@ struct ProblemMiddleware: RouterMiddleware {
     private static let slash = UInt8(ascii: "/")
 
     private func unrouted(_ request: Request, context: Context) -> Response {
-        guard let methods = routes.methods(of: request.uri.path) else {
+        guard let methods = endpoints.methods(of: request.uri.path) else {
             return response(Self.routeNotFound(request), request: request, context: context)
         }
         let allow = methods.map(\.rawValue).joined(separator: ", ")

@@ -5,46 +5,53 @@ import FoundationEssentials
 import Hummingbird
 import RBDAPI
 
-/// The query of a request. Each parameter may be given only once, and only if the route knows it: a typo in `confirm`
-/// or `namespace` must not be ignored.
-struct Query {
-    private var values: [String: String] = [:]
+/// The query of a request, decoded once. It must be checked before its values are used.
+struct Query: Sendable {
+    private struct Parameter: Sendable {
+        /// The name as it was sent.
+        var text: Substring
+        /// Nil if it can't be decoded.
+        var name: String?
+        /// Nil if it can't be decoded.
+        var value: String?
+    }
 
-    /// - Throws: `Problem` with `invalid-parameter`.
-    init(_ request: Request, known: Set<String>) throws(Problem) {
-        for pair in (request.uri.query ?? "").split(separator: "&") {
+    private let parameters: [Parameter]
+
+    init(_ request: Request) {
+        parameters = (request.uri.query ?? "").split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = PercentEncoding.decode(parts[0]),
-                let value = parts.count == 2 ? PercentEncoding.decode(parts[1]) : ""
-            else {
-                throw Self.invalid(String(parts[0]), "the query is not percent-encoded UTF-8")
+            let value = parts.count == 2 ? PercentEncoding.decode(parts[1]) : ""
+            return Parameter(text: parts[0], name: PercentEncoding.decode(parts[0]), value: value)
+        }
+    }
+
+    /// Each parameter may be given only once, and only if the endpoint knows it: a typo in `confirm` or `namespace`
+    /// must not be ignored.
+    /// - Throws: `Problem` with `invalid-parameter`.
+    func check(known: Set<String>) throws(Problem) {
+        for (index, parameter) in parameters.enumerated() {
+            guard let name = parameter.name, let value = parameter.value else {
+                throw Self.invalid(String(parameter.text), "the query is not percent-encoded UTF-8")
             }
             guard known.contains(name) else {
                 let hint =
                     known.isEmpty ? "leave it out" : "use one of \(known.sorted().joined(separator: ", "))"
                 throw Self.invalid(name, "there is no query parameter of this name here", hint: hint)
             }
-            guard values.updateValue(value, forKey: name) == nil else {
+            if parameters[..<index].contains(where: { $0.name == name }) {
                 throw Self.invalid(name, "the query parameter is given twice")
             }
             if value.unicodeScalars.contains("\0") { throw Self.invalid(name, "it contains a zero byte") }
         }
     }
 
-    subscript(name: String) -> String? { values[name] }
+    /// The value of a parameter; the first if there are several, which the check refuses.
+    subscript(name: String) -> String? { values(of: name).first }
 
-    /// The value of a parameter, before the query is checked; the first if there are several.
-    static func value(of name: String, in request: Request) -> String? {
-        pairs(in: request).first { $0.name == name }?.value
-    }
-
-    /// All parameters of the query, whether or not the route knows them. A value that can't be decoded is empty.
-    static func pairs(in request: Request) -> [(name: String, value: String)] {
-        (request.uri.query ?? "").split(separator: "&").compactMap { pair in
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = PercentEncoding.decode(parts[0]) else { return nil }
-            return (name, parts.count == 2 ? PercentEncoding.decode(parts[1]) ?? "" : "")
-        }
+    /// All values of a parameter, whether or not the endpoint knows it. A value that can't be decoded is empty.
+    func values(of name: String) -> [String] {
+        parameters.filter { $0.name == name }.map { $0.value ?? "" }
     }
 
     /// The parameters of a page: `limit`, `cursor`, `prefix`.
@@ -59,7 +66,7 @@ struct Query {
 
     /// - Throws: `Problem` with `invalid-parameter`.
     func limit() throws(Problem) -> Int {
-        guard let text = values["limit"] else { return Self.usualLimit }
+        guard let text = self["limit"] else { return Self.usualLimit }
         guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
             throw Self.invalid("limit", "it must be a whole number from 1 to \(Self.maximumLimit)")
         }
@@ -75,7 +82,7 @@ struct Query {
 
     /// - Throws: `Problem` with `invalid-parameter`.
     func cursor() throws(Problem) -> Cursor? {
-        guard let text = values["cursor"] else { return nil }
+        guard let text = self["cursor"] else { return nil }
         guard let cursor = Cursor(text) else {
             throw Self.notACursor
         }
@@ -85,7 +92,7 @@ struct Query {
     /// The members that `fields` asks for, separated by commas, in addition to those that every answer has.
     /// - Throws: `Problem` with `invalid-parameter`.
     func fields(known: Set<String>) throws(Problem) -> Set<String> {
-        let names = (values["fields"] ?? "").split(separator: ",").map(String.init)
+        let names = (self["fields"] ?? "").split(separator: ",").map(String.init)
         if let unknown = names.first(where: { !known.contains($0) }) {
             throw Self.invalid(
                 "fields",
@@ -99,7 +106,7 @@ struct Query {
     /// A parameter that is `true` or `false`; false if it is not given.
     /// - Throws: `Problem` with `invalid-parameter`.
     func flag(_ name: String) throws(Problem) -> Bool {
-        switch values[name] {
+        switch self[name] {
         case nil, "false": return false
         case "true": return true
         default: throw Self.invalid(name, "it must be true or false")

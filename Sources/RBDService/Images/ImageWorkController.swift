@@ -7,37 +7,38 @@ import RBDAPI
 /// Long-running work on an image: flatten, copy, sparsify, rebuild its object map. Each responds with an operation.
 struct ImageWorkController: Sendable {
     let service: ImageWorkService
-    let maximumBodyBytes: Int
 
-    var routes: [Route] {
+    private static let image = "/v1/pools/{pool}/images/{image}"
+
+    var endpoints: [Endpoint] {
         [
-            .post("/v1/pools/{pool}/images/{image}/flatten", .image(.modify), flatten),
-            .post("/v1/pools/{pool}/images/{image}/copy", .copiedImage, copy),
-            .post("/v1/pools/{pool}/images/{image}/sparsify", .image(.modify), sparsify),
-            .post("/v1/pools/{pool}/images/{image}/rebuild-object-map", .image(.modify), rebuildObjectMap),
+            Endpoint(.post, "\(Self.image)/flatten", .image(.modify), query: ["wait"], flatten),
+            Endpoint(.post, "\(Self.image)/copy", .copiedImage, query: ["wait"], body: CopyImageRequest.self, copy),
+            Endpoint(.post, "\(Self.image)/sparsify", .image(.modify), query: ["blockSize", "wait"], sparsify),
+            Endpoint(
+                .post,
+                "\(Self.image)/rebuild-object-map",
+                .image(.modify),
+                query: ["wait"],
+                rebuildObjectMap
+            ),
         ]
     }
 
-    @Sendable private func flatten(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        try await begin(request, context) { image, _ in try await service.flatten(image) }
+    @Sendable private func flatten(_ call: Call) async throws -> Response {
+        try await begin(call) { image in try await service.flatten(image) }
     }
 
-    @Sendable private func sparsify(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        try await begin(request, context, known: ["blockSize"]) { image, query in
-            try service.sparsify(image, blockSize: query["blockSize"])
-        }
+    @Sendable private func sparsify(_ call: Call) async throws -> Response {
+        try await begin(call) { image in try service.sparsify(image, blockSize: call.query["blockSize"]) }
     }
 
-    @Sendable private func rebuildObjectMap(
-        _ request: Request,
-        _ context: ServiceRequestContext
-    ) async throws -> Response {
-        try await begin(request, context) { image, _ in try service.rebuildObjectMap(image) }
+    @Sendable private func rebuildObjectMap(_ call: Call) async throws -> Response {
+        try await begin(call) { image in try service.rebuildObjectMap(image) }
     }
 
-    @Sendable private func copy(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let body = try await request.json(CopyImageRequest.self, limit: maximumBodyBytes)
-        return try await begin(request, context) { image, _ in
+    @Sendable private func copy(_ call: Call, _ body: CopyImageRequest) async throws -> Response {
+        try await begin(call) { image in
             let target = service.target(of: body, in: image.place)
             try Access.current.requireCreation(of: body.name, in: target)
             return try await service.copy(image, body)
@@ -46,17 +47,12 @@ struct ImageWorkController: Sendable {
 
     /// - Parameter prepare: checks the request, and returns the work to do.
     private func begin(
-        _ request: Request,
-        _ context: ServiceRequestContext,
-        known: Set<String> = [],
-        _ prepare: (ImageWorkService.Subject, Query) async throws -> ImageWorkService.Work
+        _ call: Call,
+        _ prepare: (ImageWorkService.Subject) async throws -> ImageWorkService.Work
     ) async throws -> Response {
-        let query = try Query(request, known: known.union(["namespace", "wait", "dryRun"]))
-        let place = try context.imagePlace(query)
-        let (wait, isDryRun) = (try query.duration("wait"), try query.flag("dryRun"))
-        let subject = try await service.subject(try context.pathParameter("image"), in: place)
-        let work = try await prepare(subject, query)
-        return try await service.answer(work, on: subject, isDryRun: isDryRun, wait: wait)
+        let subject = try await service.subject(call.name("image"), in: call.place)
+        let work = try await prepare(subject)
+        return try await service.answer(work, on: subject, isDryRun: call.isDryRun, wait: call.wait)
     }
 }
 

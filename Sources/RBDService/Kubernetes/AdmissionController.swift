@@ -11,7 +11,6 @@ import RBDAPI
 ///
 /// It never refuses volumes that it is not responsible for, and never changes the object. It only creates the image.
 struct AdmissionController: Sendable {
-    static let path = "/kubernetes/v1/admission/persistentvolumes"
     /// An API server accepts 3 MiB from its clients. A review contains the object twice, with managed fields.
     static let maximumBodyBytes = 8 << 20
 
@@ -20,14 +19,25 @@ struct AdmissionController: Sendable {
     let timeout: Duration
     let metrics: ReviewMetrics
 
-    /// The webhook's own port authenticates callers by TLS only.
-    var routes: [Route] {
-        [.post(Self.path, .everybody, review)]
+    /// The webhook's own port authenticates callers by TLS only. Most reviews are about volumes of other drivers, so
+    /// the handler decides which of them are audited.
+    var endpoints: [Endpoint] {
+        [
+            Endpoint(
+                .post,
+                "/kubernetes/v1/admission/persistentvolumes",
+                .everybody,
+                query: nil,
+                bodyLimit: Self.maximumBodyBytes,
+                isAudited: false,
+                review
+            )
+        ]
     }
 
-    @Sendable private func review(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let deadline = ContinuousClock.now + min(timeout, try AdmissionTimeout.budget(of: request))
-        let review = try await request.foreignJSON(AdmissionReview.self, limit: Self.maximumBodyBytes)
+    @Sendable private func review(_ call: Call) async throws -> Response {
+        let deadline = ContinuousClock.now + min(timeout, try AdmissionTimeout.budget(of: call.query))
+        let review = try await call.foreignBody(AdmissionReview.self)
         guard review.kind == AdmissionReview.kind, review.apiVersion == AdmissionReview.apiVersion else {
             throw Self.malformed(
                 "apiVersion",
@@ -49,12 +59,14 @@ struct AdmissionController: Sendable {
             metrics.allowed(outcome.outcome, isDryRun: outcome.dryRun)
             return .json(AdmissionAnswer.allowed(admission.uid, warnings: outcome.warnings.map(AdmissionWarning.text)))
         } catch {
-            let problem = Problem(thrown: error, logger: context.logger)
+            let problem = Problem(thrown: error, logger: call.context.logger)
             RequestNotes.current?.set(problem)
             if problem.status == 403 { AuditNotes.current?.refuse() }
             metrics.denied(problem, isDryRun: admission.dryRun ?? false)
             let volume = try? admission.object.get()?.metadata.name
-            return .json(AdmissionAnswer.denied(admission.uid, problem, volume: volume, requestID: context.requestID))
+            return .json(
+                AdmissionAnswer.denied(admission.uid, problem, volume: volume, requestID: call.context.requestID)
+            )
         }
     }
 
@@ -91,8 +103,8 @@ enum AdmissionTimeout {
 
     /// - Returns: how long the answer may take.
     /// - Throws: `Problem` with `invalid-parameter`.
-    static func budget(of request: Request) throws(Problem) -> Duration {
-        guard let text = Query.value(of: "timeout", in: request) else { return budget(standard) }
+    static func budget(of query: Query) throws(Problem) -> Duration {
+        guard let text = query["timeout"] else { return budget(standard) }
         // With a shorter timeout, Ceph would seem not to answer, and its breaker would open (`Breakers`).
         guard let timeout = duration(text), timeout >= shortest else {
             throw Query.invalid("timeout", "it must be a Go duration of at least 1s, such as 10s")

@@ -8,23 +8,21 @@ import RBDAPI
 /// `/kubernetes/v1/persistentvolumes`: does the same as the admission webhook, for clients that call it directly.
 struct VolumeController: Sendable {
     let service: VolumeService
-    let maximumBodyBytes: Int
 
-    var routes: [Route] {
-        [.post("/kubernetes/v1/persistentvolumes", .volume, ensure)]
+    var endpoints: [Endpoint] {
+        [Endpoint(.post, "/kubernetes/v1/persistentvolumes", .volume, ensure)]
     }
 
-    @Sendable private func ensure(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let isDryRun = try Query(request, known: ["dryRun"]).flag("dryRun")
-        let volume = try await request.foreignJSON(PersistentVolume.self, limit: maximumBodyBytes)
+    @Sendable private func ensure(_ call: Call) async throws -> Response {
+        let volume = try await call.foreignBody(PersistentVolume.self)
         try volume.requireKind()
         AuditNotes.current?.set(["volume": volume.name])
         let authorize: (VolumeDemand) throws -> Void = { demand in
             AuditNotes.current?.set(object: demand.place.image(demand.image))
             try Access.current.requireCreation(of: demand.image, in: demand.place)
         }
-        let outcome = try await service.ensure(volume, isDryRun: isDryRun, authorize: authorize)
-        return .json(outcome, status: outcome.outcome == .created && !isDryRun ? .created : .ok)
+        let outcome = try await service.ensure(volume, isDryRun: call.isDryRun, authorize: authorize)
+        return .json(outcome, status: outcome.outcome == .created && !call.isDryRun ? .created : .ok)
     }
 }
 

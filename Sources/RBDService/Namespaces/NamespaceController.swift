@@ -7,51 +7,48 @@ import RBDAPI
 /// `/v1/pools/{pool}/namespaces`: decode, call, encode.
 struct NamespaceController: Sendable {
     let service: NamespaceService
-    let maximumBodyBytes: Int
 
-    var routes: [Route] {
+    var endpoints: [Endpoint] {
         [
-            .get("/v1/pools/{pool}/namespaces", .namespaces(.read), list),
-            .post("/v1/pools/{pool}/namespaces", .namespaces(.admin), create),
-            .get("/v1/pools/{pool}/namespaces/{namespace}", .namespace(.read), get),
-            .delete("/v1/pools/{pool}/namespaces/{namespace}", .namespace(.admin), delete),
+            Endpoint(.get, "/v1/pools/{pool}/namespaces", .namespaces(.read), query: Query.page, list),
+            Endpoint(
+                .post,
+                "/v1/pools/{pool}/namespaces",
+                .namespaces(.admin),
+                body: CreateNamespaceRequest.self,
+                create
+            ),
+            Endpoint(.get, "/v1/pools/{pool}/namespaces/{namespace}", .namespace(.read), get),
+            Endpoint(.delete, "/v1/pools/{pool}/namespaces/{namespace}", .namespace(.admin), delete),
         ]
     }
 
-    @Sendable private func list(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: Query.page)
-        return .json(
+    @Sendable private func list(_ call: Call) async throws -> Response {
+        .json(
             try await service.list(
-                in: try context.pathParameter("pool"),
-                prefix: query["prefix"] ?? "",
-                after: try query.cursor(),
-                limit: try query.limit()
+                in: call.name("pool"),
+                prefix: call.query["prefix"] ?? "",
+                after: try call.query.cursor(),
+                limit: try call.query.limit()
             )
         )
     }
 
-    @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["dryRun"])
-        let isDryRun = try query.flag("dryRun")
-        let pool = try context.pathParameter("pool")
-        let body = try await request.json(CreateNamespaceRequest.self, limit: maximumBodyBytes)
-        if isDryRun { return .json(try await service.planCreate(body.name, in: pool)) }
+    @Sendable private func create(_ call: Call, _ body: CreateNamespaceRequest) async throws -> Response {
+        let pool = call.name("pool")
+        if call.isDryRun { return .json(try await service.planCreate(body.name, in: pool)) }
         let namespace = try await service.create(body.name, in: pool)
         let location = "/v1/pools/\(PercentEncoding.encode(pool))/namespaces/\(PercentEncoding.encode(namespace.name))"
         return .json(namespace, status: .created, headers: [.location: location])
     }
 
-    @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        _ = try Query(request, known: [])
-        let (pool, name) = (try context.pathParameter("pool"), try context.pathParameter("namespace"))
-        return .json(try await service.get(name, in: pool))
+    @Sendable private func get(_ call: Call) async throws -> Response {
+        .json(try await service.get(call.place.namespace, in: call.place.pool))
     }
 
-    @Sendable private func delete(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["dryRun"])
-        let isDryRun = try query.flag("dryRun")
-        let (pool, name) = (try context.pathParameter("pool"), try context.pathParameter("namespace"))
-        if isDryRun { return .json(try await service.planDelete(name, in: pool)) }
+    @Sendable private func delete(_ call: Call) async throws -> Response {
+        let (pool, name) = (call.place.pool, call.place.namespace)
+        if call.isDryRun { return .json(try await service.planDelete(name, in: pool)) }
         try await service.delete(name, in: pool)
         return .noContent
     }

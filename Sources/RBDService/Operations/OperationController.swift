@@ -9,47 +9,42 @@ import RBDAPI
 struct OperationController: Sendable {
     let service: OperationService
 
-    var routes: [Route] {
+    var endpoints: [Endpoint] {
         [
-            .get("/v1/operations", .operation(.read), list),
-            .get("/v1/operations/{operation}", .operation(.read), get),
-            .delete("/v1/operations/{operation}", .operation(.modify), cancel),
-            .get("/v1/operations/{operation}/events", .operation(.read), events),
+            Endpoint(.get, "/v1/operations", .operation(.read), query: ["limit", "cursor", "pool", "state"], list),
+            Endpoint(.get, "/v1/operations/{operation}", .operation(.read), query: ["wait"], get),
+            Endpoint(.delete, "/v1/operations/{operation}", .operation(.modify), query: ["wait"], cancel),
+            Endpoint(.get, "/v1/operations/{operation}/events", .operation(.read), events),
         ]
     }
 
-    @Sendable private func list(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["limit", "cursor", "pool", "state"])
-        var filter = OperationService.Filter(pool: query["pool"])
-        if let text = query["state"] {
+    @Sendable private func list(_ call: Call) async throws -> Response {
+        var filter = OperationService.Filter(pool: call.query["pool"])
+        if let text = call.query["state"] {
             guard let state = RBDAPI.Operation.State(rawValue: text) else {
                 let states = RBDAPI.Operation.State.allCases.map(\.rawValue).joined(separator: ", ")
                 throw Query.invalid("state", "it must be one of \(states)")
             }
             filter.state = state
         }
-        return .json(try await service.list(filter, after: try query.cursor(), limit: try query.limit()))
+        return .json(try await service.list(filter, after: try call.query.cursor(), limit: try call.query.limit()))
     }
 
-    @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["wait"])
-        let id = try context.pathParameter("operation")
-        return .json(try await service.wait(for: id, atMost: try query.duration("wait") ?? .zero))
+    @Sendable private func get(_ call: Call) async throws -> Response {
+        .json(try await service.wait(for: call.name("operation"), atMost: call.wait ?? .zero))
     }
 
-    @Sendable private func cancel(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["wait", "dryRun"])
-        let id = try context.pathParameter("operation")
-        if try query.flag("dryRun") { return .json(try await service.planToCancel(id)) }
+    @Sendable private func cancel(_ call: Call) async throws -> Response {
+        let id = call.name("operation")
+        if call.isDryRun { return .json(try await service.planToCancel(id)) }
         let operation = try await service.cancel(id)
-        guard let duration = try query.duration("wait") else { return .json(operation, status: .accepted) }
-        let last = try await service.wait(for: operation.id, atMost: duration)
+        guard let wait = call.wait else { return .json(operation, status: .accepted) }
+        let last = try await service.wait(for: operation.id, atMost: wait)
         return .json(last, status: last.state.isFinished ? .ok : .accepted)
     }
 
-    @Sendable private func events(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        _ = try Query(request, known: [])
-        let first = try await service.get(try context.pathParameter("operation"))
+    @Sendable private func events(_ call: Call) async throws -> Response {
+        let first = try await service.get(call.name("operation"))
         return try OperationEvents(followers: service.followers, first: first).response
     }
 }

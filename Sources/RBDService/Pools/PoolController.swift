@@ -7,61 +7,51 @@ import RBDAPI
 /// `/v1/pools`: decode, call, encode.
 struct PoolController: Sendable {
     let service: PoolService
-    let maximumBodyBytes: Int
 
-    var routes: [Route] {
+    var endpoints: [Endpoint] {
         [
-            .get("/v1/pools", .pools(.read), list),
-            .post("/v1/pools", .pools(.admin), create),
-            .get("/v1/pools/{pool}", .pool(.read), get),
-            .patch("/v1/pools/{pool}", .pool(.admin), update),
-            .delete("/v1/pools/{pool}", .pool(.admin), delete),
+            Endpoint(.get, "/v1/pools", .pools(.read), query: Query.page, list),
+            Endpoint(.post, "/v1/pools", .pools(.admin), query: ["wait"], body: CreatePoolRequest.self, create),
+            Endpoint(.get, "/v1/pools/{pool}", .pool(.read), get),
+            Endpoint(.patch, "/v1/pools/{pool}", .pool(.admin), body: UpdatePoolRequest.self, update),
+            Endpoint(.delete, "/v1/pools/{pool}", .pool(.admin), query: ["confirm"], delete),
         ]
     }
 
-    @Sendable private func list(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: Query.page)
-        return .json(
+    @Sendable private func list(_ call: Call) async throws -> Response {
+        .json(
             try await service.list(
-                prefix: query["prefix"] ?? "",
-                after: try query.cursor(),
-                limit: try query.limit()
+                prefix: call.query["prefix"] ?? "",
+                after: try call.query.cursor(),
+                limit: try call.query.limit()
             )
         )
     }
 
-    @Sendable private func create(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["dryRun", "wait"])
-        let (isDryRun, wait) = (try query.flag("dryRun"), try query.duration("wait"))
-        let body = try await request.json(CreatePoolRequest.self, limit: maximumBodyBytes)
-        switch try await service.create(body, dryRun: isDryRun) {
+    @Sendable private func create(_ call: Call, _ body: CreatePoolRequest) async throws -> Response {
+        switch try await service.create(body, dryRun: call.isDryRun) {
         case .planned(let plan): return .json(plan)
         case .done(let operation):
-            return try await service.operations.answer(operation, wait: wait) { operation in
+            return try await service.operations.answer(operation, wait: call.wait) { operation in
                 let location = "/v1/pools/\(PercentEncoding.encode(operation.pool))"
                 return .json(try await service.get(operation.pool), status: .created, headers: [.location: location])
             }
         }
     }
 
-    @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        _ = try Query(request, known: [])
-        return .json(try await service.get(try context.pathParameter("pool")))
+    @Sendable private func get(_ call: Call) async throws -> Response {
+        .json(try await service.get(call.name("pool")))
     }
 
-    @Sendable private func update(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["dryRun"])
-        let name = try context.pathParameter("pool")
-        let body = try await request.json(UpdatePoolRequest.self, limit: maximumBodyBytes)
-        return Response(try await service.update(name, body, dryRun: try query.flag("dryRun"))) { .json($0) }
+    @Sendable private func update(_ call: Call, _ body: UpdatePoolRequest) async throws -> Response {
+        Response(try await service.update(call.name("pool"), body, dryRun: call.isDryRun)) { .json($0) }
     }
 
-    @Sendable private func delete(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["confirm", "dryRun"])
+    @Sendable private func delete(_ call: Call) async throws -> Response {
         let outcome = try await service.delete(
-            try context.pathParameter("pool"),
-            confirmation: query["confirm"],
-            dryRun: try query.flag("dryRun")
+            call.name("pool"),
+            confirmation: call.query["confirm"],
+            dryRun: call.isDryRun
         )
         return Response(outcome) { .noContent }
     }

@@ -9,9 +9,9 @@ import NIOCore
 struct MetricsController: Sendable {
     let telemetry: Telemetry
 
-    var routes: [Route] { [.get("/metrics", .cluster(.read), metrics)] }
+    var endpoints: [Endpoint] { [Endpoint(.get, "/metrics", .cluster(.read), query: nil, metrics)] }
 
-    @Sendable private func metrics(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+    @Sendable private func metrics(_ call: Call) async throws -> Response {
         Response(
             status: .ok,
             headers: [.contentType: PrometheusText.contentType],

@@ -7,56 +7,52 @@ import RBDAPI
 /// `/v1/pools/{pool}/trash`: decode, call, encode.
 struct TrashController: Sendable {
     let service: TrashService
-    let maximumBodyBytes: Int
 
-    var routes: [Route] {
+    var endpoints: [Endpoint] {
         [
-            .get("/v1/pools/{pool}/trash", .place(.read), list),
-            .delete("/v1/pools/{pool}/trash", .place(.purge), purgeExpired),
-            .get("/v1/pools/{pool}/trash/{id}", .place(.read), get),
-            .delete("/v1/pools/{pool}/trash/{id}", .place(.purge), purge),
-            .post("/v1/pools/{pool}/trash/{id}/restore", .place(.create), restore),
+            Endpoint(.get, "/v1/pools/{pool}/trash", .place(.read), query: ["limit", "cursor"], list),
+            Endpoint(.delete, "/v1/pools/{pool}/trash", .place(.purge), query: ["expired"], purgeExpired),
+            Endpoint(.get, "/v1/pools/{pool}/trash/{id}", .place(.read), get),
+            Endpoint(.delete, "/v1/pools/{pool}/trash/{id}", .place(.purge), query: ["force", "wait"], purge),
+            Endpoint(
+                .post,
+                "/v1/pools/{pool}/trash/{id}/restore",
+                .place(.create),
+                body: RestoreImageRequest.self,
+                restore
+            ),
         ]
     }
 
-    @Sendable private func list(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["limit", "cursor", "namespace"])
-        return .json(
+    @Sendable private func list(_ call: Call) async throws -> Response {
+        .json(
             try await service.list(
-                in: try context.imagePlace(query),
-                after: try query.cursor(),
-                limit: try query.limit()
+                in: call.place,
+                after: try call.query.cursor(),
+                limit: try call.query.limit()
             )
         )
     }
 
-    @Sendable private func get(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let place = try context.imagePlace(Query(request, known: ["namespace"]))
-        return .json(try await service.get(try context.pathParameter("id"), in: place))
+    @Sendable private func get(_ call: Call) async throws -> Response {
+        .json(try await service.get(call.name("id"), in: call.place))
     }
 
-    @Sendable private func restore(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "dryRun"])
-        let place = try context.imagePlace(query)
-        let id = try context.pathParameter("id")
-        let body = try await request.json(RestoreImageRequest.self, limit: maximumBodyBytes)
-        if try query.flag("dryRun") { return .json(try await service.planToRestore(id, as: body.name, in: place)) }
+    @Sendable private func restore(_ call: Call, _ body: RestoreImageRequest) async throws -> Response {
+        let (id, place) = (call.name("id"), call.place)
+        if call.isDryRun { return .json(try await service.planToRestore(id, as: body.name, in: place)) }
         return .json(try await service.restore(id, as: body.name, in: place))
     }
 
-    @Sendable private func purge(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "force", "wait", "dryRun"])
-        let place = try context.imagePlace(query)
-        let id = try context.pathParameter("id")
-        let (force, wait) = (try query.flag("force"), try query.duration("wait"))
-        if try query.flag("dryRun") { return .json(try await service.planToPurge(id, force: force, in: place)) }
+    @Sendable private func purge(_ call: Call) async throws -> Response {
+        let (id, place, force) = (call.name("id"), call.place, try call.query.flag("force"))
+        if call.isDryRun { return .json(try await service.planToPurge(id, force: force, in: place)) }
         let operation = try await service.purge(id, force: force, in: place)
-        return try await service.operations.answer(operation, wait: wait) { _ in .noContent }
+        return try await service.operations.answer(operation, wait: call.wait) { _ in .noContent }
     }
 
-    @Sendable private func purgeExpired(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let query = try Query(request, known: ["namespace", "expired", "dryRun"])
-        guard try query.flag("expired") else {
+    @Sendable private func purgeExpired(_ call: Call) async throws -> Response {
+        guard try call.query.flag("expired") else {
             throw Problem(
                 .confirmationRequired,
                 detail: "expired: only expired images can be purged together",
@@ -64,10 +60,8 @@ struct TrashController: Sendable {
                 remedy: .confirmPurgeOfExpired
             )
         }
-        if try query.flag("dryRun") {
-            return .json(try await service.planToPurgeExpired(in: try context.imagePlace(query)))
-        }
-        let operations = try await service.purgeExpired(in: try context.imagePlace(query))
+        if call.isDryRun { return .json(try await service.planToPurgeExpired(in: call.place)) }
+        let operations = try await service.purgeExpired(in: call.place)
         return .json(PurgeAnswer(operations: operations), status: .accepted)
     }
 }
