@@ -119,7 +119,7 @@ struct JSONWriterTests {
         for _ in 0..<2_000 {
             let image = Self.image(&generator)
             let expected = try Self.encoded(image)
-            let found = Self.written { $0.image(image) }
+            let found = Self.written { $0.image(Seen(image)) }
             let difference = Self.difference(found, expected)
             #expect(difference == nil)
             if difference != nil { return }
@@ -133,7 +133,7 @@ struct JSONWriterTests {
             let page = Page(items: items, nextCursor: Bool.random() ? Self.text(&generator) : nil)
             let written = Self.written { writer in
                 writer.beginPage()
-                for image in items { writer.image(image) }
+                for image in items { writer.image(Seen(image)) }
                 writer.endPage(nextCursor: page.nextCursor)
             }
             #expect(try Self.difference(written, Self.encoded(page)) == nil)

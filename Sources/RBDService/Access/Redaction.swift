@@ -5,30 +5,51 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Values that may name things that the caller must not see. JSON answers contain only what `seen` returns.
-protocol Scoped: Encodable {
+/// A value that answers may contain. It says what a caller must not see of it: either by `seen`, or as `SameForAll`.
+protocol Redacted: Encodable {
+    /// The value without the names that are out of the caller's scopes.
     func seen(with access: Access) -> Self
 }
 
-extension Scoped {
-    func seen() -> Self {
-        let access = Access.current
-        return access.isUnlimited ? self : seen(with: access)
+extension Redacted {
+    func seen() -> Self { Seen(self).value }
+}
+
+/// A value without anything that a caller must not see. JSON is made of these only.
+struct Seen<Value: Redacted> {
+    let value: Value
+
+    init(_ value: Value, by access: Access = .current) {
+        self.value = access.isUnlimited ? value : value.seen(with: access)
+    }
+
+    private init(element: Value) { value = element }
+
+    /// Calls a function with each element of a list.
+    func forEach<Element: Redacted>(_ body: (Seen<Element>) -> Void) where Value == [Element] {
+        for element in value { body(Seen<Element>(element: element)) }
     }
 }
 
-extension Page: Scoped {
+extension Seen: Sendable where Value: Sendable {}
+extension Seen: Equatable where Value: Equatable {}
+
+extension Array: Redacted where Element: Redacted {
+    func seen(with access: Access) -> [Element] { map { $0.seen(with: access) } }
+}
+
+extension Page: Redacted where Item: Redacted {
     /// The service that makes a page leaves out hidden items itself: the cursor would name them.
     func seen(with access: Access) -> Page {
         var page = self
-        page.items = items.map { ($0 as? any Scoped)?.seen(with: access) as? Item ?? $0 }
+        page.items = items.map { $0.seen(with: access) }
         return page
     }
 }
 
 // MARK: Images
 
-extension RBDAPI.Image: Scoped {
+extension RBDAPI.Image: Redacted {
     func seen(with access: Access) -> RBDAPI.Image {
         var image = self
         // A caller who may create the image, but not read it, does not see its metadata and QoS limits.
@@ -43,7 +64,7 @@ extension RBDAPI.Image: Scoped {
     }
 }
 
-extension ParentImage: Scoped {
+extension ParentImage: Redacted {
     /// The clone's own properties, which stay visible: that it has a parent, and how much of the parent it needs.
     func seen(with access: Access) -> ParentImage {
         guard !access.may(.read, place) else { return self }
@@ -56,13 +77,13 @@ extension ParentImage: Scoped {
     fileprivate var place: ImageSpec { ImageSpec(pool: pool, namespace: namespace, image: image) }
 }
 
-extension ImageChildren: Scoped {
+extension ImageChildren: Redacted {
     func seen(with access: Access) -> ImageChildren {
         ImageChildren(items: items.filter { access.may(.read, $0.place) })
     }
 }
 
-extension ImageAncestry: Scoped {
+extension ImageAncestry: Redacted {
     /// The ancestors up to the first that is hidden.
     func seen(with access: Access) -> ImageAncestry {
         ImageAncestry(items: Array(items.prefix { access.may(.read, $0.place) }))
@@ -77,7 +98,7 @@ extension ImageGroup {
     fileprivate var place: ImageSpec { ImageSpec(pool: pool, namespace: namespace, image: name) }
 }
 
-extension Snapshot: Scoped {
+extension Snapshot: Redacted {
     func seen(with access: Access) -> Snapshot {
         guard kind == "group", let origin, !access.mayRead(snapshot: origin) else { return self }
         var snapshot = self
@@ -97,7 +118,7 @@ extension SnapshotInfo {
     }
 }
 
-extension ImageSnapshots: Scoped {
+extension ImageSnapshots: Redacted {
     func seen(with access: Access) -> ImageSnapshots {
         ImageSnapshots(items: items.map { $0.seen(with: access) })
     }
@@ -105,7 +126,7 @@ extension ImageSnapshots: Scoped {
 
 // MARK: Groups
 
-extension RBDAPI.Group: Scoped {
+extension RBDAPI.Group: Redacted {
     func seen(with access: Access) -> RBDAPI.Group {
         var group = self
         group.images = images?.filter { access.may(.read, $0.place) }
@@ -118,7 +139,7 @@ extension RBDAPI.GroupImage {
     var place: ImageSpec { ImageSpec(pool: pool, namespace: namespace, image: name) }
 }
 
-extension RBDAPI.GroupSnapshot: Scoped {
+extension RBDAPI.GroupSnapshot: Redacted {
     func seen(with access: Access) -> RBDAPI.GroupSnapshot {
         var snapshot = self
         snapshot.images = images.filter { access.mayRead(image: $0) }
@@ -128,7 +149,7 @@ extension RBDAPI.GroupSnapshot: Scoped {
 
 // MARK: Plans, operations, problems
 
-extension Plan: Scoped {
+extension Plan: Redacted {
     /// The plan still says that something blocks the change, or would break. It does not name it.
     func seen(with access: Access) -> Plan {
         var plan = self
@@ -152,7 +173,7 @@ extension Plan: Scoped {
     )
 }
 
-extension Problem: Scoped {
+extension Problem: Redacted {
     func seen(with access: Access) -> Problem {
         var problem = access.veil.lifted(self)
         guard let blockers else { return problem }
@@ -187,7 +208,7 @@ extension [Problem.Blocker] {
     }
 }
 
-extension RBDAPI.Operation: Scoped {
+extension RBDAPI.Operation: Redacted {
     func seen(with access: Access) -> RBDAPI.Operation {
         var operation = self
         operation.problem = problem?.seen(with: access)
@@ -195,7 +216,7 @@ extension RBDAPI.Operation: Scoped {
     }
 }
 
-extension PurgeAnswer: Scoped {
+extension PurgeAnswer: Redacted {
     func seen(with access: Access) -> PurgeAnswer {
         PurgeAnswer(operations: operations.map { $0.seen(with: access) })
     }

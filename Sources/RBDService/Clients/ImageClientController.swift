@@ -19,41 +19,32 @@ struct ImageClientController: Sendable {
         ]
     }
 
-    @Sendable private func locks(_ call: Call) async throws -> Response {
+    @Sendable private func locks(_ call: Call) async throws -> Answer {
         .json(try await service.locks(of: call.image))
     }
 
-    @Sendable private func watchers(_ call: Call) async throws -> Response {
+    @Sendable private func watchers(_ call: Call) async throws -> Answer {
         .json(try await service.watchers(of: call.image))
     }
 
-    @Sendable private func breakLock(_ call: Call) async throws -> Response {
-        answer(
-            try await service.breakLock(
-                of: call.image,
-                heldBy: call.name("client"),
-                cookie: call.query["cookie"],
-                confirmation: call.query["confirm"],
-                dryRun: call.isDryRun
-            )
+    @Sendable private func breakLock(_ call: Call) async throws -> Answer {
+        let outcome = try await service.breakLock(
+            of: call.image,
+            heldBy: call.name("client"),
+            cookie: call.query["cookie"],
+            confirmation: call.query["confirm"],
+            dryRun: call.isDryRun
         )
+        return Answer(outcome) { .noContent }
     }
 
-    @Sendable private func evict(_ call: Call) async throws -> Response {
-        answer(
-            try await service.evict(
-                call.name("client"),
-                from: call.image,
-                confirmation: call.query["confirm"],
-                dryRun: call.isDryRun
-            )
+    @Sendable private func evict(_ call: Call) async throws -> Answer {
+        let outcome = try await service.evict(
+            call.name("client"),
+            from: call.image,
+            confirmation: call.query["confirm"],
+            dryRun: call.isDryRun
         )
-    }
-
-    private func answer(_ attempt: Attempt<Void>) -> Response {
-        switch attempt {
-        case .done: .noContent
-        case .planned(let plan): .json(plan)
-        }
+        return Answer(outcome) { .noContent }
     }
 }

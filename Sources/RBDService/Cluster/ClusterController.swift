@@ -27,32 +27,28 @@ struct ClusterController: Sendable {
         ]
     }
 
-    @Sendable private func live(_ call: Call) async throws -> Response {
-        .json(Self.fine)
+    @Sendable private func live(_ call: Call) async throws -> Answer {
+        Self.fine
     }
 
     /// Encoded once, because probes are frequent.
-    private static let fine = ByteBuffer(json: Probe(status: "ok"))!
+    private static let fine = Answer.json(Probe(status: "ok"))
 
     /// Answers with the result of the last check. If the probe waited for a failing cluster, it would fail, too.
-    @Sendable private func ready(_ call: Call) async throws -> Response {
+    @Sendable private func ready(_ call: Call) async throws -> Answer {
         if shutdownDelay.hasBegun { throw Problem(.clusterUnavailable, detail: "the service is shutting down") }
         if let trouble = connection.trouble {
             let meaning = connection.cause?.meaning
             throw Problem(.clusterUnavailable, detail: trouble, hint: meaning?.hint, remedy: meaning?.remedy)
         }
-        return .json(Self.fine)
+        return Self.fine
     }
 
-    @Sendable private func contract(_ call: Call) async throws -> Response {
-        Response(
-            status: .ok,
-            headers: [.contentType: "application/yaml"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: PackageResources.openapi_yaml))
-        )
+    @Sendable private func contract(_ call: Call) async throws -> Answer {
+        .sameForAll(ByteBuffer(bytes: PackageResources.openapi_yaml), mediaType: "application/yaml")
     }
 
-    @Sendable private func cluster(_ call: Call) async throws -> Response {
+    @Sendable private func cluster(_ call: Call) async throws -> Answer {
         let cluster = try connection.cluster()
         let state = try await cluster.state()
         return .json(

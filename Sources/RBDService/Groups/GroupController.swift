@@ -41,7 +41,7 @@ struct GroupController: Sendable {
 
     // MARK: Groups
 
-    @Sendable private func list(_ call: Call) async throws -> Response {
+    @Sendable private func list(_ call: Call) async throws -> Answer {
         .json(
             try await groups.list(
                 in: call.place,
@@ -52,9 +52,9 @@ struct GroupController: Sendable {
         )
     }
 
-    @Sendable private func create(_ call: Call, _ body: CreateGroupRequest) async throws -> Response {
+    @Sendable private func create(_ call: Call, _ body: CreateGroupRequest) async throws -> Answer {
         let outcome = try await groups.create(body.name, in: call.place, dryRun: call.isDryRun)
-        return Response(outcome) { group in
+        return Answer(outcome) { group in
             .json(
                 group,
                 status: .created,
@@ -63,22 +63,22 @@ struct GroupController: Sendable {
         }
     }
 
-    @Sendable private func get(_ call: Call) async throws -> Response {
+    @Sendable private func get(_ call: Call) async throws -> Answer {
         .json(try await groups.get(call.group))
     }
 
-    @Sendable private func rename(_ call: Call, _ body: UpdateGroupRequest) async throws -> Response {
-        Response(try await groups.rename(call.group, to: body.name, dryRun: call.isDryRun)) { .json($0) }
+    @Sendable private func rename(_ call: Call, _ body: UpdateGroupRequest) async throws -> Answer {
+        Answer(try await groups.rename(call.group, to: body.name, dryRun: call.isDryRun)) { .json($0) }
     }
 
-    @Sendable private func delete(_ call: Call) async throws -> Response {
+    @Sendable private func delete(_ call: Call) async throws -> Answer {
         let outcome = try await groups.delete(call.group, dryRun: call.isDryRun)
-        return Response(outcome) { .noContent }
+        return Answer(outcome) { .noContent }
     }
 
     // MARK: Images of a group
 
-    @Sendable private func listImages(_ call: Call) async throws -> Response {
+    @Sendable private func listImages(_ call: Call) async throws -> Answer {
         .json(
             try await groups.listImages(
                 call.group,
@@ -88,37 +88,37 @@ struct GroupController: Sendable {
         )
     }
 
-    @Sendable private func addImage(_ call: Call) async throws -> Response {
+    @Sendable private func addImage(_ call: Call) async throws -> Answer {
         let outcome = try await groups.add(
             call.name("image"),
             ofPool: call.names["imagePool"] ?? call.place.pool,
             to: call.group,
             dryRun: call.isDryRun
         )
-        return Response(outcome) { added in .json(added.image, status: added.isNew ? .created : .ok) }
+        return Answer(outcome) { added in .json(added.image, status: added.isNew ? .created : .ok) }
     }
 
-    @Sendable private func removeImage(_ call: Call) async throws -> Response {
+    @Sendable private func removeImage(_ call: Call) async throws -> Answer {
         let outcome = try await groups.remove(
             call.name("image"),
             ofPool: call.names["imagePool"] ?? call.place.pool,
             from: call.group,
             dryRun: call.isDryRun
         )
-        return Response(outcome) { .noContent }
+        return Answer(outcome) { .noContent }
     }
 
     // MARK: Snapshots of a group
 
-    @Sendable private func listSnapshots(_ call: Call) async throws -> Response {
+    @Sendable private func listSnapshots(_ call: Call) async throws -> Answer {
         .json(
             try await snapshots.list(call.group, after: try call.query.cursor(), limit: try call.query.limit())
         )
     }
 
-    @Sendable private func createSnapshot(_ call: Call, _ body: CreateGroupSnapshotRequest) async throws -> Response {
+    @Sendable private func createSnapshot(_ call: Call, _ body: CreateGroupSnapshotRequest) async throws -> Answer {
         let outcome = try await snapshots.create(body.name, of: call.group, dryRun: call.isDryRun)
-        return Response(outcome) { snapshot in
+        return Answer(outcome) { snapshot in
             .json(
                 snapshot,
                 status: .created,
@@ -127,20 +127,20 @@ struct GroupController: Sendable {
         }
     }
 
-    @Sendable private func getSnapshot(_ call: Call) async throws -> Response {
+    @Sendable private func getSnapshot(_ call: Call) async throws -> Answer {
         .json(try await snapshots.get(call.name("snapshot"), of: call.group))
     }
 
-    @Sendable private func deleteSnapshot(_ call: Call) async throws -> Response {
+    @Sendable private func deleteSnapshot(_ call: Call) async throws -> Answer {
         let outcome = try await snapshots.delete(
             call.name("snapshot"),
             of: call.group,
             dryRun: call.isDryRun
         )
-        return Response(outcome) { .noContent }
+        return Answer(outcome) { .noContent }
     }
 
-    @Sendable private func rollBack(_ call: Call) async throws -> Response {
+    @Sendable private func rollBack(_ call: Call) async throws -> Answer {
         let outcome = try await snapshots.rollBack(
             call.name("snapshot"),
             of: call.group,
@@ -161,16 +161,5 @@ struct GroupController: Sendable {
         location += "/groups/\(PercentEncoding.encode(group.name))\(rest)"
         let namespace = group.namespace
         return namespace.isEmpty ? location : "\(location)?namespace=\(PercentEncoding.encode(namespace))"
-    }
-}
-
-extension Response {
-    /// The plan of a dry run, or the response to a change.
-    init<Value>(_ attempt: Attempt<Value>, _ done: (Value) -> Response) {
-        self =
-            switch attempt {
-            case .done(let value): done(value)
-            case .planned(let plan): .json(plan)
-            }
     }
 }

@@ -28,18 +28,13 @@ struct AnswerBudget: Sendable {
             let items = call.query["limit"].flatMap { Int($0) } ?? 0
             let expected = min(items, Query.largestPage) * Self.itemBytes
             var share = expected > Self.small ? try await room(for: expected) : nil
-            var response = try await handler(call)
-            guard let length = response.body.contentLength, length > Self.small else { return response }
+            let answer = try await handler(call)
+            guard let length = answer.response.body.contentLength, length > Self.small else { return answer }
             // A page that is larger than expected is rare, and its memory is already in use.
             if share == nil { share = budget.take(length, for: Caller.current) }
             guard let share else { throw overloaded(length) }
             share.shrink(to: length)
-            let body = response.body
-            response.body = ResponseBody(contentLength: length) { writer in
-                defer { withExtendedLifetime(share) {} }
-                try await body.write(writer)
-            }
-            return response
+            return answer.keeping(share)
         }
     }
 

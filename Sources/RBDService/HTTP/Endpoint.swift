@@ -8,7 +8,7 @@ import RBDAPI
 /// All that the service knows about one method of one path. The router, the gate, the audit log, the answer 405 and the
 /// tests of the documentation use it.
 struct Endpoint: Sendable {
-    typealias Handler = @Sendable (Call) async throws -> Response
+    typealias Handler = @Sendable (Call) async throws -> Answer
 
     let method: HTTPRequest.Method
     /// With placeholders, as in OpenAPI: `/v1/pools/{pool}`.
@@ -54,7 +54,7 @@ struct Endpoint: Sendable {
         _ rule: AccessRule,
         query: Set<String> = [],
         body: Body.Type,
-        _ handler: @escaping @Sendable (Call, Body) async throws -> Response
+        _ handler: @escaping @Sendable (Call, Body) async throws -> Answer
     ) {
         (self.method, self.path, self.rule) = (method, path, rule)
         parameters = Self.parameters(query, method, rule)
@@ -79,6 +79,6 @@ struct Endpoint: Sendable {
     func answer(_ call: Call) async throws -> Response {
         var call = call
         if let parameters { try call.checkQuery(known: parameters) }
-        return try await handler(call)
+        return try await handler(call).response
     }
 }

@@ -22,7 +22,7 @@ struct EntityTag: Hashable, Sendable {
         (image.usage, image.watchers, image.children) = (nil, nil, nil)
         (image.mirroring, image.migration, image.encryption) = (nil, nil, nil)
         (image.modifiedAt, image.accessedAt) = (nil, nil)
-        self.init(of: ByteBuffer(image))
+        self.init(of: SeenJSON(image: Seen(image)).buffer)
     }
 
     /// - Parameter state: the bytes that the tag identifies.
@@ -149,15 +149,15 @@ struct Precondition: Sendable {
     }
 }
 
-extension Response {
+extension Answer {
     /// The answer with one image and its ETag.
     static func image(
         _ image: RBDAPI.Image,
         status: HTTPResponse.Status = .ok,
         headers: HTTPFields = [:]
-    ) -> Response {
+    ) -> Answer {
         var headers = headers
         headers[.eTag] = EntityTag(image).text
-        return .json(ByteBuffer(image), status: status, headers: headers)
+        return .json(SeenJSON(image: Seen(image)), status: status, headers: headers)
     }
 }

@@ -88,7 +88,7 @@ struct ProblemMiddleware: RouterMiddleware {
         var problem = problem
         problem.instance = context.requestID
         RequestNotes.current?.set(problem)
-        var response = Response.json(problem, status: HTTPResponse.Status(code: problem.status))
+        var response = Answer.json(problem, status: HTTPResponse.Status(code: problem.status)).response
         response.headers[.contentType] = Problem.contentType
         // RFC 9110, section 11.6.1.
         if problem.status == 401 { response.headers[.wwwAuthenticate] = #"Bearer realm="rbd-rest-api""# }

@@ -5,12 +5,11 @@ import NIOCore
 import Naming
 import RBDAPI
 
-extension ByteBuffer {
-    /// An image as JSON.
-    init(_ image: Image) {
+extension SeenJSON {
+    init(image: Seen<Image>) {
         var writer = JSONWriter(capacity: JSONWriter.imageBytes)
-        writer.image(image.seen())
-        self = writer.buffer
+        writer.image(image)
+        self.init(writer)
     }
 }
 
@@ -19,7 +18,8 @@ extension JSONWriter {
     static let imageBytes = 768
 
     /// Writes the same as `Image.encode(to:)`, with sorted keys.
-    mutating func image(_ image: Image) {
+    mutating func image(_ seen: Seen<Image>) {
+        let image = seen.value
         object { json in
             json.member("accessedAt", image.accessedAt)
             json.member("children", image.children) { $0.children($1) }

@@ -32,10 +32,10 @@ struct ImageController: Sendable {
         ]
     }
 
-    @Sendable private func list(_ call: Call) async throws -> Response {
+    @Sendable private func list(_ call: Call) async throws -> Answer {
         let listing = ImageListing(service: service, place: call.place, query: try ImageQuery(call.query))
         guard call.request.accepts(ImageListing.streamType) else {
-            return try await listing.pageResponse(to: call.request)
+            return try await listing.page(for: call.request)
         }
         guard listing.query.isInDirectoryOrder else {
             throw Query.invalid(
@@ -44,10 +44,10 @@ struct ImageController: Sendable {
                 remedy: .sendHeader("Accept", "application/json")
             )
         }
-        return try await listing.streamResponse(requestID: call.context.requestID)
+        return try await listing.stream(requestID: call.context.requestID)
     }
 
-    @Sendable private func create(_ call: Call, _ body: CreateImageRequest) async throws -> Response {
+    @Sendable private func create(_ call: Call, _ body: CreateImageRequest) async throws -> Answer {
         let place = call.place
         let body = try body.visible(in: place)
         try Access.current.requireCreation(of: body.name, in: place)
@@ -58,20 +58,20 @@ struct ImageController: Sendable {
         return created(try await service.create(body.name, body.properties, in: place))
     }
 
-    @Sendable private func get(_ call: Call) async throws -> Response {
+    @Sendable private func get(_ call: Call) async throws -> Answer {
         let (place, fields) = (call.place, try call.query.fields(known: ImageService.fields))
         let precondition = try Precondition(call.request)
         var image = try await service.get(call.name("image"), in: place)
         // The entity tag does not cover the extra fields, such as watchers and usage.
         if fields.isEmpty {
             let tag = EntityTag(image)
-            if precondition.isUnchanged(tag) { return Response(status: .notModified, headers: [.eTag: tag.text]) }
+            if precondition.isUnchanged(tag) { return .notModified([.eTag: tag.text]) }
         }
         try await service.add(fields, to: &image, in: place)
         return .image(image)
     }
 
-    @Sendable private func put(_ call: Call, _ properties: ImageProperties) async throws -> Response {
+    @Sendable private func put(_ call: Call, _ properties: ImageProperties) async throws -> Answer {
         let (name, place) = (call.name("image"), call.place)
         let properties = try properties.visible(in: place)
         let precondition = try Precondition(call.request)
@@ -82,7 +82,7 @@ struct ImageController: Sendable {
         }
     }
 
-    @Sendable private func update(_ call: Call, _ changes: UpdateImageRequest) async throws -> Response {
+    @Sendable private func update(_ call: Call, _ changes: UpdateImageRequest) async throws -> Answer {
         let (name, place) = (call.name("image"), call.place)
         if let newName = changes.name, newName != name { try Access.current.requireCreation(of: newName, in: place) }
         let precondition = try Precondition(call.request)
@@ -98,7 +98,7 @@ struct ImageController: Sendable {
         }
     }
 
-    @Sendable private func delete(_ call: Call) async throws -> Response {
+    @Sendable private func delete(_ call: Call) async throws -> Answer {
         let deletion = try Deletion(call, trashDelay: trashDelay)
         let (name, place) = (call.name("image"), call.place)
         if deletion.isAsGoodAsPurge { try Access.current.require(.purge, .name(name, place: place)) }
@@ -135,7 +135,7 @@ struct ImageController: Sendable {
         }
     }
 
-    private func answer(_ outcome: ImageDeletion.Outcome, wait: Duration?) async throws -> Response {
+    private func answer(_ outcome: ImageDeletion.Outcome, wait: Duration?) async throws -> Answer {
         switch outcome {
         case .gone: .noContent
         case .trashed(let image): .json(image)
@@ -148,15 +148,15 @@ struct ImageController: Sendable {
 
     private var byID: ImageByID { ImageByID(service: service) }
 
-    @Sendable private func getByID(_ call: Call) async throws -> Response {
+    @Sendable private func getByID(_ call: Call) async throws -> Answer {
         let precondition = try Precondition(call.request)
         let image = try await byID.get(call.name("id"), in: call.place)
         let tag = EntityTag(image)
-        if precondition.isUnchanged(tag) { return Response(status: .notModified, headers: [.eTag: tag.text]) }
+        if precondition.isUnchanged(tag) { return .notModified([.eTag: tag.text]) }
         return .image(image)
     }
 
-    @Sendable private func renameByID(_ call: Call, _ body: RenameImageRequest) async throws -> Response {
+    @Sendable private func renameByID(_ call: Call, _ body: RenameImageRequest) async throws -> Answer {
         let (id, name, place) = (call.name("id"), body.name, call.place)
         try Access.current.requireCreation(of: name, in: place)
         let precondition = try Precondition(call.request)
@@ -164,7 +164,7 @@ struct ImageController: Sendable {
         return .image(try await byID.rename(id, to: name, in: place, if: precondition))
     }
 
-    @Sendable private func deleteByID(_ call: Call) async throws -> Response {
+    @Sendable private func deleteByID(_ call: Call) async throws -> Answer {
         let deletion = try Deletion(call, trashDelay: trashDelay)
         let (id, place) = (call.name("id"), call.place)
         if deletion.isAsGoodAsPurge { try await byID.requirePurge(id, in: place) }
@@ -178,7 +178,7 @@ struct ImageController: Sendable {
         )
     }
 
-    private func created(_ image: RBDAPI.Image) -> Response {
+    private func created(_ image: RBDAPI.Image) -> Answer {
         AuditNotes.current?.after(AuditImage(image))
         var location = "/v1/pools/\(PercentEncoding.encode(image.pool))/images/\(PercentEncoding.encode(image.name))"
         if !image.namespace.isEmpty { location += "?namespace=\(PercentEncoding.encode(image.namespace))" }

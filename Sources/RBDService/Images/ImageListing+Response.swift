@@ -9,27 +9,23 @@ import RBDAPI
 
 extension ImageListing {
     /// One page, or 304 if the caller has it already.
-    func pageResponse(to request: Request) async throws -> Response {
+    func page(for request: Request) async throws -> Answer {
         let precondition = try Precondition(request)
         // The maximum size. Unwritten capacity takes no memory, while growing the buffer would copy it.
         var writer = JSONWriter(capacity: JSONWriter.imageBytes * ((query.limit ?? Query.usualLimit) + 1))
         writer.beginPage()
-        let next = try await page { images in
-            for image in images { writer.image(image) }
-        }
+        let next = try await page { images in images.forEach { writer.image($0) } }
         writer.endPage(nextCursor: next?.text)
-        let buffer = writer.buffer
-        let tag = EntityTag(of: buffer)
-        var headers: HTTPFields = [.eTag: tag.weakText, .vary: "Accept"]
-        if precondition.isUnchanged(tag) { return Response(status: .notModified, headers: headers) }
-        headers[.contentType] = "application/json"
-        return Response(status: .ok, headers: headers, body: .chunked(buffer))
+        let json = SeenJSON(writer)
+        let tag = EntityTag(of: json.buffer)
+        let headers: HTTPFields = [.eTag: tag.weakText, .vary: "Accept"]
+        return precondition.isUnchanged(tag) ? .notModified(headers) : .json(json, headers: headers)
     }
 
     /// All images, one per line, written as they are read. If reading fails half-way, the last line is the problem, and
     /// the response is cut off. So callers can't take it for the complete list.
     /// - Parameter requestID: the `instance` of the problem.
-    func streamResponse(requestID: String) async throws -> Response {
+    func stream(requestID: String) async throws -> Answer {
         // Each batch gets the full timeout of the request. If the first batch fails, the response is an ordinary
         // problem.
         let allowance = Deadline.current.map { $0 - .now }
@@ -46,23 +42,19 @@ extension ImageListing {
                     async let following = Self.advance(current, within: allowance, for: caller)
                     await Task.yield()
                     try await access.requireStillValid()
-                    if !batch.isEmpty { try await writer.write(Self.lines(batch)) }
+                    if !batch.value.isEmpty { try await writer.write(Self.lines(batch)) }
                     (images, stream) = try await following
                 }
             } catch {
                 if var problem = Problem(ending: error) {
                     problem.instance = requestID
-                    try? await writer.write(Self.line(problem))
+                    try? await writer.write(Self.line(Seen(problem, by: access)))
                 }
                 throw error
             }
             try await writer.finish(nil)
         }
-        return Response(
-            status: .ok,
-            headers: [.contentType: Self.streamType, .vary: "Accept"],
-            body: body
-        )
+        return .stream(body, mediaType: Self.streamType, headers: [.vary: "Accept"])
     }
 
     static let streamType = "application/x-ndjson"
@@ -71,7 +63,7 @@ extension ImageListing {
         _ stream: Stream,
         within allowance: Duration?,
         for caller: String?
-    ) async throws -> ([RBDAPI.Image]?, Stream) {
+    ) async throws -> (Seen<[RBDAPI.Image]>?, Stream) {
         try await Caller.$current.withValue(caller) {
             try await Deadline.$current.withValue(allowance.map { .now + $0 }) {
                 var stream = stream
@@ -80,15 +72,15 @@ extension ImageListing {
         }
     }
 
-    private static func line(_ problem: Problem) -> ByteBuffer {
-        var buffer = ByteBuffer(json: problem) ?? ByteBuffer()
+    private static func line(_ problem: Seen<Problem>) -> ByteBuffer {
+        var buffer = SeenJSON(problem)?.buffer ?? ByteBuffer()
         buffer.writeString("\n")
         return buffer
     }
 
-    private static func lines(_ images: [RBDAPI.Image]) -> ByteBuffer {
-        var writer = JSONWriter(capacity: JSONWriter.imageBytes * images.count)
-        for image in images {
+    private static func lines(_ images: Seen<[RBDAPI.Image]>) -> ByteBuffer {
+        var writer = JSONWriter(capacity: JSONWriter.imageBytes * images.value.count)
+        images.forEach { image in
             writer.image(image)
             writer.endLine()
         }

@@ -27,12 +27,12 @@ struct ImageListing: Sendable {
     /// One page.
     /// - Parameter take: called with the images in order, several at a time.
     /// - Returns: where the next page begins; nil if there is none.
-    func page(_ take: ([RBDAPI.Image]) -> Void) async throws -> ImageCursor? {
+    func page(_ take: (Seen<[RBDAPI.Image]>) -> Void) async throws -> ImageCursor? {
         let limit = query.limit ?? Query.usualLimit
         return query.isInDirectoryOrder ? try await walk(limit, take) : try await select(limit, take)
     }
 
-    private func walk(_ limit: Int, _ take: ([RBDAPI.Image]) -> Void) async throws -> ImageCursor? {
+    private func walk(_ limit: Int, _ take: (Seen<[RBDAPI.Image]>) -> Void) async throws -> ImageCursor? {
         var rest = limit
         // Without further filters, only as many images are read as are needed.
         let total = query.asksHeaders ? Int.max : limit
@@ -67,7 +67,7 @@ struct ImageListing: Sendable {
     }
 
     /// Any order but the directory's needs all images to be read. Only those that come first are kept.
-    private func select(_ limit: Int, _ take: ([RBDAPI.Image]) -> Void) async throws -> ImageCursor? {
+    private func select(_ limit: Int, _ take: (Seen<[RBDAPI.Image]>) -> Void) async throws -> ImageCursor? {
         var first: [(cursor: ImageCursor, image: ImageInfo)] = []
         func trim() {
             first.sort { query.precedes($0.cursor, $1.cursor) }
@@ -107,7 +107,7 @@ struct ImageListing: Sendable {
             ).makeAsyncIterator()
         }
 
-        mutating func next() async throws -> [RBDAPI.Image]? {
+        mutating func next() async throws -> Seen<[RBDAPI.Image]>? {
             guard rest > 0, let batch = try await batches.next() else { return nil }
             let images = batch.images.filter(listing.query.matches).prefix(rest)
             rest -= images.count
@@ -144,9 +144,9 @@ struct ImageListing: Sendable {
         )
     }
 
-    private func shown(_ images: some Sequence<ImageInfo>) async throws -> [RBDAPI.Image] {
+    private func shown(_ images: some Sequence<ImageInfo>) async throws -> Seen<[RBDAPI.Image]> {
         var shown = images.map { RBDAPI.Image($0, in: place) }
         try await service.add(query.fields, to: &shown, in: place)
-        return access.isUnlimited ? shown : shown.map { $0.seen(with: access) }
+        return Seen(shown, by: access)
     }
 }

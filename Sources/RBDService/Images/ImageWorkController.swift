@@ -25,19 +25,19 @@ struct ImageWorkController: Sendable {
         ]
     }
 
-    @Sendable private func flatten(_ call: Call) async throws -> Response {
+    @Sendable private func flatten(_ call: Call) async throws -> Answer {
         try await begin(call) { image in try await service.flatten(image) }
     }
 
-    @Sendable private func sparsify(_ call: Call) async throws -> Response {
+    @Sendable private func sparsify(_ call: Call) async throws -> Answer {
         try await begin(call) { image in try service.sparsify(image, blockSize: call.query["blockSize"]) }
     }
 
-    @Sendable private func rebuildObjectMap(_ call: Call) async throws -> Response {
+    @Sendable private func rebuildObjectMap(_ call: Call) async throws -> Answer {
         try await begin(call) { image in try service.rebuildObjectMap(image) }
     }
 
-    @Sendable private func copy(_ call: Call, _ body: CopyImageRequest) async throws -> Response {
+    @Sendable private func copy(_ call: Call, _ body: CopyImageRequest) async throws -> Answer {
         try await begin(call) { image in
             let target = service.target(of: body, in: image.place)
             try Access.current.requireCreation(of: body.name, in: target)
@@ -49,7 +49,7 @@ struct ImageWorkController: Sendable {
     private func begin(
         _ call: Call,
         _ prepare: (ImageWorkService.Subject) async throws -> ImageWorkService.Work
-    ) async throws -> Response {
+    ) async throws -> Answer {
         let subject = try await service.subject(call.name("image"), in: call.place)
         let work = try await prepare(subject)
         return try await service.answer(work, on: subject, isDryRun: call.isDryRun, wait: call.wait)
@@ -59,7 +59,7 @@ struct ImageWorkController: Sendable {
 extension ImageWorkService {
     /// The plan of a dry run, or the operation that was begun. The operation has ended already if the caller waited
     /// long enough.
-    func answer(_ work: Work, on subject: Subject, isDryRun: Bool, wait: Duration?) async throws -> Response {
+    func answer(_ work: Work, on subject: Subject, isDryRun: Bool, wait: Duration?) async throws -> Answer {
         if isDryRun { return .json(work.plan) }
         let operation = try await begin(work, on: subject)
         return try await operations.answer(operation, wait: wait) { .json($0) }

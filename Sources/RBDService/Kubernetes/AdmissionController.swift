@@ -35,7 +35,7 @@ struct AdmissionController: Sendable {
         ]
     }
 
-    @Sendable private func review(_ call: Call) async throws -> Response {
+    @Sendable private func review(_ call: Call) async throws -> Answer {
         let deadline = ContinuousClock.now + min(timeout, try AdmissionTimeout.budget(of: call.query))
         let review = try await call.foreignBody(AdmissionReview.self)
         guard review.kind == AdmissionReview.kind, review.apiVersion == AdmissionReview.apiVersion else {

@@ -61,7 +61,7 @@ struct AdmissionReview: Decodable {
 }
 
 /// The verdict.
-struct AdmissionAnswer: Encodable {
+struct AdmissionAnswer: SameForAll {
     var apiVersion = AdmissionReview.apiVersion
     var kind = AdmissionReview.kind
     var response: Response

@@ -13,7 +13,7 @@ struct VolumeController: Sendable {
         [Endpoint(.post, "/kubernetes/v1/persistentvolumes", .volume, ensure)]
     }
 
-    @Sendable private func ensure(_ call: Call) async throws -> Response {
+    @Sendable private func ensure(_ call: Call) async throws -> Answer {
         let volume = try await call.foreignBody(PersistentVolume.self)
         try volume.requireKind()
         AuditNotes.current?.set(["volume": volume.name])

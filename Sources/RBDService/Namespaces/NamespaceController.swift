@@ -23,7 +23,7 @@ struct NamespaceController: Sendable {
         ]
     }
 
-    @Sendable private func list(_ call: Call) async throws -> Response {
+    @Sendable private func list(_ call: Call) async throws -> Answer {
         .json(
             try await service.list(
                 in: call.name("pool"),
@@ -34,7 +34,7 @@ struct NamespaceController: Sendable {
         )
     }
 
-    @Sendable private func create(_ call: Call, _ body: CreateNamespaceRequest) async throws -> Response {
+    @Sendable private func create(_ call: Call, _ body: CreateNamespaceRequest) async throws -> Answer {
         let pool = call.name("pool")
         if call.isDryRun { return .json(try await service.planCreate(body.name, in: pool)) }
         let namespace = try await service.create(body.name, in: pool)
@@ -42,11 +42,11 @@ struct NamespaceController: Sendable {
         return .json(namespace, status: .created, headers: [.location: location])
     }
 
-    @Sendable private func get(_ call: Call) async throws -> Response {
+    @Sendable private func get(_ call: Call) async throws -> Answer {
         .json(try await service.get(call.place.namespace, in: call.place.pool))
     }
 
-    @Sendable private func delete(_ call: Call) async throws -> Response {
+    @Sendable private func delete(_ call: Call) async throws -> Answer {
         let (pool, name) = (call.place.pool, call.place.namespace)
         if call.isDryRun { return .json(try await service.planDelete(name, in: pool)) }
         try await service.delete(name, in: pool)

@@ -18,7 +18,7 @@ struct OperationController: Sendable {
         ]
     }
 
-    @Sendable private func list(_ call: Call) async throws -> Response {
+    @Sendable private func list(_ call: Call) async throws -> Answer {
         var filter = OperationService.Filter(pool: call.query["pool"])
         if let text = call.query["state"] {
             guard let state = RBDAPI.Operation.State(rawValue: text) else {
@@ -30,11 +30,11 @@ struct OperationController: Sendable {
         return .json(try await service.list(filter, after: try call.query.cursor(), limit: try call.query.limit()))
     }
 
-    @Sendable private func get(_ call: Call) async throws -> Response {
+    @Sendable private func get(_ call: Call) async throws -> Answer {
         .json(try await service.wait(for: call.name("operation"), atMost: call.wait ?? .zero))
     }
 
-    @Sendable private func cancel(_ call: Call) async throws -> Response {
+    @Sendable private func cancel(_ call: Call) async throws -> Answer {
         let id = call.name("operation")
         if call.isDryRun { return .json(try await service.planToCancel(id)) }
         let operation = try await service.cancel(id)
@@ -43,9 +43,9 @@ struct OperationController: Sendable {
         return .json(last, status: last.state.isFinished ? .ok : .accepted)
     }
 
-    @Sendable private func events(_ call: Call) async throws -> Response {
+    @Sendable private func events(_ call: Call) async throws -> Answer {
         let first = try await service.get(call.name("operation"))
-        return try OperationEvents(followers: service.followers, first: first).response
+        return OperationEvents(followers: service.followers, first: first).answer
     }
 }
 
@@ -59,8 +59,8 @@ extension OperationService {
     func answer(
         _ operation: RBDAPI.Operation,
         wait: Duration?,
-        done: (RBDAPI.Operation) async throws -> Response
-    ) async throws -> Response {
+        done: (RBDAPI.Operation) async throws -> Answer
+    ) async throws -> Answer {
         var operation = operation
         if let wait { operation = try await self.wait(for: operation.id, atMost: wait) }
         switch operation.state {

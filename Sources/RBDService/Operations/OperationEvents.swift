@@ -11,13 +11,11 @@ struct OperationEvents: Sendable {
     let followers: OperationFollowers
     let first: RBDAPI.Operation
 
-    var response: Response {
-        get throws {
-            Response(
-                status: .ok,
-                headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
-                body: ResponseBody(asyncSequence: try followers.follow(first))
-            )
-        }
+    var answer: Answer {
+        .stream(
+            ResponseBody(asyncSequence: followers.follow(first)),
+            mediaType: "text/event-stream",
+            headers: [.cacheControl: "no-store"]
+        )
     }
 }

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
-import FoundationEssentials
 import NIOCore
 import RBDAPI
 import ServiceLifecycle
@@ -47,13 +46,13 @@ final class OperationFollowers: Sendable {
     /// Follows an operation. The stream ends with the operation, or earlier: if its record is gone, if the service
     /// ends, if the reader closes it, or if the reader's token expires or is revoked.
     /// - Parameter first: the current state of the operation, which is sent immediately.
-    func follow(_ first: RBDAPI.Operation) throws -> AsyncStream<ByteBuffer> {
+    func follow(_ first: RBDAPI.Operation) -> AsyncStream<ByteBuffer> {
         let access = Access.current
         let (events, stream) = AsyncStream.makeStream(
             of: ByteBuffer.self,
             bufferingPolicy: .bufferingNewest(Self.maximumUnread)
         )
-        stream.yield(try Self.event(first.seen(with: access)))
+        stream.yield(Self.event(Seen(first, by: access)))
         guard !first.state.isFinished else {
             stream.finish()
             return events
@@ -126,7 +125,7 @@ final class OperationFollowers: Sendable {
 
     /// - Parameter latest: nil if the record can't be read.
     private func send(_ latest: RBDAPI.Operation?, to followers: [UInt64: Follower], of id: String) async {
-        var written: (operation: RBDAPI.Operation, event: ByteBuffer)?
+        var written: (operation: Seen<RBDAPI.Operation>, event: ByteBuffer)?
         for (number, follower) in followers {
             guard (try? await follower.access.requireStillValid()) != nil,
                 latest.map(follower.access.mayFollow) ?? true
@@ -136,8 +135,8 @@ final class OperationFollowers: Sendable {
             }
             let operation = latest ?? follower.sent
             if operation != follower.sent {
-                let seen = operation.seen(with: follower.access)
-                if written?.operation != seen, let event = try? Self.event(seen) { written = (seen, event) }
+                let seen = Seen(operation, by: follower.access)
+                if written?.operation != seen { written = (seen, Self.event(seen)) }
                 if let written { follower.stream.yield(written.event) }
             } else if .now - follower.sentAt > Self.keepAlive {
                 follower.stream.yield(ByteBuffer(string: ": still \(operation.state.rawValue)\n\n"))
@@ -151,12 +150,11 @@ final class OperationFollowers: Sendable {
         }
     }
 
-    private static func event(_ operation: RBDAPI.Operation) throws -> ByteBuffer {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    private static func event(_ operation: Seen<RBDAPI.Operation>) -> ByteBuffer {
+        var event = ByteBuffer(string: "event: operation\ndata: ")
         // The encoder writes no line feeds, so the JSON fits in one line of data.
-        return ByteBuffer(
-            string: "event: operation\ndata: \(String(decoding: try encoder.encode(operation), as: UTF8.self))\n\n"
-        )
+        if let json = SeenJSON(operation) { event.writeImmutableBuffer(json.buffer) }
+        event.writeString("\n\n")
+        return event
     }
 }

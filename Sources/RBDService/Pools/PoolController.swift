@@ -18,7 +18,7 @@ struct PoolController: Sendable {
         ]
     }
 
-    @Sendable private func list(_ call: Call) async throws -> Response {
+    @Sendable private func list(_ call: Call) async throws -> Answer {
         .json(
             try await service.list(
                 prefix: call.query["prefix"] ?? "",
@@ -28,7 +28,7 @@ struct PoolController: Sendable {
         )
     }
 
-    @Sendable private func create(_ call: Call, _ body: CreatePoolRequest) async throws -> Response {
+    @Sendable private func create(_ call: Call, _ body: CreatePoolRequest) async throws -> Answer {
         switch try await service.create(body, dryRun: call.isDryRun) {
         case .planned(let plan): return .json(plan)
         case .done(let operation):
@@ -39,20 +39,20 @@ struct PoolController: Sendable {
         }
     }
 
-    @Sendable private func get(_ call: Call) async throws -> Response {
+    @Sendable private func get(_ call: Call) async throws -> Answer {
         .json(try await service.get(call.name("pool")))
     }
 
-    @Sendable private func update(_ call: Call, _ body: UpdatePoolRequest) async throws -> Response {
-        Response(try await service.update(call.name("pool"), body, dryRun: call.isDryRun)) { .json($0) }
+    @Sendable private func update(_ call: Call, _ body: UpdatePoolRequest) async throws -> Answer {
+        Answer(try await service.update(call.name("pool"), body, dryRun: call.isDryRun)) { .json($0) }
     }
 
-    @Sendable private func delete(_ call: Call) async throws -> Response {
+    @Sendable private func delete(_ call: Call) async throws -> Answer {
         let outcome = try await service.delete(
             call.name("pool"),
             confirmation: call.query["confirm"],
             dryRun: call.isDryRun
         )
-        return Response(outcome) { .noContent }
+        return Answer(outcome) { .noContent }
     }
 }

@@ -33,12 +33,12 @@ struct SnapshotController: Sendable {
         ]
     }
 
-    @Sendable private func list(_ call: Call) async throws -> Response {
+    @Sendable private func list(_ call: Call) async throws -> Answer {
         let withUsage = try call.query.fields(known: ["usage"]).contains("usage")
         return .json(try await service.list(call.image, withUsage: withUsage))
     }
 
-    @Sendable private func create(_ call: Call, _ body: CreateSnapshotRequest) async throws -> Response {
+    @Sendable private func create(_ call: Call, _ body: CreateSnapshotRequest) async throws -> Answer {
         let image = call.image
         if call.isDryRun { return .json(try await service.planCreate(body.name, of: image)) }
         let snapshot = try await service.create(body.name, of: image)
@@ -48,18 +48,18 @@ struct SnapshotController: Sendable {
         return .json(snapshot, status: .created, headers: [.location: location])
     }
 
-    @Sendable private func get(_ call: Call) async throws -> Response {
+    @Sendable private func get(_ call: Call) async throws -> Answer {
         let withUsage = try call.query.fields(known: ["usage"]).contains("usage")
         return .json(try await service.get(call.name("snapshot"), of: call.image, withUsage: withUsage))
     }
 
-    @Sendable private func change(_ call: Call, _ changes: SnapshotChanges) async throws -> Response {
+    @Sendable private func change(_ call: Call, _ changes: SnapshotChanges) async throws -> Answer {
         let (image, name) = (call.image, call.name("snapshot"))
         if call.isDryRun { return .json(try await service.planChange(name, changes, of: image)) }
         return .json(try await service.change(name, changes, of: image))
     }
 
-    @Sendable private func delete(_ call: Call) async throws -> Response {
+    @Sendable private func delete(_ call: Call) async throws -> Answer {
         let (image, name) = (call.image, call.name("snapshot"))
         let evenIfCloned = try call.query.flag("evenIfCloned")
         if call.isDryRun { return .json(try await service.planDelete(name, of: image, evenIfCloned: evenIfCloned)) }
@@ -67,28 +67,28 @@ struct SnapshotController: Sendable {
         return .noContent
     }
 
-    @Sendable private func rollBack(_ call: Call) async throws -> Response {
+    @Sendable private func rollBack(_ call: Call) async throws -> Answer {
         let (image, name) = (call.image, call.name("snapshot"))
         if call.isDryRun { return .json(try await service.planRollBack(image, to: name)) }
         let operation = try await service.rollBack(image, to: name, confirmation: call.query["confirm"])
         return try await service.work.operations.answer(operation, wait: call.wait) { .json($0) }
     }
 
-    @Sendable private func getLimit(_ call: Call) async throws -> Response {
+    @Sendable private func getLimit(_ call: Call) async throws -> Answer {
         .json(try await service.limit(of: call.image))
     }
 
-    @Sendable private func setLimit(_ call: Call, _ body: SetSnapshotLimitRequest) async throws -> Response {
+    @Sendable private func setLimit(_ call: Call, _ body: SetSnapshotLimitRequest) async throws -> Answer {
         let image = call.image
         if call.isDryRun { return .json(try await service.planSetLimit(of: image, to: body.limit)) }
         return .json(try await service.setLimit(of: image, to: body.limit))
     }
 
-    @Sendable private func children(_ call: Call) async throws -> Response {
+    @Sendable private func children(_ call: Call) async throws -> Answer {
         .json(try await service.children(of: call.image, snapshot: call.query["snapshot"]))
     }
 
-    @Sendable private func ancestors(_ call: Call) async throws -> Response {
+    @Sendable private func ancestors(_ call: Call) async throws -> Answer {
         .json(try await service.ancestors(of: call.image))
     }
 }

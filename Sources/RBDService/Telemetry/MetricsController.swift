@@ -11,11 +11,7 @@ struct MetricsController: Sendable {
 
     var endpoints: [Endpoint] { [Endpoint(.get, "/metrics", .cluster(.read), query: nil, metrics)] }
 
-    @Sendable private func metrics(_ call: Call) async throws -> Response {
-        Response(
-            status: .ok,
-            headers: [.contentType: PrometheusText.contentType],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: telemetry.exposition))
-        )
+    @Sendable private func metrics(_ call: Call) async throws -> Answer {
+        .sameForAll(ByteBuffer(string: telemetry.exposition), mediaType: PrometheusText.contentType)
     }
 }

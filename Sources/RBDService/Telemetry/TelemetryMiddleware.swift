@@ -41,13 +41,3 @@ struct TelemetryMiddleware: RouterMiddleware {
         }
     }
 }
-
-extension ResponseBody {
-    /// The same body. It keeps an object alive until the body is written, or until the client has gone.
-    fileprivate func keeping(_ thing: some AnyObject & Sendable) -> ResponseBody {
-        ResponseBody(contentLength: contentLength) { writer in
-            defer { withExtendedLifetime(thing) {} }
-            try await write(writer)
-        }
-    }
-}

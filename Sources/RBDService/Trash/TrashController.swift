@@ -24,7 +24,7 @@ struct TrashController: Sendable {
         ]
     }
 
-    @Sendable private func list(_ call: Call) async throws -> Response {
+    @Sendable private func list(_ call: Call) async throws -> Answer {
         .json(
             try await service.list(
                 in: call.place,
@@ -34,24 +34,24 @@ struct TrashController: Sendable {
         )
     }
 
-    @Sendable private func get(_ call: Call) async throws -> Response {
+    @Sendable private func get(_ call: Call) async throws -> Answer {
         .json(try await service.get(call.name("id"), in: call.place))
     }
 
-    @Sendable private func restore(_ call: Call, _ body: RestoreImageRequest) async throws -> Response {
+    @Sendable private func restore(_ call: Call, _ body: RestoreImageRequest) async throws -> Answer {
         let (id, place) = (call.name("id"), call.place)
         if call.isDryRun { return .json(try await service.planToRestore(id, as: body.name, in: place)) }
         return .json(try await service.restore(id, as: body.name, in: place))
     }
 
-    @Sendable private func purge(_ call: Call) async throws -> Response {
+    @Sendable private func purge(_ call: Call) async throws -> Answer {
         let (id, place, force) = (call.name("id"), call.place, try call.query.flag("force"))
         if call.isDryRun { return .json(try await service.planToPurge(id, force: force, in: place)) }
         let operation = try await service.purge(id, force: force, in: place)
         return try await service.operations.answer(operation, wait: call.wait) { _ in .noContent }
     }
 
-    @Sendable private func purgeExpired(_ call: Call) async throws -> Response {
+    @Sendable private func purgeExpired(_ call: Call) async throws -> Answer {
         guard try call.query.flag("expired") else {
             throw Problem(
                 .confirmationRequired,

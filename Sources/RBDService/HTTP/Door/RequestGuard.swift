@@ -220,7 +220,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func answer(_ problem: Problem, _ context: ChannelHandlerContext) {
-        let body = ByteBuffer(json: problem) ?? ByteBuffer()
+        let body = SeenJSON(Seen(problem))?.buffer ?? ByteBuffer()
         var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: problem.status))
         head.headers.add(name: "Content-Type", value: Problem.contentType)
         head.headers.add(name: "Content-Length", value: "\(body.readableBytes)")
