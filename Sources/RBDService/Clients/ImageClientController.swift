@@ -32,7 +32,7 @@ struct ImageClientController: Sendable {
             of: call.image,
             heldBy: call.name("client"),
             cookie: call.query["cookie"],
-            confirmation: call.query["confirm"],
+            confirmation: call.confirmation,
             dryRun: call.isDryRun
         )
         return Answer(outcome) { .noContent }
@@ -42,7 +42,7 @@ struct ImageClientController: Sendable {
         let outcome = try await service.evict(
             call.name("client"),
             from: call.image,
-            confirmation: call.query["confirm"],
+            confirmation: call.confirmation,
             dryRun: call.isDryRun
         )
         return Answer(outcome) { .noContent }

@@ -53,7 +53,7 @@ struct ImageClientService: Sendable {
         confirmation: String?,
         dryRun: Bool
     ) async throws -> Attempt<Void> {
-        try Self.require(confirmation, of: client, dryRun, "breaking a lock")
+        try Self.requireConfirmation(confirmation, of: client, isDryRun: dryRun, for: "breaking a lock")
         let pool = try images.pool(image.place)
         let lock = try Self.choose(try await pool.locks(ofImage: image.image), client, cookie, image)
         // This service only takes librbd's managed locks. A lock of another kind may be what an operation waits for, so
@@ -117,7 +117,7 @@ struct ImageClientService: Sendable {
         confirmation: String?,
         dryRun: Bool
     ) async throws -> Attempt<Void> {
-        try Self.require(confirmation, of: client, dryRun, "evicting a client")
+        try Self.requireConfirmation(confirmation, of: client, isDryRun: dryRun, for: "evicting a client")
         let pool = try images.pool(image.place)
         let resource = pool.resource(ofImage: image.image)
         guard let watcher = try await pool.watchers(ofImage: image.image).first(where: { $0.client == client }) else {
@@ -166,20 +166,14 @@ struct ImageClientService: Sendable {
 
     // MARK: Parts
 
-    private static func require(
+    private static func requireConfirmation(
         _ confirmation: String?,
         of client: String,
-        _ dryRun: Bool,
-        _ what: String
+        isDryRun: Bool,
+        for change: String
     ) throws(Problem) {
-        guard confirmation == client || dryRun && confirmation == nil else {
-            throw Problem(
-                .confirmationRequired,
-                detail: "\(what) shuts \(client) out of the cluster, with everything it has open",
-                field: "confirm",
-                remedy: .confirm(client, of: .watcher)
-            )
-        }
+        let consequence = "\(change) shuts \(client) out of the cluster, with everything it has open"
+        try Confirmation.require(confirmation, of: client, .watcher, isDryRun: isDryRun, consequence)
     }
 
     /// - Throws: `Problem` with `operation-in-progress` if an operation on the image is not finished, or if the image

@@ -54,13 +54,7 @@ struct GroupController: Sendable {
 
     @Sendable private func create(_ call: Call, _ body: CreateGroupRequest) async throws -> Answer {
         let outcome = try await groups.create(body.name, in: call.place, dryRun: call.isDryRun)
-        return Answer(outcome) { group in
-            .json(
-                group,
-                status: .created,
-                headers: [.location: Self.location(call.place.group(group.name))]
-            )
-        }
+        return Answer(outcome) { .created($0, at: Location.group(call.place.group($0.name))) }
     }
 
     @Sendable private func get(_ call: Call) async throws -> Answer {
@@ -118,13 +112,7 @@ struct GroupController: Sendable {
 
     @Sendable private func createSnapshot(_ call: Call, _ body: CreateGroupSnapshotRequest) async throws -> Answer {
         let outcome = try await snapshots.create(body.name, of: call.group, dryRun: call.isDryRun)
-        return Answer(outcome) { snapshot in
-            .json(
-                snapshot,
-                status: .created,
-                headers: [.location: Self.location(call.group, "/snapshots/\(PercentEncoding.encode(snapshot.name))")]
-            )
-        }
+        return Answer(outcome) { .created($0, at: Location.snapshot(call.group.snapshot($0.name))) }
     }
 
     @Sendable private func getSnapshot(_ call: Call) async throws -> Answer {
@@ -144,7 +132,7 @@ struct GroupController: Sendable {
         let outcome = try await snapshots.rollBack(
             call.name("snapshot"),
             of: call.group,
-            confirmation: call.query["confirm"],
+            confirmation: call.confirmation,
             dryRun: call.isDryRun
         )
         switch outcome {
@@ -155,11 +143,4 @@ struct GroupController: Sendable {
     }
 
     private static let list: Set<String> = ["limit", "cursor"]
-
-    private static func location(_ group: GroupSpec, _ rest: String = "") -> String {
-        var location = "/v1/pools/\(PercentEncoding.encode(group.pool))"
-        location += "/groups/\(PercentEncoding.encode(group.name))\(rest)"
-        let namespace = group.namespace
-        return namespace.isEmpty ? location : "\(location)?namespace=\(PercentEncoding.encode(namespace))"
-    }
 }

@@ -16,14 +16,13 @@ extension GroupSnapshotService {
         dryRun: Bool
     ) async throws -> Attempt<RBDAPI.Operation> {
         let spec = "\(group.snapshot(snapshot))"
-        guard confirmation == snapshot || dryRun && confirmation == nil else {
-            throw Problem(
-                .confirmationRequired,
-                detail: "rolling back to \"\(spec)\" permanently destroys everything written to its images since",
-                field: "confirm",
-                remedy: .confirm(snapshot, of: .groupSnapshot)
-            )
-        }
+        try Confirmation.require(
+            confirmation,
+            of: snapshot,
+            .groupSnapshot,
+            isDryRun: dryRun,
+            "rolling back to \"\(spec)\" permanently destroys everything written to its images since"
+        )
         let pool = try images.pool(group.place)
         // A running rollback has claimed the group.
         if let begun = try await begun(snapshot, of: group) { return dryRun ? .planned(Plan(steps: [])) : .done(begun) }

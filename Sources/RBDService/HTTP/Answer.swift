@@ -37,6 +37,11 @@ struct Answer: Sendable {
         return Answer(status, headers, .chunked(json.buffer))
     }
 
+    /// - Parameter location: the path of what was created.
+    static func created(_ value: some Redacted, at location: String) -> Answer {
+        .json(value, status: .created, headers: [.location: location])
+    }
+
     /// A body that is the same for all callers.
     static func sameForAll(_ bytes: ByteBuffer, mediaType: String) -> Answer {
         Answer(.ok, [.contentType: mediaType], ResponseBody(byteBuffer: bytes))

@@ -61,6 +61,9 @@ struct Call: Sendable {
         try await request.foreignJSON(type, limit: bodyLimit)
     }
 
+    /// The name of what the request destroys, as the caller has repeated it; nil if it has not.
+    var confirmation: String? { query["confirm"] }
+
     // MARK: Names
 
     /// A name in the path; empty if the path has none of that kind.

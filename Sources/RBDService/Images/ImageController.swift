@@ -180,8 +180,7 @@ struct ImageController: Sendable {
 
     private func created(_ image: RBDAPI.Image) -> Answer {
         AuditNotes.current?.after(AuditImage(image))
-        var location = "/v1/pools/\(PercentEncoding.encode(image.pool))/images/\(PercentEncoding.encode(image.name))"
-        if !image.namespace.isEmpty { location += "?namespace=\(PercentEncoding.encode(image.namespace))" }
+        let location = Location.image(ImageSpec(pool: image.pool, namespace: image.namespace, image: image.name))
         return .image(image, status: .created, headers: [.location: location])
     }
 }

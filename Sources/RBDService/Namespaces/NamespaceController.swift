@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import Naming
 import RBDAPI
 
 /// `/v1/pools/{pool}/namespaces`: decode, call, encode.
@@ -38,8 +39,7 @@ struct NamespaceController: Sendable {
         let pool = call.name("pool")
         if call.isDryRun { return .json(try await service.planCreate(body.name, in: pool)) }
         let namespace = try await service.create(body.name, in: pool)
-        let location = "/v1/pools/\(PercentEncoding.encode(pool))/namespaces/\(PercentEncoding.encode(namespace.name))"
-        return .json(namespace, status: .created, headers: [.location: location])
+        return .created(namespace, at: Location.namespace(Place(pool: pool, namespace: namespace.name)))
     }
 
     @Sendable private func get(_ call: Call) async throws -> Answer {

@@ -68,11 +68,7 @@ extension OperationService {
         case .failed where wait != nil:
             throw operation.problem ?? Problem(.internalError, detail: "operation \(operation.id) failed")
         default:
-            return .json(
-                operation,
-                status: .accepted,
-                headers: [.location: "/v1/operations/\(PercentEncoding.encode(operation.id))"]
-            )
+            return .json(operation, status: .accepted, headers: [.location: Location.operation(operation.id)])
         }
     }
 }

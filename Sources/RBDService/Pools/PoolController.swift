@@ -33,8 +33,7 @@ struct PoolController: Sendable {
         case .planned(let plan): return .json(plan)
         case .done(let operation):
             return try await service.operations.answer(operation, wait: call.wait) { operation in
-                let location = "/v1/pools/\(PercentEncoding.encode(operation.pool))"
-                return .json(try await service.get(operation.pool), status: .created, headers: [.location: location])
+                .created(try await service.get(operation.pool), at: Location.pool(operation.pool))
             }
         }
     }
@@ -50,7 +49,7 @@ struct PoolController: Sendable {
     @Sendable private func delete(_ call: Call) async throws -> Answer {
         let outcome = try await service.delete(
             call.name("pool"),
-            confirmation: call.query["confirm"],
+            confirmation: call.confirmation,
             dryRun: call.isDryRun
         )
         return Answer(outcome) { .noContent }

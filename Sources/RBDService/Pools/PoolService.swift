@@ -93,14 +93,8 @@ struct PoolService: Sendable {
     /// Deletes a pool with all its images.
     /// - Parameter confirmation: must be the pool's name; a dry run needs none.
     func delete(_ name: String, confirmation: String?, dryRun: Bool) async throws -> Attempt<Void> {
-        guard confirmation == name || dryRun && confirmation == nil else {
-            throw Problem(
-                .confirmationRequired,
-                detail: "deleting pool \"\(name)\" destroys every image in it for ever",
-                field: "confirm",
-                remedy: .confirm(name, of: .pool)
-            )
-        }
+        let consequence = "deleting pool \"\(name)\" destroys every image in it for ever"
+        try Confirmation.require(confirmation, of: name, .pool, isDryRun: dryRun, consequence)
         if dryRun { return .planned(try await deletionPlan(of: name)) }
         try await connection.cluster().deletePool(named: name)
         return .done(())

@@ -42,10 +42,7 @@ struct SnapshotController: Sendable {
         let image = call.image
         if call.isDryRun { return .json(try await service.planCreate(body.name, of: image)) }
         let snapshot = try await service.create(body.name, of: image)
-        var location = [snapshot.pool, "images", snapshot.image, "snapshots", snapshot.name]
-            .map(PercentEncoding.encode).reduce("/v1/pools") { "\($0)/\($1)" }
-        if !snapshot.namespace.isEmpty { location += "?namespace=\(PercentEncoding.encode(snapshot.namespace))" }
-        return .json(snapshot, status: .created, headers: [.location: location])
+        return .created(snapshot, at: Location.snapshot(image.snapshot(snapshot.name)))
     }
 
     @Sendable private func get(_ call: Call) async throws -> Answer {
@@ -70,7 +67,7 @@ struct SnapshotController: Sendable {
     @Sendable private func rollBack(_ call: Call) async throws -> Answer {
         let (image, name) = (call.image, call.name("snapshot"))
         if call.isDryRun { return .json(try await service.planRollBack(image, to: name)) }
-        let operation = try await service.rollBack(image, to: name, confirmation: call.query["confirm"])
+        let operation = try await service.rollBack(image, to: name, confirmation: call.confirmation)
         return try await service.work.operations.answer(operation, wait: call.wait) { .json($0) }
     }
 

@@ -17,14 +17,13 @@ extension SnapshotService {
     /// Begins to roll the image back to the snapshot.
     /// - Parameter confirmation: must be the snapshot's name.
     func rollBack(_ image: ImageSpec, to name: String, confirmation: String?) async throws -> RBDAPI.Operation {
-        guard confirmation == name else {
-            throw Problem(
-                .confirmationRequired,
-                detail: "rolling image \"\(image)\" back to \"\(name)\" permanently destroys everything written since",
-                field: "confirm",
-                remedy: .confirm(name, of: .snapshot)
-            )
-        }
+        try Confirmation.require(
+            confirmation,
+            of: name,
+            .snapshot,
+            isDryRun: false,
+            "rolling image \"\(image)\" back to \"\(name)\" permanently destroys everything written since"
+        )
         // A running rollback has claimed the image.
         if case .begun(let operation) = try await prepareRollBack(image, to: name) { return operation }
         return try await changingClaimed(image, .rollBackImage) { _ in
