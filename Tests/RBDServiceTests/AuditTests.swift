@@ -99,7 +99,9 @@ struct AuditTests {
     )
     func objects(path: String, route: String, name: String?, object: String) {
         let namespace = object.contains("/") ? "ns" : nil
-        #expect(AuditObject(path: path, route: route, namespace: namespace, name: name).text == object)
+        let names = zip(route.split(separator: "/"), path.split(separator: "/")).filter { $0.0.hasPrefix("{") }
+            .map { (parameter: String($0.0.dropFirst().dropLast()), text: String($0.1)) }
+        #expect(AuditObject(route, names: names, namespace: namespace, name: name).text == object)
     }
 
     // MARK: The file

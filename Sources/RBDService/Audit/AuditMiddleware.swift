@@ -15,27 +15,17 @@ struct AuditMiddleware: RouterMiddleware {
     let log: AuditLog
     let endpoints: EndpointTable
 
-    /// The query parameters that are logged. All others are refused, and may contain a secret that was put in the wrong
-    /// place.
-    private static let parameters: Set<String> = [
-        "blockSize", "confirm", "cookie", "delay", "evenIfCloned", "expired", "force", "imagePool", "namespace",
-        "purge",
-        "wait",
-    ]
-
     func handle(
         _ request: Request,
         context: Context,
         next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        // If no route matches, the router says "NotFound".
-        guard log.isOn, let route = context.endpointPath, route.hasPrefix("/") else {
+        guard log.isOn, let path = context.endpointPath, let endpoint = endpoints.endpoint(request.method, path) else {
             return try await next(request, context)
         }
         let query = Query(request)
-        let endpoint = endpoints.endpoint(request.method, route)
         // Handlers treat a request as a dry run by the same rule.
-        let isMutation = endpoint?.isAudited ?? true && query.values(of: "dryRun") != ["true"]
+        let isMutation = endpoint.isAudited && query.values(of: "dryRun") != ["true"]
         let notes = AuditNotes(log: log, isMutation: isMutation)
         let start = ContinuousClock.now
         func ended(_ status: Int) async {
@@ -44,7 +34,7 @@ struct AuditMiddleware: RouterMiddleware {
             let isRouted = context.endpointPath != nil || gathered.isAdmitted
             let isRefused = status == 401 || status == 403 || gathered.isRefused
             guard isRouted, gathered.isMutation || isRefused else { return }
-            var line = Self.line(request, route: route, endpoint, query: query, status: status, gathered)
+            var line = Self.line(request, context, endpoint, query, status: status, gathered)
             line.duration = .now - start
             line.requestID = context.requestID
             line.peer = await context.auditPeer
@@ -62,9 +52,9 @@ struct AuditMiddleware: RouterMiddleware {
 
     private static func line(
         _ request: Request,
-        route: String,
-        _ endpoint: Endpoint?,
-        query: Query,
+        _ context: Context,
+        _ endpoint: Endpoint,
+        _ query: Query,
         status: Int,
         _ gathered: AuditNotes.State
     ) -> AuditLine {
@@ -72,13 +62,13 @@ struct AuditMiddleware: RouterMiddleware {
         var name: String?
         if case .members(let members) = gathered.body, case .text(let text) = members["name"] { name = text }
         let object = AuditObject(
-            path: request.uri.path,
-            route: route,
+            endpoint.path,
+            names: context.parameters.map { ("\($0.key)", "\($0.value)") },
             namespace: query["namespace"],
             name: request.method == .post ? name : nil
         )
         var parameters = object.others.mapValues(AuditValue.text).merging(gathered.parameters) { $1 }
-        for name in Self.parameters {
+        for name in endpoint.auditedParameters {
             if let value = query[name] { parameters[name] = .text(value) }
         }
         if let body = gathered.body { parameters["body"] = body }
@@ -87,9 +77,9 @@ struct AuditMiddleware: RouterMiddleware {
         let isSuccess = status < 400 && notes?.code == nil
         return AuditLine(
             identity: notes?.identity,
-            verb: gathered.verb ?? endpoint?.rule.verb,
+            verb: gathered.verb ?? endpoint.rule.verb,
             method: request.method.rawValue,
-            route: route,
+            route: endpoint.path,
             object: gathered.object ?? object.text,
             parameters: parameters,
             outcome: isRefused ? .refused : status == 202 ? .accepted : isSuccess ? .succeeded : .failed,

@@ -11,24 +11,25 @@ struct AuditObject {
     let others: [String: String]
 
     /// - Parameters:
+    ///   - path: with placeholders.
+    ///   - names: the placeholders and what the request's path has in their places, in its order.
     ///   - namespace: of the query.
     ///   - name: of the body, if the request creates something.
-    init(path: String, route: String, namespace: String?, name: String?) {
+    init(_ path: String, names: [(parameter: String, text: String)], namespace: String?, name: String?) {
         var (pool, place, item, snapshot) = (String?.none, namespace, String?.none, String?.none)
         var others: [String: String] = [:]
-        let template = route.split(separator: "/")
-        for (component, raw) in zip(template, path.split(separator: "/")) where component.hasPrefix("{") {
-            let value = PercentEncoding.decode(raw) ?? String(raw)
-            switch component {
-            case "{pool}": pool = value
-            case "{namespace}": place = value
-            case "{snapshot}": snapshot = value
+        for (parameter, text) in names {
+            let value = PercentEncoding.decode(text) ?? text
+            switch parameter {
+            case "pool": pool = value
+            case "namespace": place = value
+            case "snapshot": snapshot = value
             case _ where item == nil: item = value
-            default: others[String(component.dropFirst().dropLast())] = value
+            default: others[parameter] = value
             }
         }
         if let name {
-            switch template.last {
+            switch path.split(separator: "/").last {
             case "pools": pool = name
             case "namespaces": place = name
             case "images", "groups": item = name

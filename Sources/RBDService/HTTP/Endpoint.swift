@@ -74,6 +74,10 @@ struct Endpoint: Sendable {
         return method == .get ? known : known.union(["dryRun"])
     }
 
+    /// The query parameters that lines of the audit log contain. Others are refused, and may contain a secret that was
+    /// put in the wrong place.
+    var auditedParameters: Set<String> { isAudited ? (parameters ?? []).subtracting(["dryRun"]) : rule.parameters }
+
     /// Answers a request whose caller is allowed to send it.
     /// - Throws: `Problem` with `invalid-parameter`; what the handler throws.
     func answer(_ call: Call) async throws -> Response {
