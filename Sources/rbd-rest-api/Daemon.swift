@@ -33,93 +33,9 @@ struct Daemon: AsyncParsableCommand {
     @Flag(help: "Print the settings in force and the origin of each, as a configuration file, and exit.")
     var printConfig = false
 
-    @Option(.host) var host: String?
-    @Option(.port) var port: String?
-    @Option(.healthPort) var healthPort: String?
-    @Option(.unixSocket) var unixSocket: String?
-    @Option(.unixSocketMode) var unixSocketMode: String?
-    @Option(.unixSocketGroup) var unixSocketGroup: String?
-    @Option(.tokenFile) var tokenFile: String?
-    @Option(.allowAnonymous) var allowAnonymous: String?
-    @Option(.corsAllowedOrigins) var corsAllowedOrigins: String?
-    @Option(.tlsCertificate) var tlsCertificate: String?
-    @Option(.tlsKey) var tlsKey: String?
-    @Option(.tlsClientCA) var tlsClientCA: String?
-    @Option(.webhookHost) var webhookHost: String?
-    @Option(.webhookPort) var webhookPort: String?
-    @Option(.webhookCertificate) var webhookTLSCertificate: String?
-    @Option(.webhookKey) var webhookTLSKey: String?
-    @Option(.webhookClientCA) var webhookTLSClientCA: String?
-    @Option(.kubernetesDrivers) var kubernetesDrivers: String?
-    @Option(.kubernetesPools) var kubernetesPools: String?
-    @Option(.kubernetesClusterIDs) var kubernetesClusterIDs: String?
-    @Option(.kubernetesOptIn) var kubernetesOptIn: String?
-    @Option(.cephConf) var cephConf: String?
-    @Option(.cephUser) var cephUser: String?
-    @Option(.cephKeyring) var cephKeyring: String?
-    @Option(.cephArgs) var cephArgs: String?
-    @Option(.connectTimeout) var cephConnectTimeout: String?
-    @Option(.monitorTimeout) var cephMonTimeout: String?
-    @Option(.osdTimeout) var cephOSDTimeout: String?
-    @Option(.requestTimeout) var requestTimeout: String?
-    @Option(.probeInterval) var probeInterval: String?
-    @Option(.shutdownDelay) var shutdownDelay: String?
-    @Option(.shutdownTimeout) var shutdownTimeout: String?
-    @Option(.callThreads) var callThreads: String?
-    @Option(.callQueue) var callQueue: String?
-    @Option(.spareThreads) var callSpareThreads: String?
-    @Option(.maximumConnections) var maxConnections: String?
-    @Option(.connectionsPerAddress) var connectionsPerAddress: String?
-    @Option(.memoryLimit) var memoryLimit: String?
-    @Option(.largestImage) var largestImage: String?
-    @Option(.largestPage) var largestPage: String?
-    @Option(.idleTimeout) var idleTimeout: String?
-    @Option(.headerTimeout) var headerTimeout: String?
-    @Option(.bodyTimeout) var bodyTimeout: String?
-    @Option(.maximumBodyBytes) var maxBodyBytes: String?
-    @Option(.trashDelay) var trashDelay: String?
-    @Option(.operationConcurrency) var operationConcurrency: String?
-    @Option(.operationsPerIdentity) var operationsPerIdentity: String?
-    @Option(.operationLease) var operationLease: String?
-    @Option(.operationRetention) var operationRetention: String?
-    @Option(.auditLog) var auditLog: String?
-    @Option(.auditRequired) var auditRequired: String?
-    @Option(.logLevel) var logLevel: String?
-    @Option(.logFormat) var logFormat: String?
+    @OptionGroup var settings: SettingOptions
 
     static let configEnvironmentName = "RBD_REST_API_CONFIG"
-
-    /// The settings from the command line, by name.
-    var commandLine: [String: String] {
-        let values: [(Setting, String?)] = [
-            (.host, host), (.port, port), (.healthPort, healthPort),
-            (.unixSocket, unixSocket), (.unixSocketMode, unixSocketMode),
-            (.unixSocketGroup, unixSocketGroup), (.tokenFile, tokenFile), (.allowAnonymous, allowAnonymous),
-            (.corsAllowedOrigins, corsAllowedOrigins), (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey),
-            (.tlsClientCA, tlsClientCA),
-            (.webhookHost, webhookHost), (.webhookPort, webhookPort), (.webhookCertificate, webhookTLSCertificate),
-            (.webhookKey, webhookTLSKey), (.webhookClientCA, webhookTLSClientCA),
-            (.kubernetesDrivers, kubernetesDrivers), (.kubernetesPools, kubernetesPools),
-            (.kubernetesClusterIDs, kubernetesClusterIDs), (.kubernetesOptIn, kubernetesOptIn),
-            (.cephConf, cephConf), (.cephUser, cephUser),
-            (.cephKeyring, cephKeyring),
-            (.cephArgs, cephArgs), (.connectTimeout, cephConnectTimeout), (.monitorTimeout, cephMonTimeout),
-            (.osdTimeout, cephOSDTimeout), (.requestTimeout, requestTimeout), (.probeInterval, probeInterval),
-            (.shutdownDelay, shutdownDelay), (.shutdownTimeout, shutdownTimeout), (.callThreads, callThreads),
-            (.callQueue, callQueue),
-            (.spareThreads, callSpareThreads), (.maximumConnections, maxConnections),
-            (.connectionsPerAddress, connectionsPerAddress), (.memoryLimit, memoryLimit),
-            (.largestImage, largestImage), (.largestPage, largestPage), (.idleTimeout, idleTimeout),
-            (.headerTimeout, headerTimeout), (.bodyTimeout, bodyTimeout),
-            (.maximumBodyBytes, maxBodyBytes), (.trashDelay, trashDelay),
-            (.operationConcurrency, operationConcurrency), (.operationsPerIdentity, operationsPerIdentity),
-            (.operationLease, operationLease),
-            (.operationRetention, operationRetention), (.auditLog, auditLog), (.auditRequired, auditRequired),
-            (.logLevel, logLevel),
-            (.logFormat, logFormat),
-        ]
-        return values.reduce(into: [:]) { result, value in result[value.0.name] = value.1 }
-    }
 
     func run() async throws {
         Allocation.giveBackEarly()
@@ -127,7 +43,7 @@ struct Daemon: AsyncParsableCommand {
         do {
             let environment = Self.environment
             let file = config ?? environment[Self.configEnvironmentName].flatMap { $0.isEmpty ? nil : $0 }
-            let values = try SettingValues(commandLine: commandLine, environment: environment, file: file)
+            let values = try SettingValues(commandLine: settings.values, environment: environment, file: file)
             configuration = try ServiceConfiguration(values)
             if printConfig {
                 print(values.report)
@@ -188,18 +104,5 @@ struct Daemon: AsyncParsableCommand {
             entry += 1
         }
         return result
-    }
-}
-
-extension Option where Value == String? {
-    /// A command-line option for a setting, with its help, environment variable and default.
-    fileprivate init(_ setting: Setting) {
-        let origin = ["env: \(setting.environmentName)"] + (setting.defaultValue.map { ["default: \($0)"] } ?? [])
-        self.init(
-            name: .customLong(setting.name),
-            // A value may begin with dashes, as in --ceph-args "--mon-host …".
-            parsing: .unconditional,
-            help: ArgumentHelp("\(setting.help) [\(origin.joined(separator: ", "))]", valueName: setting.valueName)
-        )
     }
 }

@@ -3,6 +3,7 @@
 
 import Foundation
 import RBDAPI
+import RBDService
 import TestSupport
 import Testing
 
@@ -30,6 +31,15 @@ struct DaemonTests {
             #expect(text.contains(flag))
             #expect(text.contains("env: \(variable)\(value.map { ", default: \($0)" } ?? "")]"), "\(flag)")
         }
+        for setting in Settings.all {
+            let origin = "env: \(setting.environmentName)\(setting.defaultValue.map { ", default: \($0)" } ?? "")"
+            #expect(text.contains("--\(setting.name) <\(setting.valueName)> \(setting.help) [\(origin)]"))
+        }
+        // The text beside an option is indented further.
+        let options = help.standardOutput.split(separator: "\n").compactMap {
+            $0.prefixMatch(of: #/  --([a-z-]+)/#).map { String($0.output.1) }
+        }
+        #expect(options.starts(with: ["config", "print-config"] + Settings.all.map(\.name)))
     }
 
     @Test func printConfigSaysWhereEachValueComesFrom() async throws {

@@ -66,7 +66,13 @@ struct ConfigurationTests {
             (["log-format": "xml"], "log-format (command line): \"xml\" is not one of json, text"),
             (["log-level": "loud"], "log-level (command line): \"loud\" is not one of trace"),
             (["host": ""], "host (command line): it must not be empty"),
-        ]
+            (["trash-delay": "1w"], "trash-delay (command line): \"1w\" is not whole seconds"),
+            (["memory-limit": "1MiB"], "memory-limit (command line): \"1MiB\" is neither auto nor a size"),
+            (["largest-image": "10GB"], "largest-image (command line): the unit \"GB\" is ambiguous"),
+            // Settings are checked even if no other setting makes use of them.
+            (["unix-socket-mode": "888"], "unix-socket-mode (command line): \"888\" is not an octal mode"),
+            (["webhook-port": ""], "webhook-port (command line): it must not be empty"),
+        ] as [([String: String], String)]
     )
     func badValuesNameTheSettingAndItsSource(commandLine: [String: String], message: String) throws {
         let error = #expect(throws: ConfigurationError.self) {
@@ -134,8 +140,47 @@ struct ConfigurationTests {
     }
 
     @Test func kubernetesServiceLinksAreNotSettings() throws {
-        let environment = ["RBD_REST_API_PORT": "tcp://10.96.0.7:8080", "RBD_REST_API_SERVICE_HOST": "10.96.0.7"]
-        #expect(try ServiceConfiguration(values(environment: environment)).port == 8080)
+        let environment = [
+            "RBD_REST_API_PORT": "tcp://10.96.0.7:8080", "RBD_REST_API_SERVICE_HOST": "10.96.0.7",
+            "RBD_REST_API_HEALTH_PORT": "tcp://10.96.0.8:80", "RBD_REST_API_WEBHOOK_PORT": "tcp://10.96.0.9:443",
+        ]
+        let values = try values(environment: environment)
+        #expect(try ServiceConfiguration(values).port == 8080)
+        #expect(values.report.contains("# health-port: unset"))
+        #expect(values.report.contains("webhook-port: 8443  # default"))
+    }
+
+    @Test func anEmptyTextUnsetsWhatTheNextSourceHas() throws {
+        let values = try values(
+            environment: ["RBD_REST_API_CEPH_USER": "", "RBD_REST_API_KUBERNETES_DRIVERS": ""],
+            file: "ceph-user: kube\n"
+        )
+        let configuration = try ServiceConfiguration(values)
+        #expect(configuration.cluster.user == nil)
+        #expect(configuration.volumes.drivers.isEmpty)
+        #expect(values.report.contains("ceph-user: ''  # environment RBD_REST_API_CEPH_USER"))
+    }
+
+    /// The list of settings is a reflection, and their values are kept by their names.
+    @Test func eachSettingIsInTheListUnderANameOfItsOwn() {
+        #expect(Settings.all.count == Mirror(reflecting: Settings.declared).children.count)
+        #expect(Settings.all.count > 50)
+        #expect(Set(Settings.all.map(\.name)).count == Settings.all.count)
+        #expect(Settings.all.first?.name == "host")
+        #expect(Settings.all.last?.name == "log-format")
+    }
+
+    @Test func aConfigurationCanBeChanged() throws {
+        var configuration = try ServiceConfiguration(values())
+        #expect(configuration.operationsPerIdentity == nil)
+        configuration.operationsPerIdentity = 3
+        (configuration.tokenFile, configuration.operationLease) = ("/tokens", .seconds(4))
+        #expect(configuration.operationsPerIdentity == 3)
+        #expect(configuration.tokenFile == "/tokens")
+        #expect(configuration.operationLease == .seconds(4))
+        configuration.tokenFile = nil
+        #expect(configuration.tokenFile == nil)
+        #expect(configuration.headerTimeout == .seconds(10))
     }
 }
 
@@ -145,7 +190,7 @@ struct ReferencePagesTests {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("docs/settings.md")
         let page = try String(contentsOf: file, encoding: .utf8)
-        for setting in Setting.all {
+        for setting in Settings.all {
             let value = setting.defaultValue.map { "`\($0)`" } ?? "unset"
             let row = "| `--\(setting.name)` | `\(setting.environmentName)` | \(value) | \(setting.help) |"
             #expect(page.contains(row), "\(row)")
@@ -158,10 +203,10 @@ struct ReferencePagesTests {
             .deletingLastPathComponent().appendingPathComponent("deploy/systemd/rbd-rest-api.env")
         let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
         let values = lines.compactMap { $0.wholeMatch(of: /#(RBD_REST_API_[A-Z_]+)=(.+)/)?.output }
-        #expect(values.map { String($0.1) }.sorted() == Setting.all.map(\.environmentName).sorted())
+        #expect(values.map { String($0.1) }.sorted() == Settings.all.map(\.environmentName).sorted())
         let found = Dictionary(values.map { (String($0.1), String($0.2)) }) { first, _ in first }
         // The unit itself sets another place for this one.
-        for setting in Setting.all where setting.name != Setting.auditLog.name {
+        for setting in Settings.all where setting.name != Settings.declared.auditLog.name {
             guard let value = setting.defaultValue else { continue }
             #expect(found[setting.environmentName] == value, "\(setting.name)")
         }

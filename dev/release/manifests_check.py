@@ -146,11 +146,11 @@ def schema(versions, *paths):
 
 def settings_of_the_code():
     """The names of the settings, and their defaults."""
-    text = (SOURCES / "Support/Setting.swift").read_text()
+    text = (SOURCES / "Configuration/Settings.swift").read_text()
     found = {}
-    for match in re.finditer(r'Setting\(\s*"([a-z-]+)",\s*"[A-Z]+",\s*(?:default: "([^"]*)")?', text):
+    for match in re.finditer(r'Setting\(\s*"([a-z-]+)",[^{]*?(?:default: "([^"]*)"\s*)?\)\s*\{', text):
         found["RBD_REST_API_" + match[1].upper().replace("-", "_")] = match[2]
-    expect(len(found) > 30, "Setting.swift has changed its form; adapt dev/release/manifests_check.py")
+    expect(len(found) > 30, "Settings.swift has changed its form; adapt dev/release/manifests_check.py")
     return found
 
 
@@ -165,7 +165,7 @@ def settings(*paths):
     page = set(
         re.findall(r"^\| `--[a-z-]+` \| `(RBD_REST_API_[A-Z_]+)`", (ROOT / "docs/settings.md").read_text(), re.MULTILINE)
     )
-    expect(set(code) == page, f"docs/settings.md and Setting.swift differ in {sorted(set(code) ^ page)}")
+    expect(set(code) == page, f"docs/settings.md and Settings.swift differ in {sorted(set(code) ^ page)}")
     for path in paths:
         for name in environment(objects(path)):
             expect(name in code, f"there is no setting {name}")

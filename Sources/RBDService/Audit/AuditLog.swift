@@ -92,7 +92,8 @@ final class AuditLog: Service {
             try first.open()
         } catch {
             if error.isPermanent {
-                throw ConfigurationError("\(Setting.auditLog.name): the audit log can't be written: \(error.reason)")
+                let setting = Settings.declared.auditLog.name
+                throw ConfigurationError("\(setting): the audit log can't be written: \(error.reason)")
             }
         }
         let isOpen = first.isOpen

@@ -27,7 +27,7 @@ struct ConfigurationFile {
             throw ConfigurationError("line \(root.line): it must be a mapping of settings, such as \"port: 8080\"")
         }
         for entry in entries {
-            guard Setting.all.contains(where: { $0.name == entry.key }) else {
+            guard Settings.all.contains(where: { $0.name == entry.key }) else {
                 throw ConfigurationError("line \(entry.line): there is no setting \"\(entry.key)\"")
             }
             guard let value = entry.value.text else {

@@ -155,23 +155,24 @@ public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
     public var errno: CInt
 
     init(_ address: Listener.Address, errno: CInt) {
+        let names = Settings.declared
         switch address {
         case .host(let host, let port, let door):
             place = "\(host) port \(port)"
             settings =
                 switch door {
-                case .api: "\(Self.options(.host, .port)), or --\(Setting.unixSocket.name)"
-                case .webhook: Self.options(.webhookHost, .webhookPort)
-                case .health: Self.options(.host, .healthPort)
+                case .api: "\(Self.options(names.host, names.port)), or --\(names.unixSocket.name)"
+                case .webhook: Self.options(names.webhookHost, names.webhookPort)
+                case .health: Self.options(names.host, names.healthPort)
                 }
         case .socket(let socket):
             place = "the socket \(socket.path)"
-            settings = "\(Self.options(.host, .port)), or --\(Setting.unixSocket.name)"
+            settings = "\(Self.options(names.host, names.port)), or --\(names.unixSocket.name)"
         }
         self.errno = errno
     }
 
-    private static func options(_ first: Setting, _ second: Setting) -> String {
+    private static func options(_ first: any SettingDeclaration, _ second: any SettingDeclaration) -> String {
         "--\(first.name) and --\(second.name)"
     }
 
