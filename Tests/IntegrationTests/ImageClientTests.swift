@@ -180,8 +180,9 @@ struct ImageClientTests {
             #expect(try await !isShutOut(watcher.address))
 
             let refused: Plan = try await server.delete("\(path)?dryRun=true").decoded()
+            #expect(refused.steps.first?.action == .endClient && refused.steps.first?.subject == watcher.client)
             #expect(
-                refused.steps.first?.detail?.hasSuffix("rbdctl image watcher evict \(spec) \(watcher.client)") == true
+                refused.steps.first?.detail == "at \(watcher.address); unmap the image there, or evict the client"
             )
             let evicted = try await server.delete("\(evicting)?confirm=\(watcher.client)")
             #expect(evicted.status == 204, "\(evicted.text)")

@@ -41,7 +41,8 @@ struct CloneSnapshots {
         let own = (snapshots[clone.imageID] ?? []).flatMap { DeletionSteps.steps(for: $0, of: spec) }
         return own.map { step in
             var step = step
-            step.detail = "\(step.detail ?? ""); \(spec) has no deep-flatten, so this snapshot needs the parent"
+            let reason = "\(spec) has no deep-flatten, so this snapshot needs the parent"
+            step.detail = step.detail.map { "\($0); \(reason)" } ?? reason
             return step
         } + [DeletionSteps.step(freeing: ImageChild(clone), isEncrypted: encrypted.contains(clone.imageID))]
     }

@@ -19,12 +19,11 @@ struct DeletionSteps {
     ) {
         var steps: [Plan.Step] = []
         for watcher in use.watchers {
-            let detail =
-                "at \(watcher.address); unmap the image there, or rbdctl image watcher evict \(spec) \(watcher.client)"
+            let detail = "at \(watcher.address); unmap the image there, or evict the client"
             steps.append(Plan.Step(.endClient, watcher.client, detail: detail))
         }
         for lock in use.locks {
-            let detail = "\"\(lock.cookie)\" of \(lock.client): rbdctl image lock break \(spec) \(lock.client)"
+            let detail = "\"\(lock.cookie)\" of \(lock.client); release it there, or break it"
             steps.append(Plan.Step(.removeLock, "\(spec)", detail: detail))
         }
         if use.isMigrating {
@@ -44,7 +43,7 @@ struct DeletionSteps {
                 .read,
                 ImageSpec(pool: group.pool, namespace: spec.namespace, image: group.name)
             )
-            let detail = isSeen ? "rbdctl group image remove \(name) \(spec)" : "the group is out of scope"
+            let detail = isSeen ? "from \(name)" : "the group is out of scope"
             steps.append(Plan.Step(.removeImageFromGroup, "\(spec)", detail: detail))
         }
         // One step removes all mirror snapshots.
@@ -55,24 +54,15 @@ struct DeletionSteps {
     /// The step after which a clone no longer needs the snapshot that it was cloned from.
     /// - Parameter isEncrypted: whether the clone has its own encryption key.
     static func step(freeing clone: ImageChild, isEncrypted: Bool = false) -> Plan.Step {
-        let place = Place(pool: clone.pool, namespace: clone.namespace)
         if clone.inTrash {
-            return Plan.Step(
-                .purgeImage,
-                clone.spec,
-                detail: "rbdctl trash purge \(place.image(clone.imageID)) --force; it is in the trash"
-            )
+            let entry = Place(pool: clone.pool, namespace: clone.namespace).image(clone.imageID)
+            return Plan.Step(.purgeImage, clone.spec, detail: "it is trash entry \(entry); it need not have expired")
         }
         if isEncrypted {
             return Plan.Step(.flattenClone, clone.spec, detail: Problem.flatteningWithPassphrases(clone.spec))
         }
-        return Plan.Step(
-            .flattenClone,
-            clone.spec,
-            detail: clone.image.isEmpty
-                ? "its name can't be read: the pool is gone, or the service may not read it"
-                : "rbdctl image flatten \(clone.spec)"
-        )
+        let unknown = "its name can't be read: the pool is gone, or the service may not read it"
+        return Plan.Step(.flattenClone, clone.spec, detail: clone.image.isEmpty ? unknown : nil)
     }
 
     /// Mirroring of an image ends when the image goes to the trash. Restoring the image does not enable it again.
@@ -85,12 +75,9 @@ struct DeletionSteps {
         let name = SnapshotSpec(image: spec, snapshot: snapshot.name).description
         switch snapshot.kind {
         case .user:
-            let unprotect = Plan.Step(.unprotectSnapshot, name, detail: "rbdctl snapshot unprotect \(name)")
-            let delete = Plan.Step(.deleteSnapshot, name, detail: "rbdctl snapshot delete \(name)")
-            return snapshot.isProtected ? [unprotect, delete] : [delete]
-        case .group:
-            let origin = snapshot.origin ?? name
-            return [Plan.Step(.deleteGroupSnapshot, origin, detail: "rbdctl group snapshot delete \(origin)")]
+            let delete = Plan.Step(.deleteSnapshot, name)
+            return snapshot.isProtected ? [Plan.Step(.unprotectSnapshot, name), delete] : [delete]
+        case .group: return [Plan.Step(.deleteGroupSnapshot, snapshot.origin ?? name)]
         // Ceph removes it with the last of its clones.
         case .trash: return []
         case .mirror:
