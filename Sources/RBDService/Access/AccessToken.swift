@@ -29,7 +29,5 @@ public struct AccessToken: Sendable {
     }
 
     /// The digest that is stored: the token's SHA-256, as 64 hexadecimal digits.
-    public var sha256: String {
-        digest.map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
+    public var sha256: String { digest.hexadecimal }
 }

@@ -146,7 +146,7 @@ struct JSONWriter {
         case 0x0A: "\\n"
         case 0x0C: "\\f"
         case 0x0D: "\\r"
-        default: "\\u00" + (byte < 0x10 ? "0" : "") + String(byte, radix: 16)
+        default: "\\u" + byte.text(digits: 4, radix: 16)
         }
     }
 }

@@ -27,11 +27,9 @@ struct EntityTag: Hashable, Sendable {
 
     /// - Parameter state: the bytes that the tag identifies.
     init(of state: ByteBuffer) {
-        let digits = Array("0123456789abcdef".utf8)
         var function = SHA256()
         state.withUnsafeReadableBytes { function.update(bufferPointer: $0) }
-        let hash = function.finalize().prefix(16).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        text = "\"\(String(decoding: hash, as: UTF8.self))\""
+        text = "\"\(function.finalize().prefix(16).hexadecimal)\""
     }
 }
 

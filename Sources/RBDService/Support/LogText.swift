@@ -59,16 +59,12 @@ enum LogText {
             default:
                 switch scalar.properties.generalCategory {
                 case .control, .format, .lineSeparator, .paragraphSeparator:
-                    for unit in String(scalar).utf16 { result += "\\u\(hexadecimal(unit))" }
+                    for unit in String(scalar).utf16 { result += "\\u" + unit.text(digits: 4, radix: 16) }
                 default: result.unicodeScalars.append(scalar)
                 }
             }
         }
         return result
-    }
-
-    private static func hexadecimal(_ unit: UInt16) -> String {
-        unit.text(digits: 4, radix: 16)
     }
 
     /// The time in the form of RFC 3339, in UTC, with milliseconds.

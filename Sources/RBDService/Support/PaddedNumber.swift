@@ -8,3 +8,8 @@ extension BinaryInteger {
         return String(repeating: "0", count: max(0, digits - text.count)) + text
     }
 }
+
+extension Sequence<UInt8> {
+    /// The bytes as hexadecimal digits, two each.
+    var hexadecimal: String { map { $0.text(digits: 2, radix: 16) }.joined() }
+}
