@@ -157,7 +157,7 @@ struct OwnClientTests {
     }
 
     @Test(arguments: [true, false])
-    func theServiceDoesNotShutItselfOut(dryRun: Bool) async throws {
+    func theServiceDoesNotShutItselfOut(isDryRun: Bool) async throws {
         try await TestCluster.withPool { name, _ in
             try await withService { service, connection in
                 let cluster = try connection.cluster()
@@ -171,9 +171,9 @@ struct OwnClientTests {
                     #expect(watchers.map(\.own) == [true])
                     #expect(locks.map(\.own) == [true, true])
                     let client = cluster.client
-                    let confirmation = dryRun ? nil : client
+                    let confirmation = isDryRun ? nil : client
                     var error = await #expect(throws: CephError.self) {
-                        _ = try await service.evict(client, from: image, confirmation: confirmation, dryRun: dryRun)
+                        _ = try await service.evict(client, from: image, confirmation: confirmation, isDryRun: isDryRun)
                     }
                     #expect(error?.code == .ownClient)
                     error = await #expect(throws: CephError.self) {
@@ -182,7 +182,7 @@ struct OwnClientTests {
                             heldBy: client,
                             cookie: "two",
                             confirmation: confirmation,
-                            dryRun: dryRun
+                            isDryRun: isDryRun
                         )
                     }
                     #expect(error?.code == .ownClient)
@@ -197,7 +197,7 @@ struct OwnClientTests {
                             heldBy: client,
                             cookie: nil,
                             confirmation: confirmation,
-                            dryRun: dryRun
+                            isDryRun: isDryRun
                         )
                     }
                     #expect(problem?.code == "invalid-parameter")

@@ -33,9 +33,9 @@ struct ImageClientController: Sendable {
             heldBy: call.name("client"),
             cookie: call.query["cookie"],
             confirmation: call.confirmation,
-            dryRun: call.isDryRun
+            isDryRun: call.isDryRun
         )
-        return Answer(outcome) { .noContent }
+        return await Answer(outcome) { .noContent }
     }
 
     @Sendable private func evict(_ call: Call) async throws -> Answer {
@@ -43,8 +43,8 @@ struct ImageClientController: Sendable {
             call.name("client"),
             from: call.image,
             confirmation: call.confirmation,
-            dryRun: call.isDryRun
+            isDryRun: call.isDryRun
         )
-        return Answer(outcome) { .noContent }
+        return await Answer(outcome) { .noContent }
     }
 }

@@ -51,9 +51,9 @@ struct ImageClientService: Sendable {
         heldBy client: String,
         cookie: String?,
         confirmation: String?,
-        dryRun: Bool
+        isDryRun: Bool
     ) async throws -> Attempt<Void> {
-        try Self.requireConfirmation(confirmation, of: client, isDryRun: dryRun, for: "breaking a lock")
+        try Self.requireConfirmation(confirmation, of: client, isDryRun: isDryRun, for: "breaking a lock")
         let pool = try images.pool(image.place)
         let lock = try Self.choose(try await pool.locks(ofImage: image.image), client, cookie, image)
         // This service only takes librbd's managed locks. A lock of another kind may be what an operation waits for, so
@@ -62,7 +62,7 @@ struct ImageClientService: Sendable {
         guard !pool.cluster.isOwn(client: lock.client, address: lock.address) else {
             throw CephError(.ownClient, .breakLock, on: pool.resource(ofImage: image.image), detail: client)
         }
-        if dryRun {
+        if isDryRun {
             let detail =
                 "\"\(lock.cookie)\" of \(client) at \(lock.address); this shuts the client out of the cluster (blocklists it), "
                 + "with everything it has open, unless rbd_blocklist_on_break_lock is false"
@@ -115,9 +115,9 @@ struct ImageClientService: Sendable {
         _ client: String,
         from image: ImageSpec,
         confirmation: String?,
-        dryRun: Bool
+        isDryRun: Bool
     ) async throws -> Attempt<Void> {
-        try Self.requireConfirmation(confirmation, of: client, isDryRun: dryRun, for: "evicting a client")
+        try Self.requireConfirmation(confirmation, of: client, isDryRun: isDryRun, for: "evicting a client")
         let pool = try images.pool(image.place)
         let resource = pool.resource(ofImage: image.image)
         guard let watcher = try await pool.watchers(ofImage: image.image).first(where: { $0.client == client }) else {
@@ -128,7 +128,7 @@ struct ImageClientService: Sendable {
         guard !pool.cluster.isOwn(client: watcher.client, address: watcher.address) else {
             throw CephError(.ownClient, .evictClient, on: resource, detail: client)
         }
-        if dryRun {
+        if isDryRun {
             let detail =
                 "at \(watcher.address); this shuts the client out of the cluster (blocklists it), with everything it has open, "
                 + "for an hour unless mon_osd_blocklist_default_expire says otherwise"

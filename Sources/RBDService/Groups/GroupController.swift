@@ -53,8 +53,9 @@ struct GroupController: Sendable {
     }
 
     @Sendable private func create(_ call: Call, _ body: CreateGroupRequest) async throws -> Answer {
-        let outcome = try await groups.create(body.name, in: call.place, dryRun: call.isDryRun)
-        return Answer(outcome) { .created($0, at: Location.group(call.place.group($0.name))) }
+        try await Answer(groups.create(body.name, in: call.place, isDryRun: call.isDryRun)) {
+            .created($0, at: Location.group(call.place.group($0.name)))
+        }
     }
 
     @Sendable private func get(_ call: Call) async throws -> Answer {
@@ -62,12 +63,11 @@ struct GroupController: Sendable {
     }
 
     @Sendable private func rename(_ call: Call, _ body: UpdateGroupRequest) async throws -> Answer {
-        Answer(try await groups.rename(call.group, to: body.name, dryRun: call.isDryRun)) { .json($0) }
+        try await Answer(groups.rename(call.group, to: body.name, isDryRun: call.isDryRun)) { .json($0) }
     }
 
     @Sendable private func delete(_ call: Call) async throws -> Answer {
-        let outcome = try await groups.delete(call.group, dryRun: call.isDryRun)
-        return Answer(outcome) { .noContent }
+        try await Answer(groups.delete(call.group, isDryRun: call.isDryRun)) { .noContent }
     }
 
     // MARK: Images of a group
@@ -87,9 +87,9 @@ struct GroupController: Sendable {
             call.name("image"),
             ofPool: call.names["imagePool"] ?? call.place.pool,
             to: call.group,
-            dryRun: call.isDryRun
+            isDryRun: call.isDryRun
         )
-        return Answer(outcome) { added in .json(added.image, status: added.isNew ? .created : .ok) }
+        return await Answer(outcome) { added in .json(added.image, status: added.isNew ? .created : .ok) }
     }
 
     @Sendable private func removeImage(_ call: Call) async throws -> Answer {
@@ -97,9 +97,9 @@ struct GroupController: Sendable {
             call.name("image"),
             ofPool: call.names["imagePool"] ?? call.place.pool,
             from: call.group,
-            dryRun: call.isDryRun
+            isDryRun: call.isDryRun
         )
-        return Answer(outcome) { .noContent }
+        return await Answer(outcome) { .noContent }
     }
 
     // MARK: Snapshots of a group
@@ -111,8 +111,9 @@ struct GroupController: Sendable {
     }
 
     @Sendable private func createSnapshot(_ call: Call, _ body: CreateGroupSnapshotRequest) async throws -> Answer {
-        let outcome = try await snapshots.create(body.name, of: call.group, dryRun: call.isDryRun)
-        return Answer(outcome) { .created($0, at: Location.snapshot(call.group.snapshot($0.name))) }
+        try await Answer(snapshots.create(body.name, of: call.group, isDryRun: call.isDryRun)) {
+            .created($0, at: Location.snapshot(call.group.snapshot($0.name)))
+        }
     }
 
     @Sendable private func getSnapshot(_ call: Call) async throws -> Answer {
@@ -120,12 +121,9 @@ struct GroupController: Sendable {
     }
 
     @Sendable private func deleteSnapshot(_ call: Call) async throws -> Answer {
-        let outcome = try await snapshots.delete(
-            call.name("snapshot"),
-            of: call.group,
-            dryRun: call.isDryRun
-        )
-        return Answer(outcome) { .noContent }
+        try await Answer(snapshots.delete(call.name("snapshot"), of: call.group, isDryRun: call.isDryRun)) {
+            .noContent
+        }
     }
 
     @Sendable private func rollBack(_ call: Call) async throws -> Answer {
@@ -133,13 +131,9 @@ struct GroupController: Sendable {
             call.name("snapshot"),
             of: call.group,
             confirmation: call.confirmation,
-            dryRun: call.isDryRun
+            isDryRun: call.isDryRun
         )
-        switch outcome {
-        case .planned(let plan): return .json(plan)
-        case .done(let operation):
-            return try await snapshots.operations.answer(operation, wait: call.wait) { .json($0) }
-        }
+        return try await snapshots.operations.answer(outcome, wait: call.wait) { .json($0) }
     }
 
     private static let list: Set<String> = ["limit", "cursor"]

@@ -13,20 +13,20 @@ extension GroupSnapshotService {
         _ snapshot: String,
         of group: GroupSpec,
         confirmation: String?,
-        dryRun: Bool
+        isDryRun: Bool
     ) async throws -> Attempt<RBDAPI.Operation> {
         let spec = "\(group.snapshot(snapshot))"
         try Confirmation.require(
             confirmation,
             of: snapshot,
             .groupSnapshot,
-            isDryRun: dryRun,
+            isDryRun: isDryRun,
             "rolling back to \"\(spec)\" permanently destroys everything written to its images since"
         )
         let pool = try images.pool(group.place)
         // A running rollback has claimed the group.
-        if let begun = try await begun(snapshot, of: group) { return dryRun ? .planned(Plan(steps: [])) : .done(begun) }
-        return try await images.changing(group, .changeGroupSnapshots, isDryRun: dryRun) {
+        if let begun = try await begun(snapshot, of: group) { return .unchanged(begun, isDryRun: isDryRun) }
+        return try await images.changing(group, .changeGroupSnapshots, isDryRun: isDryRun) {
             let (whole, info) = try await find(snapshot, in: group)
             try Access.current.require(.modify, onAll: info.images.map(\.spec))
             guard !info.isIncomplete else {
@@ -37,23 +37,16 @@ extension GroupSnapshotService {
                 )
             }
             try Self.requireSameImages(whole, as: info, spec)
-            if let begun = try await begun(snapshot, of: group) {
-                return dryRun ? .planned(Plan(steps: [])) : .done(begun)
-            }
-            return try await images.changing(all: info.images, isDryRun: dryRun) {
+            if let begun = try await begun(snapshot, of: group) { return .unchanged(begun, isDryRun: isDryRun) }
+            return try await images.changing(all: info.images, isDryRun: isDryRun) {
                 try await Self.refuseHolders(of: info.images, in: pool, countsWatchers: true)
-                guard !dryRun else {
-                    return .planned(
-                        Plan(
-                            steps: info.images.map {
-                                Plan.Step(.rollbackImage, $0.spec.description, detail: "to its state in \(spec)")
-                            }
-                        )
+                if isDryRun {
+                    let detail = "to its state in \(spec)"
+                    return Attempt(
+                        info.images.map { Plan.Step(.rollbackImage, $0.spec.description, detail: detail) }
                     )
                 }
-                return .done(
-                    try await operations.start(rollback(to: snapshot, of: group, info), on: group)
-                )
+                return .done(try await operations.start(rollback(to: snapshot, of: group, info), on: group))
             }
         }
     }

@@ -28,12 +28,12 @@ struct GroupService: Sendable {
         RBDAPI.Group(try await info(group), of: group)
     }
 
-    func create(_ name: String, in place: Place, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
+    func create(_ name: String, in place: Place, isDryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
         try ImageRules.checkName(name, field: "name", what: "group")
         try Access.current.requireCreation(of: name, in: place, .group)
         let group = GroupSpec(place, name: name)
         let pool = try images.pool(place)
-        guard !dryRun else {
+        guard !isDryRun else {
             try await requireFree(group, in: pool)
             return Attempt(Plan.Step(.createGroup, group.description))
         }
@@ -42,16 +42,16 @@ struct GroupService: Sendable {
         }
     }
 
-    func rename(_ group: GroupSpec, to name: String, dryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
+    func rename(_ group: GroupSpec, to name: String, isDryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
         try ImageRules.checkName(name, field: "name", what: "group")
         if name != group.name { try Access.current.requireCreation(of: name, in: group.place, .group) }
         let renamed = GroupSpec(group.place, name: name)
         let pool = try images.pool(group.place)
-        return try await images.changingQuiet(group, and: name, .changeGroup, isDryRun: dryRun) {
+        return try await images.changingQuiet(group, and: name, .changeGroup, isDryRun: isDryRun) {
             // A repeated request finds the group renamed.
             let info = try await pool.group(named: group.name)
-            if dryRun {
-                if name == group.name { return .planned(Plan(steps: [])) }
+            if isDryRun {
+                if name == group.name { return Attempt([]) }
                 try await requireFree(renamed, in: pool)
                 return Attempt(Plan.Step(.renameGroup, group.description, detail: "to \(renamed)"))
             }
@@ -61,9 +61,9 @@ struct GroupService: Sendable {
     }
 
     /// Deletes a group. Its images stay. Its snapshots prevent it.
-    func delete(_ group: GroupSpec, dryRun: Bool) async throws -> Attempt<Void> {
+    func delete(_ group: GroupSpec, isDryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
-        return try await images.changingQuiet(group, .changeGroup, isDryRun: dryRun) {
+        return try await images.changingQuiet(group, .changeGroup, isDryRun: isDryRun) {
             let info = try await pool.group(named: group.name)
             // The images lose their group. So the caller needs a scope to change each of them.
             let others = info.members.map(\.image.spec).filter { spec in
@@ -71,7 +71,7 @@ struct GroupService: Sendable {
             }
             try Access.current.require(.modify, onAll: others)
             let problem = Self.hasSnapshots(info, group)
-            if dryRun {
+            if isDryRun {
                 let snapshots = info.snapshots.map {
                     Plan.Step(.deleteGroupSnapshot, "\(group.snapshot($0.name))")
                 }
@@ -103,16 +103,16 @@ struct GroupService: Sendable {
         _ image: String,
         ofPool imagePool: String,
         to group: GroupSpec,
-        dryRun: Bool
+        isDryRun: Bool
     ) async throws -> Attempt<(image: RBDAPI.GroupImage, isNew: Bool)> {
         let place = Place(pool: imagePool, namespace: group.namespace)
         let member = RBDAPI.GroupImage(spec: place.image(image), state: "attached")
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
-        return try await images.changingQuiet(group, .changeGroupImages, isDryRun: dryRun) {
-            if dryRun {
+        return try await images.changingQuiet(group, .changeGroupImages, isDryRun: isDryRun) {
+            if isDryRun {
                 let isMember = try await pool.group(named: group.name).members
                     .contains { $0.image.resource == .image(place.image(image)) && !$0.isIncomplete }
-                if isMember { return .planned(Plan(steps: [])) }
+                if isMember { return Attempt([]) }
                 if let other = try await own.use(ofImage: image).group {
                     throw Self.inGroup(place.image(image), other)
                 }
@@ -136,16 +136,16 @@ struct GroupService: Sendable {
         _ image: String,
         ofPool imagePool: String,
         from group: GroupSpec,
-        dryRun: Bool
+        isDryRun: Bool
     ) async throws -> Attempt<Void> {
         let place = Place(pool: imagePool, namespace: group.namespace)
         let (pool, own) = (try images.pool(group.place), try images.pool(place))
-        return try await images.changingQuiet(group, .changeGroupImages, isDryRun: dryRun) {
+        return try await images.changingQuiet(group, .changeGroupImages, isDryRun: isDryRun) {
             let members = try await pool.group(named: group.name).members
             guard let member = members.first(where: { $0.image.resource == .image(place.image(image)) }) else {
                 throw CephError(.imageNotInGroup, .changeGroupImages, on: .image(place.image(image)))
             }
-            if dryRun {
+            if isDryRun {
                 return Attempt(
                     Plan.Step(.removeImageFromGroup, place.image(image).description, detail: "the image stays")
                 )

@@ -23,11 +23,11 @@ struct GroupSnapshotService: Sendable {
     func create(
         _ snapshot: String,
         of group: GroupSpec,
-        dryRun: Bool
+        isDryRun: Bool
     ) async throws -> Attempt<RBDAPI.GroupSnapshot> {
         try ImageRules.checkName(snapshot, field: "name", what: "snapshot")
         let pool = try images.pool(group.place)
-        return try await images.changingQuiet(group, .changeGroupSnapshots, isDryRun: dryRun) {
+        return try await images.changingQuiet(group, .changeGroupSnapshots, isDryRun: isDryRun) {
             let info = try await info(group)
             guard !info.snapshots.contains(where: { $0.name == snapshot }) else {
                 throw CephError(
@@ -38,15 +38,11 @@ struct GroupSnapshotService: Sendable {
             }
             let members = info.members.map(\.image)
             try Access.current.require(.modify, onAll: members.map(\.spec))
-            return try await images.changing(all: members, isDryRun: dryRun) {
+            return try await images.changing(all: members, isDryRun: isDryRun) {
                 try await Self.refuseHolders(of: members, in: pool, countsWatchers: false)
-                guard !dryRun else {
-                    return .planned(
-                        Plan(
-                            steps: members.map { Plan.Step(.createSnapshot, $0.spec.description) }
-                                + [Plan.Step(.createGroupSnapshot, "\(group.snapshot(snapshot))")]
-                        )
-                    )
+                if isDryRun {
+                    let steps = members.map { Plan.Step(.createSnapshot, $0.spec.description) }
+                    return Attempt(steps + [Plan.Step(.createGroupSnapshot, "\(group.snapshot(snapshot))")])
                 }
                 let made = try await pool.createSnapshot(named: snapshot, ofGroup: group.name)
                 return .done(RBDAPI.GroupSnapshot(made, of: group))
@@ -54,20 +50,16 @@ struct GroupSnapshotService: Sendable {
         }
     }
 
-    func delete(_ snapshot: String, of group: GroupSpec, dryRun: Bool) async throws -> Attempt<Void> {
+    func delete(_ snapshot: String, of group: GroupSpec, isDryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
-        return try await images.changingQuiet(group, .changeGroupSnapshots, isDryRun: dryRun) {
+        return try await images.changingQuiet(group, .changeGroupSnapshots, isDryRun: isDryRun) {
             let images = try await find(snapshot, of: group).images
             try Access.current.require(.delete, onAll: images.map(\.spec))
-            return try await self.images.changing(all: images, isDryRun: dryRun) {
+            return try await self.images.changing(all: images, isDryRun: isDryRun) {
                 try await Self.refuseHolders(of: images, in: pool, countsWatchers: false)
-                guard !dryRun else {
-                    return .planned(
-                        Plan(
-                            steps: images.map { Plan.Step(.deleteSnapshot, $0.spec.description) }
-                                + [Plan.Step(.deleteGroupSnapshot, "\(group.snapshot(snapshot))")]
-                        )
-                    )
+                if isDryRun {
+                    let steps = images.map { Plan.Step(.deleteSnapshot, $0.spec.description) }
+                    return Attempt(steps + [Plan.Step(.deleteGroupSnapshot, "\(group.snapshot(snapshot))")])
                 }
                 try await pool.removeSnapshot(named: snapshot, ofGroup: group.name)
                 return .done(())

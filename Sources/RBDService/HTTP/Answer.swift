@@ -56,12 +56,11 @@ struct Answer: Sendable {
     }
 
     /// The plan of a dry run, or the answer to a change.
-    init<Value>(_ attempt: Attempt<Value>, _ done: (Value) -> Answer) {
-        self =
-            switch attempt {
-            case .done(let value): done(value)
-            case .planned(let plan): .json(plan)
-            }
+    init<Value>(_ attempt: Attempt<Value>, _ done: (Value) async throws -> Answer) async rethrows {
+        switch attempt {
+        case .done(let value): self = try await done(value)
+        case .planned(let plan): self = .json(plan)
+        }
     }
 
     /// The same answer. It keeps an object alive until the body is sent, or until the client has gone.

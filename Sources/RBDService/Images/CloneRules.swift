@@ -47,14 +47,6 @@ extension ImageService {
         )
     }
 
-    func existing(_ name: String, in pool: Ceph.Pool) async throws -> ImageInfo? {
-        do {
-            return try await pool.image(named: name)
-        } catch let error as CephError where error.code == .imageNotFound {
-            return nil
-        }
-    }
-
     /// - Throws: `Problem` with `image-differs`.
     func requireSame(_ image: ImageInfo, _ rules: ImageRules, in place: Place) async throws {
         var differences = rules.differences(from: image, in: place.pool)

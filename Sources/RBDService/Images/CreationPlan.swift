@@ -5,44 +5,17 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Dry runs of creating an image.
+/// What only dry runs of creating an image check.
 extension ImageService {
-    func planCreate(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> Plan {
-        try ImageRules.checkName(name, field: "name", what: "image")
-        let rules = ImageRules(properties)
-        let step = try await planned(name, rules, in: place)
-        guard try await existingOrMendable(name, in: images.pool(place)) == nil else {
-            throw CephError(.imageExists, .createImage, on: .image(place.image(name)))
-        }
-        return Plan(steps: [step])
-    }
-
-    func planPut(
-        _ name: String,
-        _ properties: ImageProperties,
-        in place: Place,
-        if precondition: Precondition = .none
-    ) async throws -> Plan {
-        try ImageRules.checkName(name, field: "image", what: "image")
-        try await require(precondition, of: name, in: place)
-        let rules = ImageRules(properties)
-        _ = try rules.options()
-        // This comes before the check of the source: a clone may exist whose source is gone.
-        if let image = try await existingOrMendable(name, in: images.pool(place)) {
-            try await requireSame(image, rules, in: place)
-            return Plan(steps: [])
-        }
-        return Plan(steps: [try await planned(name, rules, in: place)])
-    }
-
     /// - Returns: nil if the name is free, or if only an incomplete image has it that creating would remove.
     /// - Throws: `Problem` with `image-incomplete` if another program may still be working on the image.
-    private func existingOrMendable(_ name: String, in pool: Ceph.Pool) async throws -> ImageInfo? {
+    func existingOrMendable(_ name: String, in place: Place) async throws -> ImageInfo? {
         do {
-            if let image = try await existing(name, in: pool), !image.isBeingRemoved { return image }
+            if let image = try await images.existing(name, in: place), !image.isBeingRemoved { return image }
         } catch let error as CephError where error.code == .imageIncomplete {
             // Checked below.
         }
+        let pool = try images.pool(place)
         let resource = pool.resource(ofImage: name)
         let standing = try await pool.standing(of: RawName(name))
         guard standing.state == .free || repair.remnants.isStale(.name(standing), of: resource) else {
@@ -52,7 +25,7 @@ extension ImageService {
     }
 
     /// Makes the checks that librbd makes when it creates an image.
-    private func planned(_ name: String, _ rules: ImageRules, in place: Place) async throws -> Plan.Step {
+    func step(creating name: String, _ rules: ImageRules, in place: Place) async throws -> Plan.Step {
         _ = try rules.options()
         try images.requireAllowed(rules.properties.size?.bytes)
         let pool = try images.pool(place)

@@ -74,6 +74,7 @@ struct ImageAccess: Sendable {
     /// - Parameters:
     ///   - others: the new names of the image.
     ///   - isQuiet: whether the image must have no unfinished operation.
+    ///   - isDryRun: whether the body only plans. Then nothing is claimed, and unfinished operations are ignored.
     ///   - body: makes the change. Its argument is the current image.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`; `Problem` with `change-in-progress`,
     ///   `operation-in-progress`; any error of the body.
@@ -84,9 +85,11 @@ struct ImageAccess: Sendable {
         for purpose: ClaimPurpose = .changeImage,
         _ operation: CephError.Operation = .changeImage,
         isQuiet: Bool = false,
+        isDryRun: Bool = false,
         _ body: (ImageInfo) async throws -> Value
     ) async throws -> Value {
-        try await queued([name] + others, in: place, operation) { session in
+        if isDryRun { return try await body(try await pool(place).image(named: name)) }
+        return try await queued([name] + others, in: place, operation) { session in
             let pool = session.cluster.pool(place)
             // Before the claim, the image may be renamed, and another image may get this name.
             for _ in 0..<3 {

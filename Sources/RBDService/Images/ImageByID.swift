@@ -29,7 +29,9 @@ struct ImageByID: Sendable {
     }
 
     /// Changes an image, claimed by its id and its name.
-    /// - Parameter newName: the new name of the image.
+    /// - Parameters:
+    ///   - newName: the new name of the image.
+    ///   - isDryRun: whether the body only plans. Then nothing is claimed.
     private func changing<Value: Sendable>(
         _ id: String,
         and newName: RawName? = nil,
@@ -37,8 +39,10 @@ struct ImageByID: Sendable {
         in place: Place,
         for purpose: ClaimPurpose,
         _ operation: CephError.Operation,
+        isDryRun: Bool,
         _ body: (ImageInfo) async throws -> Value
     ) async throws -> Value {
+        if isDryRun { return try await body(try await find(id, verb, in: place)) }
         // The image may be renamed before it is claimed.
         for _ in 0..<3 {
             let name = try await find(id, verb, in: place).fullName
@@ -63,43 +67,39 @@ struct ImageByID: Sendable {
         _ id: String,
         to newName: String,
         in place: Place,
-        if precondition: Precondition
-    ) async throws -> RBDAPI.Image {
+        if precondition: Precondition,
+        isDryRun: Bool
+    ) async throws -> Attempt<RBDAPI.Image> {
         try ImageRules.checkName(newName, field: "name", what: "image")
         let target = RawName(newName)
-        return try await changing(id, and: target, .modify, in: place, for: .changeImage, .changeImage) { image in
+        return try await changing(
+            id,
+            and: target,
+            .modify,
+            in: place,
+            for: .changeImage,
+            .changeImage,
+            isDryRun: isDryRun
+        ) { image in
             try precondition.check(RBDAPI.Image(image, in: place))
             guard !image.isBeingRemoved else {
                 throw Problem.beingRemoved(.image(place.image(image.name)), errno: nil)
             }
-            guard image.fullName != target else { return RBDAPI.Image(image, in: place) }
+            guard image.fullName != target else {
+                return .unchanged(RBDAPI.Image(image, in: place), isDryRun: isDryRun)
+            }
+            if isDryRun {
+                try await images.requireFree(newName, in: place, for: .changeImage)
+                let detail = "to \(place.image(newName))"
+                return Attempt(Plan.Step(.renameImage, "\(place.image(image.name))", detail: detail))
+            }
             AuditNotes.current?.before(AuditImage(image))
             let pool = try images.pool(place)
             try await pool.renameImage(image.fullName, id: id, to: target)
             let renamed = try await pool.image(named: newName)
             AuditNotes.current?.after(AuditImage(renamed))
-            return RBDAPI.Image(renamed, in: place)
+            return .done(RBDAPI.Image(renamed, in: place))
         }
-    }
-
-    func planToRename(
-        _ id: String,
-        to newName: String,
-        in place: Place,
-        if precondition: Precondition
-    ) async throws -> Plan {
-        try ImageRules.checkName(newName, field: "name", what: "image")
-        let image = try await find(id, .modify, in: place)
-        try precondition.check(RBDAPI.Image(image, in: place))
-        guard !image.isBeingRemoved else { throw Problem.beingRemoved(.image(place.image(image.name)), errno: nil) }
-        guard image.fullName != RawName(newName) else { return Plan(steps: []) }
-        guard try await service.existing(newName, in: images.pool(place)) == nil else {
-            throw CephError(.imageExists, .changeImage, on: .image(place.image(newName)))
-        }
-        return Plan(steps: [
-            Plan.Step(.renameImage, "\(place.image(image.name))", detail: "to \(place.image(newName))")
-        ]
-        )
     }
 
     // MARK: Deletion
@@ -109,23 +109,13 @@ struct ImageByID: Sendable {
         _ id: String,
         in place: Place,
         keptFor delay: Duration?,
-        if precondition: Precondition
-    ) async throws -> ImageDeletion.Outcome {
-        try await changing(id, .delete, in: place, for: .deleteImage, .moveToTrash) { image in
+        if precondition: Precondition,
+        isDryRun: Bool
+    ) async throws -> Attempt<ImageDeletion.Outcome> {
+        try await changing(id, .delete, in: place, for: .deleteImage, .moveToTrash, isDryRun: isDryRun) { image in
             try precondition.check(RBDAPI.Image(image, in: place))
-            return try await service.deletion.delete(image, in: place, keptFor: delay)
+            return try await service.deletion.delete(image, in: place, keptFor: delay, isDryRun: isDryRun)
         }
-    }
-
-    func planToDelete(
-        _ id: String,
-        in place: Place,
-        keptFor delay: Duration?,
-        if precondition: Precondition
-    ) async throws -> Plan {
-        let image = try await find(id, .delete, in: place)
-        try precondition.check(RBDAPI.Image(image, in: place))
-        return try await service.deletion.plan(image, in: place, keptFor: delay)
     }
 
     /// Requires the scope `purge`: for images that are purged, or kept for a shorter time than usual.

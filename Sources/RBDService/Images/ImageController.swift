@@ -52,10 +52,10 @@ struct ImageController: Sendable {
         let body = try body.visible(in: place)
         try Access.current.requireCreation(of: body.name, in: place)
         if let copy = try await work.copy(body, in: place) {
-            return try await work.answer(copy.work, on: copy.subject, isDryRun: call.isDryRun, wait: call.wait)
+            return try await work.answer(copy.work, on: copy.subject, to: call)
         }
-        if call.isDryRun { return .json(try await service.planCreate(body.name, body.properties, in: place)) }
-        return created(try await service.create(body.name, body.properties, in: place))
+        let outcome = try await service.create(body.name, body.properties, in: place, isDryRun: call.isDryRun)
+        return await Answer(outcome) { created($0) }
     }
 
     @Sendable private func get(_ call: Call) async throws -> Answer {
@@ -74,26 +74,40 @@ struct ImageController: Sendable {
     @Sendable private func put(_ call: Call, _ properties: ImageProperties) async throws -> Answer {
         let (name, place) = (call.name("image"), call.place)
         let properties = try properties.visible(in: place)
-        let precondition = try Precondition(call.request)
-        if call.isDryRun { return .json(try await service.planPut(name, properties, in: place, if: precondition)) }
-        return switch try await service.put(name, properties, in: place, if: precondition) {
-        case .created(let image): created(image)
-        case .existed(let image): .image(image)
+        let outcome = try await service.put(
+            name,
+            properties,
+            in: place,
+            if: try Precondition(call.request),
+            isDryRun: call.isDryRun
+        )
+        return await Answer(outcome) { outcome in
+            switch outcome {
+            case .created(let image): created(image)
+            case .existed(let image): .image(image)
+            }
         }
     }
 
     @Sendable private func update(_ call: Call, _ changes: UpdateImageRequest) async throws -> Answer {
         let (name, place) = (call.name("image"), call.place)
         if let newName = changes.name, newName != name { try Access.current.requireCreation(of: newName, in: place) }
-        let precondition = try Precondition(call.request)
-        if call.isDryRun { return .json(try await service.planUpdate(name, changes, in: place, if: precondition)) }
-        switch try await service.update(name, changes, in: place, if: precondition) {
-        case .changed(let image): return .image(image)
-        case .shrinking(let operation):
-            return try await service.operations.answer(operation, wait: call.wait) { operation in
-                let image = try await service.get(operation.image, in: place)
-                AuditNotes.current?.after(AuditImage(image))
-                return .image(image)
+        let outcome = try await service.update(
+            name,
+            changes,
+            in: place,
+            if: try Precondition(call.request),
+            isDryRun: call.isDryRun
+        )
+        return try await Answer(outcome) { outcome in
+            switch outcome {
+            case .changed(let image): return .image(image)
+            case .shrinking(let operation):
+                return try await service.operations.answer(operation, wait: call.wait) { operation in
+                    let image = try await service.get(operation.image, in: place)
+                    AuditNotes.current?.after(AuditImage(image))
+                    return .image(image)
+                }
             }
         }
     }
@@ -102,14 +116,14 @@ struct ImageController: Sendable {
         let deletion = try Deletion(call, trashDelay: trashDelay)
         let (name, place) = (call.name("image"), call.place)
         if deletion.isAsGoodAsPurge { try Access.current.require(.purge, .name(name, place: place)) }
-        let (kept, precondition) = (deletion.kept, deletion.precondition)
-        if call.isDryRun {
-            return .json(try await service.planToDelete(name, in: place, keptFor: kept, if: precondition))
-        }
-        return try await answer(
-            try await service.delete(name, in: place, keptFor: kept, if: precondition),
-            wait: call.wait
+        let outcome = try await service.deletion.delete(
+            name,
+            in: place,
+            keptFor: deletion.kept,
+            if: deletion.precondition,
+            isDryRun: call.isDryRun
         )
+        return try await answer(outcome, wait: call.wait)
     }
 
     /// The parameters of requests that delete an image.
@@ -135,12 +149,14 @@ struct ImageController: Sendable {
         }
     }
 
-    private func answer(_ outcome: ImageDeletion.Outcome, wait: Duration?) async throws -> Answer {
-        switch outcome {
-        case .gone: .noContent
-        case .trashed(let image): .json(image)
-        case .purging(let operation):
-            try await service.operations.answer(operation, wait: wait) { _ in .noContent }
+    private func answer(_ outcome: Attempt<ImageDeletion.Outcome>, wait: Duration?) async throws -> Answer {
+        try await Answer(outcome) { outcome in
+            switch outcome {
+            case .gone: return .noContent
+            case .trashed(let image): return .json(image)
+            case .purging(let operation):
+                return try await service.operations.answer(operation, wait: wait) { _ in .noContent }
+            }
         }
     }
 
@@ -160,22 +176,22 @@ struct ImageController: Sendable {
         let (id, name, place) = (call.name("id"), body.name, call.place)
         try Access.current.requireCreation(of: name, in: place)
         let precondition = try Precondition(call.request)
-        if call.isDryRun { return .json(try await byID.planToRename(id, to: name, in: place, if: precondition)) }
-        return .image(try await byID.rename(id, to: name, in: place, if: precondition))
+        let outcome = try await byID.rename(id, to: name, in: place, if: precondition, isDryRun: call.isDryRun)
+        return await Answer(outcome) { .image($0) }
     }
 
     @Sendable private func deleteByID(_ call: Call) async throws -> Answer {
         let deletion = try Deletion(call, trashDelay: trashDelay)
         let (id, place) = (call.name("id"), call.place)
         if deletion.isAsGoodAsPurge { try await byID.requirePurge(id, in: place) }
-        let (kept, precondition) = (deletion.kept, deletion.precondition)
-        if call.isDryRun {
-            return .json(try await byID.planToDelete(id, in: place, keptFor: kept, if: precondition))
-        }
-        return try await answer(
-            try await byID.delete(id, in: place, keptFor: kept, if: precondition),
-            wait: call.wait
+        let outcome = try await byID.delete(
+            id,
+            in: place,
+            keptFor: deletion.kept,
+            if: deletion.precondition,
+            isDryRun: call.isDryRun
         )
+        return try await answer(outcome, wait: call.wait)
     }
 
     private func created(_ image: RBDAPI.Image) -> Answer {

@@ -27,32 +27,46 @@ struct ImageDeletion: Sendable {
         _ name: String,
         in place: Place,
         keptFor delay: Duration?,
-        if precondition: Precondition
-    ) async throws -> Outcome {
+        if precondition: Precondition,
+        isDryRun: Bool
+    ) async throws -> Attempt<Outcome> {
         // An incomplete image may have been completed in the meantime.
         for _ in 0..<3 {
             do {
-                return try await images.changing(name, in: place, for: .deleteImage, .moveToTrash, isQuiet: true) {
-                    image in
+                return try await images.changing(
+                    name,
+                    in: place,
+                    for: .deleteImage,
+                    .moveToTrash,
+                    isQuiet: true,
+                    isDryRun: isDryRun
+                ) { image in
                     try precondition.check(RBDAPI.Image(image, in: place))
-                    return try await delete(image, in: place, keptFor: delay)
+                    return try await delete(image, in: place, keptFor: delay, isDryRun: isDryRun)
                 }
             } catch let error as CephError where error.code == .imageNotFound || error.code == .imageIncomplete {
                 try precondition.check(nil)
-                if let outcome = try await clear(name, in: place, keptFor: delay, error) { return outcome }
+                if isDryRun { return Attempt(try await step(clearing: name, in: place, error)) }
+                if let outcome = try await clear(name, in: place, keptFor: delay, error) { return .done(outcome) }
             }
         }
         throw CephError(.imageChanged, .moveToTrash, on: .image(place.image(name)))
     }
 
-    /// Deletes a claimed image.
-    func delete(_ image: ImageInfo, in place: Place, keptFor delay: Duration?) async throws -> Outcome {
+    /// Deletes an image, which is claimed unless this is a dry run.
+    func delete(
+        _ image: ImageInfo,
+        in place: Place,
+        keptFor delay: Duration?,
+        isDryRun: Bool
+    ) async throws -> Attempt<Outcome> {
+        if isDryRun { return .planned(try await plan(image, in: place, keptFor: delay)) }
         let pool = try images.pool(place)
         if image.isBeingRemoved {
             guard let entry = try await pool.trace(ofImageID: image.id).trash else {
                 throw CephError(.imageChanged, .moveToTrash, on: .image(place.image(image.name)))
             }
-            return .purging(try await repair.resumeRemoval(of: entry, in: pool))
+            return .done(.purging(try await repair.resumeRemoval(of: entry, in: pool)))
         }
         let records = Records(of: pool)
         async let asked = records.timeOfChange()
@@ -63,7 +77,7 @@ struct ImageDeletion: Sendable {
         guard !image.id.isEmpty else {
             guard delay == nil else { throw Self.cannotBeTrashed(place.image(image.name)) }
             try await pool.removeFormat1Image(named: image.name)
-            return .gone
+            return .done(.gone)
         }
         let now = try await asked
         let entry = TrashEntry(
@@ -82,14 +96,14 @@ struct ImageDeletion: Sendable {
             throw error
         }
         try await giveBack(moved, in: place, ifInUse: mark)
-        if delay != nil { return .trashed(RBDAPI.TrashedImage(moved, image: image, in: place)) }
+        if delay != nil { return .done(.trashed(RBDAPI.TrashedImage(moved, image: image, in: place))) }
         let operation = try await operations.start(
             PurgeImage(force: true),
             on: place.image(image.name),
             imageID: image.id
         )
         try await keeper.withdraw(mark, records)
-        return .purging(operation)
+        return .done(.purging(operation))
     }
 
     /// - Throws: `Problem` if a client, a lock, a snapshot, a group or a migration prevents the deletion.
@@ -193,16 +207,10 @@ struct ImageDeletion: Sendable {
 
     // MARK: Plans
 
-    /// A dry run of deleting an image. If the image can't be deleted, it lists what must be done before.
-    func plan(_ name: String, in place: Place, keptFor delay: Duration?) async throws -> Plan {
-        do {
-            return try await plan(try await images.pool(place).image(named: name), in: place, keptFor: delay)
-        } catch let error as CephError where error.code == .imageNotFound || error.code == .imageIncomplete {
-            return try await planToClear(name, in: place, error)
-        }
-    }
+    private static let removalHasBegun = "its removal has begun; this removes the rest of its data"
 
-    func plan(_ image: ImageInfo, in place: Place, keptFor delay: Duration?) async throws -> Plan {
+    /// If the image can't be deleted, the plan lists what must be done before.
+    private func plan(_ image: ImageInfo, in place: Place, keptFor delay: Duration?) async throws -> Plan {
         let (pool, name) = (try images.pool(place), image.name)
         let use = try await use(of: image, in: pool)
         // An image whose parent is gone can't be opened, but it can go to the trash.
@@ -224,9 +232,7 @@ struct ImageDeletion: Sendable {
             steps.append(DeletionSteps.step(endingMirroringOf: spec))
         }
         if image.isBeingRemoved {
-            steps.append(
-                Plan.Step(.purgeImage, spec, detail: "its removal has begun; this removes the rest of its data")
-            )
+            steps.append(Plan.Step(.purgeImage, spec, detail: Self.removalHasBegun))
         } else if let delay {
             let detail = "it can be restored for \(DurationText.text(of: delay))"
             steps.append(Plan.Step(.moveToTrash, spec, detail: detail))
@@ -236,27 +242,22 @@ struct ImageDeletion: Sendable {
         return Plan(allowed: blockers.isEmpty, steps: steps, blockers: blockers)
     }
 
-    private func planToClear(_ name: String, in place: Place, _ missing: CephError) async throws -> Plan {
+    /// - Parameter missing: the error that says why there is no complete image.
+    private func step(clearing name: String, in place: Place, _ missing: CephError) async throws -> Plan.Step {
         let pool = try images.pool(place)
         let standing = try await pool.standing(of: RawName(name))
-        let spec = "\(place.image(name))"
-        switch standing.state {
-        case .withoutHeader:
+        let (action, detail): (Plan.Action, String) =
+            switch standing.state {
+            case .withoutHeader: (.clearRemnant, "an interrupted create left the name")
+            case .halfTrashed: (.moveToTrash, "it is already in the trash, and loses its name")
+            case .beingRemoved, .free: (.purgeImage, Self.removalHasBegun)
+            case .strayNameObject, .contradictory, .whole, .withoutNameObject: throw missing
+            }
+        if standing.state != .free {
             try await repair.requireRemnant(standing, in: pool)
-            return Plan(steps: [Plan.Step(.clearRemnant, spec, detail: "an interrupted create left the name")])
-        case .halfTrashed:
-            try await repair.requireRemnant(standing, in: pool)
-            let detail = "it is already in the trash, and loses its name"
-            return Plan(steps: [Plan.Step(.moveToTrash, spec, detail: detail)])
-        case .beingRemoved:
-            try await repair.requireRemnant(standing, in: pool)
-            let detail = "its removal has begun; this removes the rest of its data"
-            return Plan(steps: [Plan.Step(.purgeImage, spec, detail: detail)])
-        case .free:
-            guard try await !pool.interruptedRemovals(ofImage: name).isEmpty else { throw missing }
-            let detail = "its removal has begun; this removes the rest of its data"
-            return Plan(steps: [Plan.Step(.purgeImage, spec, detail: detail)])
-        case .strayNameObject, .contradictory, .whole, .withoutNameObject: throw missing
+        } else if try await pool.interruptedRemovals(ofImage: name).isEmpty {
+            throw missing
         }
+        return Plan.Step(action, "\(place.image(name))", detail: detail)
     }
 }

@@ -18,13 +18,17 @@ extension ImageService {
         _ name: String,
         _ request: UpdateImageRequest,
         in place: Place,
-        if precondition: Precondition
-    ) async throws -> UpdateOutcome {
+        if precondition: Precondition,
+        isDryRun: Bool
+    ) async throws -> Attempt<UpdateOutcome> {
         // If the same shrink is already running, it is the answer: that operation has the image.
-        if let begun = try await shrinking(name, request, in: place, if: precondition) { return .shrinking(begun) }
-        return try await images.changing(name, and: newNames(request), in: place) { _ in
+        if !isDryRun, let begun = try await shrinking(name, request, in: place, if: precondition) {
+            return .done(.shrinking(begun))
+        }
+        return try await images.changing(name, and: newNames(request), in: place, isDryRun: isDryRun) { _ in
             let (image, update, begun) = try await prepared(name, request, in: place, if: precondition)
-            if let begun { return .shrinking(begun) }
+            if let begun { return .unchanged(.shrinking(begun), isDryRun: isDryRun) }
+            if isDryRun { return Attempt(try await steps(of: update, image, in: place)) }
             let pool = try images.pool(place)
             let isChange = !update.steps.isEmpty || update.shrink != nil
             if isChange { AuditNotes.current?.before(AuditImage(image)) }
@@ -47,11 +51,11 @@ extension ImageService {
                 _ = try? await operations.start(RebuildObjectMap(), on: spec, imageID: image.id)
             }
             if let shrink = update.shrink {
-                return .shrinking(try await begin(shrink, after: update, of: image, spec))
+                return .done(.shrinking(try await begin(shrink, after: update, of: image, spec)))
             }
             let changed = try await pool.image(named: update.name)
             if isChange { AuditNotes.current?.after(AuditImage(changed)) }
-            return .changed(RBDAPI.Image(changed, in: place))
+            return .done(.changed(RBDAPI.Image(changed, in: place)))
         }
     }
 
@@ -72,19 +76,11 @@ extension ImageService {
         }
     }
 
-    func planUpdate(
-        _ name: String,
-        _ request: UpdateImageRequest,
-        in place: Place,
-        if precondition: Precondition
-    ) async throws -> Plan {
-        let (image, update, begun) = try await prepared(name, request, in: place, if: precondition)
-        if begun != nil { return Plan(steps: []) }
-        let pool = try images.pool(place)
-        if update.name != name, try await existing(update.name, in: pool) != nil {
-            throw CephError(.imageExists, .changeImage, on: .image(place.image(update.name)))
-        }
-        let use = try await pool.use(ofImage: name)
+    /// The steps of a dry run. It makes the checks that librbd makes when it changes an image.
+    private func steps(of update: ImageUpdate, _ image: ImageInfo, in place: Place) async throws -> [Plan.Step] {
+        let name = image.name
+        if update.name != name { try await images.requireFree(update.name, in: place, for: .changeImage) }
+        let use = try await images.pool(place).use(ofImage: name)
         let isLocked = !use.locks.isEmpty && image.features.contains(.exclusiveLock)
         if isLocked, !update.steps.isEmpty, let problem = Problem(changing: place.image(name), use) {
             throw problem
@@ -94,7 +90,7 @@ extension ImageService {
         if update.needsObjectMap {
             steps.append(Plan.Step(.rebuildObjectMap, "\(place.image(update.name))", detail: "as an operation"))
         }
-        return Plan(steps: steps)
+        return steps
     }
 
     /// - Returns: the image, the changes, and the operation that already makes them, if there is one.

@@ -23,11 +23,23 @@ struct ImageService: Sendable {
     }
 
     /// Creates an image that does not exist yet.
-    func create(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> RBDAPI.Image {
+    func create(
+        _ name: String,
+        _ properties: ImageProperties,
+        in place: Place,
+        isDryRun: Bool
+    ) async throws -> Attempt<RBDAPI.Image> {
         try ImageRules.checkName(name, field: "name", what: "image")
         let rules = ImageRules(properties)
+        if isDryRun {
+            let creation = try await step(creating: name, rules, in: place)
+            guard try await existingOrMendable(name, in: place) == nil else {
+                throw CephError(.imageExists, .createImage, on: .image(place.image(name)))
+            }
+            return Attempt(creation)
+        }
         for _ in 0..<Self.attempts {
-            if let image = try await make(name, rules, in: place) { return RBDAPI.Image(image, in: place) }
+            if let image = try await make(name, rules, in: place) { return .done(RBDAPI.Image(image, in: place)) }
             if try await whole(name, in: place, isTaken: true) != nil {
                 throw CephError(.imageExists, .createImage, on: .image(place.image(name)))
             }
@@ -40,12 +52,25 @@ struct ImageService: Sendable {
         _ name: String,
         _ properties: ImageProperties,
         in place: Place,
-        if precondition: Precondition = .none
-    ) async throws -> PutOutcome {
+        if precondition: Precondition = .none,
+        isDryRun: Bool
+    ) async throws -> Attempt<PutOutcome> {
         try ImageRules.checkName(name, field: "image", what: "image")
         let rules = ImageRules(properties)
         // Impossible options are refused even if the image exists.
         _ = try rules.options()
+        if isDryRun {
+            if !precondition.isEmpty {
+                let image = try await images.existing(name, in: place)
+                try precondition.check(image.map { RBDAPI.Image($0, in: place) })
+            }
+            // This comes before the check of the source: a clone may exist whose source is gone.
+            if let image = try await existingOrMendable(name, in: place) {
+                try await requireSame(image, rules, in: place)
+                return Attempt([])
+            }
+            return Attempt(try await step(creating: name, rules, in: place))
+        }
         switch try await ensure(
             name,
             rules,
@@ -53,38 +78,11 @@ struct ImageService: Sendable {
             check: { image in try precondition.check(image.map { RBDAPI.Image($0, in: place) }) }
         ) {
         case .created(let image):
-            return .created(RBDAPI.Image(image, in: place))
+            return .done(.created(RBDAPI.Image(image, in: place)))
         case .existed(let image):
             try await requireSame(image, rules, in: place)
-            return .existed(RBDAPI.Image(image, in: place))
+            return .done(.existed(RBDAPI.Image(image, in: place)))
         }
-    }
-
-    /// Deletes an image, unless a client, a lock, a snapshot, a group or a migration prevents it.
-    /// - Parameter delay: how long the image can be restored; nil to purge it immediately.
-    func delete(
-        _ name: String,
-        in place: Place,
-        keptFor delay: Duration?,
-        if precondition: Precondition = .none
-    ) async throws -> ImageDeletion.Outcome {
-        try await deletion.delete(name, in: place, keptFor: delay, if: precondition)
-    }
-
-    func planToDelete(
-        _ name: String,
-        in place: Place,
-        keptFor delay: Duration?,
-        if precondition: Precondition = .none
-    ) async throws -> Plan {
-        try await require(precondition, of: name, in: place)
-        return try await deletion.plan(name, in: place, keptFor: delay)
-    }
-
-    /// Checks a precondition. The image is read only if there is one.
-    func require(_ precondition: Precondition, of name: String, in place: Place) async throws {
-        guard !precondition.isEmpty else { return }
-        try precondition.check(try await existing(name, in: images.pool(place)).map { RBDAPI.Image($0, in: place) })
     }
 
     var deletion: ImageDeletion {

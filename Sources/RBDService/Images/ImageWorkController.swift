@@ -52,16 +52,15 @@ struct ImageWorkController: Sendable {
     ) async throws -> Answer {
         let subject = try await service.subject(call.name("image"), in: call.place)
         let work = try await prepare(subject)
-        return try await service.answer(work, on: subject, isDryRun: call.isDryRun, wait: call.wait)
+        return try await service.answer(work, on: subject, to: call)
     }
 }
 
 extension ImageWorkService {
     /// The plan of a dry run, or the operation that was begun. The operation has ended already if the caller waited
     /// long enough.
-    func answer(_ work: Work, on subject: Subject, isDryRun: Bool, wait: Duration?) async throws -> Answer {
-        if isDryRun { return .json(work.plan) }
-        let operation = try await begin(work, on: subject)
-        return try await operations.answer(operation, wait: wait) { .json($0) }
+    func answer(_ work: Work, on subject: Subject, to call: Call) async throws -> Answer {
+        let outcome = try await begin(work, on: subject, isDryRun: call.isDryRun)
+        return try await operations.answer(outcome, wait: call.wait) { .json($0) }
     }
 }

@@ -19,10 +19,10 @@ struct ImageWorkService: Sendable {
         var spec: ImageSpec { place.image(info.name) }
     }
 
-    /// The work to do.
+    /// The work to do, and what a dry run answers.
     struct Work: Sendable {
         var task: any OperationTask
-        var plan: Plan
+        var step: Plan.Step
     }
 
     /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `unsupported-by-cluster` for an image of the old
@@ -45,17 +45,16 @@ struct ImageWorkService: Sendable {
     }
 
     /// Begins the work, or finds the operation that already does it.
-    func begin(_ work: Work, on subject: Subject) async throws -> RBDAPI.Operation {
+    func begin(_ work: Work, on subject: Subject, isDryRun: Bool) async throws -> Attempt<RBDAPI.Operation> {
+        if isDryRun { return Attempt(work.step) }
         let (spec, id) = (subject.spec, subject.info.id)
         // A running operation has claimed the image.
-        if let begun = try await operations.begun(work.task, on: spec, imageID: id) {
-            return begun
-        }
+        if let begun = try await operations.begun(work.task, on: spec, imageID: id) { return .done(begun) }
         return try await images.changing(subject.info.name, in: subject.place) { image in
             guard image.id == id else {
                 throw CephError(.imageChanged, .changeImage, on: .image(subject.place.image(spec.image)))
             }
-            return try await beginClaimed(work, on: subject)
+            return .done(try await beginClaimed(work, on: subject))
         }
     }
 
@@ -74,10 +73,7 @@ struct ImageWorkService: Sendable {
         let spec = ImageSpec(pool: parent.pool, namespace: parent.namespace, image: parent.image)
         let source = Access.current.may(.read, spec) ? "\(spec)@\(parent.snapshot)" : "its parent"
         let detail = "copies the data that it shares with \(source), up to \(ByteCount(parent.overlapBytes))"
-        return Work(
-            task: FlattenImage(),
-            plan: Plan(steps: [Plan.Step(.flattenImage, "\(subject.spec)", detail: detail)])
-        )
+        return Work(task: FlattenImage(), step: Plan.Step(.flattenImage, "\(subject.spec)", detail: detail))
     }
 
     func sparsify(_ subject: Subject, blockSize: String?) throws -> Work {
@@ -93,17 +89,10 @@ struct ImageWorkService: Sendable {
             }
             bytes = size
         }
+        let detail = "frees blocks of \(ByteCount(bytes)) that contain only zeros"
         return Work(
             task: SparsifyImage(blockBytes: Int(bytes)),
-            plan: Plan(
-                steps: [
-                    Plan.Step(
-                        .sparsifyImage,
-                        "\(subject.spec)",
-                        detail: "frees blocks of \(ByteCount(bytes)) that contain only zeros"
-                    )
-                ]
-            )
+            step: Plan.Step(.sparsifyImage, "\(subject.spec)", detail: detail)
         )
     }
 
@@ -117,7 +106,7 @@ struct ImageWorkService: Sendable {
             )
         }
         let step = Plan.Step(.rebuildObjectMap, "\(subject.spec)", detail: "looks for every object of the image")
-        return Work(task: RebuildObjectMap(), plan: Plan(steps: [step]))
+        return Work(task: RebuildObjectMap(), step: step)
     }
 
     func copy(_ subject: Subject, _ request: CopyImageRequest) async throws -> Work {
@@ -134,7 +123,9 @@ struct ImageWorkService: Sendable {
         }
         if let snapshot = request.snapshot { try await requireSnapshot(snapshot, subject) }
         if subject.info.parent != nil { try await requireNoKeyOfItsOwn(subject, at: request.snapshot, for: .copyImage) }
-        try await requireRoom(for: request.name, in: target)
+        try await images.requireFree(request.name, in: target, for: .copyImage)
+        let copy = target.image(request.name)
+        try await PoolFullness(images.pool(target)).requireRoom(for: .copyImage, on: .image(copy))
         let source = request.snapshot.map { "\(subject.spec)@\($0)" } ?? "\(subject.spec)"
         let size = ByteCount(subject.info.sizeBytes)
         let detail = "from \(source), \(size)\(withSnapshots ? ", with all snapshots" : "")"
@@ -144,7 +135,7 @@ struct ImageWorkService: Sendable {
                 of: request.snapshot,
                 withSnapshots: withSnapshots
             ),
-            plan: Plan(steps: [Plan.Step(.copyImage, "\(target.image(request.name))", detail: detail)])
+            step: Plan.Step(.copyImage, "\(copy)", detail: detail)
         )
     }
 
@@ -179,16 +170,5 @@ struct ImageWorkService: Sendable {
                 field: "snapshot"
             )
         }
-    }
-
-    /// - Throws: `CephError` if the pool or namespace does not exist, or the name is taken; `Problem` with `pool-full`.
-    private func requireRoom(for name: String, in place: Place) async throws {
-        let pool = try images.pool(place)
-        do {
-            _ = try await pool.image(named: name)
-        } catch let error as CephError where error.code == .imageNotFound {
-            return try await PoolFullness(pool).requireRoom(for: .copyImage, on: .image(place.image(name)))
-        }
-        throw CephError(.imageExists, .copyImage, on: .image(place.image(name)))
     }
 }

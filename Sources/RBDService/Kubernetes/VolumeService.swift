@@ -47,10 +47,10 @@ struct VolumeService: Sendable {
             features: demand.features ?? VolumeDemand.plainFeatures
         )
         if isDryRun {
-            if let image = try await images.existing(name, in: images.images.pool(place)), !image.isBeingRemoved {
+            if let image = try await images.images.existing(name, in: place), !image.isBeingRemoved {
                 return try adopt(image, demand, isDryRun)
             }
-            _ = try await images.planPut(name, properties, in: place)
+            _ = try await images.put(name, properties, in: place, isDryRun: true)
             return created(demand, sizeBytes: demand.sizeBytes, features: properties.features ?? [], isDryRun)
         }
         switch try await images.findOrCreate(name, properties, in: place) {

@@ -37,9 +37,9 @@ struct NamespaceController: Sendable {
 
     @Sendable private func create(_ call: Call, _ body: CreateNamespaceRequest) async throws -> Answer {
         let pool = call.name("pool")
-        if call.isDryRun { return .json(try await service.planCreate(body.name, in: pool)) }
-        let namespace = try await service.create(body.name, in: pool)
-        return .created(namespace, at: Location.namespace(Place(pool: pool, namespace: namespace.name)))
+        return try await Answer(service.create(body.name, in: pool, isDryRun: call.isDryRun)) {
+            .created($0, at: Location.namespace(Place(pool: pool, namespace: $0.name)))
+        }
     }
 
     @Sendable private func get(_ call: Call) async throws -> Answer {
@@ -47,9 +47,8 @@ struct NamespaceController: Sendable {
     }
 
     @Sendable private func delete(_ call: Call) async throws -> Answer {
-        let (pool, name) = (call.place.pool, call.place.namespace)
-        if call.isDryRun { return .json(try await service.planDelete(name, in: pool)) }
-        try await service.delete(name, in: pool)
-        return .noContent
+        try await Answer(service.delete(call.place.namespace, in: call.place.pool, isDryRun: call.isDryRun)) {
+            .noContent
+        }
     }
 }

@@ -35,55 +35,48 @@ struct NamespaceService: Sendable {
         )
     }
 
-    func create(_ name: String, in pool: String) async throws -> Namespace {
+    func create(_ name: String, in pool: String, isDryRun: Bool) async throws -> Attempt<Namespace> {
         try ImageRules.checkName(name, field: "name", what: "namespace")
-        try Access.current.require(.admin, .namespace(Place(pool: pool, namespace: name)))
-        let place = try connection.cluster().pool(pool)
-        try await PoolFullness.telling(place) { try await place.createNamespace(named: name) }
-        return Namespace(
-            pool: pool,
-            name: name,
-            contents: Namespace.Contents(images: 0, trash: 0, groups: 0),
-            mirroring: Namespace.Mirroring(
-                try await connection.cluster().pool(pool, namespace: name).namespaceMirroring()
+        let place = Place(pool: pool, namespace: name)
+        try Access.current.require(.admin, .namespace(place))
+        let parent = try connection.cluster().pool(pool)
+        if isDryRun {
+            if try await parent.namespaces().contains(name) {
+                throw CephError(.namespaceExists, .createNamespace, on: .namespace(place))
+            }
+            try await PoolFullness(parent).requireRoom(for: .createNamespace, on: .namespace(place))
+            return Attempt(Plan.Step(.createNamespace, "\(place)"))
+        }
+        try await PoolFullness.telling(parent) { try await parent.createNamespace(named: name) }
+        return .done(
+            Namespace(
+                pool: pool,
+                name: name,
+                contents: Namespace.Contents(images: 0, trash: 0, groups: 0),
+                mirroring: Namespace.Mirroring(try await connection.cluster().pool(place).namespaceMirroring())
             )
         )
     }
 
     /// Deletes a namespace that is empty.
-    func delete(_ name: String, in pool: String) async throws {
-        let place = try connection.cluster().pool(pool)
-        do {
-            try await PoolFullness.telling(place) { try await place.removeNamespace(named: name) }
-        } catch let error as CephError where error.code == .namespaceNotEmpty {
-            guard let contents = try? await connection.cluster().pool(pool, namespace: name).namespaceContents() else {
-                throw error
+    func delete(_ name: String, in pool: String, isDryRun: Bool) async throws -> Attempt<Void> {
+        let place = Place(pool: pool, namespace: name)
+        let namespace = try connection.cluster().pool(place)
+        if isDryRun {
+            let contents = try await namespace.namespaceContents()
+            guard contents.isEmpty else {
+                throw Self.notEmpty(CephError(.namespaceNotEmpty, .removeNamespace, on: .namespace(place)), contents)
             }
+            try await PoolFullness(namespace).requireRoom(for: .removeNamespace, on: .namespace(place))
+            return Attempt(Plan.Step(.deleteNamespace, "\(place)"))
+        }
+        do {
+            try await PoolFullness.telling(namespace) { try await namespace.removeNamespace(named: name) }
+        } catch let error as CephError where error.code == .namespaceNotEmpty {
+            guard let contents = try? await namespace.namespaceContents() else { throw error }
             throw Self.notEmpty(error, contents)
         }
-    }
-
-    func planCreate(_ name: String, in pool: String) async throws -> Plan {
-        try ImageRules.checkName(name, field: "name", what: "namespace")
-        try Access.current.require(.admin, .namespace(Place(pool: pool, namespace: name)))
-        let place = try connection.cluster().pool(pool)
-        let resource = CephError.Resource.namespace(Place(pool: pool, namespace: name))
-        if try await place.namespaces().contains(name) {
-            throw CephError(.namespaceExists, .createNamespace, on: resource)
-        }
-        try await PoolFullness(place).requireRoom(for: .createNamespace, on: resource)
-        return Plan(steps: [Plan.Step(.createNamespace, "\(pool)/\(name)")])
-    }
-
-    func planDelete(_ name: String, in pool: String) async throws -> Plan {
-        let place = try connection.cluster().pool(pool, namespace: name)
-        let resource = CephError.Resource.namespace(Place(pool: pool, namespace: name))
-        let contents = try await place.namespaceContents()
-        guard contents.isEmpty else {
-            throw Self.notEmpty(CephError(.namespaceNotEmpty, .removeNamespace, on: resource), contents)
-        }
-        try await PoolFullness(place).requireRoom(for: .removeNamespace, on: resource)
-        return Plan(steps: [Plan.Step(.deleteNamespace, "\(pool)/\(name)")])
+        return .done(())
     }
 
     private static func notEmpty(_ error: CephError, _ contents: NamespaceContents) -> Problem {

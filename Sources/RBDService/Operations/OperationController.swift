@@ -35,12 +35,11 @@ struct OperationController: Sendable {
     }
 
     @Sendable private func cancel(_ call: Call) async throws -> Answer {
-        let id = call.name("operation")
-        if call.isDryRun { return .json(try await service.planToCancel(id)) }
-        let operation = try await service.cancel(id)
-        guard let wait = call.wait else { return .json(operation, status: .accepted) }
-        let last = try await service.wait(for: operation.id, atMost: wait)
-        return .json(last, status: last.state.isFinished ? .ok : .accepted)
+        try await Answer(service.cancel(call.name("operation"), isDryRun: call.isDryRun)) { operation in
+            guard let wait = call.wait else { return .json(operation, status: .accepted) }
+            let last = try await service.wait(for: operation.id, atMost: wait)
+            return .json(last, status: last.state.isFinished ? .ok : .accepted)
+        }
     }
 
     @Sendable private func events(_ call: Call) async throws -> Answer {
@@ -50,6 +49,15 @@ struct OperationController: Sendable {
 }
 
 extension OperationService {
+    /// The plan of a dry run, or the response to a request that began an operation.
+    func answer(
+        _ attempt: Attempt<RBDAPI.Operation>,
+        wait: Duration?,
+        done: (RBDAPI.Operation) async throws -> Answer
+    ) async throws -> Answer {
+        try await Answer(attempt) { try await answer($0, wait: wait, done: done) }
+    }
+
     /// The response to a request that began an operation: 202 with its location, unless the operation ends while the
     /// caller waits.
     /// - Parameters:

@@ -78,15 +78,14 @@ struct OperationService: Sendable {
         return Page(items: items, nextCursor: next)
     }
 
-    func cancel(_ id: String) async throws -> RBDAPI.Operation {
+    func cancel(_ id: String, isDryRun: Bool) async throws -> Attempt<RBDAPI.Operation> {
+        if isDryRun {
+            let operation = try await store.cancellable(id).operation
+            return Attempt(Plan.Step(.cancelOperation, id, detail: "\(operation.kind) \(operation.subject)"))
+        }
         let operation = try await store.cancel(id).operation
         AuditNotes.current?.add(operation)
-        return operation
-    }
-
-    func planToCancel(_ id: String) async throws -> Plan {
-        let operation = try await store.cancellable(id).operation
-        return Plan(steps: [Plan.Step(.cancelOperation, id, detail: "\(operation.kind) \(operation.subject)")])
+        return .done(operation)
     }
 
     /// Waits for the end of an operation.

@@ -29,12 +29,9 @@ struct PoolController: Sendable {
     }
 
     @Sendable private func create(_ call: Call, _ body: CreatePoolRequest) async throws -> Answer {
-        switch try await service.create(body, dryRun: call.isDryRun) {
-        case .planned(let plan): return .json(plan)
-        case .done(let operation):
-            return try await service.operations.answer(operation, wait: call.wait) { operation in
-                .created(try await service.get(operation.pool), at: Location.pool(operation.pool))
-            }
+        let outcome = try await service.create(body, isDryRun: call.isDryRun)
+        return try await service.operations.answer(outcome, wait: call.wait) { operation in
+            .created(try await service.get(operation.pool), at: Location.pool(operation.pool))
         }
     }
 
@@ -43,15 +40,15 @@ struct PoolController: Sendable {
     }
 
     @Sendable private func update(_ call: Call, _ body: UpdatePoolRequest) async throws -> Answer {
-        Answer(try await service.update(call.name("pool"), body, dryRun: call.isDryRun)) { .json($0) }
+        try await Answer(service.update(call.name("pool"), body, isDryRun: call.isDryRun)) { .json($0) }
     }
 
     @Sendable private func delete(_ call: Call) async throws -> Answer {
         let outcome = try await service.delete(
             call.name("pool"),
             confirmation: call.confirmation,
-            dryRun: call.isDryRun
+            isDryRun: call.isDryRun
         )
-        return Answer(outcome) { .noContent }
+        return await Answer(outcome) { .noContent }
     }
 }

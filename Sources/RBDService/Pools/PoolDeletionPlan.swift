@@ -14,7 +14,7 @@ extension PoolService {
     /// - Throws: `CephError` with `.poolNotFound`; with `.poolDeletionDisabled` if the pool's own flag forbids it.
     ///   Whether the monitors allow the deletion of pools is unknown: their configuration files override the
     ///   configuration that can be read.
-    func deletionPlan(of name: String) async throws -> Plan {
+    func deletionSteps(of name: String) async throws -> [Plan.Step] {
         let cluster = try connection.cluster()
         let info = try await cluster.poolInfo(named: name)
         guard !info.flags.contains("nodelete") else {
@@ -51,14 +51,8 @@ extension PoolService {
                 )
             }
         }
-        steps.append(
-            Plan.Step(
-                .deletePool,
-                name,
-                detail: isComplete ? nil : "not all images of other pools could be checked"
-            )
-        )
-        return Plan(steps: steps)
+        let remark = isComplete ? nil : "not all images of other pools could be checked"
+        return steps + [Plan.Step(.deletePool, name, detail: remark)]
     }
 
     private static func count(_ count: Int, _ one: String, _ many: String? = nil) -> String? {

@@ -26,12 +26,12 @@ struct PoolService: Sendable {
     }
 
     /// Creates a pool, and starts to make it ready.
-    func create(_ request: CreatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Operation> {
+    func create(_ request: CreatePoolRequest, isDryRun: Bool) async throws -> Attempt<RBDAPI.Operation> {
         try ImageRules.checkName(request.name, field: "name", what: "pool")
         try Access.current.require(.admin, .pool(request.name))
         let options = try PoolRules.options(request)
         let cluster = try connection.cluster()
-        if dryRun { return .planned(try await creationPlan(request.name, options, in: cluster)) }
+        if isDryRun { return Attempt(try await creationSteps(request.name, options, in: cluster)) }
         do {
             let pool = cluster.pool(try await cluster.createPool(named: request.name, options: options).name)
             return .done(try await creations.begin(pool))
@@ -48,8 +48,9 @@ struct PoolService: Sendable {
         }
     }
 
-    /// The plan does not check what only the monitors know, such as how many placement groups they allow.
-    private func creationPlan(_ name: String, _ options: PoolOptions, in cluster: Cluster) async throws -> Plan {
+    /// This does not check what only the monitors know, such as how many placement groups they allow.
+    private func creationSteps(_ name: String, _ options: PoolOptions, in cluster: Cluster) async throws -> [Plan.Step]
+    {
         guard try await !cluster.pools().contains(where: { $0.name == name }) else {
             throw CephError(.poolExists, .createPool, on: .pool(name))
         }
@@ -70,10 +71,10 @@ struct PoolService: Sendable {
             steps.insert(Plan.Step(.createErasureCodeProfile, name, detail: detail), at: 0)
             steps.append(Plan.Step(.allowOverwrites, name))
         }
-        return Plan(steps: steps + [Plan.Step(.initializePool, name)])
+        return steps + [Plan.Step(.initializePool, name)]
     }
 
-    func update(_ name: String, _ request: UpdatePoolRequest, dryRun: Bool) async throws -> Attempt<RBDAPI.Pool> {
+    func update(_ name: String, _ request: UpdatePoolRequest, isDryRun: Bool) async throws -> Attempt<RBDAPI.Pool> {
         if let newName = request.name, newName != name { try Access.current.require(.admin, .pool(newName)) }
         let cluster = try connection.cluster()
         let pools = try await cluster.pools()
@@ -85,17 +86,17 @@ struct PoolService: Sendable {
         if let newName = request.name, newName != name, pools.contains(where: { $0.name == newName }) {
             throw CephError(.poolExists, .changePool, on: .pool(newName))
         }
-        if dryRun { return .planned(Plan(steps: update.steps.map(\.plan))) }
+        if isDryRun { return Attempt(update.steps.map(\.plan)) }
         let newName = try await update.run(on: name, of: cluster)
         return .done(RBDAPI.Pool(try await cluster.poolInfo(named: newName)))
     }
 
     /// Deletes a pool with all its images.
     /// - Parameter confirmation: must be the pool's name; a dry run needs none.
-    func delete(_ name: String, confirmation: String?, dryRun: Bool) async throws -> Attempt<Void> {
+    func delete(_ name: String, confirmation: String?, isDryRun: Bool) async throws -> Attempt<Void> {
         let consequence = "deleting pool \"\(name)\" destroys every image in it for ever"
-        try Confirmation.require(confirmation, of: name, .pool, isDryRun: dryRun, consequence)
-        if dryRun { return .planned(try await deletionPlan(of: name)) }
+        try Confirmation.require(confirmation, of: name, .pool, isDryRun: isDryRun, consequence)
+        if isDryRun { return Attempt(try await deletionSteps(of: name)) }
         try await connection.cluster().deletePool(named: name)
         return .done(())
     }

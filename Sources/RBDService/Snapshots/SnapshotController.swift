@@ -39,10 +39,9 @@ struct SnapshotController: Sendable {
     }
 
     @Sendable private func create(_ call: Call, _ body: CreateSnapshotRequest) async throws -> Answer {
-        let image = call.image
-        if call.isDryRun { return .json(try await service.planCreate(body.name, of: image)) }
-        let snapshot = try await service.create(body.name, of: image)
-        return .created(snapshot, at: Location.snapshot(image.snapshot(snapshot.name)))
+        try await Answer(service.create(body.name, of: call.image, isDryRun: call.isDryRun)) {
+            .created($0, at: Location.snapshot(call.image.snapshot($0.name)))
+        }
     }
 
     @Sendable private func get(_ call: Call) async throws -> Answer {
@@ -51,24 +50,28 @@ struct SnapshotController: Sendable {
     }
 
     @Sendable private func change(_ call: Call, _ changes: SnapshotChanges) async throws -> Answer {
-        let (image, name) = (call.image, call.name("snapshot"))
-        if call.isDryRun { return .json(try await service.planChange(name, changes, of: image)) }
-        return .json(try await service.change(name, changes, of: image))
+        let name = call.name("snapshot")
+        return try await Answer(service.change(name, changes, of: call.image, isDryRun: call.isDryRun)) { .json($0) }
     }
 
     @Sendable private func delete(_ call: Call) async throws -> Answer {
-        let (image, name) = (call.image, call.name("snapshot"))
-        let evenIfCloned = try call.query.flag("evenIfCloned")
-        if call.isDryRun { return .json(try await service.planDelete(name, of: image, evenIfCloned: evenIfCloned)) }
-        try await service.delete(name, of: image, evenIfCloned: evenIfCloned)
-        return .noContent
+        let outcome = try await service.delete(
+            call.name("snapshot"),
+            of: call.image,
+            evenIfCloned: try call.query.flag("evenIfCloned"),
+            isDryRun: call.isDryRun
+        )
+        return await Answer(outcome) { .noContent }
     }
 
     @Sendable private func rollBack(_ call: Call) async throws -> Answer {
-        let (image, name) = (call.image, call.name("snapshot"))
-        if call.isDryRun { return .json(try await service.planRollBack(image, to: name)) }
-        let operation = try await service.rollBack(image, to: name, confirmation: call.confirmation)
-        return try await service.work.operations.answer(operation, wait: call.wait) { .json($0) }
+        let outcome = try await service.rollBack(
+            call.image,
+            to: call.name("snapshot"),
+            confirmation: call.confirmation,
+            isDryRun: call.isDryRun
+        )
+        return try await service.work.operations.answer(outcome, wait: call.wait) { .json($0) }
     }
 
     @Sendable private func getLimit(_ call: Call) async throws -> Answer {
@@ -76,9 +79,7 @@ struct SnapshotController: Sendable {
     }
 
     @Sendable private func setLimit(_ call: Call, _ body: SetSnapshotLimitRequest) async throws -> Answer {
-        let image = call.image
-        if call.isDryRun { return .json(try await service.planSetLimit(of: image, to: body.limit)) }
-        return .json(try await service.setLimit(of: image, to: body.limit))
+        try await Answer(service.setLimit(of: call.image, to: body.limit, isDryRun: call.isDryRun)) { .json($0) }
     }
 
     @Sendable private func children(_ call: Call) async throws -> Answer {

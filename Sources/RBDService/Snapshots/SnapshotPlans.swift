@@ -5,10 +5,9 @@ import Ceph
 import Naming
 import RBDAPI
 
-/// Dry runs of changes of snapshots.
+/// What dry runs of changes of snapshots answer. They make the checks that librbd makes when it changes a snapshot.
 extension SnapshotService {
-    func planCreate(_ name: String, of image: ImageSpec) async throws -> Plan {
-        try ImageRules.checkName(name, field: "name", what: "snapshot")
+    func step(creating name: String, of image: ImageSpec) async throws -> Plan.Step {
         let pool = try pool(of: image)
         let resource = pool.resource(ofSnapshot: name, image: image.image)
         let snapshots = try await pool.snapshots(ofImage: image.image)
@@ -28,11 +27,10 @@ extension SnapshotService {
         if try await pool.image(named: image.image).features.contains(.objectMap) {
             try await PoolFullness(pool).requireRoom(for: .createSnapshot, on: resource)
         }
-        return Plan(steps: [Plan.Step(.createSnapshot, "\(image)@\(name)")])
+        return Plan.Step(.createSnapshot, "\(image)@\(name)")
     }
 
-    func planChange(_ name: String, _ changes: SnapshotChanges, of image: ImageSpec) async throws -> Plan {
-        try Self.check(changes, of: name)
+    func steps(changing name: String, _ changes: SnapshotChanges, of image: ImageSpec) async throws -> [Plan.Step] {
         let pool = try pool(of: image)
         let snapshots = try await pool.snapshots(ofImage: image.image)
         let snapshot = try await findOwn(name, .changeSnapshot, of: image)
@@ -54,10 +52,10 @@ extension SnapshotService {
             steps.append(Plan.Step(.renameSnapshot, "\(image)@\(name)", detail: "to \(newName)"))
         }
         try await requireNoLock(image, in: pool)
-        return Plan(steps: steps)
+        return steps
     }
 
-    func planDelete(_ name: String, of image: ImageSpec, evenIfCloned: Bool) async throws -> Plan {
+    func deletionPlan(of name: String, of image: ImageSpec, evenIfCloned: Bool) async throws -> Plan {
         let pool = try pool(of: image)
         let spec = SnapshotSpec(image: image, snapshot: name).description
         let snapshot = try await findOwn(name, .removeSnapshot, of: image)
@@ -81,8 +79,7 @@ extension SnapshotService {
         )
     }
 
-    func planSetLimit(of image: ImageSpec, to limit: UInt64?) async throws -> Plan {
-        try Self.check(limit: limit)
+    func step(limiting image: ImageSpec, to limit: UInt64?) async throws -> Plan.Step {
         let pool = try pool(of: image)
         let resource = pool.resource(ofImage: image.image)
         let count = try await pool.snapshotLimit(ofImage: image.image).count
@@ -90,8 +87,7 @@ extension SnapshotService {
             throw CephError(.invalidSnapshotLimit, .changeImage, on: resource, detail: "it has \(count)")
         }
         try await requireNoLock(image, in: pool)
-        let detail = limit.map { "to \($0)" } ?? "to none"
-        return Plan(steps: [Plan.Step(.setSnapshotLimit, image.description, detail: detail)])
+        return Plan.Step(.setSnapshotLimit, image.description, detail: limit.map { "to \($0)" } ?? "to none")
     }
 
     /// Finds a snapshot that callers may change: one that a user created.

@@ -7,29 +7,31 @@ import RBDAPI
 
 /// The rules of rolling an image back: the checks before it begins, and what a repeated request means.
 extension SnapshotService {
-    func planRollBack(_ image: ImageSpec, to name: String) async throws -> Plan {
-        switch try await prepareRollBack(image, to: name) {
-        case .begun: Plan(steps: [])
-        case .possible(let work, _): work.plan
-        }
-    }
-
     /// Begins to roll the image back to the snapshot.
-    /// - Parameter confirmation: must be the snapshot's name.
-    func rollBack(_ image: ImageSpec, to name: String, confirmation: String?) async throws -> RBDAPI.Operation {
+    /// - Parameter confirmation: must be the snapshot's name; a dry run ignores it.
+    func rollBack(
+        _ image: ImageSpec,
+        to name: String,
+        confirmation: String?,
+        isDryRun: Bool
+    ) async throws -> Attempt<RBDAPI.Operation> {
         try Confirmation.require(
-            confirmation,
+            isDryRun ? nil : confirmation,
             of: name,
             .snapshot,
-            isDryRun: false,
+            isDryRun: isDryRun,
             "rolling image \"\(image)\" back to \"\(name)\" permanently destroys everything written since"
         )
         // A running rollback has claimed the image.
-        if case .begun(let operation) = try await prepareRollBack(image, to: name) { return operation }
+        switch try await prepareRollBack(image, to: name) {
+        case .begun(let operation): return .unchanged(operation, isDryRun: isDryRun)
+        case .possible(let work, _): if isDryRun { return Attempt(work.step) }
+        }
         return try await changingClaimed(image, .rollBackImage) { _ in
             switch try await prepareRollBack(image, to: name) {
-            case .begun(let operation): operation
-            case .possible(let work, let subject): try await self.work.beginClaimed(work, on: subject)
+            case .begun(let operation): return .done(operation)
+            case .possible(let work, let subject):
+                return .done(try await self.work.beginClaimed(work, on: subject))
             }
         }
     }
@@ -63,12 +65,6 @@ extension SnapshotService {
             detail: "to its state at \(name), with the size \(ByteCount(snapshot.sizeBytes)); "
                 + "everything written since is lost"
         )
-        return .possible(
-            ImageWorkService.Work(
-                task: RollBackImage(to: name, id: snapshot.id),
-                plan: Plan(steps: [step])
-            ),
-            subject
-        )
+        return .possible(ImageWorkService.Work(task: RollBackImage(to: name, id: snapshot.id), step: step), subject)
     }
 }

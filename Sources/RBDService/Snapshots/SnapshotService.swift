@@ -44,12 +44,13 @@ struct SnapshotService: Sendable {
 
     // MARK: Changing
 
-    func create(_ name: String, of image: ImageSpec) async throws -> Snapshot {
+    func create(_ name: String, of image: ImageSpec, isDryRun: Bool) async throws -> Attempt<Snapshot> {
         try ImageRules.checkName(name, field: "name", what: "snapshot")
+        if isDryRun { return Attempt(try await step(creating: name, of: image)) }
         return try await changingClaimed(image, .createSnapshot) { pool in
             let snapshot = try await pool.createSnapshot(named: name, ofImage: image.image)
             if snapshot.lacksObjectMap { try await completeObjectMap(of: snapshot, image, in: pool) }
-            return Snapshot(snapshot, of: image, usage: nil)
+            return .done(Snapshot(snapshot, of: image, usage: nil))
         }
     }
 
@@ -71,8 +72,16 @@ struct SnapshotService: Sendable {
         }
     }
 
-    func change(_ name: String, _ changes: SnapshotChanges, of image: ImageSpec) async throws -> Snapshot {
-        try Self.check(changes, of: name)
+    func change(
+        _ name: String,
+        _ changes: SnapshotChanges,
+        of image: ImageSpec,
+        isDryRun: Bool
+    ) async throws -> Attempt<Snapshot> {
+        if let newName = changes.name, newName != name {
+            try ImageRules.checkName(newName, field: "name", what: "snapshot")
+        }
+        if isDryRun { return Attempt(try await steps(changing: name, changes, of: image)) }
         return try await changingClaimed(image, .changeSnapshot) { pool in
             do {
                 let snapshot = try await pool.changeSnapshot(
@@ -81,7 +90,7 @@ struct SnapshotService: Sendable {
                     newName: changes.name,
                     isProtected: changes.protected
                 )
-                return Snapshot(snapshot, of: image, usage: nil)
+                return .done(Snapshot(snapshot, of: image, usage: nil))
             } catch let error as CephError where error.code == .snapshotHasClones {
                 throw await refusal(error, name, of: image, in: pool)
             } catch let error as CephError where error.code == .snapshotManaged {
@@ -92,13 +101,20 @@ struct SnapshotService: Sendable {
         }
     }
 
-    func delete(_ name: String, of image: ImageSpec, evenIfCloned: Bool) async throws {
-        try await changingClaimed(image, .removeSnapshot) { pool in
+    func delete(
+        _ name: String,
+        of image: ImageSpec,
+        evenIfCloned: Bool,
+        isDryRun: Bool
+    ) async throws -> Attempt<Void> {
+        if isDryRun { return .planned(try await deletionPlan(of: name, of: image, evenIfCloned: evenIfCloned)) }
+        return try await changingClaimed(image, .removeSnapshot) { pool in
             // Without the snapshot, an interrupted rollback could never be completed.
             let id = try await pool.image(named: image.image).id
             try await work.operations.store.requireNoOperation(.rollBackImage, onImage: id, spec: image)
             do {
                 try await pool.removeSnapshot(named: name, ofImage: image.image, evenIfCloned: evenIfCloned)
+                return .done(())
             } catch let error as CephError where error.code == .snapshotHasClones || error.code == .snapshotProtected {
                 throw await refusal(error, name, of: image, in: pool)
             } catch let error as CephError where error.code == .snapshotManaged {
@@ -109,12 +125,20 @@ struct SnapshotService: Sendable {
         }
     }
 
-    func setLimit(of image: ImageSpec, to limit: UInt64?) async throws -> SnapshotLimit {
-        try Self.check(limit: limit)
+    func setLimit(of image: ImageSpec, to limit: UInt64?, isDryRun: Bool) async throws -> Attempt<SnapshotLimit> {
+        // librbd uses the largest number for no limit.
+        if let limit, limit > UInt64(Int64.max) {
+            throw Problem(
+                .invalidSnapshotLimit,
+                detail: "limit: it must be from 0 to \(Int64.max), or null for none",
+                field: "limit"
+            )
+        }
+        if isDryRun { return Attempt(try await step(limiting: image, to: limit)) }
         return try await changingClaimed(image, .changeImage) { pool in
             try await pool.setSnapshotLimit(ofImage: image.image, to: limit)
             let (limit, count) = try await pool.snapshotLimit(ofImage: image.image)
-            return SnapshotLimit(limit: limit, snapshotCount: count)
+            return .done(SnapshotLimit(limit: limit, snapshotCount: count))
         }
     }
 
@@ -132,22 +156,6 @@ struct SnapshotService: Sendable {
             throw CephError(.snapshotNotFound, .readImage, on: pool.resource(ofSnapshot: name, image: image.image))
         }
         return snapshot
-    }
-
-    static func check(_ changes: SnapshotChanges, of name: String) throws(Problem) {
-        if let newName = changes.name, newName != name {
-            try ImageRules.checkName(newName, field: "name", what: "snapshot")
-        }
-    }
-
-    static func check(limit: UInt64?) throws(Problem) {
-        // librbd uses the largest number for no limit.
-        guard let limit, limit > UInt64(Int64.max) else { return }
-        throw Problem(
-            .invalidSnapshotLimit,
-            detail: "limit: it must be from 0 to \(Int64.max), or null for none",
-            field: "limit"
-        )
     }
 
     /// The refusal to change a protected or cloned snapshot. It names the clones that need it.

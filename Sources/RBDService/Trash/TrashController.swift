@@ -40,15 +40,13 @@ struct TrashController: Sendable {
 
     @Sendable private func restore(_ call: Call, _ body: RestoreImageRequest) async throws -> Answer {
         let (id, place) = (call.name("id"), call.place)
-        if call.isDryRun { return .json(try await service.planToRestore(id, as: body.name, in: place)) }
-        return .json(try await service.restore(id, as: body.name, in: place))
+        return try await Answer(service.restore(id, as: body.name, in: place, isDryRun: call.isDryRun)) { .json($0) }
     }
 
     @Sendable private func purge(_ call: Call) async throws -> Answer {
         let (id, place, force) = (call.name("id"), call.place, try call.query.flag("force"))
-        if call.isDryRun { return .json(try await service.planToPurge(id, force: force, in: place)) }
-        let operation = try await service.purge(id, force: force, in: place)
-        return try await service.operations.answer(operation, wait: call.wait) { _ in .noContent }
+        let outcome = try await service.purge(id, force: force, in: place, isDryRun: call.isDryRun)
+        return try await service.operations.answer(outcome, wait: call.wait) { _ in .noContent }
     }
 
     @Sendable private func purgeExpired(_ call: Call) async throws -> Answer {
@@ -60,8 +58,8 @@ struct TrashController: Sendable {
                 remedy: .confirmPurgeOfExpired
             )
         }
-        if call.isDryRun { return .json(try await service.planToPurgeExpired(in: call.place)) }
-        let operations = try await service.purgeExpired(in: call.place)
-        return .json(PurgeAnswer(operations: operations), status: .accepted)
+        return try await Answer(service.purgeExpired(in: call.place, isDryRun: call.isDryRun)) {
+            .json(PurgeAnswer(operations: $0), status: .accepted)
+        }
     }
 }

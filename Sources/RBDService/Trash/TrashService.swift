@@ -44,10 +44,20 @@ struct TrashService: Sendable {
 
     /// Takes an image out of the trash.
     /// - Parameter newName: nil for its former name.
-    func restore(_ id: String, as newName: String?, in place: Place) async throws -> RBDAPI.Image {
-        let pool = try images.pool(place)
+    func restore(
+        _ id: String,
+        as newName: String?,
+        in place: Place,
+        isDryRun: Bool
+    ) async throws -> Attempt<RBDAPI.Image> {
         // Another replica may be moving the image right now. So an incomplete move is only refused after the claim.
-        let found = try await restorable(id, as: newName, in: place, isClaimed: false)
+        let found = try await restorable(id, as: newName, in: place, mayBeMoving: !isDryRun)
+        if isDryRun {
+            let name = newName ?? found.entry.name
+            try await images.requireFree(name, in: place, for: .restoreImage)
+            return Attempt(Plan.Step(.restoreImage, "\(place.image(name))", detail: "from trash entry \(id)"))
+        }
+        let pool = try images.pool(place)
         return try await images.changing(
             imageID: id,
             and: [newName.map { RawName($0) } ?? found.entry.rawName],
@@ -61,28 +71,17 @@ struct TrashService: Sendable {
             // The image may have been deleted before its creation was complete.
             try await pool.completeObjectMap(of: image)
             AuditNotes.current?.after(AuditImage(image))
-            return RBDAPI.Image(image, in: place)
+            return .done(RBDAPI.Image(image, in: place))
         }
     }
 
-    /// A dry run of restoring an image.
-    func planToRestore(_ id: String, as newName: String?, in place: Place) async throws -> Plan {
-        let found = try await restorable(id, as: newName, in: place)
-        let name = newName ?? found.entry.name
-        do {
-            _ = try await images.pool(place).image(named: name)
-        } catch let error as CephError where error.code == .imageNotFound {
-            return Plan(steps: [Plan.Step(.restoreImage, "\(place.image(name))", detail: "from trash entry \(id)")])
-        }
-        throw CephError(.imageExists, .restoreImage, on: .image(place.image(name)))
-    }
-
+    /// - Parameter mayBeMoving: whether the image may still be on its way to the trash.
     /// - Throws: `Problem` if the image can't be restored.
     private func restorable(
         _ id: String,
         as newName: String?,
         in place: Place,
-        isClaimed: Bool = true
+        mayBeMoving: Bool = false
     ) async throws -> Ceph.TrashedImage {
         if let newName {
             try ImageRules.checkName(newName, field: "name", what: "image")
@@ -99,7 +98,9 @@ struct TrashService: Sendable {
         }
         try Self.requireNoMigration(found.entry, in: place)
         try await operations.store.requireNoOperation(onImage: id, spec: place.image(found.entry.name))
-        if isClaimed, let state = found.entry.state, state != .normal { try await requireStale(found.entry, in: place) }
+        if !mayBeMoving, let state = found.entry.state, state != .normal {
+            try await requireStale(found.entry, in: place)
+        }
         return found
     }
 
@@ -144,22 +145,23 @@ struct TrashService: Sendable {
 
     /// Removes an image in the trash, and its data.
     /// - Parameter force: whether to purge the image even if it has not expired.
-    func purge(_ id: String, force: Bool, in place: Place) async throws -> RBDAPI.Operation {
+    func purge(_ id: String, force: Bool, in place: Place, isDryRun: Bool) async throws -> Attempt<RBDAPI.Operation> {
+        if isDryRun {
+            return Attempt(Self.step(purging: try await purgeable(id, force: force, in: place).entry, in: place))
+        }
         let name = try await entry(id, .purge, in: place).entry.name
         let purge = PurgeImage(force: force)
-        if let begun = try await operations.begun(purge, on: place.image(name), imageID: id) { return begun }
+        if let begun = try await operations.begun(purge, on: place.image(name), imageID: id) { return .done(begun) }
         return try await images.changing(imageID: id, in: place, for: .purgeImage, .purgeImage) {
             let found = try await purgeable(id, force: force, in: place)
             AuditNotes.current?.before(AuditImage(name: found.entry.name, found.image))
-            return try await operations.start(purge, on: place.image(name), imageID: id)
+            return .done(try await operations.start(purge, on: place.image(name), imageID: id))
         }
     }
 
-    func planToPurge(_ id: String, force: Bool, in place: Place) async throws -> Plan {
-        let found = try await purgeable(id, force: force, in: place)
-        let spec = place.image(found.entry.name)
-        let detail = "permanently removes trash entry \(id) and its data"
-        return Plan(steps: [Plan.Step(.purgeImage, "\(spec)", detail: detail)])
+    private static func step(purging entry: TrashEntry, in place: Place) -> Plan.Step {
+        let detail = "permanently removes trash entry \(entry.id) and its data"
+        return Plan.Step(.purgeImage, "\(place.image(entry.name))", detail: detail)
     }
 
     /// - Throws: `Problem` if librbd would refuse the purge.
@@ -190,29 +192,20 @@ struct TrashService: Sendable {
         try await entry.deferredUntil <= Records(of: images.pool(place)).now()
     }
 
-    /// A dry run of purging the expired images.
-    func planToPurgeExpired(in place: Place) async throws -> Plan {
-        let entries = try await keeper.expired(in: try images.pool(place), namespace: place.namespace)
-            .filter { Access.current.may(.purge, .name($0.name, place: place)) }
-        return Plan(
-            steps: entries.map { entry in
-                let detail = "permanently removes trash entry \(entry.id) and its data"
-                return Plan.Step(.purgeImage, "\(place.image(entry.name))", detail: detail)
-            }
-        )
-    }
-
     /// Purges the expired images that this service moved to the trash. The service also does this by itself, regularly.
-    func purgeExpired(in place: Place) async throws -> [RBDAPI.Operation] {
+    func purgeExpired(in place: Place, isDryRun: Bool) async throws -> Attempt<[RBDAPI.Operation]> {
         let pool = try images.pool(place)
-        let records = try await keeper.purgeExpired(in: pool, namespace: place.namespace) { name in
-            Access.current.may(.purge, .name(name, place: place))
+        func isInScope(_ name: String) -> Bool { Access.current.may(.purge, .name(name, place: place)) }
+        if isDryRun {
+            let expired = try await keeper.expired(in: pool, namespace: place.namespace)
+            return Attempt(expired.filter { isInScope($0.name) }.map { Self.step(purging: $0, in: place) })
         }
+        let records = try await keeper.purgeExpired(in: pool, namespace: place.namespace, where: isInScope)
         for record in records {
             AuditNotes.current?.add(record.operation)
             await operations.runner.submit(record)
         }
-        return records.map(\.operation)
+        return .done(records.map(\.operation))
     }
 }
 
