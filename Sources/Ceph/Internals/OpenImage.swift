@@ -209,32 +209,31 @@ struct OpenImage: ~Copyable {
 
     /// - C function: rbd_list_lockers
     func allLocks() throws(CephError) -> [ImageUse.Lock] {
-        var size = 1024
-        while true {
-            var exclusive: CInt = 0
-            var tag = [CChar](repeating: 0, count: size)
-            var clients = tag
-            var cookies = tag
-            var addresses = tag
-            var (tagSize, clientsSize, cookiesSize, addressesSize) = (size, size, size, size)
-            let result = rbd_list_lockers(
+        var exclusive: CInt = 0
+        // A quarter of the room each for the tag, the clients, their cookies and their addresses.
+        var quarter = 0
+        return try GrowingRoom.fill(from: 4096) { room, size in
+            quarter = size / 4
+            var (tag, clients, cookies, addresses) = (quarter, quarter, quarter, quarter)
+            let count = rbd_list_lockers(
                 pointer,
                 &exclusive,
+                room,
                 &tag,
-                &tagSize,
+                room + quarter,
                 &clients,
-                &clientsSize,
+                room + 2 * quarter,
                 &cookies,
-                &cookiesSize,
-                &addresses,
-                &addressesSize
+                room + 3 * quarter,
+                &addresses
             )
-            if result == -Int(ERANGE), size < 1 << 24 {
-                size = max(size * 2, tagSize, clientsSize, cookiesSize, addressesSize)
-                continue
+            size = 4 * max(tag, clients, cookies, addresses)
+            return CInt(count)
+        } then: { (room: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
+            try check(result, .readImage, on: resource)
+            let texts = (1...3).map { part in
+                Self.texts(UnsafeBufferPointer(start: room + part * quarter, count: quarter), count: Int(result))
             }
-            try check(CInt(result), .readImage, on: resource)
-            let texts = [clients, cookies, addresses].map { Self.texts(in: $0, count: Int(result)) }
             return (0..<Int(result)).map { index in
                 ImageUse.Lock(
                     client: texts[0][index],
@@ -246,9 +245,9 @@ struct OpenImage: ~Copyable {
         }
     }
 
-    /// Texts one after another, each with its terminating zero.
-    private static func texts(in buffer: [CChar], count: Int) -> [String] {
-        let parts = buffer.map { UInt8(bitPattern: $0) }.split(separator: 0, omittingEmptySubsequences: false)
+    /// Texts one after another, each with its terminating zero. Some may be empty.
+    private static func texts(_ room: UnsafeBufferPointer<CChar>, count: Int) -> [String] {
+        let parts = room.map { UInt8(bitPattern: $0) }.split(separator: 0, omittingEmptySubsequences: false)
         return (0..<count).map { String(decoding: parts[$0], as: UTF8.self) }
     }
 
