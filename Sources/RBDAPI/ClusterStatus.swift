@@ -5,11 +5,11 @@
 public struct ClusterStatus: Codable, Hashable, Sendable {
     public var fsid: String
     /// The version that the monitors run, such as `16.2.15`; null if it is not known.
-    public var cephVersion: String?
+    @Nullable public var cephVersion: String?
     /// The version of the librados that the service runs with.
     public var libradosVersion: String
     /// The type of the service's own key: `aes`, or `aes256k` in newer clusters; null if it is not known.
-    public var keyType: String?
+    @Nullable public var keyType: String?
     public var health: ClusterHealth
     public var capacity: ClusterCapacity
 
@@ -27,17 +27,6 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
         self.keyType = keyType
         self.health = health
         self.capacity = capacity
-    }
-
-    /// Writes `null` for absent values.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(fsid, forKey: .fsid)
-        try container.encode(cephVersion, forKey: .cephVersion)
-        try container.encode(libradosVersion, forKey: .libradosVersion)
-        try container.encode(keyType, forKey: .keyType)
-        try container.encode(health, forKey: .health)
-        try container.encode(capacity, forKey: .capacity)
     }
 }
 

@@ -12,11 +12,11 @@ public struct Group: Codable, Hashable, Sendable {
     public var namespace: String
     public var name: String
     /// Ceph's id of the group, which stays the same when the group is renamed. Null in a list.
-    public var id: String?
+    @Nullable public var id: String?
     /// Null in a list: only the response for a single group has them.
-    public var images: [GroupImage]?
+    @Nullable public var images: [GroupImage]?
     /// Null in a list.
-    public var snapshots: [GroupSnapshot]?
+    @Nullable public var snapshots: [GroupSnapshot]?
 
     public init(
         pool: String,
@@ -33,18 +33,6 @@ public struct Group: Codable, Hashable, Sendable {
         self.id = id
         self.images = images
         self.snapshots = snapshots
-    }
-
-    /// Writes `null` for absent values, so that every group has the same members.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(spec, forKey: .spec)
-        try container.encode(pool, forKey: .pool)
-        try container.encode(namespace, forKey: .namespace)
-        try container.encode(name, forKey: .name)
-        try container.encode(id, forKey: .id)
-        try container.encode(images, forKey: .images)
-        try container.encode(snapshots, forKey: .snapshots)
     }
 }
 

@@ -17,50 +17,50 @@ public struct Image: Codable, Hashable, Sendable {
     /// `incomplete` if the name is taken but there is no complete image behind it, and `unreadable` if the image can't
     /// be read: `problem` says why, and the sizes and counts are null.
     public var state: String
-    public var sizeBytes: UInt64?
-    public var objectSizeBytes: UInt64?
+    @Nullable public var sizeBytes: UInt64?
+    @Nullable public var objectSizeBytes: UInt64?
     /// Equal to `objectSizeBytes` unless the image is striped.
-    public var stripeUnitBytes: UInt64?
-    public var stripeCount: UInt64?
+    @Nullable public var stripeUnitBytes: UInt64?
+    @Nullable public var stripeCount: UInt64?
     /// Ceph's names, in the order of their bits.
     public var features: [String]
-    public var snapshotCount: Int?
+    @Nullable public var snapshotCount: Int?
     /// Faults of the object map, as in `rbd info`: `object map invalid`, `fast diff invalid`.
     public var flags: [String]
     /// Ceph's names of the operation features, which tell older clients not to change the image: `clone-parent`,
     /// `clone-child`, `group`, `snap-trash`.
     public var operationFeatures: [String]
     /// Null for images of the old format 1, which do not record it.
-    public var createdAt: String?
+    @Nullable public var createdAt: String?
     /// When the image was last written to, as its clients record it.
-    public var modifiedAt: String?
+    @Nullable public var modifiedAt: String?
     /// When the image was last read, as its clients record it.
-    public var accessedAt: String?
+    @Nullable public var accessedAt: String?
     /// The pool that holds the data, if it is not the image's own pool; `#` and the pool's id if that pool no longer
     /// exists.
-    public var dataPool: String?
+    @Nullable public var dataPool: String?
     /// The snapshot that the image was cloned from; null if there is none, or after a flatten.
-    public var parent: ParentImage?
+    @Nullable public var parent: ParentImage?
     /// The group of the image.
-    public var group: ImageGroup?
+    @Nullable public var group: ImageGroup?
     /// Null in lists. It does not include the limits, which are in `qos`.
-    public var metadata: [String: String]?
+    @Nullable public var metadata: [String: String]?
     /// The limits that are set on the image; null in lists.
-    public var qos: ImageQoS?
+    @Nullable public var qos: ImageQoS?
     /// How much data the image holds; null unless the request asks for it.
-    public var usage: ImageUsage?
+    @Nullable public var usage: ImageUsage?
     /// The clients that have the image open; null unless the request asks for them.
-    public var watchers: [ImageWatcher]?
+    @Nullable public var watchers: [ImageWatcher]?
     /// The clones that need the image's snapshots; null unless the request asks for them.
-    public var children: [ImageChild]?
+    @Nullable public var children: [ImageChild]?
     /// How the image is mirrored; null if it is not, or unless the request asks for it.
-    public var mirroring: ImageMirroring?
+    @Nullable public var mirroring: ImageMirroring?
     /// The migration of the image; null if there is none, or unless the request asks for it.
-    public var migration: ImageMigration?
+    @Nullable public var migration: ImageMigration?
     /// `luks1` or `luks2`; null if the image does not begin like an encrypted image, or unless the request asks for it.
-    public var encryption: String?
+    @Nullable public var encryption: String?
     /// Why the image can't be read; null if it can be read.
-    public var problem: Problem?
+    @Nullable public var problem: Problem?
 
     /// An image that can't be read.
     public init(spec: ImageSpec, id: String, state: String, problem: Problem) {
@@ -114,40 +114,6 @@ public struct Image: Codable, Hashable, Sendable {
         self.accessedAt = accessedAt
         self.group = group
     }
-
-    /// Writes `null` for absent values, so that every image has the same members.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(spec, forKey: .spec)
-        try container.encode(pool, forKey: .pool)
-        try container.encode(namespace, forKey: .namespace)
-        try container.encode(name, forKey: .name)
-        try container.encode(id, forKey: .id)
-        try container.encode(state, forKey: .state)
-        try container.encode(sizeBytes, forKey: .sizeBytes)
-        try container.encode(objectSizeBytes, forKey: .objectSizeBytes)
-        try container.encode(stripeUnitBytes, forKey: .stripeUnitBytes)
-        try container.encode(stripeCount, forKey: .stripeCount)
-        try container.encode(features, forKey: .features)
-        try container.encode(snapshotCount, forKey: .snapshotCount)
-        try container.encode(flags, forKey: .flags)
-        try container.encode(operationFeatures, forKey: .operationFeatures)
-        try container.encode(createdAt, forKey: .createdAt)
-        try container.encode(modifiedAt, forKey: .modifiedAt)
-        try container.encode(accessedAt, forKey: .accessedAt)
-        try container.encode(dataPool, forKey: .dataPool)
-        try container.encode(parent, forKey: .parent)
-        try container.encode(group, forKey: .group)
-        try container.encode(metadata, forKey: .metadata)
-        try container.encode(qos, forKey: .qos)
-        try container.encode(usage, forKey: .usage)
-        try container.encode(watchers, forKey: .watchers)
-        try container.encode(children, forKey: .children)
-        try container.encode(mirroring, forKey: .mirroring)
-        try container.encode(migration, forKey: .migration)
-        try container.encode(encryption, forKey: .encryption)
-        try container.encode(problem, forKey: .problem)
-    }
 }
 
 /// The group that an image is in.
@@ -173,7 +139,7 @@ public struct ImageUsage: Codable, Hashable, Sendable {
     public var provisionedBytes: UInt64
     /// The bytes that were written and not discarded, without snapshots and the parent; null if counting would take too
     /// long.
-    public var usedBytes: UInt64?
+    @Nullable public var usedBytes: UInt64?
     /// Whether whole objects were counted. The number is then an upper bound.
     public var approximate: Bool
 
@@ -181,14 +147,6 @@ public struct ImageUsage: Codable, Hashable, Sendable {
         self.provisionedBytes = provisionedBytes
         self.usedBytes = usedBytes
         self.approximate = approximate
-    }
-
-    /// Writes `null` for absent values.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(provisionedBytes, forKey: .provisionedBytes)
-        try container.encode(usedBytes, forKey: .usedBytes)
-        try container.encode(approximate, forKey: .approximate)
     }
 }
 

@@ -6,9 +6,9 @@ public struct Namespace: Codable, Hashable, Sendable {
     public var pool: String
     public var name: String
     /// Null in lists, because it takes several reads for each namespace.
-    public var contents: Contents?
+    @Nullable public var contents: Contents?
     /// Null in lists.
-    public var mirroring: Mirroring?
+    @Nullable public var mirroring: Mirroring?
 
     public init(pool: String, name: String, contents: Contents?, mirroring: Mirroring?) {
         self.pool = pool
@@ -23,17 +23,11 @@ public struct Namespace: Codable, Hashable, Sendable {
         /// `init-only` (none), or `unknown`.
         public var mode: String
         /// The namespace of the other cluster that holds the copies; null if none is set.
-        public var remoteNamespace: String?
+        @Nullable public var remoteNamespace: String?
 
         public init(mode: String, remoteNamespace: String?) {
             self.mode = mode
             self.remoteNamespace = remoteNamespace
-        }
-
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(mode, forKey: .mode)
-            try container.encode(remoteNamespace, forKey: .remoteNamespace)
         }
     }
 
@@ -49,14 +43,6 @@ public struct Namespace: Codable, Hashable, Sendable {
             self.trash = trash
             self.groups = groups
         }
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(pool, forKey: .pool)
-        try container.encode(name, forKey: .name)
-        try container.encode(contents, forKey: .contents)
-        try container.encode(mirroring, forKey: .mirroring)
     }
 }
 

@@ -26,23 +26,23 @@ public struct Operation: Codable, Hashable, Sendable {
     public var image: String
     public var imageID: String
     /// The group, if the operation is about one.
-    public var group: String?
+    @Nullable public var group: String?
     /// The spec of the copy.
-    public var target: String?
+    @Nullable public var target: String?
     /// From 0 to 100.
     public var percent: Double
     public var cancelRequested: Bool
     /// How many times the operation was started. More than one means that a process that ran it stopped.
     public var attempts: Int
     public var createdAt: String
-    public var startedAt: String?
-    public var finishedAt: String?
+    @Nullable public var startedAt: String?
+    @Nullable public var finishedAt: String?
     /// When the record of a finished operation is removed.
-    public var expiresAt: String?
+    @Nullable public var expiresAt: String?
     /// What the operation waits for, while it can't continue and tries again.
-    public var note: String?
+    @Nullable public var note: String?
     /// Why the operation failed.
-    public var problem: Problem?
+    @Nullable public var problem: Problem?
 
     public init(id: String, kind: String, spec: ImageSpec, imageID: String, target: String? = nil, createdAt: String) {
         self.init(id: id, kind: kind, pool: spec.pool, namespace: spec.namespace, createdAt: createdAt)
@@ -84,32 +84,9 @@ public struct Operation: Codable, Hashable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, kind, state, pool, namespace, image, group, target, percent, cancelRequested, attempts, createdAt,
-            startedAt
-        case finishedAt, expiresAt, note, problem
+        case id, kind, state, pool, namespace, image
         case imageID = "imageId"
-    }
-
-    /// Writes `null` for absent values, so that every operation has the same members.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(id, forKey: .id)
-        try container.encode(kind, forKey: .kind)
-        try container.encode(state, forKey: .state)
-        try container.encode(pool, forKey: .pool)
-        try container.encode(namespace, forKey: .namespace)
-        try container.encode(image, forKey: .image)
-        try container.encode(imageID, forKey: .imageID)
-        try container.encode(group, forKey: .group)
-        try container.encode(target, forKey: .target)
-        try container.encode(percent, forKey: .percent)
-        try container.encode(cancelRequested, forKey: .cancelRequested)
-        try container.encode(attempts, forKey: .attempts)
-        try container.encode(createdAt, forKey: .createdAt)
-        try container.encode(startedAt, forKey: .startedAt)
-        try container.encode(finishedAt, forKey: .finishedAt)
-        try container.encode(expiresAt, forKey: .expiresAt)
-        try container.encode(note, forKey: .note)
-        try container.encode(problem, forKey: .problem)
+        case group, target, percent, cancelRequested, attempts
+        case createdAt, startedAt, finishedAt, expiresAt, note, problem
     }
 }

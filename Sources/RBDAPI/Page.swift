@@ -4,21 +4,11 @@
 /// One page of a list. `nextCursor` goes into `?cursor=` of the next request; null on the last page.
 public struct Page<Item: Codable & Sendable>: Codable, Sendable {
     public var items: [Item]
-    public var nextCursor: String?
+    @Nullable public var nextCursor: String?
 
     public init(items: [Item], nextCursor: String?) {
         self.items = items
         self.nextCursor = nextCursor
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case items, nextCursor
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(items, forKey: .items)
-        try container.encode(nextCursor, forKey: .nextCursor)
     }
 }
 

@@ -19,7 +19,7 @@ public struct Pool: Codable, Hashable, Sendable {
     public var flags: [String]
     public var quota: PoolQuota
     /// Null until the manager has reported on a new pool.
-    public var usage: PoolUsage?
+    @Nullable public var usage: PoolUsage?
 
     public init(
         name: String,
@@ -45,22 +45,6 @@ public struct Pool: Codable, Hashable, Sendable {
         self.flags = flags
         self.quota = quota
         self.usage = usage
-    }
-
-    /// Writes `null` for absent values, so that every pool has the same members.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(name, forKey: .name)
-        try container.encode(id, forKey: .id)
-        try container.encode(type, forKey: .type)
-        try container.encode(size, forKey: .size)
-        try container.encode(minSize, forKey: .minSize)
-        try container.encode(pgNum, forKey: .pgNum)
-        try container.encode(autoscale, forKey: .autoscale)
-        try container.encode(applications, forKey: .applications)
-        try container.encode(flags, forKey: .flags)
-        try container.encode(quota, forKey: .quota)
-        try container.encode(usage, forKey: .usage)
     }
 }
 

@@ -17,12 +17,12 @@ public struct Snapshot: Codable, Hashable, Sendable {
     public var kind: String
     /// For `trash`, the name that the snapshot had. For `group`, the group snapshot as `pool/group@snapshot` or
     /// `pool/namespace/group@snapshot`.
-    public var origin: String?
+    @Nullable public var origin: String?
     public var sizeBytes: UInt64
-    public var createdAt: String?
+    @Nullable public var createdAt: String?
     public var protected: Bool
     /// Null unless the request asks for it with `?fields=usage`.
-    public var usage: Usage?
+    @Nullable public var usage: Usage?
 
     public init(
         spec: SnapshotSpec,
@@ -51,7 +51,7 @@ public struct Snapshot: Codable, Hashable, Sendable {
     /// The data that a snapshot holds and the previous one does not.
     public struct Usage: Codable, Hashable, Sendable {
         /// Null if counting would take too long.
-        public var usedBytes: UInt64?
+        @Nullable public var usedBytes: UInt64?
         /// True if the image has no fast-diff to count by.
         public var approximate: Bool
 
@@ -59,30 +59,6 @@ public struct Snapshot: Codable, Hashable, Sendable {
             self.usedBytes = usedBytes
             self.approximate = approximate
         }
-
-        /// Writes `null` for absent values.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(usedBytes, forKey: .usedBytes)
-            try container.encode(approximate, forKey: .approximate)
-        }
-    }
-
-    /// Writes `null` for absent values, so that every snapshot has the same members.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(spec, forKey: .spec)
-        try container.encode(pool, forKey: .pool)
-        try container.encode(namespace, forKey: .namespace)
-        try container.encode(image, forKey: .image)
-        try container.encode(name, forKey: .name)
-        try container.encode(id, forKey: .id)
-        try container.encode(kind, forKey: .kind)
-        try container.encode(origin, forKey: .origin)
-        try container.encode(sizeBytes, forKey: .sizeBytes)
-        try container.encode(createdAt, forKey: .createdAt)
-        try container.encode(protected, forKey: .protected)
-        try container.encode(usage, forKey: .usage)
     }
 }
 
@@ -131,7 +107,7 @@ public struct SnapshotChanges: Codable, Hashable, Sendable, RequestBody {
 /// The maximum number of snapshots of an image, and the number that it has.
 public struct SnapshotLimit: Codable, Hashable, Sendable {
     /// Null if there is no limit.
-    public var limit: UInt64?
+    @Nullable public var limit: UInt64?
     /// Snapshots of all kinds.
     public var snapshotCount: Int
 
@@ -139,18 +115,12 @@ public struct SnapshotLimit: Codable, Hashable, Sendable {
         self.limit = limit
         self.snapshotCount = snapshotCount
     }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(limit, forKey: .limit)
-        try container.encode(snapshotCount, forKey: .snapshotCount)
-    }
 }
 
 /// The body of `PUT …/images/{image}/snapshot-limit`.
 public struct SetSnapshotLimitRequest: Codable, Hashable, Sendable, RequestBody {
     /// Null removes the limit.
-    public var limit: UInt64?
+    @Nullable public var limit: UInt64?
 
     public init(limit: UInt64?) {
         self.limit = limit
@@ -165,11 +135,6 @@ public struct SetSnapshotLimitRequest: Codable, Hashable, Sendable, RequestBody 
             )
         }
         limit = try container.wholeNumber(UInt64.self, forKey: .limit)
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(limit, forKey: .limit)
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {

@@ -19,8 +19,8 @@ public struct TrashedImage: Codable, Hashable, Sendable {
     /// How long the image is kept. Until then it can be restored, and is purged only with `force`.
     public var keptUntil: String
     /// Null if the image's header is already gone.
-    public var sizeBytes: UInt64?
-    public var snapshotCount: Int?
+    @Nullable public var sizeBytes: UInt64?
+    @Nullable public var snapshotCount: Int?
 
     public init(
         id: String,
@@ -44,21 +44,6 @@ public struct TrashedImage: Codable, Hashable, Sendable {
         self.keptUntil = keptUntil
         self.sizeBytes = sizeBytes
         self.snapshotCount = snapshotCount
-    }
-
-    /// Writes `null` for absent values, so that every entry has the same members.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(id, forKey: .id)
-        try container.encode(name, forKey: .name)
-        try container.encode(pool, forKey: .pool)
-        try container.encode(namespace, forKey: .namespace)
-        try container.encode(source, forKey: .source)
-        try container.encode(state, forKey: .state)
-        try container.encode(deletedAt, forKey: .deletedAt)
-        try container.encode(keptUntil, forKey: .keptUntil)
-        try container.encode(sizeBytes, forKey: .sizeBytes)
-        try container.encode(snapshotCount, forKey: .snapshotCount)
     }
 }
 

@@ -18,10 +18,10 @@ public struct VolumeOutcome: Codable, Hashable, Sendable {
     /// Whether this was a dry run: nothing was changed.
     public var dryRun: Bool
     /// The image as Ceph writes it: `pool/image`. Null if the volume was skipped.
-    public var image: String?
+    @Nullable public var image: String?
     /// The image's size, or the size that it would have.
-    public var sizeBytes: UInt64?
-    public var features: [String]?
+    @Nullable public var sizeBytes: UInt64?
+    @Nullable public var features: [String]?
     /// Sentences for people: what was done, and what is unusual about the volume.
     public var warnings: [String]
 
@@ -41,16 +41,5 @@ public struct VolumeOutcome: Codable, Hashable, Sendable {
         self.sizeBytes = sizeBytes
         self.features = features
         self.warnings = warnings
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(volume, forKey: .volume)
-        try container.encode(outcome, forKey: .outcome)
-        try container.encode(dryRun, forKey: .dryRun)
-        try container.encode(image, forKey: .image)
-        try container.encode(sizeBytes, forKey: .sizeBytes)
-        try container.encode(features, forKey: .features)
-        try container.encode(warnings, forKey: .warnings)
     }
 }
