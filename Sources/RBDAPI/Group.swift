@@ -77,34 +77,10 @@ public struct GroupSnapshot: Codable, Hashable, Sendable {
 }
 
 /// The body of `POST /v1/pools/{pool}/groups`.
-public struct CreateGroupRequest: Codable, Hashable, Sendable, RequestBody {
-    public var name: String
-
-    public init(name: String) {
-        self.name = name
-    }
-
-    public static let fieldNames = ["name"]
-}
+public typealias CreateGroupRequest = NameRequest
 
 /// The body of `PATCH /v1/pools/{pool}/groups/{group}`: the new name.
-public struct UpdateGroupRequest: Codable, Hashable, Sendable, RequestBody {
-    public var name: String
-
-    public init(name: String) {
-        self.name = name
-    }
-
-    public static let fieldNames = ["name"]
-}
+public typealias UpdateGroupRequest = NameRequest
 
 /// The body of `POST /v1/pools/{pool}/groups/{group}/snapshots`.
-public struct CreateGroupSnapshotRequest: Codable, Hashable, Sendable, RequestBody {
-    public var name: String
-
-    public init(name: String) {
-        self.name = name
-    }
-
-    public static let fieldNames = ["name"]
-}
+public typealias CreateGroupSnapshotRequest = NameRequest

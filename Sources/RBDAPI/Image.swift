@@ -188,7 +188,7 @@ public struct CreateImageRequest: Codable, Hashable, Sendable, RequestBody {
         self.properties = properties
     }
 
-    private enum CodingKeys: String, CodingKey {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case name
     }
 
@@ -254,9 +254,7 @@ public struct ImageProperties: Codable, Hashable, Sendable, RequestBody {
         dataPool = try container.decodeIfPresent(String.self, forKey: .dataPool)
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case size, source, features, objectSize, stripeUnit, stripeCount, dataPool
     }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }

@@ -37,9 +37,10 @@ public struct UpdateImageRequest: Codable, Hashable, Sendable, RequestBody {
         }
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case size, allowShrink, confirmSize, name, enableFeatures, disableFeatures, metadata, qos
     }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
+
+/// The body of `PATCH /v1/pools/{pool}/image-ids/{id}`: the image's new name. The image stays in its pool and namespace.
+public typealias RenameImageRequest = NameRequest

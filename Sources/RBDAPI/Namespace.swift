@@ -47,16 +47,4 @@ public struct Namespace: Codable, Hashable, Sendable {
 }
 
 /// The body of `POST /v1/pools/{pool}/namespaces`.
-public struct CreateNamespaceRequest: Codable, Hashable, Sendable, RequestBody {
-    public var name: String
-
-    public init(name: String) {
-        self.name = name
-    }
-
-    private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name
-    }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
-}
+public typealias CreateNamespaceRequest = NameRequest

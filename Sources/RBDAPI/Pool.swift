@@ -116,11 +116,9 @@ public struct CreatePoolRequest: Codable, Hashable, Sendable, RequestBody {
         failureDomain = try container.decodeIfPresent(String.self, forKey: .failureDomain)
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case name, type, pgNum, size, autoscale, erasureCodeProfile, dataChunks, codingChunks, failureDomain
     }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
 /// The body of `PATCH /v1/pools/{pool}`. Fields that are left out stay as they are.
@@ -149,11 +147,9 @@ public struct UpdatePoolRequest: Codable, Hashable, Sendable, RequestBody {
         name = try container.decodeIfPresent(String.self, forKey: .name)
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case quota, size, minSize, pgNum, autoscale, application, name
     }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
 /// The changes to a pool's quota. A limit that is left out stays as it is; 0 and null remove it.
@@ -176,9 +172,7 @@ public struct PoolQuotaChange: Codable, Hashable, Sendable, RequestBody {
         }
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case maxBytes, maxObjects
     }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }

@@ -3,7 +3,27 @@
 
 /// A JSON body of a request. Unknown fields are refused, because a typo must not be ignored.
 public protocol RequestBody: Decodable, Sendable {
+    associatedtype CodingKeys: CodingKey, CaseIterable, RawRepresentable where CodingKeys.RawValue == String
+
+    /// The fields that the body may have. The default is all coding keys.
     static var fieldNames: [String] { get }
+}
+
+extension RequestBody {
+    public static var fieldNames: [String] { CodingKeys.allCases.map(\.rawValue) }
+}
+
+/// A body that has only a name.
+public struct NameRequest: Codable, Hashable, Sendable, RequestBody {
+    public var name: String
+
+    public init(name: String) {
+        self.name = name
+    }
+
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case name
+    }
 }
 
 /// A body together with the check that it has no unknown field.

@@ -73,19 +73,7 @@ public struct ImageSnapshots: Codable, Hashable, Sendable {
 }
 
 /// The body of `POST …/images/{image}/snapshots`.
-public struct CreateSnapshotRequest: Codable, Hashable, Sendable, RequestBody {
-    public var name: String
-
-    public init(name: String) {
-        self.name = name
-    }
-
-    private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name
-    }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
-}
+public typealias CreateSnapshotRequest = NameRequest
 
 /// The body of `PATCH …/snapshots/{snapshot}`. Fields that are left out stay as they are.
 public struct SnapshotChanges: Codable, Hashable, Sendable, RequestBody {
@@ -97,11 +85,9 @@ public struct SnapshotChanges: Codable, Hashable, Sendable, RequestBody {
         self.protected = protected
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case name, protected
     }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
 /// The maximum number of snapshots of an image, and the number that it has.
@@ -137,9 +123,7 @@ public struct SetSnapshotLimitRequest: Codable, Hashable, Sendable, RequestBody 
         limit = try container.wholeNumber(UInt64.self, forKey: .limit)
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case limit
     }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }

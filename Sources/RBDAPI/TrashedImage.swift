@@ -56,11 +56,9 @@ public struct RestoreImageRequest: Codable, Hashable, Sendable, RequestBody {
         self.name = name
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case name
     }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
 
 /// The purges that `DELETE /v1/pools/{pool}/trash?expired=true` has begun.
@@ -99,9 +97,7 @@ public struct CopyImageRequest: Codable, Hashable, Sendable, RequestBody {
         self.withSnapshots = withSnapshots
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case name, pool, namespace, snapshot, withSnapshots
     }
-
-    public static let fieldNames = CodingKeys.allCases.map(\.rawValue)
 }
