@@ -21,7 +21,7 @@ struct ContextCommand: ParsableCommand {
 }
 
 /// A context without its secret.
-struct ContextView: Presentable {
+struct ContextView: PresentableRow {
     var name: String
     var current: Bool
     var server: String
@@ -46,19 +46,14 @@ struct ContextView: Presentable {
 
     var bareName: String { name }
 
-    static func table(of items: [ContextView], detailed: Bool) -> [Table] {
-        let more = detailed ? ["CA-FILE", "CLIENT-KEY"] : []
-        return [
-            Table(
-                header: ["NAME", "CURRENT", "SERVER", "CERTIFICATE", "TOKEN"] + more,
-                rows: items.map { item in
-                    [
-                        item.name, item.current ? "yes" : "", item.server, item.clientCertificate ?? "",
-                        item.hasToken ? "(kept)" : item.tokenFile ?? "",
-                    ] + (detailed ? [item.caFile ?? "", item.clientKey ?? ""] : [])
-                }
-            )
-        ]
+    static func header(detailed: Bool) -> [String] {
+        ["NAME", "CURRENT", "SERVER", "CERTIFICATE", "TOKEN"] + (detailed ? ["CA-FILE", "CLIENT-KEY"] : [])
+    }
+
+    func cells(detailed: Bool) -> [String] {
+        let token = hasToken ? "(kept)" : tokenFile ?? ""
+        return [name, current ? "yes" : "", server, clientCertificate ?? "", token]
+            + (detailed ? [caFile ?? "", clientKey ?? ""] : [])
     }
 }
 

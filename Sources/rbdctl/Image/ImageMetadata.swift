@@ -84,12 +84,12 @@ struct Pair: Codable, Hashable, Sendable {
     var value: String
 }
 
-extension Pair: Presentable {
+extension Pair: PresentableRow {
     var bareName: String { key }
 
-    static func table(of items: [Pair], detailed: Bool) -> [Table] {
-        [Table(header: ["KEY", "VALUE"], rows: items.map { [$0.key, $0.value] })]
-    }
+    static func header(detailed: Bool) -> [String] { ["KEY", "VALUE"] }
+
+    func cells(detailed: Bool) -> [String] { [key, value] }
 }
 
 extension Read {

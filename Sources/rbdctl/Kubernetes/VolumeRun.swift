@@ -76,22 +76,17 @@ struct VolumeResult: Encodable, Sendable {
     }
 }
 
-extension VolumeResult: Presentable {
+extension VolumeResult: PresentableRow {
     /// A volume without an image has no name that scripts could use.
     var bareName: String { image ?? "-" }
 
-    static func table(of items: [VolumeResult], detailed: Bool) -> [Table] {
+    static func header(detailed: Bool) -> [String] { ["VOLUME", "IMAGE", "SIZE", "OUTCOME", "NOTE"] }
+
+    func cells(detailed: Bool) -> [String] {
         [
-            Table(
-                header: ["VOLUME", "IMAGE", "SIZE", "OUTCOME", "NOTE"],
-                rows: items.map { item in
-                    [
-                        item.volume, item.image ?? "", item.sizeBytes.map { "\(ByteCount($0))" } ?? "",
-                        item.dryRun && item.image != nil ? "would be \(item.outcome)" : item.outcome,
-                        item.problem ?? item.warnings.joined(separator: "; "),
-                    ]
-                }
-            )
+            volume, image ?? "", sizeBytes.map { "\(ByteCount($0))" } ?? "",
+            dryRun && image != nil ? "would be \(outcome)" : outcome,
+            problem ?? warnings.joined(separator: "; "),
         ]
     }
 }

@@ -17,6 +17,20 @@ protocol Presentable: Encodable {
     static func table(of items: [Self], detailed: Bool) -> [Table]
 }
 
+/// A value that is a row of a single table.
+protocol PresentableRow: Presentable {
+    /// The names of the columns.
+    static func header(detailed: Bool) -> [String]
+    /// The values of the columns.
+    func cells(detailed: Bool) -> [String]
+}
+
+extension PresentableRow {
+    static func table(of items: [Self], detailed: Bool) -> [Table] {
+        [Table(header: header(detailed: detailed), rows: items.map { $0.cells(detailed: detailed) })]
+    }
+}
+
 extension OutputFormat {
     /// Renders one item: an object in JSON and YAML.
     func render<Item: Presentable>(_ item: Item) throws -> String {

@@ -13,9 +13,8 @@ extension ClusterStatus: Presentable {
             rows: items.map {
                 [
                     $0.fsid, $0.cephVersion ?? "", $0.health.status,
-                    ByteCount($0.capacity.totalBytes).rounded,
-                    ByteCount($0.capacity.usedBytes).rounded,
-                    ByteCount($0.capacity.availableBytes).rounded,
+                    rounded($0.capacity.totalBytes), rounded($0.capacity.usedBytes),
+                    rounded($0.capacity.availableBytes),
                 ]
             }
         )
@@ -28,47 +27,33 @@ extension ClusterStatus: Presentable {
     }
 }
 
-extension RBDAPI.Operation: Presentable {
+extension RBDAPI.Operation: PresentableRow {
     var bareName: String { id }
 
-    static func table(of items: [RBDAPI.Operation], detailed: Bool) -> [Table] {
-        let more = detailed ? ["TARGET", "ATTEMPTS", "STARTED", "FINISHED", "NOTE"] : []
-        return [
-            Table(
-                header: ["ID", "KIND", "SUBJECT", "STATE", "DONE", "CREATED", "PROBLEM"] + more,
-                rows: items.map { $0.cells + (detailed ? $0.detailedCells : []) }
-            )
-        ]
+    static func header(detailed: Bool) -> [String] {
+        ["ID", "KIND", "SUBJECT", "STATE", "DONE", "CREATED", "PROBLEM"]
+            + (detailed ? ["TARGET", "ATTEMPTS", "STARTED", "FINISHED", "NOTE"] : [])
     }
 
-    private var cells: [String] {
-        [
-            id, kind, subject, cancelRequested && !state.isFinished ? "cancelling" : state.rawValue,
-            "\(Int(percent))%", createdAt, problem?.code ?? "",
-        ]
-    }
-
-    private var detailedCells: [String] {
-        [target ?? "", String(attempts), startedAt ?? "", finishedAt ?? "", problem?.detail ?? note ?? ""]
+    func cells(detailed: Bool) -> [String] {
+        let shownState = cancelRequested && !state.isFinished ? "cancelling" : state.rawValue
+        let cells = [id, kind, subject, shownState, "\(Int(percent))%", createdAt, problem?.code ?? ""]
+        guard detailed else { return cells }
+        let end = problem?.detail ?? note ?? ""
+        return cells + [target ?? "", String(attempts), startedAt ?? "", finishedAt ?? "", end]
     }
 }
 
-extension TrashedImage: Presentable {
+extension TrashedImage: PresentableRow {
     /// The argument of `trash restore` and `trash purge`.
-    var bareName: String { ImageSpec(pool: pool, namespace: namespace, image: id).description }
+    var bareName: String { entrySpec.description }
 
-    static func table(of items: [TrashedImage], detailed: Bool) -> [Table] {
-        [
-            Table(
-                header: ["ENTRY", "NAME", "SIZE", "STATE", "SOURCE", "DELETED", "KEPT-UNTIL"],
-                rows: items.map {
-                    [
-                        $0.bareName, $0.name, $0.sizeBytes.map { ByteCount($0).rounded } ?? "", $0.state, $0.source,
-                        $0.deletedAt, $0.keptUntil,
-                    ]
-                }
-            )
-        ]
+    static func header(detailed: Bool) -> [String] {
+        ["ENTRY", "NAME", "SIZE", "STATE", "SOURCE", "DELETED", "KEPT-UNTIL"]
+    }
+
+    func cells(detailed: Bool) -> [String] {
+        [bareName, name, rounded(sizeBytes), state, source, deletedAt, keptUntil]
     }
 }
 
@@ -105,8 +90,8 @@ extension Snapshot: Presentable {
             Table(
                 header: ["SPEC", "SIZE"] + used + ["KIND", "PROTECTED", "CREATED"] + more,
                 rows: items.map { item in
-                    [item.spec, ByteCount(item.sizeBytes).rounded] + (used.isEmpty ? [] : [item.used])
-                        + [item.kind, item.protected ? "yes" : "no", item.createdAt ?? ""]
+                    [item.spec, rounded(item.sizeBytes)] + (used.isEmpty ? [] : [item.used])
+                        + [item.kind, yesOrNo(item.protected), item.createdAt ?? ""]
                         + (detailed ? [String(item.id), item.origin ?? ""] : [])
                 }
             )
@@ -114,91 +99,83 @@ extension Snapshot: Presentable {
     }
 
     private var used: String {
-        guard let usage, let used = usage.usedBytes else { return "" }
-        return (usage.approximate ? "~" : "") + ByteCount(used).rounded
+        usage.map { rounded($0.usedBytes, approximate: $0.approximate) } ?? ""
     }
 }
 
-extension SnapshotLimit: Presentable {
+extension SnapshotLimit: PresentableRow {
     var bareName: String { limit.map(String.init) ?? "none" }
 
-    static func table(of items: [SnapshotLimit], detailed: Bool) -> [Table] {
-        [Table(header: ["LIMIT", "SNAPSHOTS"], rows: items.map { [$0.bareName, String($0.snapshotCount)] })]
-    }
+    static func header(detailed: Bool) -> [String] { ["LIMIT", "SNAPSHOTS"] }
+
+    func cells(detailed: Bool) -> [String] { [bareName, String(snapshotCount)] }
 }
 
-extension ImageChild: Presentable {
+extension ImageChild: PresentableRow {
     var bareName: String { spec }
 
-    static func table(of items: [ImageChild], detailed: Bool) -> [Table] {
-        [
-            Table(
-                header: ["SPEC", "ID", "SNAPSHOT", "IN-TRASH"],
-                rows: items.map { [$0.spec, $0.imageID, $0.snapshot, $0.inTrash ? "yes" : "no"] }
-            )
-        ]
-    }
+    static func header(detailed: Bool) -> [String] { ["SPEC", "ID", "SNAPSHOT", "IN-TRASH"] }
+
+    func cells(detailed: Bool) -> [String] { [spec, imageID, snapshot, yesOrNo(inTrash)] }
 }
 
-extension ParentImage: Presentable {
+extension ParentImage: PresentableRow {
     var bareName: String { spec }
 
-    static func table(of items: [ParentImage], detailed: Bool) -> [Table] {
-        [
-            Table(
-                header: ["SPEC", "IMAGE-ID", "OVERLAP"],
-                rows: items.map { [$0.spec, $0.imageID, ByteCount($0.overlapBytes).rounded] }
-            )
-        ]
+    static func header(detailed: Bool) -> [String] { ["SPEC", "IMAGE-ID", "OVERLAP"] }
+
+    func cells(detailed: Bool) -> [String] { [spec, imageID, rounded(overlapBytes)] }
+}
+
+extension ImageLock: PresentableRow {
+    var bareName: String { client }
+
+    static func header(detailed: Bool) -> [String] { ["CLIENT", "COOKIE", "ADDRESS", "EXCLUSIVE", "MANAGED", "OWN"] }
+
+    func cells(detailed: Bool) -> [String] {
+        [client, cookie, address, yesOrNo(exclusive), yesOrNo(managed), yesOrNo(own)]
     }
 }
 
-extension Namespace: Presentable {
+extension ImageWatcher: PresentableRow {
+    var bareName: String { client }
+
+    static func header(detailed: Bool) -> [String] { ["CLIENT", "ADDRESS", "COOKIE", "OWN"] }
+
+    func cells(detailed: Bool) -> [String] { [client, address, String(cookie), yesOrNo(own)] }
+}
+
+extension Namespace: PresentableRow {
     var bareName: String { "\(pool)/\(name)" }
 
-    static func table(of items: [Namespace], detailed: Bool) -> [Table] {
-        [
-            Table(
-                header: ["POOL", "NAMESPACE"] + (detailed ? ["IMAGES", "TRASH", "GROUPS", "MIRRORING"] : []),
-                rows: items.map { item in
-                    let contents = item.contents.map { [String($0.images), String($0.trash), String($0.groups)] }
-                    let more = (contents ?? ["", "", ""]) + [item.mirroring?.mode ?? ""]
-                    return [item.pool, item.name] + (detailed ? more : [])
-                }
-            )
-        ]
+    static func header(detailed: Bool) -> [String] {
+        ["POOL", "NAMESPACE"] + (detailed ? ["IMAGES", "TRASH", "GROUPS", "MIRRORING"] : [])
+    }
+
+    func cells(detailed: Bool) -> [String] {
+        guard detailed else { return [pool, name] }
+        let counts = contents.map { [String($0.images), String($0.trash), String($0.groups)] }
+        return [pool, name] + (counts ?? ["", "", ""]) + [mirroring?.mode ?? ""]
     }
 }
 
-extension Pool: Presentable {
+extension Pool: PresentableRow {
     var bareName: String { name }
 
-    static func table(of items: [Pool], detailed: Bool) -> [Table] {
-        let more = detailed ? ["MIN-SIZE", "QUOTA", "OBJECTS", "FLAGS"] : []
-        return [
-            Table(
-                header: ["NAME", "ID", "TYPE", "SIZE", "PGS", "AUTOSCALE", "APPLICATIONS", "STORED", "AVAILABLE"]
-                    + more,
-                rows: items.map { $0.cells + (detailed ? $0.detailedCells : []) }
-            )
-        ]
+    static func header(detailed: Bool) -> [String] {
+        ["NAME", "ID", "TYPE", "SIZE", "PGS", "AUTOSCALE", "APPLICATIONS", "STORED", "AVAILABLE"]
+            + (detailed ? ["MIN-SIZE", "QUOTA", "OBJECTS", "FLAGS"] : [])
     }
 
-    private var cells: [String] {
-        [
+    func cells(detailed: Bool) -> [String] {
+        let cells = [
             name, String(id), type, String(size), String(pgNum), autoscale, applications.joined(separator: ","),
-            usage.map { ByteCount($0.storedBytes).rounded } ?? "",
-            usage.map { ByteCount($0.availableBytes).rounded } ?? "",
+            rounded(usage?.storedBytes), rounded(usage?.availableBytes),
         ]
-    }
-
-    private var detailedCells: [String] {
-        [
-            String(minSize),
-            quota.maxBytes == 0 ? "" : ByteCount(quota.maxBytes).rounded,
-            usage.map { String($0.objects) } ?? "",
-            flags.joined(separator: ","),
-        ]
+        guard detailed else { return cells }
+        let limit = quota.maxBytes == 0 ? "" : rounded(quota.maxBytes)
+        let objects = usage.map { String($0.objects) } ?? ""
+        return cells + [String(minSize), limit, objects, flags.joined(separator: ",")]
     }
 }
 
@@ -225,23 +202,27 @@ extension Image: Presentable {
         ]
     }
 
-    /// A `~` before the number means that whole objects were counted. The number is then an upper bound.
-    var usedText: String? {
-        usage.map { usage in usage.usedBytes.map { (usage.approximate ? "~" : "") + ByteCount($0).rounded } ?? "" }
-    }
+    var usedText: String? { usage.map { rounded($0.usedBytes, approximate: $0.approximate) } }
 
     private var cells: [String] {
         [
-            spec, sizeBytes.map { ByteCount($0).rounded } ?? "", state, snapshotCount.map { String($0) } ?? "",
-            createdAt ?? "", parent?.spec ?? "",
+            spec, rounded(sizeBytes), state, snapshotCount.map { String($0) } ?? "", createdAt ?? "",
+            parent?.spec ?? "",
         ]
     }
 
     private var detailedCells: [String] {
         [
-            id, objectSizeBytes.map { ByteCount($0).rounded } ?? "", dataPool ?? "", group?.spec ?? "",
-            flags.joined(separator: ","),
+            id, rounded(objectSizeBytes), dataPool ?? "", group?.spec ?? "", flags.joined(separator: ","),
             features.joined(separator: ","),
         ]
     }
+}
+
+private func yesOrNo(_ flag: Bool) -> String { flag ? "yes" : "no" }
+
+/// A number of bytes for people; empty if it is not known.
+/// - Parameter approximate: whether whole objects were counted. The number is then an upper bound, and a `~` says so.
+private func rounded(_ bytes: UInt64?, approximate: Bool = false) -> String {
+    bytes.map { (approximate ? "~" : "") + ByteCount($0).rounded } ?? ""
 }
