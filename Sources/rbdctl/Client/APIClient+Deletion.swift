@@ -34,11 +34,11 @@ extension APIClient {
         purge: Bool = false
     ) async throws -> Plan {
         let query = spec.query + [("delay", delay), ("purge", purge ? "true" : nil), ("dryRun", "true")]
-        return try await transport.reply(.delete, byID ? spec.idPath : spec.path, query: query).decoded()
+        return try await transport.send(.delete, byID ? spec.idPath : spec.path, query: query)
     }
 
     func trash(of folder: ImageFolder) async throws -> [TrashedImage] {
-        try await list(folder.trashPath, query: folder.query, limit: nil)
+        try await list(folder.trashPath, query: folder.query)
     }
 
     /// - Parameter entry: an image's spec with its id in place of its name.
@@ -46,43 +46,17 @@ extension APIClient {
         try await transport.get(entry.trashPath, query: entry.query)
     }
 
-    func restore(_ entry: ImageSpec, as name: String?) async throws -> Image {
-        try await transport.send(
-            .post,
-            entry.trashPath + ["restore"],
-            query: entry.query,
-            body: RestoreImageRequest(name: name)
-        )
+    func restore(_ entry: ImageSpec, as name: String?, _ dryRun: DryRunOptions) async throws -> Change<Image> {
+        let body = RestoreImageRequest(name: name)
+        return try await change(.post, entry.trashPath + ["restore"], query: entry.query, body: body, dryRun)
     }
 
-    func planToRestore(_ entry: ImageSpec, as name: String?) async throws -> Plan {
-        try await transport.send(
-            .post,
-            entry.trashPath + ["restore"],
-            query: entry.query + [("dryRun", "true")],
-            body: RestoreImageRequest(name: name)
-        )
+    func purge(_ entry: ImageSpec, force: Bool, _ dryRun: DryRunOptions) async throws -> Change<RBDAPI.Operation> {
+        try await change(.delete, entry.trashPath, query: entry.query + [("force", force ? "true" : nil)], dryRun)
     }
 
-    func purge(_ entry: ImageSpec, force: Bool) async throws -> RBDAPI.Operation {
-        let query = entry.query + [("force", force ? "true" : nil)]
-        return try await transport.reply(.delete, entry.trashPath, query: query).decoded()
-    }
-
-    func planToPurge(_ entry: ImageSpec, force: Bool) async throws -> Plan {
-        let query = entry.query + [("force", force ? "true" : nil), ("dryRun", "true")]
-        return try await transport.reply(.delete, entry.trashPath, query: query).decoded()
-    }
-
-    func purgeExpired(in folder: ImageFolder) async throws -> [RBDAPI.Operation] {
-        let query = folder.query + [("expired", "true")]
-        let answer: PurgeAnswer = try await transport.reply(.delete, folder.trashPath, query: query).decoded()
-        return answer.operations
-    }
-
-    func planToPurgeExpired(in folder: ImageFolder) async throws -> Plan {
-        let query = folder.query + [("expired", "true"), ("dryRun", "true")]
-        return try await transport.reply(.delete, folder.trashPath, query: query).decoded()
+    func purgeExpired(in folder: ImageFolder, _ dryRun: DryRunOptions) async throws -> Change<PurgeAnswer> {
+        try await change(.delete, folder.trashPath, query: folder.query + [("expired", "true")], dryRun)
     }
 }
 
@@ -92,5 +66,4 @@ extension ImageSpec {
 
 extension ImageFolder {
     fileprivate var trashPath: [String] { ["v1", "pools", pool, "trash"] }
-    fileprivate var query: [(name: String, value: String?)] { [("namespace", namespace.nonEmpty)] }
 }

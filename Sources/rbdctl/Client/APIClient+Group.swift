@@ -8,8 +8,7 @@ extension APIClient {
     func groups(in folder: ImageFolder, prefix: String?) async throws -> [Group] {
         try await list(
             ["v1", "pools", folder.pool, "groups"],
-            query: [("namespace", folder.namespace.nonEmpty), ("prefix", prefix?.nonEmpty)],
-            limit: nil
+            query: folder.query + [("prefix", prefix?.nonEmpty)]
         )
     }
 
@@ -36,7 +35,7 @@ extension APIClient {
     }
 
     func images(of group: GroupSpec) async throws -> [GroupImage] {
-        try await list(group.path + ["images"], query: group.query, limit: nil)
+        try await list(group.path + ["images"], query: group.query)
     }
 
     func addImage(
@@ -61,7 +60,7 @@ extension APIClient {
     }
 
     func snapshots(of group: GroupSpec) async throws -> [GroupSnapshot] {
-        try await list(group.path + ["snapshots"], query: group.query, limit: nil)
+        try await list(group.path + ["snapshots"], query: group.query)
     }
 
     func createSnapshot(_ spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<GroupSnapshot> {

@@ -3,7 +3,6 @@
 
 import Naming
 internal import RBDAPI
-internal import YAML
 
 extension APIClient {
     func operations(pool: String?, state: RBDAPI.Operation.State?, limit: Int?) async throws -> [RBDAPI.Operation] {
@@ -15,12 +14,8 @@ extension APIClient {
         try await transport.get(["v1", "operations", id], query: [("wait", wait.map { "\($0)s" })])
     }
 
-    func cancel(_ id: String) async throws -> RBDAPI.Operation {
-        try await transport.reply(.delete, ["v1", "operations", id]).decoded()
-    }
-
-    func planToCancel(_ id: String) async throws -> Plan {
-        try await transport.reply(.delete, ["v1", "operations", id], query: [("dryRun", "true")]).decoded()
+    func cancel(_ id: String, _ dryRun: DryRunOptions) async throws -> Change<RBDAPI.Operation> {
+        try await change(.delete, ["v1", "operations", id], dryRun)
     }
 
     /// Begins work on an image.
@@ -29,18 +24,9 @@ extension APIClient {
         _ action: [String],
         on spec: ImageSpec,
         query: Transport.Query = [],
-        json: String? = nil
-    ) async throws -> RBDAPI.Operation {
-        try await transport.reply(.post, spec.path + action, query: spec.query + query, json: json).decoded()
-    }
-
-    func plan(
-        _ action: [String],
-        on spec: ImageSpec,
-        query: Transport.Query = [],
-        json: String? = nil
-    ) async throws -> Plan {
-        let query = spec.query + query + [("dryRun", "true")]
-        return try await transport.reply(.post, spec.path + action, query: query, json: json).decoded()
+        body: (any Encodable)? = nil,
+        _ dryRun: DryRunOptions
+    ) async throws -> Change<RBDAPI.Operation> {
+        try await change(.post, spec.path + action, query: spec.query + query, body: body, dryRun)
     }
 }

@@ -79,7 +79,7 @@ extension APIClient {
     }
 
     func namespaces(in pool: String) async throws -> [Namespace] {
-        try await list(["v1", "pools", pool, "namespaces"], query: [], limit: nil)
+        try await list(["v1", "pools", pool, "namespaces"])
     }
 
     func namespace(_ folder: ImageFolder) async throws -> Namespace {
@@ -90,31 +90,13 @@ extension APIClient {
         try await change(
             .post,
             ["v1", "pools", folder.pool, "namespaces"],
-            query: [],
             body: CreateNamespaceRequest(name: folder.namespace),
             dryRun
         )
     }
 
     func deleteNamespace(_ folder: ImageFolder, _ dryRun: DryRunOptions) async throws -> Plan? {
-        try await delete(folder.path, query: [], dryRun)
-    }
-
-    /// It is an error if an image of that name exists, unless `mayExist` is set and the image matches.
-    func cloneImage(
-        _ spec: ImageSpec,
-        _ properties: ImageProperties,
-        mayExist: Bool,
-        _ dryRun: DryRunOptions
-    ) async throws -> Change<Image> {
-        if mayExist { return try await change(.put, spec.path, query: spec.query, body: properties, dryRun) }
-        return try await change(
-            .post,
-            ["v1", "pools", spec.pool, "images"],
-            query: spec.query,
-            body: CreateImageRequest(name: spec.image, properties: properties),
-            dryRun
-        )
+        try await delete(folder.path, dryRun)
     }
 }
 

@@ -18,7 +18,7 @@ struct APIClient: Sendable {
     }
 
     func pools() async throws -> [Pool] {
-        try await list(["v1", "pools"], query: [], limit: nil)
+        try await list(["v1", "pools"])
     }
 
     func pool(_ name: String) async throws -> Pool {
@@ -26,7 +26,7 @@ struct APIClient: Sendable {
     }
 
     func createPool(_ request: CreatePoolRequest, _ dryRun: DryRunOptions) async throws -> Change<RBDAPI.Operation> {
-        try await change(.post, ["v1", "pools"], query: [], body: request, dryRun)
+        try await change(.post, ["v1", "pools"], body: request, dryRun)
     }
 
     func updatePool(
@@ -34,7 +34,7 @@ struct APIClient: Sendable {
         _ request: UpdatePoolRequest,
         _ dryRun: DryRunOptions
     ) async throws -> Change<Pool> {
-        try await change(.patch, ["v1", "pools", name], query: [], body: request, dryRun)
+        try await change(.patch, ["v1", "pools", name], body: request, dryRun)
     }
 
     func deletePool(_ name: String, _ dryRun: DryRunOptions) async throws -> Plan? {
@@ -52,7 +52,7 @@ struct APIClient: Sendable {
     ) async throws -> [Image] {
         try await list(
             ["v1", "pools", folder.pool, "images"],
-            query: [("namespace", folder.namespace.nonEmpty), ("fields", fields?.nonEmpty)] + filter,
+            query: folder.query + [("fields", fields?.nonEmpty)] + filter,
             limit: limit,
             // In any order other than that of the names, each page reads all images. One large page is then better than
             // ten.
@@ -64,26 +64,36 @@ struct APIClient: Sendable {
         try await transport.get(byID ? spec.idPath : spec.path, query: spec.query + [("fields", fields?.nonEmpty)])
     }
 
-    /// It is an error if an image of that name exists.
-    func createImage(_ spec: ImageSpec, _ properties: ImageProperties) async throws -> Image {
-        try await transport.send(
+    /// It is an error if an image of that name exists, unless `mayExist` is set and the image matches.
+    func createImage(
+        _ spec: ImageSpec,
+        _ properties: ImageProperties,
+        mayExist: Bool,
+        _ dryRun: DryRunOptions? = nil
+    ) async throws -> Change<Image> {
+        if mayExist { return try await change(.put, spec.path, query: spec.query, body: properties, dryRun) }
+        return try await change(
             .post,
             ["v1", "pools", spec.pool, "images"],
             query: spec.query,
-            body: CreateImageRequest(name: spec.image, properties: properties)
+            body: CreateImageRequest(name: spec.image, properties: properties),
+            dryRun
         )
     }
 
-    /// It is not an error if an image of that name exists and matches.
-    func ensureImage(_ spec: ImageSpec, _ properties: ImageProperties) async throws -> Image {
-        try await transport.send(.put, spec.path, query: spec.query, body: properties)
+    func updateImage(
+        _ spec: ImageSpec,
+        _ changes: UpdateImageRequest,
+        _ dryRun: DryRunOptions
+    ) async throws -> Change<Image> {
+        try await change(.patch, spec.path, query: spec.query, body: changes, dryRun)
     }
 
     /// Follows the pages until the last one, or until there are enough items.
     func list<Item: Codable & Sendable>(
         _ path: [String],
-        query: [(name: String, value: String?)],
-        limit: Int?,
+        query: Transport.Query = [],
+        limit: Int? = nil,
         pageSize: Int = pageSize
     ) async throws -> [Item] {
         var items: [Item] = []
@@ -109,7 +119,11 @@ extension ImageSpec {
     var path: [String] { ["v1", "pools", pool, "images", image] }
     /// The path that ends with the image's id.
     var idPath: [String] { ["v1", "pools", pool, "image-ids", image] }
-    var query: [(name: String, value: String?)] { [("namespace", namespace.nonEmpty)] }
+    var query: Transport.Query { [("namespace", namespace.nonEmpty)] }
+}
+
+extension ImageFolder {
+    var query: Transport.Query { [("namespace", namespace.nonEmpty)] }
 }
 
 extension String {

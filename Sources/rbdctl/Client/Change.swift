@@ -10,33 +10,23 @@ enum Change<Value: Decodable & Sendable>: Sendable {
 }
 
 extension APIClient {
-    /// Sends a change with a body, or with `--dry-run` asks for its plan.
+    /// Sends a change, or with `--dry-run` asks for its plan.
+    /// - Parameter dryRun: nil for a command without that option.
     func change<Value: Decodable & Sendable>(
         _ method: Transport.Method,
         _ path: [String],
-        query: Transport.Query,
-        body: some Encodable,
-        _ dryRun: DryRunOptions
+        query: Transport.Query = [],
+        body: (any Encodable)? = nil,
+        _ dryRun: DryRunOptions?
     ) async throws -> Change<Value> {
-        dryRun.dryRun
-            ? .planned(try await transport.send(method, path, query: query + [dryRun.query], body: body))
-            : .done(try await transport.send(method, path, query: query, body: body))
-    }
-
-    /// Sends a change without a body.
-    func change<Value: Decodable & Sendable>(
-        _ method: Transport.Method,
-        _ path: [String],
-        query: Transport.Query,
-        _ dryRun: DryRunOptions
-    ) async throws -> Change<Value> {
-        dryRun.dryRun
-            ? .planned(try await transport.send(method, path, query: query + [dryRun.query]))
-            : .done(try await transport.send(method, path, query: query))
+        guard let dryRun, dryRun.dryRun else {
+            return .done(try await transport.send(method, path, query: query, body: body))
+        }
+        return .planned(try await transport.send(method, path, query: query + [dryRun.query], body: body))
     }
 
     /// - Returns: nil if the object is deleted.
-    func delete(_ path: [String], query: Transport.Query, _ dryRun: DryRunOptions) async throws -> Plan? {
+    func delete(_ path: [String], query: Transport.Query = [], _ dryRun: DryRunOptions) async throws -> Plan? {
         if dryRun.dryRun { return try await transport.send(.delete, path, query: query + [dryRun.query]) }
         try await transport.delete(path, query: query)
         return nil

@@ -71,16 +71,16 @@ struct Transport: Sendable {
     typealias Query = [(name: String, value: String?)]
 
     func get<Answer: Decodable>(_ path: [String], query: Query = []) async throws -> Answer {
-        try decode(await answer(.get, path, query, body: nil))
+        try await send(.get, path, query: query)
     }
 
     func send<Answer: Decodable>(
         _ method: Method,
         _ path: [String],
         query: Query = [],
-        body: some Encodable
+        body: (any Encodable)? = nil
     ) async throws -> Answer {
-        let json = try OrderedValue(encoding: body).json()
+        let json = try body.map { try OrderedValue(encoding: $0).json() }
         return try decode(await answer(method, path, query, body: json))
     }
 
@@ -99,11 +99,6 @@ struct Transport: Sendable {
         func decoded<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
             try transport.decode(answer)
         }
-    }
-
-    /// Without a body.
-    func send<Answer: Decodable>(_ method: Method, _ path: [String], query: Query = []) async throws -> Answer {
-        try decode(await answer(method, path, query, body: nil))
     }
 
     func delete(_ path: [String], query: Query = []) async throws {

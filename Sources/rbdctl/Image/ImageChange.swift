@@ -22,16 +22,6 @@ struct ImageChangeOptions: ParsableArguments {
     }
 }
 
-extension APIClient {
-    func updateImage(
-        _ spec: ImageSpec,
-        _ changes: UpdateImageRequest,
-        _ dryRun: DryRunOptions
-    ) async throws -> Change<Image> {
-        try await change(.patch, spec.path, query: spec.query, body: changes, dryRun)
-    }
-}
-
 struct ImageResize: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resize",

@@ -59,7 +59,7 @@ struct ImageClone: AsyncParsableCommand {
 
     func run() async throws {
         let outcome = try await connection.withClient { client in
-            try await client.cloneImage(spec, properties, mayExist: ifNotExists, dryRun)
+            try await client.createImage(spec, properties, mayExist: ifNotExists, dryRun)
         }
         try Console.output.write(outcome, as: format.output)
     }

@@ -68,10 +68,8 @@ struct ImageCreate: AsyncParsableCommand {
 
     func run() async throws {
         let image = try await connection.withClient { client in
-            ifNotExists
-                ? try await client.ensureImage(spec, properties)
-                : try await client.createImage(spec, properties)
+            try await client.createImage(spec, properties, mayExist: ifNotExists)
         }
-        try Console.output.write(format.output.render(image))
+        try Console.output.write(image, as: format.output)
     }
 }

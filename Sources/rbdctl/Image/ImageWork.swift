@@ -4,7 +4,6 @@
 internal import ArgumentParser
 import Naming
 internal import RBDAPI
-internal import YAML
 
 /// The options that all commands that begin work on one image share.
 struct WorkOptions: ParsableArguments {
@@ -17,16 +16,15 @@ struct WorkOptions: ParsableArguments {
         _ action: [String],
         on spec: ImageSpec,
         query: Transport.Query = [],
-        json: String? = nil
+        body: (any Encodable)? = nil
     ) async throws {
         try await connection.withClient { client in
-            if rehearsal.dryRun {
-                let plan = try await client.plan(action, on: spec, query: query, json: json)
-                return try Console.output.write(plan, as: .table)
+            switch try await client.begin(action, on: spec, query: query, body: body, rehearsal) {
+            case .planned(let plan): try Console.output.write(plan, as: .table)
+            case .done(let operation):
+                guard let last = try await waiting.end(of: operation, client) else { return }
+                try Console.output.write(Escaping.name(last.target ?? last.spec.description) + "\n")
             }
-            let operation = try await client.begin(action, on: spec, query: query, json: json)
-            guard let last = try await waiting.end(of: operation, client) else { return }
-            try Console.output.write(Escaping.name(last.target ?? last.spec.description) + "\n")
         }
     }
 }
@@ -117,7 +115,7 @@ struct ImageCopy: AsyncParsableCommand {
             snapshot: source.snapshot,
             withSnapshots: withSnapshots ? true : nil
         )
-        try await options.run(["copy"], on: source.spec, json: OrderedValue(encoding: request).json())
+        try await options.run(["copy"], on: source.spec, body: request)
     }
 }
 

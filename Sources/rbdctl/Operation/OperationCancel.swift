@@ -24,13 +24,14 @@ struct OperationCancel: AsyncParsableCommand {
     func run() async throws {
         try await connection.withClient { client in
             for id in ids {
-                if rehearsal.dryRun {
-                    try Console.output.write(try await client.planToCancel(id), as: .table)
-                    continue
+                switch try await client.cancel(id, rehearsal) {
+                case .planned(let plan): try Console.output.write(plan, as: .table)
+                case .done(var operation):
+                    while waiting.wait, !operation.state.isFinished {
+                        operation = try await client.operation(id, wait: 5)
+                    }
+                    try Console.output.write(Escaping.name(id) + "\n")
                 }
-                var operation = try await client.cancel(id)
-                while waiting.wait, !operation.state.isFinished { operation = try await client.operation(id, wait: 5) }
-                try Console.output.write(Escaping.name(id) + "\n")
             }
         }
     }

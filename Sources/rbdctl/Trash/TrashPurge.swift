@@ -26,13 +26,17 @@ struct TrashPurge: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            try await ForEach(entries).delete { entry in
-                if rehearsal.dryRun { return .planned(try await client.planToPurge(entry, force: force)) }
-                let operation = try await client.purge(entry, force: force)
-                guard waiting.wait else { return .done(operation.id) }
-                _ = try await OperationFollower(client: client).follow(operation)
-                return .done(entry.description)
-            }
+            try await ForEach(entries).delete { try await purge($0, client) }
+        }
+    }
+
+    private func purge(_ entry: ImageSpec, _ client: APIClient) async throws -> Change<String> {
+        switch try await client.purge(entry, force: force, rehearsal) {
+        case .planned(let plan): return .planned(plan)
+        case .done(let operation):
+            guard waiting.wait else { return .done(operation.id) }
+            _ = try await OperationFollower(client: client).follow(operation)
+            return .done(entry.description)
         }
     }
 }
@@ -51,11 +55,9 @@ struct TrashPurgeExpired: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        if rehearsal.dryRun {
-            let plan = try await connection.withClient { try await $0.planToPurgeExpired(in: folder ?? .default) }
-            return try Console.output.write(plan, as: .table)
+        switch try await connection.withClient({ try await $0.purgeExpired(in: folder ?? .default, rehearsal) }) {
+        case .planned(let plan): try Console.output.write(plan, as: .table)
+        case .done(let answer): try Console.output.write(OutputFormat.name.render(answer.operations))
         }
-        let operations = try await connection.withClient { try await $0.purgeExpired(in: folder ?? .default) }
-        try Console.output.write(OutputFormat.name.render(operations))
     }
 }

@@ -29,15 +29,9 @@ struct TrashRestore: AsyncParsableCommand {
     @OptionGroup var format: CreatedOutputOptions
 
     func run() async throws {
-        if rehearsal.dryRun {
-            let plan = try await connection.withClient { client in
-                try await client.withTrashEntry(entry) { try await client.planToRestore($0, as: name) }
-            }
-            return try Console.output.write(plan, as: format.output)
+        let restored = try await connection.withClient { client in
+            try await client.withTrashEntry(entry) { try await client.restore($0, as: name, rehearsal) }
         }
-        let image = try await connection.withClient { client in
-            try await client.withTrashEntry(entry) { try await client.restore($0, as: name) }
-        }
-        try Console.output.write(format.output.render(image))
+        try Console.output.write(restored, as: format.output)
     }
 }
