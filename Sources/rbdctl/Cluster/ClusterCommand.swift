@@ -10,3 +10,19 @@ struct ClusterCommand: ParsableCommand {
         subcommands: [ClusterGet.self]
     )
 }
+
+struct ClusterGet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Show the cluster's fsid, version, health and capacity.",
+        discussion: "With -o name, the fsid."
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() async throws {
+        let cluster = try await connection.withClient { try await $0.cluster() }
+        try Console.output.write(format.output.render(cluster))
+    }
+}

@@ -16,23 +16,114 @@ struct GroupCommand: ParsableCommand {
     )
 }
 
-struct GroupImageCommand: ParsableCommand {
+struct GroupList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "image",
-        abstract: "The images of a group.",
-        subcommands: [GroupImageList.self, GroupImageAdd.self, GroupImageRemove.self]
+        commandName: "list",
+        abstract: "List the groups of a pool or a namespace.",
+        aliases: ["ls"]
     )
+
+    @Argument(
+        help: ArgumentHelp("The pool, or pool/namespace. (default: \(ImageSpec.defaultPool))", valueName: "pool"),
+        transform: Read.imageFolder
+    )
+    var folder: ImageFolder?
+
+    @Option(help: "Only groups whose names start with this text.")
+    var prefix: String?
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() async throws {
+        let groups = try await connection.withClient { try await $0.groups(in: folder ?? .default, prefix: prefix) }
+        try Console.output.write(format.output.render(groups))
+    }
 }
 
-struct GroupSnapshotCommand: ParsableCommand {
+struct GroupGet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "snapshot",
-        abstract: "The snapshots of a group.",
-        subcommands: [
-            GroupSnapshotList.self, GroupSnapshotCreate.self, GroupSnapshotRollback.self, GroupSnapshotDelete.self,
-        ],
-        aliases: ["snap"]
+        commandName: "get",
+        abstract: "Show a group with its images and snapshots."
     )
+
+    @Argument(help: "The group: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
+    var group: GroupSpec
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() async throws {
+        let found = try await connection.withClient { try await $0.group(group) }
+        try Console.output.write(format.output.render(found))
+    }
+}
+
+struct GroupCreate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Create a group.",
+        discussion: "Prints the group's spec."
+    )
+
+    @Argument(help: "The group: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
+    var group: GroupSpec
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run() async throws {
+        let made = try await connection.withClient { try await $0.createGroup(group, dryRun) }
+        try Console.output.write(made, as: format.output)
+    }
+}
+
+struct GroupRename: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rename",
+        abstract: "Rename a group.",
+        discussion: "Prints the group's new spec."
+    )
+
+    @Argument(help: "The group: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
+    var group: GroupSpec
+
+    @Argument(help: "The new name, without a pool. The group stays in its pool and namespace.")
+    var name: String
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run() async throws {
+        let renamed = try await connection.withClient { try await $0.renameGroup(group, to: name, dryRun) }
+        try Console.output.write(renamed, as: format.output)
+    }
+}
+
+struct GroupDelete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete groups. Their images stay.",
+        discussion: """
+            Prints the spec of each deleted group. A group with snapshots is not deleted: delete the snapshots first. \
+            If one group fails, the others are still deleted.
+            """,
+        aliases: ["rm"]
+    )
+
+    @Argument(help: "The groups: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
+    var groups: [GroupSpec]
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.withClient { client in
+            try await ForEach(groups).delete { try await client.deleteGroup($0, dryRun) }
+        }
+    }
 }
 
 extension Read {

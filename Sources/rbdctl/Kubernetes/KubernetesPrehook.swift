@@ -4,6 +4,14 @@
 internal import ArgumentParser
 internal import RBDAPI
 
+struct KubernetesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kubernetes",
+        abstract: "Images of Kubernetes volumes.",
+        subcommands: [KubernetesPrehook.self]
+    )
+}
+
 struct KubernetesPrehook: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prehook",

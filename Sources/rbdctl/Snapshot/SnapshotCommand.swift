@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+import Naming
+internal import RBDAPI
 
 struct SnapshotCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,4 +15,168 @@ struct SnapshotCommand: ParsableCommand {
         ],
         aliases: ["snap"]
     )
+}
+
+struct SnapshotList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the snapshots of an image, oldest first.",
+        discussion: """
+            Snapshots of groups, and snapshots that were deleted while clones needed them, are listed with their kind.
+            """,
+        aliases: ["ls"]
+    )
+
+    @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
+    var spec: ImageSpec
+
+    @Flag(help: "Show the data that each snapshot holds and the previous one does not.")
+    var usage = false
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() async throws {
+        let snapshots = try await connection.withClient { try await $0.snapshots(of: spec, withUsage: usage) }
+        try Console.output.write(format.output.render(snapshots))
+    }
+}
+
+struct SnapshotGet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "get", abstract: "Show a snapshot.")
+
+    @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)
+    var spec: SnapshotSpec
+
+    @Flag(help: "Show the data that the snapshot holds and the previous one does not.")
+    var usage = false
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() async throws {
+        let snapshot = try await connection.withClient { try await $0.snapshot(spec, withUsage: usage) }
+        try Console.output.write(format.output.render(snapshot))
+    }
+}
+
+struct SnapshotCreate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Take a snapshot.",
+        discussion: "Prints its spec."
+    )
+
+    @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)
+    var spec: SnapshotSpec
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run() async throws {
+        let outcome = try await connection.withClient { try await $0.createSnapshot(spec, dryRun) }
+        try Console.output.write(outcome, as: format.output)
+    }
+}
+
+struct SnapshotRename: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rename",
+        abstract: "Rename a snapshot.",
+        discussion: "Prints its new spec."
+    )
+
+    @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)
+    var spec: SnapshotSpec
+
+    @Argument(help: "The new name, without the image.")
+    var name: String
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run() async throws {
+        let outcome = try await connection.withClient { client in
+            try await client.changeSnapshot(spec, SnapshotChanges(name: name), dryRun)
+        }
+        try Console.output.write(outcome, as: format.output)
+    }
+}
+
+struct SnapshotProtect: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "protect",
+        abstract: "Protect a snapshot against deletion.",
+        discussion: "Prints its spec. Only clones of the old format 1 need this."
+    )
+
+    @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)
+    var spec: SnapshotSpec
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run() async throws {
+        let outcome = try await connection.withClient { client in
+            try await client.changeSnapshot(spec, SnapshotChanges(protected: true), dryRun)
+        }
+        try Console.output.write(outcome, as: format.output)
+    }
+}
+
+struct SnapshotUnprotect: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unprotect",
+        abstract: "Remove the protection of a snapshot.",
+        discussion: "Prints its spec. Refused if clones of the old format 1 need the protection."
+    )
+
+    @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)
+    var spec: SnapshotSpec
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run() async throws {
+        let outcome = try await connection.withClient { client in
+            try await client.changeSnapshot(spec, SnapshotChanges(protected: false), dryRun)
+        }
+        try Console.output.write(outcome, as: format.output)
+    }
+}
+
+struct SnapshotDelete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete snapshots.",
+        discussion: """
+            Prints the spec of each deleted snapshot. If one fails, the others are still deleted. A snapshot that is \
+            protected or has clones is not deleted.
+            """,
+        aliases: ["rm"]
+    )
+
+    @Argument(help: "The snapshots: pool/image@snapshot.", transform: Read.snapshotSpec)
+    var specs: [SnapshotSpec]
+
+    @Flag(help: "Delete a snapshot even if clones need it. It then stays in the trash until the last of them is gone.")
+    var evenIfCloned = false
+
+    @Flag(help: "Do not fail if a snapshot does not exist. Its image must exist.")
+    var ignoreMissing = false
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.withClient { client in
+            try await ForEach(specs).delete(ignoring: ignoreMissing ? .snapshotNotFound : nil) { spec in
+                try await client.deleteSnapshot(spec, evenIfCloned: evenIfCloned, dryRun)
+            }
+        }
+    }
 }

@@ -5,6 +5,56 @@ internal import ArgumentParser
 import Naming
 internal import RBDAPI
 
+struct GroupSnapshotCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "snapshot",
+        abstract: "The snapshots of a group.",
+        subcommands: [
+            GroupSnapshotList.self, GroupSnapshotCreate.self, GroupSnapshotRollback.self, GroupSnapshotDelete.self,
+        ],
+        aliases: ["snap"]
+    )
+}
+
+struct GroupSnapshotList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the snapshots of a group.",
+        aliases: ["ls"]
+    )
+
+    @Argument(help: "The group: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
+    var group: GroupSpec
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() async throws {
+        let snapshots = try await connection.withClient { try await $0.snapshots(of: group) }
+        try Console.output.write(format.output.render(snapshots))
+    }
+}
+
+struct GroupSnapshotCreate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Take a snapshot of all images of a group at one moment.",
+        discussion: "Prints the snapshot's spec. Clients may have the images open."
+    )
+
+    @Argument(help: "The snapshot: pool/group@snapshot.", transform: Read.groupSnapshotSpec)
+    var snapshot: GroupSnapshotSpec
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: CreatedOutputOptions
+
+    func run() async throws {
+        let made = try await connection.withClient { try await $0.createSnapshot(snapshot, dryRun) }
+        try Console.output.write(made, as: format.output)
+    }
+}
+
 struct GroupSnapshotRollback: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rollback",
@@ -54,5 +104,26 @@ struct GroupSnapshotRollback: AsyncParsableCommand {
             refusal: "that is not the snapshot's name; nothing was rolled back"
         )
         try confirmation.ask { $0 == snapshot.snapshot }
+    }
+}
+
+struct GroupSnapshotDelete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete snapshots of groups.",
+        discussion: "Prints the spec of each deleted snapshot.",
+        aliases: ["rm"]
+    )
+
+    @Argument(help: "The snapshots: pool/group@snapshot.", transform: Read.groupSnapshotSpec)
+    var snapshots: [GroupSnapshotSpec]
+
+    @OptionGroup var dryRun: DryRunOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.withClient { client in
+            try await ForEach(snapshots).delete { try await client.deleteSnapshot($0, dryRun) }
+        }
     }
 }
