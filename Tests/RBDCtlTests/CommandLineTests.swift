@@ -85,7 +85,7 @@ import Testing
         #expect(try parse(GroupCreate.self, "group create g").group.description == "rbd/g")
         #expect(try parse(GroupGet.self, "group get p/n/g").group.namespace == "n")
         #expect(try parse(GroupList.self, "group ls p/n --prefix d").folder?.namespace == "n")
-        #expect(try parse(GroupRename.self, "group rename p/g h --dry-run").dryRun.dryRun)
+        #expect(try parse(GroupRename.self, "group rename p/g h --dry-run").options.dryRun.dryRun)
         #expect(try parse(GroupDelete.self, "group rm g p/h").groups.map(\.description) == ["rbd/g", "p/h"])
         let added = try parse(GroupImageAdd.self, "group image add p/g p/a q/b")
         #expect(added.images.map(\.description) == ["p/a", "q/b"])
@@ -129,7 +129,7 @@ import Testing
                     features: ["layering"]
                 )
         )
-        #expect(clone.dryRun.dryRun)
+        #expect(clone.options.dryRun.dryRun)
         #expect(try parse(SnapshotCreate.self, "snapshot create vol-1@daily").spec.description == "rbd/vol-1@daily")
         #expect(try parse(SnapshotRename.self, "snap rename p/v@a b").name == "b")
         #expect(try parse(SnapshotDelete.self, "snapshot rm v@a v@b --even-if-cloned").specs.count == 2)
@@ -150,17 +150,17 @@ import Testing
     ])
     func theServerMayStandAnywhere(line: String) throws {
         let command = try parse(PoolList.self, line)
-        #expect(try command.connection.settings(nil) { _ in nil }.server.description == "http://a:1")
-        #expect(command.connection.timeout == 5)
+        #expect(try command.options.connection.settings(nil) { _ in nil }.server.description == "http://a:1")
+        #expect(command.options.connection.timeout == 5)
     }
 
     @Test func theServerComesFromTheOptionThenTheEnvironment() throws {
-        let plain = try parse(PoolList.self, "pool list").connection
+        let plain = try parse(PoolList.self, "pool list").options.connection
         #expect(try plain.settings(nil) { _ in nil }.server.description == "http://127.0.0.1:8080")
         #expect(try plain.settings(nil) { _ in "" }.server.description == "http://127.0.0.1:8080")
         let other: (String) -> String? = { $0 == "RBDCTL_SERVER" ? "https://b" : nil }
         #expect(try plain.settings(nil, environment: other).server.description == "https://b")
-        let explicit = try parse(PoolList.self, "pool list --server http://a").connection
+        let explicit = try parse(PoolList.self, "pool list --server http://a").options.connection
         #expect(try explicit.settings(nil, environment: other).server.description == "http://a")
     }
 

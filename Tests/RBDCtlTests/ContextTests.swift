@@ -39,7 +39,7 @@ struct ContextTests {
         _ environment: [String: String] = [:]
     ) throws -> ConnectionSettings {
         let words = ["pool", "list"] + line.split(separator: " ").map(String.init)
-        let connection = try #require(Rbdctl.command(for: words) as? PoolList).connection
+        let connection = try #require(Rbdctl.command(for: words) as? PoolList).options.connection
         let environment = place.environment(environment)
         return try connection.settings(connection.chosenContext(environment: environment), environment: environment)
     }

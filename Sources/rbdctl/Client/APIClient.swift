@@ -89,6 +89,12 @@ struct APIClient: Sendable {
         try await change(.patch, spec.path, query: spec.query, body: changes, dryRun)
     }
 
+    /// - Parameter spec: has the image's id in place of its name.
+    func renameImage(byID spec: ImageSpec, to name: String, _ dryRun: DryRunOptions) async throws -> Change<Image> {
+        let body = RenameImageRequest(name: name)
+        return try await change(.patch, spec.idPath, query: spec.query, body: body, dryRun)
+    }
+
     /// Follows the pages until the last one, or until there are enough items.
     func list<Item: Codable & Sendable>(
         _ path: [String],

@@ -18,11 +18,9 @@ struct ClusterGet: AsyncParsableCommand {
         discussion: "With -o name, the fsid."
     )
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let cluster = try await connection.withClient { try await $0.cluster() }
-        try Console.output.write(format.output.render(cluster))
+        try await options.show { try await $0.cluster() }
     }
 }

@@ -32,12 +32,10 @@ struct GroupList: AsyncParsableCommand {
     @Option(help: "Only groups whose names start with this text.")
     var prefix: String?
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let groups = try await connection.withClient { try await $0.groups(in: folder ?? .default, prefix: prefix) }
-        try Console.output.write(format.output.render(groups))
+        try await options.list { try await $0.groups(in: folder ?? .default, prefix: prefix) }
     }
 }
 
@@ -50,12 +48,10 @@ struct GroupGet: AsyncParsableCommand {
     @Argument(help: "The group: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
     var group: GroupSpec
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let found = try await connection.withClient { try await $0.group(group) }
-        try Console.output.write(format.output.render(found))
+        try await options.show { try await $0.group(group) }
     }
 }
 
@@ -69,13 +65,10 @@ struct GroupCreate: AsyncParsableCommand {
     @Argument(help: "The group: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
     var group: GroupSpec
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let made = try await connection.withClient { try await $0.createGroup(group, dryRun) }
-        try Console.output.write(made, as: format.output)
+        try await options.change { try await $0.createGroup(group, $1) }
     }
 }
 
@@ -92,13 +85,10 @@ struct GroupRename: AsyncParsableCommand {
     @Argument(help: "The new name, without a pool. The group stays in its pool and namespace.")
     var name: String
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let renamed = try await connection.withClient { try await $0.renameGroup(group, to: name, dryRun) }
-        try Console.output.write(renamed, as: format.output)
+        try await options.change { try await $0.renameGroup(group, to: name, $1) }
     }
 }
 
@@ -116,13 +106,10 @@ struct GroupDelete: AsyncParsableCommand {
     @Argument(help: "The groups: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
     var groups: [GroupSpec]
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: DeletionOptions
 
     func run() async throws {
-        try await connection.withClient { client in
-            try await ForEach(groups).delete { try await client.deleteGroup($0, dryRun) }
-        }
+        try await options.delete(groups) { try await $0.deleteGroup($1, $2) }
     }
 }
 

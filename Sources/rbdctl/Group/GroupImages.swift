@@ -23,12 +23,10 @@ struct GroupImageList: AsyncParsableCommand {
     @Argument(help: "The group: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
     var group: GroupSpec
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let images = try await connection.withClient { try await $0.images(of: group) }
-        try Console.output.write(format.output.render(images))
+        try await options.list { try await $0.images(of: group) }
     }
 }
 
@@ -81,8 +79,7 @@ struct GroupImageRemove: AsyncParsableCommand {
     @Argument(help: "The images: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var images: [ImageSpec]
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: DeletionOptions
 
     func validate() throws {
         try Self.check(images, group)
@@ -94,8 +91,6 @@ struct GroupImageRemove: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await connection.withClient { client in
-            try await ForEach(images).delete { try await client.removeImage($0, from: group, dryRun) }
-        }
+        try await options.delete(images) { try await $0.removeImage($1, from: group, $2) }
     }
 }

@@ -26,12 +26,10 @@ struct GroupSnapshotList: AsyncParsableCommand {
     @Argument(help: "The group: pool/group, pool/namespace/group or group.", transform: Read.groupSpec)
     var group: GroupSpec
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let snapshots = try await connection.withClient { try await $0.snapshots(of: group) }
-        try Console.output.write(format.output.render(snapshots))
+        try await options.list { try await $0.snapshots(of: group) }
     }
 }
 
@@ -45,13 +43,10 @@ struct GroupSnapshotCreate: AsyncParsableCommand {
     @Argument(help: "The snapshot: pool/group@snapshot.", transform: Read.groupSnapshotSpec)
     var snapshot: GroupSnapshotSpec
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let made = try await connection.withClient { try await $0.createSnapshot(snapshot, dryRun) }
-        try Console.output.write(made, as: format.output)
+        try await options.change { try await $0.createSnapshot(snapshot, $1) }
     }
 }
 
@@ -118,12 +113,9 @@ struct GroupSnapshotDelete: AsyncParsableCommand {
     @Argument(help: "The snapshots: pool/group@snapshot.", transform: Read.groupSnapshotSpec)
     var snapshots: [GroupSnapshotSpec]
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: DeletionOptions
 
     func run() async throws {
-        try await connection.withClient { client in
-            try await ForEach(snapshots).delete { try await client.deleteSnapshot($0, dryRun) }
-        }
+        try await options.delete(snapshots) { try await $0.deleteSnapshot($1, $2) }
     }
 }

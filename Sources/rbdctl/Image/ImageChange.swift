@@ -6,19 +6,9 @@ import Naming
 internal import RBDAPI
 internal import YAML
 
-/// The options that all commands that change an image share.
-struct ImageChangeOptions: ParsableArguments {
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
-
-    func run(_ spec: ImageSpec, _ changes: UpdateImageRequest) async throws {
-        try await run { try await $0.updateImage(spec, changes, $1) }
-    }
-
-    func run(_ change: (APIClient, DryRunOptions) async throws -> Change<Image>) async throws {
-        let changed = try await connection.withClient { try await change($0, dryRun) }
-        try Console.output.write(changed, as: format.output)
+extension ChangeOptions {
+    func change(_ spec: ImageSpec, _ changes: UpdateImageRequest) async throws {
+        try await change { try await $0.updateImage(spec, changes, $1) }
     }
 }
 
@@ -46,7 +36,7 @@ struct ImageResize: AsyncParsableCommand {
     var confirm: ByteCount?
 
     @OptionGroup var waiting: WaitOptions
-    @OptionGroup var options: ImageChangeOptions
+    @OptionGroup var options: ChangeOptions
 
     func validate() throws {
         guard confirm == nil || confirm == size else {
@@ -62,7 +52,7 @@ struct ImageResize: AsyncParsableCommand {
             changes.allowShrink = true
             changes.confirmSize = size
         }
-        guard allowShrink, !options.dryRun.dryRun else { return try await options.run(spec, changes) }
+        guard allowShrink, !options.dryRun.dryRun else { return try await options.change(spec, changes) }
         try await shrink(changes)
     }
 
@@ -105,23 +95,15 @@ struct ImageRename: AsyncParsableCommand {
     var name: String
 
     @OptionGroup var identity: ByIDOptions
-    @OptionGroup var options: ImageChangeOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
         guard !identity.byID else {
-            return try await options.run { client, dryRun in
-                try await client.change(
-                    .patch,
-                    spec.idPath,
-                    query: spec.query,
-                    body: RenameImageRequest(name: name),
-                    dryRun
-                )
-            }
+            return try await options.change { try await $0.renameImage(byID: spec, to: name, $1) }
         }
         var changes = UpdateImageRequest()
         changes.name = name
-        try await options.run(spec, changes)
+        try await options.change(spec, changes)
     }
 }
 
@@ -146,12 +128,12 @@ struct ImageFeatureEnable: AsyncParsableCommand {
     @Argument(help: "Ceph's names of the features.")
     var features: [String]
 
-    @OptionGroup var options: ImageChangeOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
         var changes = UpdateImageRequest()
         changes.enableFeatures = features
-        try await options.run(spec, changes)
+        try await options.change(spec, changes)
     }
 }
 
@@ -171,11 +153,11 @@ struct ImageFeatureDisable: AsyncParsableCommand {
     @Argument(help: "Ceph's names of the features.")
     var features: [String]
 
-    @OptionGroup var options: ImageChangeOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
         var changes = UpdateImageRequest()
         changes.disableFeatures = features
-        try await options.run(spec, changes)
+        try await options.change(spec, changes)
     }
 }

@@ -17,12 +17,10 @@ struct ImageChildrenCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only the clones of this snapshot.", valueName: "name"))
     var snapshot: String?
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let children = try await connection.withClient { try await $0.children(of: spec, snapshot: snapshot) }
-        try Console.output.write(format.output.render(children))
+        try await options.list { try await $0.children(of: spec, snapshot: snapshot) }
     }
 }
 
@@ -35,11 +33,9 @@ struct ImageAncestorsCommand: AsyncParsableCommand {
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let ancestors = try await connection.withClient { try await $0.ancestors(of: spec) }
-        try Console.output.write(format.output.render(ancestors))
+        try await options.list { try await $0.ancestors(of: spec) }
     }
 }

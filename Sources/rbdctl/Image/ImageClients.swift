@@ -35,12 +35,10 @@ struct ImageLockList: AsyncParsableCommand {
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let locks = try await connection.withClient { try await $0.locks(on: spec) }
-        try Console.output.write(format.output.render(locks))
+        try await options.list { try await $0.locks(on: spec) }
     }
 }
 
@@ -83,12 +81,10 @@ struct ImageWatcherList: AsyncParsableCommand {
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let watchers = try await connection.withClient { try await $0.watchers(of: spec) }
-        try Console.output.write(format.output.render(watchers))
+        try await options.list { try await $0.watchers(of: spec) }
     }
 }
 

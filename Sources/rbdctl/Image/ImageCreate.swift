@@ -108,9 +108,7 @@ struct ImageClone: AsyncParsableCommand {
     @Flag(help: "Succeed if the image exists and matches exactly (PUT, which is idempotent).")
     var ifNotExists = false
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     var properties: ImageProperties {
         ImageProperties(
@@ -127,9 +125,6 @@ struct ImageClone: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let outcome = try await connection.withClient { client in
-            try await client.createImage(spec, properties, mayExist: ifNotExists, dryRun)
-        }
-        try Console.output.write(outcome, as: format.output)
+        try await options.change { try await $0.createImage(spec, properties, mayExist: ifNotExists, $1) }
     }
 }

@@ -23,13 +23,13 @@ struct ImageMetadataList: AsyncParsableCommand {
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let image = try await connection.withClient { try await $0.image(spec) }
-        let pairs = (image.metadata ?? [:]).sorted { $0.key < $1.key }
-        try Console.output.write(format.output.render(pairs.map { Pair(key: $0.key, value: $0.value) }))
+        try await options.list { client in
+            let metadata = try await client.image(spec).metadata ?? [:]
+            return metadata.sorted { $0.key < $1.key }.map { Pair(key: $0.key, value: $0.value) }
+        }
     }
 }
 
@@ -46,12 +46,12 @@ struct ImageMetadataSet: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The key and its value.", valueName: "key=value"), transform: Read.pair)
     var pairs: [Pair]
 
-    @OptionGroup var options: ImageChangeOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
         var changes = UpdateImageRequest()
         changes.metadata = Dictionary(pairs.map { ($0.key, .some($0.value)) }) { $1 }
-        try await options.run(spec, changes)
+        try await options.change(spec, changes)
     }
 }
 
@@ -69,12 +69,12 @@ struct ImageMetadataRemove: AsyncParsableCommand {
     @Argument(help: "The keys.")
     var keys: [String]
 
-    @OptionGroup var options: ImageChangeOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
         var changes = UpdateImageRequest()
         changes.metadata = Dictionary(keys.map { ($0, nil) }) { $1 }
-        try await options.run(spec, changes)
+        try await options.change(spec, changes)
     }
 }
 

@@ -30,15 +30,15 @@ struct ImageQoSGet: AsyncParsableCommand {
     @Argument(help: "The image: pool/image, pool/namespace/image or image.", transform: Read.imageSpec)
     var spec: ImageSpec
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let image = try await connection.withClient { try await $0.image(spec) }
-        let limits = QoSLimit.allCases.compactMap { limit in
-            image.qos?.values[limit].map { Pair(key: limit.rawValue, value: String($0)) }
+        try await options.list { client in
+            let values = try await client.image(spec).qos?.values ?? [:]
+            return QoSLimit.allCases.compactMap { limit in
+                values[limit].map { Pair(key: limit.rawValue, value: String($0)) }
+            }
         }
-        try Console.output.write(format.output.render(limits))
     }
 }
 
@@ -59,12 +59,12 @@ struct ImageQoSSet: AsyncParsableCommand {
     )
     var limits: [Limit]
 
-    @OptionGroup var options: ImageChangeOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
         var changes = UpdateImageRequest()
         changes.qos = ImageQoSChanges(values: Dictionary(limits.map { ($0.limit, .some($0.value)) }) { $1 })
-        try await options.run(spec, changes)
+        try await options.change(spec, changes)
     }
 }
 
@@ -81,13 +81,13 @@ struct ImageQoSReset: AsyncParsableCommand {
     @Argument(help: "The limits.", transform: Read.limitName)
     var limits: [QoSLimit] = []
 
-    @OptionGroup var options: ImageChangeOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
         var changes = UpdateImageRequest()
         let named = limits.isEmpty ? QoSLimit.allCases : limits
         changes.qos = ImageQoSChanges(values: Dictionary(named.map { ($0, nil) }) { $1 })
-        try await options.run(spec, changes)
+        try await options.change(spec, changes)
     }
 }
 

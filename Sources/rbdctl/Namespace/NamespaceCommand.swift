@@ -26,14 +26,10 @@ struct NamespaceList: AsyncParsableCommand {
     )
     var pool: String?
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let namespaces = try await connection.withClient { client in
-            try await client.namespaces(in: pool ?? ImageSpec.defaultPool)
-        }
-        try Console.output.write(format.output.render(namespaces))
+        try await options.list { try await $0.namespaces(in: pool ?? ImageSpec.defaultPool) }
     }
 }
 
@@ -46,12 +42,10 @@ struct NamespaceGet: AsyncParsableCommand {
     @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)
     var folder: ImageFolder
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let namespace = try await connection.withClient { try await $0.namespace(folder) }
-        try Console.output.write(format.output.render(namespace))
+        try await options.show { try await $0.namespace(folder) }
     }
 }
 
@@ -65,13 +59,10 @@ struct NamespaceCreate: AsyncParsableCommand {
     @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)
     var folder: ImageFolder
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let outcome = try await connection.withClient { try await $0.createNamespace(folder, dryRun) }
-        try Console.output.write(outcome, as: format.output)
+        try await options.change { try await $0.createNamespace(folder, $1) }
     }
 }
 
@@ -87,12 +78,11 @@ struct NamespaceDelete: AsyncParsableCommand {
     @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)
     var folder: ImageFolder
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: DeletionOptions
 
     func run() async throws {
-        let plan = try await connection.withClient { try await $0.deleteNamespace(folder, dryRun) }
-        if let plan { return try Console.output.write(plan, as: .table) }
-        try Console.output.write(Escaping.name("\(folder.pool)/\(folder.namespace)") + "\n")
+        try await options.delete(["\(folder.pool)/\(folder.namespace)"]) { client, _, dryRun in
+            try await client.deleteNamespace(folder, dryRun)
+        }
     }
 }

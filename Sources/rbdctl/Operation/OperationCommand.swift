@@ -31,18 +31,14 @@ struct OperationList: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The maximum number of operations.", valueName: "n"))
     var limit: Int?
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func validate() throws {
         guard limit.map({ $0 >= 1 }) ?? true else { throw ValidationError("--limit must be 1 or more") }
     }
 
     func run() async throws {
-        let operations = try await connection.withClient { client in
-            try await client.operations(pool: pool, state: state, limit: limit)
-        }
-        try Console.output.write(format.output.render(operations))
+        try await options.list { try await $0.operations(pool: pool, state: state, limit: limit) }
     }
 
     private static let states = RBDAPI.Operation.State.allCases.map(\.rawValue).joined(separator: ", ")
@@ -68,15 +64,13 @@ struct OperationGet: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Watch until the operation has ended.")
     var watch = false
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let operation = try await connection.withClient { client in
+        try await options.show { client in
             let operation = try await client.operation(id)
             return watch ? try await OperationFollower(client: client).follow(operation) : operation
         }
-        try Console.output.write(format.output.render(operation))
     }
 }
 

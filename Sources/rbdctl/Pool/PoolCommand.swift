@@ -19,12 +19,10 @@ struct PoolList: AsyncParsableCommand {
         aliases: ["ls"]
     )
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let pools = try await connection.withClient { try await $0.pools() }
-        try Console.output.write(format.output.render(pools))
+        try await options.list { try await $0.pools() }
     }
 }
 
@@ -34,12 +32,10 @@ struct PoolGet: AsyncParsableCommand {
     @Argument(help: "The pool's name.", transform: Read.poolName)
     var name: String
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let pool = try await connection.withClient { try await $0.pool(name) }
-        try Console.output.write(format.output.render(pool))
+        try await options.show { try await $0.pool(name) }
     }
 }
 
@@ -60,8 +56,7 @@ struct PoolDelete: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The pool's name again.", valueName: "name"))
     var confirm: String?
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: DeletionOptions
 
     func validate() throws {
         guard confirm == nil || confirm == name else {
@@ -70,10 +65,8 @@ struct PoolDelete: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if confirm == nil, !dryRun.dryRun { try confirmOnTerminal() }
-        let plan = try await connection.withClient { try await $0.deletePool(name, dryRun) }
-        if let plan { return try Console.output.write(plan, as: .table) }
-        try Console.output.write(Escaping.name(name) + "\n")
+        if confirm == nil, !options.dryRun.dryRun { try confirmOnTerminal() }
+        try await options.delete([name]) { try await $0.deletePool($1, $2) }
     }
 
     private func confirmOnTerminal() throws {

@@ -33,12 +33,10 @@ struct SnapshotList: AsyncParsableCommand {
     @Flag(help: "Show the data that each snapshot holds and the previous one does not.")
     var usage = false
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let snapshots = try await connection.withClient { try await $0.snapshots(of: spec, withUsage: usage) }
-        try Console.output.write(format.output.render(snapshots))
+        try await options.list { try await $0.snapshots(of: spec, withUsage: usage) }
     }
 }
 
@@ -51,12 +49,10 @@ struct SnapshotGet: AsyncParsableCommand {
     @Flag(help: "Show the data that the snapshot holds and the previous one does not.")
     var usage = false
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let snapshot = try await connection.withClient { try await $0.snapshot(spec, withUsage: usage) }
-        try Console.output.write(format.output.render(snapshot))
+        try await options.show { try await $0.snapshot(spec, withUsage: usage) }
     }
 }
 
@@ -70,13 +66,10 @@ struct SnapshotCreate: AsyncParsableCommand {
     @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)
     var spec: SnapshotSpec
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let outcome = try await connection.withClient { try await $0.createSnapshot(spec, dryRun) }
-        try Console.output.write(outcome, as: format.output)
+        try await options.change { try await $0.createSnapshot(spec, $1) }
     }
 }
 
@@ -93,15 +86,10 @@ struct SnapshotRename: AsyncParsableCommand {
     @Argument(help: "The new name, without the image.")
     var name: String
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let outcome = try await connection.withClient { client in
-            try await client.changeSnapshot(spec, SnapshotChanges(name: name), dryRun)
-        }
-        try Console.output.write(outcome, as: format.output)
+        try await options.change { try await $0.changeSnapshot(spec, SnapshotChanges(name: name), $1) }
     }
 }
 
@@ -115,15 +103,10 @@ struct SnapshotProtect: AsyncParsableCommand {
     @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)
     var spec: SnapshotSpec
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let outcome = try await connection.withClient { client in
-            try await client.changeSnapshot(spec, SnapshotChanges(protected: true), dryRun)
-        }
-        try Console.output.write(outcome, as: format.output)
+        try await options.change { try await $0.changeSnapshot(spec, SnapshotChanges(protected: true), $1) }
     }
 }
 
@@ -137,15 +120,10 @@ struct SnapshotUnprotect: AsyncParsableCommand {
     @Argument(help: "The snapshot: pool/image@snapshot.", transform: Read.snapshotSpec)
     var spec: SnapshotSpec
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let outcome = try await connection.withClient { client in
-            try await client.changeSnapshot(spec, SnapshotChanges(protected: false), dryRun)
-        }
-        try Console.output.write(outcome, as: format.output)
+        try await options.change { try await $0.changeSnapshot(spec, SnapshotChanges(protected: false), $1) }
     }
 }
 
@@ -169,14 +147,11 @@ struct SnapshotDelete: AsyncParsableCommand {
     @Flag(help: "Do not fail if a snapshot does not exist. Its image must exist.")
     var ignoreMissing = false
 
-    @OptionGroup var dryRun: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: DeletionOptions
 
     func run() async throws {
-        try await connection.withClient { client in
-            try await ForEach(specs).delete(ignoring: ignoreMissing ? .snapshotNotFound : nil) { spec in
-                try await client.deleteSnapshot(spec, evenIfCloned: evenIfCloned, dryRun)
-            }
+        try await options.delete(specs, ignoring: ignoreMissing ? .snapshotNotFound : nil) {
+            try await $0.deleteSnapshot($1, evenIfCloned: evenIfCloned, $2)
         }
     }
 }

@@ -27,12 +27,10 @@ struct TrashList: AsyncParsableCommand {
     @Argument(help: "The pool, or pool/namespace. (default: rbd)", transform: Read.imageFolder)
     var folder: ImageFolder?
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let entries = try await connection.withClient { try await $0.trash(of: folder ?? .default) }
-        try Console.output.write(format.output.render(entries))
+        try await options.list { try await $0.trash(of: folder ?? .default) }
     }
 }
 
@@ -42,12 +40,10 @@ struct TrashGet: AsyncParsableCommand {
     @Argument(help: "The image: pool/id or pool/namespace/id.", transform: Read.imageSpec)
     var entry: ImageSpec
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var options: ShowOptions
 
     func run() async throws {
-        let found = try await connection.withClient { try await $0.trashEntry(entry) }
-        try Console.output.write(format.output.render(found))
+        try await options.show { try await $0.trashEntry(entry) }
     }
 }
 
@@ -70,15 +66,10 @@ struct TrashRestore: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A new name. (default: the old one)", valueName: "name"))
     var name: String?
 
-    @OptionGroup var rehearsal: DryRunOptions
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var format: CreatedOutputOptions
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let restored = try await connection.withClient { client in
-            try await client.withTrashEntry(entry) { try await client.restore($0, as: name, rehearsal) }
-        }
-        try Console.output.write(restored, as: format.output)
+        try await options.change { try await $0.withTrashEntry(entry) { try await $0.restore($0, as: name, $1) } }
     }
 }
 
