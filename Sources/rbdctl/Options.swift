@@ -37,41 +37,41 @@ struct ByIDOptions: ParsableArguments {
 
 /// Parsers for arguments that the argument parser has no type for.
 enum Read {
+    /// - Throws: ValidationError with the rule if there is no value.
+    static func checked<Value>(_ value: Value?, _ rule: String) throws -> Value {
+        guard let value else { throw ValidationError(rule) }
+        return value
+    }
+
+    @Sendable static func imageSpec(_ text: String) throws -> ImageSpec {
+        try checked(
+            ImageSpec(parsing: text),
+            "write an image as pool/image, pool/namespace/image, or image for the pool rbd"
+        )
+    }
+
+    @Sendable static func snapshotSpec(_ text: String) throws -> SnapshotSpec {
+        try checked(
+            SnapshotSpec(parsing: text),
+            "write a snapshot as pool/image@snapshot or pool/namespace/image@snapshot"
+        )
+    }
+
+    @Sendable static func namespaceSpec(_ text: String) throws -> ImageFolder {
+        let folder = ImageFolder(parsing: text).flatMap { $0.namespace.isEmpty ? nil : $0 }
+        return try checked(folder, "write a namespace as pool/namespace")
+    }
+
     @Sendable static func size(_ text: String) throws -> ByteCount {
         try ByteCount(parsing: text)
     }
 
-    @Sendable static func imageSpec(_ text: String) throws -> ImageSpec {
-        guard let spec = ImageSpec(parsing: text) else {
-            throw ValidationError("write an image as pool/image, pool/namespace/image, or image for the pool rbd")
-        }
-        return spec
-    }
-
-    @Sendable static func snapshotSpec(_ text: String) throws -> SnapshotSpec {
-        guard let spec = SnapshotSpec(parsing: text) else {
-            throw ValidationError("write a snapshot as pool/image@snapshot or pool/namespace/image@snapshot")
-        }
-        return spec
-    }
-
-    @Sendable static func namespaceSpec(_ text: String) throws -> ImageFolder {
-        guard let folder = ImageFolder(parsing: text), !folder.namespace.isEmpty else {
-            throw ValidationError("write a namespace as pool/namespace")
-        }
-        return folder
-    }
-
     @Sendable static func poolName(_ text: String) throws -> String {
-        guard !text.isEmpty else { throw ValidationError("a pool's name must not be empty") }
-        return text
+        try checked(text.nonEmpty, "a pool's name must not be empty")
     }
 
     @Sendable static func imageFolder(_ text: String) throws -> ImageFolder {
-        guard let folder = ImageFolder(parsing: text) else {
-            throw ValidationError("write pool or pool/namespace")
-        }
-        return folder
+        try checked(ImageFolder(parsing: text), "write pool or pool/namespace")
     }
 }
 

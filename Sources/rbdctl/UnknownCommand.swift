@@ -77,8 +77,7 @@ struct UnknownCommand: Equatable {
     /// The verb and its object in the wrong order, such as `create image`.
     private func turned(in tree: CommandTree) -> [[String]] {
         guard let next = rest.first else { return [] }
-        let objects = tree.subcommand(next).map { [$0.name] } ?? Self.corrections(of: next, in: tree)
-        return objects.flatMap { object -> [[String]] in
+        return Self.names(of: next, in: tree).flatMap { object -> [[String]] in
             let verbs = tree.subcommand(object).map { Self.names(of: word, in: $0) } ?? []
             return verbs.map { parents + [object, $0] }
         }

@@ -5,25 +5,21 @@ import Naming
 internal import RBDAPI
 
 extension APIClient {
-    /// The result of deleting an image.
-    enum Deletion: Sendable {
-        case trashed(TrashedImage)
-        case purging(RBDAPI.Operation)
-        case gone
-    }
-
     /// - Parameters:
     ///   - byID: whether the spec has the image's id in place of its name.
     ///   - delay: how long the image can be restored; nil for the service's default.
     ///   - purge: whether to remove its data immediately.
-    func deleteImage(_ spec: ImageSpec, byID: Bool, delay: String?, purge: Bool) async throws -> Deletion {
+    /// - Returns: the operation that removes the data; nil if the image is in the trash, or gone.
+    func deleteImage(
+        _ spec: ImageSpec,
+        byID: Bool,
+        delay: String?,
+        purge: Bool
+    ) async throws -> RBDAPI.Operation? {
         let query = spec.query + [("delay", delay), ("purge", purge ? "true" : nil)]
         let reply = try await transport.reply(.delete, byID ? spec.idPath : spec.path, query: query)
-        return switch reply.status {
-        case 200: .trashed(try reply.decoded())
-        case 202: .purging(try reply.decoded())
-        default: .gone
-        }
+        if reply.status == 200 { _ = try reply.decoded(as: TrashedImage.self) }
+        return reply.status == 202 ? try reply.decoded(as: RBDAPI.Operation.self) : nil
     }
 
     /// What the deletion would do, and what blocks it.

@@ -135,33 +135,14 @@ struct ContextsFile: Hashable, Sendable {
         if current == name { current = nil }
     }
 
-    /// A concurrent reader sees either the old file or the new one.
+    /// A concurrent reader sees either the old file or the new one. The contexts are sorted by name.
     func write() throws {
-        struct Content: Encodable {
-            var current: String?
-            var contexts: OrderedContexts
+        let named = try contexts.sorted { $0.key < $1.key }.map { name, context in
+            OrderedValue.Member(name, try OrderedValue(encoding: context))
         }
-        let text = try YAMLEncoder.encode(Content(current: current, contexts: OrderedContexts(contexts: contexts)))
-        try PrivateFile.write(text, to: path)
-    }
-
-    /// Sorted by name.
-    private struct OrderedContexts: Encodable {
-        var contexts: [String: Context]
-
-        struct Key: CodingKey {
-            var stringValue: String
-            var intValue: Int? { nil }
-            init(stringValue: String) { self.stringValue = stringValue }
-            init?(intValue: Int) { nil }
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: Key.self)
-            for (name, context) in contexts.sorted(by: { $0.key < $1.key }) {
-                try container.encode(context, forKey: Key(stringValue: name))
-            }
-        }
+        let head = current.map { [OrderedValue.Member("current", .string($0))] } ?? []
+        let content = OrderedValue.object(head + [OrderedValue.Member("contexts", .object(named))])
+        try PrivateFile.write(content.yaml(), to: path)
     }
 }
 

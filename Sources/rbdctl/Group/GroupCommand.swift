@@ -115,16 +115,16 @@ struct GroupDelete: AsyncParsableCommand {
 
 extension Read {
     @Sendable static func groupSpec(_ text: String) throws -> GroupSpec {
-        guard let spec = GroupSpec(parsing: text) else {
-            throw ValidationError("write a group as pool/group, pool/namespace/group, or group for the pool rbd")
-        }
-        return spec
+        try checked(
+            GroupSpec(parsing: text),
+            "write a group as pool/group, pool/namespace/group, or group for the pool rbd"
+        )
     }
 
     @Sendable static func groupSnapshotSpec(_ text: String) throws -> GroupSnapshotSpec {
-        guard let spec = GroupSnapshotSpec(parsing: text) else {
-            throw ValidationError("write a group snapshot as pool/group@snapshot or pool/namespace/group@snapshot")
-        }
-        return spec
+        try checked(
+            GroupSnapshotSpec(parsing: text),
+            "write a group snapshot as pool/group@snapshot or pool/namespace/group@snapshot"
+        )
     }
 }

@@ -56,9 +56,7 @@ struct ImageDelete: AsyncParsableCommand {
             return .planned(try await client.planToDelete(spec, byID: identity.byID, delay: delay, purge: purge))
         }
         let deletion = try await client.deleteImage(spec, byID: identity.byID, delay: delay, purge: purge)
-        guard case .purging(let operation) = deletion else {
-            return .done(spec.description)
-        }
+        guard let operation = deletion else { return .done(spec.description) }
         guard waiting.wait else { return .done(operation.id) }
         _ = try await OperationFollower(client: client).follow(operation)
         return .done(spec.description)

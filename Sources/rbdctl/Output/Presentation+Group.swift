@@ -14,33 +14,30 @@ extension Group: Presentable {
                 return [group.spec] + (detailed ? counts.map { $0 ?? "" } : [])
             }
         )
-        let (images, snapshots) = (items.flatMap { $0.images ?? [] }, items.flatMap { $0.snapshots ?? [] })
-        return [groups]
-            + (images.isEmpty ? [] : GroupImage.table(of: images, detailed: detailed, title: "IMAGE"))
-            + (snapshots.isEmpty ? [] : GroupSnapshot.table(of: snapshots, detailed: detailed, title: "SNAPSHOT"))
+        let images = Table(
+            header: ["IMAGE", "STATE"],
+            rows: items.flatMap { $0.images ?? [] }.map { $0.cells(detailed: detailed) }
+        )
+        let snapshots = Table(
+            header: ["SNAPSHOT", "STATE", "IMAGES"],
+            rows: items.flatMap { $0.snapshots ?? [] }.map { $0.cells(detailed: detailed) }
+        )
+        return [groups] + [images, snapshots].filter { !$0.rows.isEmpty }
     }
 }
 
-extension GroupImage: Presentable {
+extension GroupImage: PresentableRow {
     var bareName: String { spec }
 
-    static func table(of items: [GroupImage], detailed: Bool) -> [Table] {
-        table(of: items, detailed: detailed, title: "SPEC")
-    }
+    static func header(detailed: Bool) -> [String] { ["SPEC", "STATE"] }
 
-    fileprivate static func table(of items: [GroupImage], detailed: Bool, title: String) -> [Table] {
-        [Table(header: [title, "STATE"], rows: items.map { [$0.spec, $0.state] })]
-    }
+    func cells(detailed: Bool) -> [String] { [spec, state] }
 }
 
-extension GroupSnapshot: Presentable {
+extension GroupSnapshot: PresentableRow {
     var bareName: String { spec }
 
-    static func table(of items: [GroupSnapshot], detailed: Bool) -> [Table] {
-        table(of: items, detailed: detailed, title: "SPEC")
-    }
+    static func header(detailed: Bool) -> [String] { ["SPEC", "STATE", "IMAGES"] }
 
-    fileprivate static func table(of items: [GroupSnapshot], detailed: Bool, title: String) -> [Table] {
-        [Table(header: [title, "STATE", "IMAGES"], rows: items.map { [$0.spec, $0.state, "\($0.images.count)"] })]
-    }
+    func cells(detailed: Bool) -> [String] { [spec, state, "\(images.count)"] }
 }

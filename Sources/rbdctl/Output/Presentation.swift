@@ -18,12 +18,11 @@ extension ClusterStatus: Presentable {
                 ]
             }
         )
-        let checks = items.flatMap(\.health.checks)
-        if checks.isEmpty { return [summary] }
-        return [
-            summary,
-            Table(header: ["CHECK", "SEVERITY", "SUMMARY"], rows: checks.map { [$0.code, $0.severity, $0.summary] }),
-        ]
+        let checks = Table(
+            header: ["CHECK", "SEVERITY", "SUMMARY"],
+            rows: items.flatMap(\.health.checks).map { [$0.code, $0.severity, $0.summary] }
+        )
+        return [summary] + [checks].filter { !$0.rows.isEmpty }
     }
 }
 
@@ -65,17 +64,13 @@ extension Plan: Presentable {
             header: ["STEP", "SUBJECT", "DETAIL"],
             rows: items.flatMap(\.steps).map { [$0.action.rawValue, $0.subject, $0.detail ?? ""] }
         )
-        let blockers = items.flatMap(\.blockers)
-        if blockers.isEmpty { return [steps] }
-        return [
-            steps,
-            Table(
-                header: ["BLOCKER", "NAME", "CLIENT", "ADDRESS", "SINCE"],
-                rows: blockers.map {
-                    [$0.kind.rawValue, $0.name ?? "", $0.client ?? "", $0.address ?? "", $0.since ?? ""]
-                }
-            ),
-        ]
+        let blockers = Table(
+            header: ["BLOCKER", "NAME", "CLIENT", "ADDRESS", "SINCE"],
+            rows: items.flatMap(\.blockers).map {
+                [$0.kind.rawValue, $0.name ?? "", $0.client ?? "", $0.address ?? "", $0.since ?? ""]
+            }
+        )
+        return [steps] + [blockers].filter { !$0.rows.isEmpty }
     }
 }
 
