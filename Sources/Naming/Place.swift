@@ -13,6 +13,14 @@ public struct Place: Hashable, Sendable, CustomStringConvertible {
         self.namespace = namespace
     }
 
+    /// Reads `pool` or `pool/namespace`.
+    /// - Returns: nil if a part is empty or there are more than two.
+    public init?(parsing text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard !parts.contains(""), parts.count <= 2 else { return nil }
+        self.init(pool: parts[0], namespace: parts.count == 2 ? parts[1] : "")
+    }
+
     public func image(_ name: String) -> ImageSpec { ImageSpec(self, image: name) }
 
     public func group(_ name: String) -> GroupSpec { GroupSpec(self, name: name) }

@@ -119,12 +119,7 @@ extension Remedy {
     }
 
     /// The subject as a pool, or a pool and a namespace.
-    private var place: Place? {
-        guard let parts = subject?.split(separator: "/", omittingEmptySubsequences: false).map(String.init),
-            !parts.contains(""), parts.count <= 2
-        else { return nil }
-        return Place(pool: parts[0], namespace: parts.count == 2 ? parts[1] : "")
-    }
+    private var place: Place? { subject.flatMap { Place(parsing: $0) } }
 
     private var image: ImageSpec? { subject.flatMap { ImageSpec(parsing: $0) } }
 

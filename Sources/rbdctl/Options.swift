@@ -57,9 +57,9 @@ enum Read {
         )
     }
 
-    @Sendable static func namespaceSpec(_ text: String) throws -> ImageFolder {
-        let folder = ImageFolder(parsing: text).flatMap { $0.namespace.isEmpty ? nil : $0 }
-        return try checked(folder, "write a namespace as pool/namespace")
+    @Sendable static func namespaceSpec(_ text: String) throws -> Place {
+        let place = Place(parsing: text).flatMap { $0.namespace.isEmpty ? nil : $0 }
+        return try checked(place, "write a namespace as pool/namespace")
     }
 
     @Sendable static func size(_ text: String) throws -> ByteCount {
@@ -70,29 +70,11 @@ enum Read {
         try checked(text.nonEmpty, "a pool's name must not be empty")
     }
 
-    @Sendable static func imageFolder(_ text: String) throws -> ImageFolder {
-        try checked(ImageFolder(parsing: text), "write pool or pool/namespace")
+    @Sendable static func place(_ text: String) throws -> Place {
+        try checked(Place(parsing: text), "write pool or pool/namespace")
     }
 }
 
-/// A pool or a namespace, which holds images.
-struct ImageFolder: Hashable, Sendable {
-    var pool: String
-    /// Empty for the pool's default namespace.
-    var namespace = ""
-
-    init?(parsing text: String) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard !parts.contains(""), parts.count <= 2 else { return nil }
-        pool = parts[0]
-        if parts.count == 2 { namespace = parts[1] }
-    }
-}
-
-extension ImageFolder {
-    static let `default` = ImageFolder(pool: ImageSpec.defaultPool)
-
-    private init(pool: String) {
-        self.pool = pool
-    }
+extension Place {
+    static let `default` = Place(pool: ImageSpec.defaultPool)
 }

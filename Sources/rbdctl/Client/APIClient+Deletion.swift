@@ -33,8 +33,8 @@ extension APIClient {
         return try await transport.send(.delete, byID ? spec.idPath : spec.path, query: query)
     }
 
-    func trash(of folder: ImageFolder) async throws -> [TrashedImage] {
-        try await list(folder.trashPath, query: folder.query)
+    func trash(of place: Place) async throws -> [TrashedImage] {
+        try await list(place.trashPath, query: place.query)
     }
 
     /// - Parameter entry: an image's spec with its id in place of its name.
@@ -51,15 +51,15 @@ extension APIClient {
         try await change(.delete, entry.trashPath, query: entry.query + [("force", force ? "true" : nil)], dryRun)
     }
 
-    func purgeExpired(in folder: ImageFolder, _ dryRun: DryRunOptions) async throws -> Change<PurgeAnswer> {
-        try await change(.delete, folder.trashPath, query: folder.query + [("expired", "true")], dryRun)
+    func purgeExpired(in place: Place, _ dryRun: DryRunOptions) async throws -> Change<PurgeAnswer> {
+        try await change(.delete, place.trashPath, query: place.query + [("expired", "true")], dryRun)
     }
 }
 
 extension ImageSpec {
-    fileprivate var trashPath: [String] { ["v1", "pools", pool, "trash", image] }
+    fileprivate var trashPath: [String] { place.trashPath + [image] }
 }
 
-extension ImageFolder {
+extension Place {
     fileprivate var trashPath: [String] { ["v1", "pools", pool, "trash"] }
 }

@@ -5,10 +5,10 @@ import Naming
 internal import RBDAPI
 
 extension APIClient {
-    func groups(in folder: ImageFolder, prefix: String?) async throws -> [Group] {
+    func groups(in place: Place, prefix: String?) async throws -> [Group] {
         try await list(
-            ["v1", "pools", folder.pool, "groups"],
-            query: folder.query + [("prefix", prefix?.nonEmpty)]
+            ["v1", "pools", place.pool, "groups"],
+            query: place.query + [("prefix", prefix?.nonEmpty)]
         )
     }
 
@@ -90,7 +90,7 @@ extension APIClient {
 
 extension GroupSpec {
     var path: [String] { ["v1", "pools", pool, "groups", name] }
-    var query: Transport.Query { [("namespace", namespace.nonEmpty)] }
+    var query: Transport.Query { place.query }
 }
 
 extension GroupSnapshotSpec {

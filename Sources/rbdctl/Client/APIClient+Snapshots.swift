@@ -82,21 +82,21 @@ extension APIClient {
         try await list(["v1", "pools", pool, "namespaces"])
     }
 
-    func namespace(_ folder: ImageFolder) async throws -> Namespace {
-        try await transport.get(folder.path)
+    func namespace(_ place: Place) async throws -> Namespace {
+        try await transport.get(place.path)
     }
 
-    func createNamespace(_ folder: ImageFolder, _ dryRun: DryRunOptions) async throws -> Change<Namespace> {
+    func createNamespace(_ place: Place, _ dryRun: DryRunOptions) async throws -> Change<Namespace> {
         try await change(
             .post,
-            ["v1", "pools", folder.pool, "namespaces"],
-            body: CreateNamespaceRequest(name: folder.namespace),
+            ["v1", "pools", place.pool, "namespaces"],
+            body: CreateNamespaceRequest(name: place.namespace),
             dryRun
         )
     }
 
-    func deleteNamespace(_ folder: ImageFolder, _ dryRun: DryRunOptions) async throws -> Plan? {
-        try await delete(folder.path, dryRun)
+    func deleteNamespace(_ place: Place, _ dryRun: DryRunOptions) async throws -> Plan? {
+        try await delete(place.path, dryRun)
     }
 }
 
@@ -104,6 +104,6 @@ extension SnapshotSpec {
     fileprivate var path: [String] { image.path + ["snapshots", snapshot] }
 }
 
-extension ImageFolder {
+extension Place {
     fileprivate var path: [String] { ["v1", "pools", pool, "namespaces", namespace] }
 }

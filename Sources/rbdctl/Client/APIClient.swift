@@ -45,14 +45,14 @@ struct APIClient: Sendable {
     ///   - filter: the parameters that select and sort the images.
     ///   - fields: extra members that are not in the image's header, and take longer to read.
     func images(
-        in folder: ImageFolder,
+        in place: Place,
         _ filter: Transport.Query = [],
         limit: Int? = nil,
         fields: String? = nil
     ) async throws -> [Image] {
         try await list(
-            ["v1", "pools", folder.pool, "images"],
-            query: folder.query + [("fields", fields?.nonEmpty)] + filter,
+            ["v1", "pools", place.pool, "images"],
+            query: place.query + [("fields", fields?.nonEmpty)] + filter,
             limit: limit,
             // In any order other than that of the names, each page reads all images. One large page is then better than
             // ten.
@@ -125,10 +125,10 @@ extension ImageSpec {
     var path: [String] { ["v1", "pools", pool, "images", image] }
     /// The path that ends with the image's id.
     var idPath: [String] { ["v1", "pools", pool, "image-ids", image] }
-    var query: Transport.Query { [("namespace", namespace.nonEmpty)] }
+    var query: Transport.Query { place.query }
 }
 
-extension ImageFolder {
+extension Place {
     var query: Transport.Query { [("namespace", namespace.nonEmpty)] }
 }
 

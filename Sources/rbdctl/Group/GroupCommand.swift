@@ -25,9 +25,9 @@ struct GroupList: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The pool, or pool/namespace. (default: \(ImageSpec.defaultPool))", valueName: "pool"),
-        transform: Read.imageFolder
+        transform: Read.place
     )
-    var folder: ImageFolder?
+    var folder: Place?
 
     @Option(help: "Only groups whose names start with this text.")
     var prefix: String?

@@ -14,9 +14,9 @@ struct ImageList: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The pool, or pool/namespace. (default: \(ImageSpec.defaultPool))", valueName: "pool"),
-        transform: Read.imageFolder
+        transform: Read.place
     )
-    var folder: ImageFolder?
+    var folder: Place?
 
     @OptionGroup var filter: ImageFilter
 

@@ -22,9 +22,9 @@ struct ImageUsageCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp("All images of this pool, or pool/namespace.", valueName: "pool"),
-        transform: Read.imageFolder
+        transform: Read.place
     )
-    var all: ImageFolder?
+    var all: Place?
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var format: OutputOptions

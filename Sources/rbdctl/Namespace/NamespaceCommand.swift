@@ -40,7 +40,7 @@ struct NamespaceGet: AsyncParsableCommand {
     )
 
     @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)
-    var folder: ImageFolder
+    var folder: Place
 
     @OptionGroup var options: ShowOptions
 
@@ -57,7 +57,7 @@ struct NamespaceCreate: AsyncParsableCommand {
     )
 
     @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)
-    var folder: ImageFolder
+    var folder: Place
 
     @OptionGroup var options: ChangeOptions
 
@@ -76,13 +76,11 @@ struct NamespaceDelete: AsyncParsableCommand {
     )
 
     @Argument(help: "The namespace: pool/namespace.", transform: Read.namespaceSpec)
-    var folder: ImageFolder
+    var folder: Place
 
     @OptionGroup var options: DeletionOptions
 
     func run() async throws {
-        try await options.delete(["\(folder.pool)/\(folder.namespace)"]) { client, _, dryRun in
-            try await client.deleteNamespace(folder, dryRun)
-        }
+        try await options.delete([folder]) { try await $0.deleteNamespace($1, $2) }
     }
 }

@@ -24,8 +24,8 @@ struct TrashList: AsyncParsableCommand {
         aliases: ["ls"]
     )
 
-    @Argument(help: "The pool, or pool/namespace. (default: rbd)", transform: Read.imageFolder)
-    var folder: ImageFolder?
+    @Argument(help: "The pool, or pool/namespace. (default: rbd)", transform: Read.place)
+    var folder: Place?
 
     @OptionGroup var options: ShowOptions
 
@@ -116,8 +116,8 @@ struct TrashPurgeExpired: AsyncParsableCommand {
         discussion: "The service does so by itself every few seconds. Prints the ids of the operations."
     )
 
-    @Argument(help: "The pool, or pool/namespace. (default: rbd)", transform: Read.imageFolder)
-    var folder: ImageFolder?
+    @Argument(help: "The pool, or pool/namespace. (default: rbd)", transform: Read.place)
+    var folder: Place?
 
     @OptionGroup var rehearsal: DryRunOptions
     @OptionGroup var connection: ConnectionOptions

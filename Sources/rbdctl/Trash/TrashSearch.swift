@@ -25,8 +25,7 @@ extension APIClient {
     /// The images in the trash that had a name, the last deleted first. Those whose removal has begun are left out,
     /// because they can't be restored.
     func trashEntries(named spec: ImageSpec) async throws -> [TrashedImage] {
-        guard let folder = ImageFolder(parsing: spec.place.description) else { return [] }
-        return try await trash(of: folder)
+        try await trash(of: spec.place)
             .filter { $0.name == spec.image && $0.state == "trashed" }
             .sorted { $0.deletedAt > $1.deletedAt }
     }
