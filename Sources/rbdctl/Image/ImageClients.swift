@@ -153,7 +153,6 @@ struct EvictionOptions: ParsableArguments {
 
 extension Read {
     @Sendable static func clientName(_ text: String) throws -> String {
-        guard !text.isEmpty else { throw ValidationError("write a client as Ceph does, such as client.4123") }
-        return text
+        try checked(text.nonEmpty, "write a client as Ceph does, such as client.4123")
     }
 }

@@ -99,10 +99,7 @@ struct Limit: Hashable, Sendable {
 
 extension Read {
     @Sendable static func limitName(_ text: String) throws -> QoSLimit {
-        guard let limit = QoSLimit(rawValue: text) else {
-            throw ValidationError("\"\(text)\" is not a limit; \(ImageQoSCommand.limits)")
-        }
-        return limit
+        try checked(QoSLimit(rawValue: text), "\"\(text)\" is not a limit; \(ImageQoSCommand.limits)")
     }
 
     @Sendable static func limit(_ text: String) throws -> Limit {

@@ -44,10 +44,7 @@ struct OperationList: AsyncParsableCommand {
     private static let states = RBDAPI.Operation.State.allCases.map(\.rawValue).joined(separator: ", ")
 
     @Sendable private static func state(_ text: String) throws -> RBDAPI.Operation.State {
-        guard let state = RBDAPI.Operation.State(rawValue: text) else {
-            throw ValidationError("the state must be one of \(states)")
-        }
-        return state
+        try Read.checked(RBDAPI.Operation.State(rawValue: text), "the state must be one of \(states)")
     }
 }
 

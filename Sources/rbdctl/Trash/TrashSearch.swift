@@ -41,11 +41,12 @@ extension TrashedImage {
 
 extension Failure {
     /// Several images in the trash had the name.
+    /// - Parameter found: their entries.
     init(ambiguous entry: ImageSpec, _ found: [TrashedImage]) {
         self.init(
             .usage,
             "\(found.count) images in the trash had the name \(entry); nothing was changed",
-            hint: "name one by its id, such as \(found.first.map { "\($0.entrySpec)" } ?? "")"
+            hint: "name one by its id, such as \(found[0].entrySpec)"
         )
         notes = found.map(\.line)
     }
@@ -53,13 +54,12 @@ extension Failure {
     /// An image does not exist, because it is in the trash.
     /// - Parameter found: its entries, of which there is at least one.
     init(inTrash spec: ImageSpec, _ found: [TrashedImage]) {
-        let first = found.first.map { "\($0.entrySpec)" } ?? ""
         self.init(
             .notFound,
             found.count == 1
                 ? "\(spec) is in the trash, and can be restored"
                 : "\(spec) is in the trash \(found.count) times, and can be restored",
-            hint: "rbdctl trash restore \(first) restores it"
+            hint: "rbdctl trash restore \(found[0].entrySpec) restores it"
                 + (found.count == 1 ? "" : " as it was when it was last deleted")
         )
         notes = found.map(\.line)
