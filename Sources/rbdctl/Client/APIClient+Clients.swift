@@ -17,11 +17,8 @@ extension APIClient {
         cookie: String?,
         _ dryRun: DryRunOptions
     ) async throws -> Plan? {
-        try await delete(
-            image.path + ["locks", client],
-            query: image.query + [("cookie", cookie), ("confirm", dryRun.dryRun ? nil : client)],
-            dryRun
-        )
+        let query = image.query + [("cookie", cookie), ("confirm", dryRun.dryRun ? nil : client)]
+        return try await delete(image.path + ["locks", client], query: query, dryRun)
     }
 
     func watchers(of image: ImageSpec) async throws -> [ImageWatcher] {
@@ -31,10 +28,7 @@ extension APIClient {
 
     /// The call itself confirms the request: its caller has already asked the user.
     func evict(_ client: String, from image: ImageSpec, _ dryRun: DryRunOptions) async throws -> Plan? {
-        try await delete(
-            image.path + ["watchers", client],
-            query: image.query + [("confirm", dryRun.dryRun ? nil : client)],
-            dryRun
-        )
+        let query = image.query + [("confirm", dryRun.dryRun ? nil : client)]
+        return try await delete(image.path + ["watchers", client], query: query, dryRun)
     }
 }

@@ -6,10 +6,7 @@ internal import RBDAPI
 
 extension APIClient {
     func groups(in place: Place, prefix: String?) async throws -> [Group] {
-        try await list(
-            ["v1", "pools", place.pool, "groups"],
-            query: place.query + [("prefix", prefix?.nonEmpty)]
-        )
+        try await list(place.groupsPath, query: place.query + [("prefix", prefix?.nonEmpty)])
     }
 
     func group(_ group: GroupSpec) async throws -> Group {
@@ -17,13 +14,8 @@ extension APIClient {
     }
 
     func createGroup(_ group: GroupSpec, _ dryRun: DryRunOptions) async throws -> Change<Group> {
-        try await change(
-            .post,
-            ["v1", "pools", group.pool, "groups"],
-            query: group.query,
-            body: CreateGroupRequest(name: group.name),
-            dryRun
-        )
+        let body = CreateGroupRequest(name: group.name)
+        return try await change(.post, group.place.groupsPath, query: group.query, body: body, dryRun)
     }
 
     func renameGroup(_ group: GroupSpec, to name: String, _ dryRun: DryRunOptions) async throws -> Change<Group> {
@@ -43,20 +35,11 @@ extension APIClient {
         to group: GroupSpec,
         _ dryRun: DryRunOptions
     ) async throws -> Change<GroupImage> {
-        try await change(
-            .put,
-            group.path + ["images", image.image],
-            query: group.query + [("imagePool", image.pool)],
-            dryRun
-        )
+        try await change(.put, group.memberPath(image), query: group.memberQuery(image), dryRun)
     }
 
     func removeImage(_ image: ImageSpec, from group: GroupSpec, _ dryRun: DryRunOptions) async throws -> Plan? {
-        try await delete(
-            group.path + ["images", image.image],
-            query: group.query + [("imagePool", image.pool)],
-            dryRun
-        )
+        try await delete(group.memberPath(image), query: group.memberQuery(image), dryRun)
     }
 
     func snapshots(of group: GroupSpec) async throws -> [GroupSnapshot] {
@@ -64,13 +47,8 @@ extension APIClient {
     }
 
     func createSnapshot(_ spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<GroupSnapshot> {
-        try await change(
-            .post,
-            spec.group.path + ["snapshots"],
-            query: spec.group.query,
-            body: CreateGroupSnapshotRequest(name: spec.snapshot),
-            dryRun
-        )
+        let body = CreateGroupSnapshotRequest(name: spec.snapshot)
+        return try await change(.post, spec.group.path + ["snapshots"], query: spec.group.query, body: body, dryRun)
     }
 
     func deleteSnapshot(_ spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Plan? {
@@ -79,18 +57,22 @@ extension APIClient {
 
     /// The call itself confirms the request: its caller has already asked the user.
     func rollBack(to spec: GroupSnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<RBDAPI.Operation> {
-        try await change(
-            .post,
-            spec.path + ["rollback"],
-            query: spec.group.query + [("confirm", dryRun.dryRun ? nil : spec.snapshot)],
-            dryRun
-        )
+        let query = spec.group.query + [("confirm", dryRun.dryRun ? nil : spec.snapshot)]
+        return try await change(.post, spec.path + ["rollback"], query: query, dryRun)
     }
 }
 
 extension GroupSpec {
-    var path: [String] { ["v1", "pools", pool, "groups", name] }
+    var path: [String] { place.groupsPath + [name] }
     var query: Transport.Query { place.query }
+
+    /// The path of an image as a member of the group.
+    fileprivate func memberPath(_ image: ImageSpec) -> [String] { path + ["images", image.image] }
+    fileprivate func memberQuery(_ image: ImageSpec) -> Transport.Query { query + [("imagePool", image.pool)] }
+}
+
+extension Place {
+    fileprivate var groupsPath: [String] { ["v1", "pools", pool, "groups"] }
 }
 
 extension GroupSnapshotSpec {

@@ -6,10 +6,8 @@ internal import RBDAPI
 
 extension APIClient {
     func snapshots(of image: ImageSpec, withUsage: Bool) async throws -> [Snapshot] {
-        let list: ImageSnapshots = try await transport.get(
-            image.path + ["snapshots"],
-            query: image.query + [("fields", withUsage ? "usage" : nil)]
-        )
+        let query = image.query + [("fields", withUsage ? "usage" : nil)]
+        let list: ImageSnapshots = try await transport.get(image.path + ["snapshots"], query: query)
         return list.items
     }
 
@@ -18,13 +16,8 @@ extension APIClient {
     }
 
     func createSnapshot(_ spec: SnapshotSpec, _ dryRun: DryRunOptions) async throws -> Change<Snapshot> {
-        try await change(
-            .post,
-            spec.image.path + ["snapshots"],
-            query: spec.image.query,
-            body: CreateSnapshotRequest(name: spec.snapshot),
-            dryRun
-        )
+        let body = CreateSnapshotRequest(name: spec.snapshot)
+        return try await change(.post, spec.image.path + ["snapshots"], query: spec.image.query, body: body, dryRun)
     }
 
     func changeSnapshot(
@@ -35,16 +28,9 @@ extension APIClient {
         try await change(.patch, spec.path, query: spec.image.query, body: changes, dryRun)
     }
 
-    func deleteSnapshot(
-        _ spec: SnapshotSpec,
-        evenIfCloned: Bool,
-        _ dryRun: DryRunOptions
-    ) async throws -> Plan? {
-        try await delete(
-            spec.path,
-            query: spec.image.query + [("evenIfCloned", evenIfCloned ? "true" : nil)],
-            dryRun
-        )
+    func deleteSnapshot(_ spec: SnapshotSpec, evenIfCloned: Bool, _ dryRun: DryRunOptions) async throws -> Plan? {
+        let query = spec.image.query + [("evenIfCloned", evenIfCloned ? "true" : nil)]
+        return try await delete(spec.path, query: query, dryRun)
     }
 
     func snapshotLimit(of image: ImageSpec) async throws -> SnapshotLimit {
@@ -56,20 +42,13 @@ extension APIClient {
         to limit: UInt64?,
         _ dryRun: DryRunOptions
     ) async throws -> Change<SnapshotLimit> {
-        try await change(
-            .put,
-            image.path + ["snapshot-limit"],
-            query: image.query,
-            body: SetSnapshotLimitRequest(limit: limit),
-            dryRun
-        )
+        let body = SetSnapshotLimitRequest(limit: limit)
+        return try await change(.put, image.path + ["snapshot-limit"], query: image.query, body: body, dryRun)
     }
 
     func children(of image: ImageSpec, snapshot: String?) async throws -> [ImageChild] {
-        let children: ImageChildren = try await transport.get(
-            image.path + ["children"],
-            query: image.query + [("snapshot", snapshot)]
-        )
+        let query = image.query + [("snapshot", snapshot)]
+        let children: ImageChildren = try await transport.get(image.path + ["children"], query: query)
         return children.items
     }
 
@@ -87,12 +66,8 @@ extension APIClient {
     }
 
     func createNamespace(_ place: Place, _ dryRun: DryRunOptions) async throws -> Change<Namespace> {
-        try await change(
-            .post,
-            ["v1", "pools", place.pool, "namespaces"],
-            body: CreateNamespaceRequest(name: place.namespace),
-            dryRun
-        )
+        let body = CreateNamespaceRequest(name: place.namespace)
+        return try await change(.post, ["v1", "pools", place.pool, "namespaces"], body: body, dryRun)
     }
 
     func deleteNamespace(_ place: Place, _ dryRun: DryRunOptions) async throws -> Plan? {

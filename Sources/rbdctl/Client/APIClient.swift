@@ -72,13 +72,8 @@ struct APIClient: Sendable {
         _ dryRun: DryRunOptions? = nil
     ) async throws -> Change<Image> {
         if mayExist { return try await change(.put, spec.path, query: spec.query, body: properties, dryRun) }
-        return try await change(
-            .post,
-            ["v1", "pools", spec.pool, "images"],
-            query: spec.query,
-            body: CreateImageRequest(name: spec.image, properties: properties),
-            dryRun
-        )
+        let body = CreateImageRequest(name: spec.image, properties: properties)
+        return try await change(.post, ["v1", "pools", spec.pool, "images"], query: spec.query, body: body, dryRun)
     }
 
     func updateImage(
