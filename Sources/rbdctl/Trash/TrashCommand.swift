@@ -69,7 +69,9 @@ struct TrashRestore: AsyncParsableCommand {
     @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        try await options.change { try await $0.withTrashEntry(entry) { try await $0.restore($0, as: name, $1) } }
+        try await options.change { client, dryRun in
+            try await client.withTrashEntry(entry) { try await client.restore($0, as: name, dryRun) }
+        }
     }
 }
 
