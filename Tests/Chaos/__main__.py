@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Rehearses outages: dev/chaos starts this with a cluster of its own and a daemon's binary."""
+"""Rehearses outages. dev/chaos runs this, with a cluster of its own and the path of the daemon."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SCENARIOS: dict[str, Callable[[Rehearsal], Report]] = {
     "open-files": abuse.open_files,
     "terminated": endings.terminated,
 }
-# This one needs a cluster of its own, of an older release.
+# This scenario needs a cluster of its own that starts with an older release of Ceph.
 UPGRADE = {"upgrade": upgrade.upgrade}
 
 
@@ -83,7 +83,7 @@ def arguments() -> argparse.Namespace:
 
 
 def rehearse(name: str, rehearsal: Rehearsal) -> Report:
-    """One scenario. What goes wrong in the rehearsal itself is a failure too: nothing was shown."""
+    """Runs one scenario. An error in the rehearsal itself is a failure too, because it has shown nothing."""
     cluster = rehearsal.cluster
     try:
         cluster.await_clean()
@@ -92,7 +92,7 @@ def rehearse(name: str, rehearsal: Rehearsal) -> Report:
                      not report.wrong and not report.lost)
     except Exception as error:
         report = Report(name, name.replace("-", " "))
-        report.holds("the rehearsal comes to its end", f"{type(error).__name__}: {error}", False)
+        report.holds("the rehearsal completes", f"{type(error).__name__}: {error}", False)
         say(traceback.format_exc())
     finally:
         cluster.resume_all()
@@ -101,7 +101,7 @@ def rehearse(name: str, rehearsal: Rehearsal) -> Report:
 
 
 def describe(options: argparse.Namespace, scale: Scale) -> list[str]:
-    """What the figures depend on."""
+    """The conditions that the figures depend on."""
     deadline = scale.deadline
     form = "short form" if options.short else "full form"
     store = "bluestore" if options.upgrade else "memory"
@@ -109,12 +109,12 @@ def describe(options: argparse.Namespace, scale: Scale) -> list[str]:
         f"dev/chaos, {form}, {options.build or 'another'} build, seed {options.seed}, {os.cpu_count()} cores for clients, "
         f"daemon and cluster (a monitor, a manager, two OSDs in {store}).",
         f"The daemon ran with --request-timeout, --ceph-osd-timeout, --ceph-mon-timeout and --ceph-connect-timeout {deadline}: "
-        f"the deadline is {deadline} s. {scale.clients} clients on each pool where there is a load.",
+        f"the deadline is {deadline} s. {scale.clients} clients on each pool in scenarios with a load.",
     ]
 
 
 def rehearse_histories(options: argparse.Namespace, cluster: Cluster) -> int:
-    """Whether all answers of several replicas can be true, and whether the checker of that can be relied on."""
+    """Checks that the answers of several replicas are consistent, and that the checker itself is reliable."""
     changes = {key: getattr(options, key) for key in ("seconds", "replicas", "clients") if getattr(options, key) is not None}
     form = dataclasses.replace(history_run.SHORT if options.short else history_run.Form(), **changes)
     if options.calm:
@@ -125,7 +125,7 @@ def rehearse_histories(options: argparse.Namespace, cluster: Cluster) -> int:
     try:
         good, bad = history_run.rehearse(cluster, options.binary, options.logs, form, seed)
     except Exception as error:
-        print(f"the rehearsal, with seed {seed}, did not come to its end: {type(error).__name__}: {error}")
+        print(f"the rehearsal with seed {seed} did not complete: {type(error).__name__}: {error}")
         say(traceback.format_exc())
         good, bad = 0, 1
     print(f"histories: {passed + good} passed, {failed + bad} failed")
@@ -141,14 +141,14 @@ def main() -> int:
     if options.list:
         print("\n".join(f"{name:24}{(function.__doc__ or '').strip().splitlines()[0]}" for name, function in SCENARIOS.items()))
         return 0
-    # So that `finally` wakes what is suspended and ends the daemon; also where the caller's shell ignores SIGINT.
+    # With these handlers, `finally` resumes suspended processes and ends the daemon, even if the caller's shell ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scale = SHORT if options.short else Scale()
     cluster = Cluster(options.cluster, options.user, options.keyring)
     if options.histories:
         return rehearse_histories(options, cluster)
-    # The same malformed requests every time.
+    # The default seed is fixed, so that every run sends the same malformed requests.
     options.seed = 20160801 if options.seed is None else options.seed
     rehearsal = Rehearsal(cluster, options.binary, options.cut_off, options.logs, scale, options.seed, options.previous)
     reports = []
@@ -162,7 +162,7 @@ def main() -> int:
         print(markdown(reports, describe(options, scale)))
     else:
         print("\n" + "\n".join(describe(options, scale)) + "\n\n" + table(reports) + "\n")
-        # Once more at the end, where whoever reads only the last lines of a long log finds them.
+        # Print the failures again, because many readers only see the end of a long log.
         for report in reports:
             if not report.passed:
                 print(explain(report) + "\n")

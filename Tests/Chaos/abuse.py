@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Scenarios in which callers misbehave: slow ones, too many, and those that send what is no HTTP."""
+"""Scenarios in which clients misbehave: slow clients, too many clients, and clients that do not send valid HTTP."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from wire import Address, Connection, get, image, once
 
 MOST_GROWTH = 256
 TICK = 5.0
-# What an answer begins with, and nothing else has.
+# Every answer begins with this. It appears nowhere else in an answer.
 START = b"HTTP/1.1 "
 
 
 @dataclass
 class Slow:
-    """What became of the slow clients."""
+    """The number of slow connections, by outcome."""
 
     connected: int = 0
     refused: int = 0
@@ -38,7 +38,7 @@ class Slow:
 async def slow_clients(
     stop: asyncio.Event, address: Address, pool: str, headers: int, idle: int, bodies: int
 ) -> Slow:
-    """Keeps that many connections of each kind; one that the server closes is made anew."""
+    """Keeps this many connections of each kind open. A connection that the server closes is opened again."""
     slow = Slow()
     head = "PUT {} HTTP/1.1\r\nHost: slow\r\nContent-Type: application/json\r\n"
 
@@ -71,7 +71,7 @@ async def slow_client(address: Address, start: bytes, drip: bytes, slow: Slow) -
             writer.write(start)
             while not reader.at_eof():
                 try:
-                    # Whatever it answers, it is not waited for.
+                    # The client ignores answers and does not wait for them.
                     if not await asyncio.wait_for(reader.read(4096), TICK * random.uniform(0.8, 1.2)):
                         break
                 except asyncio.TimeoutError:
@@ -86,14 +86,14 @@ async def slow_client(address: Address, start: bytes, drip: bytes, slow: Slow) -
 
 @dataclass
 class Greed:
-    """What greedy clients have got."""
+    """What greedy clients received."""
 
     answers: int = 0
     broken: int = 0
 
 
 async def greedy_clients(stop: asyncio.Event, address: Address, clients: int, batch: int, target: str) -> Greed:
-    """Each sends so many requests at once, and the next ones as soon as it has read as many answers; all without a pause."""
+    """Each client sends a batch of requests at once, and the next batch as soon as it has read the answers of one. It never pauses."""
     greed = Greed()
     requests = f"GET {target} HTTP/1.1\r\nHost: greedy\r\n\r\n".encode() * batch
     tasks = [asyncio.create_task(greedy_client(address, requests, batch, greed)) for _ in range(clients)]
@@ -108,7 +108,7 @@ async def greedy_client(address: Address, requests: bytes, batch: int, greed: Gr
     while True:
         reader, writer = await asyncio.open_connection(*address)
         try:
-            # Two batches are on their way, so that there is always one to be answered.
+            # Two batches are in flight, so that the server always has one to answer.
             writer.write(requests)
             while True:
                 writer.write(requests)
@@ -118,7 +118,7 @@ async def greedy_client(address: Address, requests: bytes, batch: int, greed: Gr
                     if not data:
                         raise ConnectionError
                     begun += (tail + data).count(START)
-                    # What may be the beginning of another one.
+                    # These bytes may be the beginning of the next answer.
                     tail = (tail + data)[1 - len(START):]
                 greed.answers += begun
         except OSError:
@@ -128,7 +128,7 @@ async def greedy_client(address: Address, requests: bytes, batch: int, greed: Gr
 
 
 async def modest(address: Address, target: str, seconds: float, report: Report, limit: float) -> list[float]:
-    """Asks on a connection of its own, fifty times a second; returns how long each answer took."""
+    """Sends fifty requests a second on a connection of its own. Returns how long each answer took."""
     connection = Connection(address)
     times, end = [], time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -136,7 +136,7 @@ async def modest(address: Address, target: str, seconds: float, report: Report, 
         report.requests += 1
         report.worst = max(report.worst, answer.seconds)
         if answer.status != 200:
-            report.wrong.append(f"{answer}: a request of somebody modest")
+            report.wrong.append(f"{answer}: a request of the modest client")
         times.append(answer.seconds)
         await asyncio.sleep(0.02)
     connection.close()
@@ -144,7 +144,7 @@ async def modest(address: Address, target: str, seconds: float, report: Report, 
 
 
 def pipelining(rehearsal: Rehearsal) -> Report:
-    """Whoever sends requests without a pause gets his share and no more, whether or not he waits for answers."""
+    """A client that sends requests without a pause gets only its share, whether or not it waits for answers."""
     scale = rehearsal.scale
     report = Report("pipelining", "clients that send requests without a pause, pipelined or not")
     crowds = [(2, 20, "/livez"), (2, 2, "/readyz"), (2, 20, "/none"), (1, 200, "/livez"), (16, 1, "/livez"), (64, 1, "/livez")]
@@ -166,7 +166,7 @@ def pipelining(rehearsal: Rehearsal) -> Report:
 
 
 def slow_callers(rehearsal: Rehearsal) -> Report:
-    """Connections that do nothing must cost next to nothing."""
+    """Idle and slow connections must cost next to nothing."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     numbers = (scale.slow_headers, scale.idle, scale.slow_bodies)
     report = Report("slow-callers", "{} slow headers, {} idle connections, {} slow bodies at once".format(*numbers))
@@ -192,7 +192,7 @@ def slow_callers(rehearsal: Rehearsal) -> Report:
         take(report, result)
         for pool in pools:
             audit(report, cluster, daemon.address, pool, result.ledgers[pool])
-        report.holds("the process lives", daemon.pid, daemon.lives)
+        report.holds("the process is alive", daemon.pid, daemon.lives)
     of_load = [sample for sample in result.samples if calm <= sample.ended < ended]
     ratio = p99([s for s in of_load if s.ended >= began]), p99([s for s in of_load if s.ended < began])
     failures = sum(not sample.fine for sample in of_load)
@@ -200,12 +200,12 @@ def slow_callers(rehearsal: Rehearsal) -> Report:
     report.ratio("p99 of other clients", *ratio, scale.slow_ratio)
     report.holds(f"memory grows by ≤ {MOST_GROWTH} MiB", f"{during - before:.0f} MiB", during - before <= MOST_GROWTH)
     report.notes.append(f"resident memory: {before:.0f} MiB before, {during:.0f} during, {after:.0f} after")
-    report.notes.append(f"{slow.connected} slow connections were made, {slow.refused} refused, {slow.closed} closed by the daemon")
+    report.notes.append(f"{slow.connected} slow connections were opened, {slow.refused} refused, {slow.closed} closed by the daemon")
     return report
 
 
 def open_files(rehearsal: Rehearsal) -> Report:
-    """A process that is out of descriptors must wait for better times, not end."""
+    """A process that runs out of file descriptors must not end. It must serve again when descriptors are free."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("open-files", f"{scale.connections} connections with an open-file limit of 256")
     with rehearsal.pools(1) as (pool,), rehearsal.daemon(report.name, open_files=256) as daemon:
@@ -214,16 +214,16 @@ def open_files(rehearsal: Rehearsal) -> Report:
         closed = time.perf_counter()
         live = eventually(daemon.address, "GET", "/livez", None, {200}, 10, report)
         made = eventually(daemon.address, "PUT", image(pool, "after"), {"size": 1 << 20}, {200, 201}, 10, report)
-        report.holds("the process lives", f"{pid}, then {daemon.pid if daemon.lives else 'none'}", daemon.lives)
+        report.holds("the process is alive", f"{pid}, then {daemon.pid if daemon.lives else 'none'}", daemon.lives)
         report.recovery = None if live is None or made is None else max(live, made) - closed
-        report.at_most("serves again when they have closed", report.recovery, 5)
-        report.notes.append(f"{answered} of the {scale.connections} connections were answered meanwhile")
+        report.at_most("serves again after the connections have closed", report.recovery, 5)
+        report.notes.append(f"{answered} of the {scale.connections} connections were answered")
         audit(report, cluster, daemon.address, pool, Ledger(present={"after": 1 << 20}) if made else Ledger())
     return report
 
 
 async def crowd_in(address: Address, number: int) -> int:
-    """Opens connections at once, each with a request, and holds them all for three seconds."""
+    """Opens all connections at once, sends a request on each, and holds them for three seconds."""
     connections = [Connection(address) for _ in range(number)]
     requests = [asyncio.create_task(connection.request("GET", "/livez", timeout=3)) for connection in connections]
     await asyncio.sleep(3)
@@ -242,7 +242,7 @@ WORKERS = 4
 
 @dataclass
 class Barrage:
-    """What came of the malformed requests."""
+    """The results of the malformed requests."""
 
     sent: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
@@ -253,7 +253,7 @@ class Barrage:
 
 
 def malformed_requests(rehearsal: Rehearsal) -> Report:
-    """Whatever bytes come in: no crash, nothing done that nobody asked for, and the next caller is served."""
+    """Malformed requests must not crash the service or execute a hidden request, and the next good request must be served."""
     scale, cluster, seed = rehearsal.scale, rehearsal.cluster, rehearsal.seed
     report = Report("malformed-requests", f"{scale.malformed} malformed requests")
     report.notes.append(f"seed {seed}")
@@ -278,7 +278,7 @@ def malformed_requests(rehearsal: Rehearsal) -> Report:
 
 
 async def fire(address: Address, pool: str, requests: list[Malformed], canaries: dict[str, int]) -> Barrage:
-    """Sends them, a few at a time; after each one asks for something simple, after each batch looks for the canaries."""
+    """Sends the requests, a few at a time. It sends a good request after each one, and checks the canaries after each batch."""
     barrage = Barrage()
     for begin in range(0, len(requests), BATCH):
         batch = iter(requests[begin:begin + BATCH])
@@ -299,7 +299,7 @@ async def fire(address: Address, pool: str, requests: list[Malformed], canaries:
 async def find_culprits(
     address: Address, pool: str, batch: list[Malformed], canaries: dict[str, int]
 ) -> list[str]:
-    """Sends those that smuggle once more, each alone, to tell which one it was."""
+    """Sends the smuggling requests of the batch again, one by one, to find the one that was executed."""
     found = []
     for request in batch:
         if request.smuggles:
@@ -313,7 +313,7 @@ async def find_culprits(
 
 
 async def restore(address: Address, pool: str, there: dict[str, int], canaries: dict[str, int]) -> None:
-    """So that one blunder is not found again and again."""
+    """Restores the canaries, so that one defect is reported only once."""
     for name in set(there) - set(canaries):
         await once(address, "DELETE", image(pool, name))
     for name in set(canaries) - set(there):
@@ -334,7 +334,7 @@ async def fire_one(address: Address, request: Malformed, barrage: Barrage) -> No
 
 
 async def send(address: Address, request: Malformed) -> str:
-    """Sends the bytes and waits a little for what comes; the status of the first answer, or a word for none."""
+    """Sends the bytes and waits briefly for an answer. Returns the status of the first answer, or a word if there is none."""
     try:
         reader, writer = await asyncio.open_connection(*address)
     except OSError:
@@ -347,7 +347,7 @@ async def send(address: Address, request: Malformed) -> str:
                 await asyncio.sleep(0.002)
         received = await asyncio.wait_for(reader.read(65536), request.patience)
         if request.smuggles:
-            # Time enough for what must not happen.
+            # This gives a hidden request the time to be executed.
             await asyncio.sleep(0.02)
         return received[9:12].decode("latin-1") if received.startswith(b"HTTP/1.") else ("closed" if not received else "other")
     except asyncio.TimeoutError:

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Accounts for every object of a pool: each belongs to an image that is in the directory or in the trash, and each image has all
-of its objects, once. A pool at rest has nothing else.
+"""Accounts for every object of a pool. Each object must belong to an image in the directory or in the trash, and each image must
+have all of its objects, once. An idle pool has no other objects.
 
 usage: accounting.py --conf CEPH_CONF --pool POOL [--namespace NAMESPACE]
 
-Prints a line for each finding. The exit code is 1 where there is any.
+Prints a line for each finding. The exit code is 1 if there are any.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from objects import Pool, Reader
 
 OBJECT_MAP, JOURNALING = 1 << 3, 1 << 6
-# Of RBD as a whole, of groups and mirroring, and of the service.
+# Objects of RBD as a whole, of groups and mirroring, and of the service.
 KNOWN = re.compile(
     r"rbd_(directory|info|trash|children|namespace|task|rest_api\.operations|trash_purge_schedule)$|rbd_(group|mirror)")
 OPERATIONS = "rbd_rest_api.operations"
@@ -36,16 +36,16 @@ SNAPSHOT_IN_TRASH = 2
 
 @dataclass
 class Header:
-    """What an image's header says."""
+    """The contents of an image's header."""
 
     features: int = 0
     prefix: str = ""
-    # By id; those that are kept without a name until the last of their clones is gone, apart.
+    # The names by id. `nameless` has the ids of snapshots that are kept in the trash until their last clone is gone.
     snapshots: dict[int, str] = field(default_factory=dict)
     nameless: set[int] = field(default_factory=set)
-    # Pool, namespace, image and snapshot that it was cloned from.
+    # The pool, namespace, image and snapshot that this image was cloned from.
     parent: tuple[int, str, str, int] | None = None
-    # The clones that it knows: snapshot, pool, namespace, image.
+    # The clones that the header lists: snapshot, pool, namespace, image.
     children: set[tuple[int, int, str, str]] = field(default_factory=set)
 
 
@@ -60,7 +60,7 @@ class Audit:
         self.conf, self.pool, self.namespace = conf, pool, namespace
         self.findings: list[str] = []
         self.objects: list[str] = []
-        # The directory both ways, what the trash has, and all headers, by id.
+        # The directory's ids by name and names by id. Then the trash and all headers, by id.
         self.names: dict[str, str] = {}
         self.ids: dict[str, str] = {}
         self.trash: dict[str, Trashed] = {}
@@ -89,7 +89,7 @@ class Audit:
     def named(self, prefix: str) -> list[str]:
         return [name.removeprefix(prefix) for name in self.objects if name.startswith(prefix)]
 
-    # What there is
+    # Reading
 
     def read_directory(self) -> None:
         for key, value in (self.source.omap("rbd_directory") or {}).items():
@@ -104,7 +104,7 @@ class Audit:
                 _, reader = Reader(value).frame()
                 source, name = reader.take("B"), reader.text()
                 reader.at += 16
-                # Old releases wrote no state.
+                # Old releases of Ceph wrote no state.
                 state = reader.take("B") if reader.at < len(reader.data) else 0
                 told = REMOVING if source == SOURCE_REMOVING else STATES.get(state, f"in state {state}")
                 self.trash[key.removeprefix("id_")] = Trashed(name, told)
@@ -112,7 +112,7 @@ class Audit:
     def read_headers(self) -> None:
         for id in self.named("rbd_header."):
             values = self.source.omap(f"rbd_header.{id}")
-            # It may have gone since they were listed.
+            # The image may have been removed since the objects were listed.
             if values is None:
                 continue
             try:
@@ -120,9 +120,9 @@ class Audit:
             except (ValueError, struct.error) as error:
                 self.find(f"rbd_header.{id} can't be read: {error}")
             if "features" not in values or "size" not in values:
-                self.find(f"rbd_header.{id} is no header of an image: it has {', '.join(sorted(values)) or 'nothing'}")
+                self.find(f"rbd_header.{id} is not the header of an image: it has {', '.join(sorted(values)) or 'nothing'}")
 
-    # What is wrong with it
+    # Checking
 
     def check_names(self) -> None:
         for name, id in self.names.items():
@@ -150,7 +150,7 @@ class Audit:
                   **{id: f"trash entry of {entry.name}" for id, entry in self.trash.items()}}
         for id, entry in self.trash.items():
             if entry.state:
-                self.find(f"the trash entry of {entry.name}, {id}, is {entry.state}, and nobody is at it")
+                self.find(f"the trash entry of {entry.name}, {id}, is still {entry.state}")
         for id, what in images.items():
             head = self.headers.get(id)
             if head is None:
@@ -161,14 +161,14 @@ class Audit:
             there = {name for name in self.objects if name.startswith(f"rbd_object_map.{id}")}
             if not head.features & OBJECT_MAP:
                 wanted = set()
-            # An image may be deleted before its making has come to an end; it gets its map when it is restored.
+            # An image may be deleted before its create has finished. It gets its object map when it is restored.
             if id not in self.trash:
                 self.findings += [f"{what} has no {name}" for name in sorted(wanted - there)]
-            self.findings += [f"{name} is not wanted by {what}" for name in sorted(there - wanted)]
+            self.findings += [f"{name} is left over: {what} does not have it" for name in sorted(there - wanted)]
             twice = [name for name, count in Counter(head.snapshots.values()).items() if count > 1]
             self.findings += [f"{what}, {id}, has the snapshot {name} more than once" for name in twice]
             needed = {child[0] for child in head.children}
-            self.findings += [f"{what}, {id}, has snapshot {number} that was being deleted, and no clone needs it"
+            self.findings += [f"{what}, {id}, still has the deleted snapshot {number}, but no clone needs it"
                               for number in sorted(head.nameless - needed)]
             if head.features & JOURNALING and f"journal.{id}" not in self.objects:
                 self.find(f"{what} has no journal.{id}")
@@ -190,9 +190,9 @@ class Audit:
                 if prefix not in prefixes:
                     data[prefix] += 1
             else:
-                self.find(f"{name} is no object of RBD")
+                self.find(f"{name} is not an object of RBD")
         self.findings += [f"{count} objects {prefix}.* belong to no image" for prefix, count in data.items()]
-        self.findings += [f"{name} is there {count} times" for name, count in Counter(self.objects).items() if count > 1]
+        self.findings += [f"{name} is listed {count} times" for name, count in Counter(self.objects).items() if count > 1]
 
     def check_clones(self) -> None:
         own = (self.source.id, self.namespace)
@@ -207,14 +207,14 @@ class Audit:
             elif snapshot not in self.headers[parent].snapshots:
                 self.find(f"snapshot {snapshot} of {parent}, the parent of {id}, is gone")
             elif (parent, snapshot, *own, id) not in known and (self.source.id, parent, snapshot, id) not in old:
-                self.find(f"{id} is a clone of {parent}, which does not know it")
+                self.find(f"{id} is a clone of {parent}, but {parent} does not list it")
         for parent, snapshot, pool, namespace, child in known:
             its = self.headers.get(child)
             if (pool, namespace) == own and (its is None or its.parent != (*own, parent, snapshot)):
-                self.find(f"{parent} has {child} as a clone of its snapshot {snapshot}, which is none")
+                self.find(f"{parent} lists {child} as a clone of its snapshot {snapshot}, but it is not one")
 
     def old_children(self) -> set[tuple[int, str, int, str]]:
-        """Clones of format 1: pool, parent, snapshot, clone."""
+        """Returns the clones of format 1: pool, parent, snapshot, clone."""
         found = set()
         for key, value in (self.source.omap("rbd_children") or {}).items():
             reader, values = Reader(key.encode(errors="replace")), Reader(value)
@@ -225,7 +225,7 @@ class Audit:
                 self.find("a key of rbd_children can't be read")
         for pool, parent, _, child in found:
             if child not in self.headers:
-                self.find(f"rbd_children has {child} as a clone of {parent}, and it is gone")
+                self.find(f"rbd_children lists {child} as a clone of {parent}, but it is gone")
         return found
 
     def check_operations(self) -> None:
@@ -237,22 +237,22 @@ class Audit:
             elif kind == "held":
                 self.find(f"{key} is still claimed")
             elif kind == "claim" and f"open.{value.decode(errors='replace')}" not in keys:
-                self.find(f"{key} belongs to no operation that goes on")
+                self.find(f"{key} does not belong to an unfinished operation")
 
     def check_tools(self) -> None:
-        """`rbd` sees the same. It lists what is being removed among the images."""
+        """Compares with the lists of `rbd`. It lists images that are being removed too."""
         place = f"{self.pool}/{self.namespace}" if self.namespace else self.pool
         listed = Counter(self.rbd("ls", place))
         directory = Counter(self.names.keys())
         removing = Counter(entry.name for entry in self.trash.values() if entry.state == REMOVING)
         for name in sorted(set(directory) | set(listed)):
             if not directory[name] <= listed[name] <= directory[name] + removing[name]:
-                self.find(f"rbd ls has {name} {listed[name]} times, the directory {directory[name]} times")
+                self.find(f"rbd ls lists {name} {listed[name]} times, the directory {directory[name]} times")
         trash = {entry["id"] for entry in self.rbd("trash", "ls", "--all", place)}
-        # It hides those.
+        # `rbd trash ls` does not list images that are being removed.
         wanted = {id for id, entry in self.trash.items() if entry.state != REMOVING}
-        self.findings += [f"rbd trash ls does not have {id}" for id in sorted(wanted - trash)]
-        self.findings += [f"rbd trash ls has {id}, the trash has not" for id in sorted(trash - set(self.trash))]
+        self.findings += [f"rbd trash ls does not list {id}" for id in sorted(wanted - trash)]
+        self.findings += [f"rbd trash ls lists {id}, but it is not in the trash" for id in sorted(trash - set(self.trash))]
 
     def rbd(self, *arguments: str) -> list:  # type: ignore[type-arg]
         command = ["rbd", "-c", str(self.conf), *arguments, "--format", "json"]
@@ -272,7 +272,7 @@ def header(values: dict[str, bytes]) -> Header:
             _, reader = Reader(value).frame()
             number = int(key.removeprefix("snapshot_"), 16)
             head.snapshots[number] = (reader.take("Q"), reader.text())[1]
-            # Its size, whether it is protected, its flags.
+            # Skip the size, the protection status and the flags.
             reader.at += 8 + 1 + 8
             if reader.frame()[1].take("I") == SNAPSHOT_IN_TRASH:
                 head.nameless.add(number)
@@ -281,7 +281,7 @@ def header(values: dict[str, bytes]) -> Header:
             pool = reader.take("q")
             namespace = reader.text() if version >= 2 else ""
             image, snapshot = reader.text(), reader.take("Q")
-            # What is left after a flattening leads nowhere.
+            # After a flatten, the header keeps a parent record without a pool or an image.
             head.parent = (pool, namespace, image, snapshot) if pool >= 0 and image else None
         elif key.startswith("snap_children_"):
             reader = Reader(value)

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Requests of an episode as HTTP, and what of the answers matters to a history."""
+"""Sends the requests of an episode over HTTP, and extracts from the answers what a history needs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from wire import Address, Answer, Connection, image, images
 
 NO_RETRY_AFTER = "no Retry-After"
 LINES = "Accept: application/x-ndjson\r\n"
-# Of features that every image may have, those that are chosen by who makes it.
+# A plain image has only these features. Any image may also have the ones in BESIDES.
 PLAIN = {"layering"}
 BESIDES = {"operations", "data-pool"}
 
 
 def request(pool: str, prefix: str, wish: Wish) -> tuple[str, str, Any, str]:
-    """Method, target, body and further headers."""
+    """Returns the method, the target, the body and further headers."""
     name, wanted = wish.name, wish.wanted
     trash = f"/v1/pools/{pool}/trash"
     features = {"features": ["layering"]} if wanted.get("plain") else {}
@@ -87,7 +87,7 @@ def lines_of(body: bytes) -> list[dict[str, Any]]:
 
 
 def distil(kind: str, prefix: str, answer: Answer) -> Any:
-    """What of an answer the model knows. Raises where it is not as it should be."""
+    """Returns the part of an answer that the model knows. Raises if the answer is malformed."""
     if answer.status >= 400:
         problem = {"detail": answer.document.get("detail", "")}
         return {**problem, "retryable": True} if answer.document.get("retryable") else problem
@@ -109,7 +109,7 @@ def distil(kind: str, prefix: str, answer: Answer) -> Any:
         case "purge" | "purge-entry" if answer.status == 202:
             return {"operation": answer.document["id"], "id": answer.document["imageId"]}
         case "snapshots":
-            # What an interrupted deletion has left is listed, too, under a name of its own.
+            # The list also has the remains of interrupted deletions, under names of their own.
             return [row["name"] for row in answer.document["items"] if row["kind"] == "user"]
         case "operation":
             return {key: answer.document[key] for key in ("state", "image", "imageId")}
@@ -122,7 +122,7 @@ class Asker:
     def __init__(self, number: int, addresses: list[Address], pool: str, out: Any, seed: str) -> None:
         self.number = number
         self.pool = pool
-        # Which replicas are known not to answer, which a balancer would know as well. Some requests go there all the same.
+        # The replicas that are known not to answer, as a load balancer would know. A few requests still go to them.
         self.out = out
         self.random = random.Random(seed)
         self.connections = [Connection(address) for address in addresses]
@@ -141,7 +141,7 @@ class Asker:
     async def ask(
         self, prefix: str, wish: Wish, begin: Callable[[Record], None], timeout: float, replica: int | None = None
     ) -> Record:
-        """Makes the request. `begin` is given the record before it is sent, so that nothing that was asked for is forgotten."""
+        """Sends the request. `begin` gets the record before that, so that every request is recorded."""
         replica = self.replica() if replica is None else replica
         now = time.perf_counter()
         record = Record(-1, self.number, replica, wish.kind, wish.name, wish.wanted, now, now)
@@ -158,9 +158,9 @@ class Asker:
             if 400 <= answer.status and not answer.code:
                 raise ValueError(f"a {answer.status} without a code")
         except (ValueError, KeyError, TypeError) as error:
-            # What can't be read tells nothing.
+            # An answer that can't be read says nothing about the outcome.
             record.status, record.note = 0, f"{answer.status}, {type(error).__name__}: {error}"
-        # Who waits for another replica is told how long.
+        # A client that must wait for another replica must be told how long.
         if (record.status == 503 or record.code == "change-in-progress") and not answer.retry_after:
             record.note = NO_RETRY_AFTER
         if record.status >= 400 and record.kind in READS:

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Work in a process of its own: a load whose clock does not stand still while the rehearsal runs `ceph`."""
+"""Runs work in a process of its own, so that a load does not pause while the rehearsal runs `ceph`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ fork = multiprocessing.get_context("fork")
 
 
 def die_with_parent() -> None:
-    """Asks the kernel to kill this process when its parent dies, however it dies (PR_SET_PDEATHSIG)."""
+    """Asks the kernel to kill this process when its parent dies, for whatever reason (PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Child:
-    """Runs `work(stop, *arguments)` in another process until it returns; `stop` is an event that asks it to."""
+    """Runs `work(stop, *arguments)` in another process until it returns. `stop` is an event that asks it to return."""
 
     def __init__(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
         self.pipe, theirs = fork.Pipe()
@@ -63,7 +63,7 @@ class Child:
 
 def run(pipe: Pipe, work: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> None:
     die_with_parent()
-    # Ctrl-C is the parent's business.
+    # The parent handles Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
@@ -83,12 +83,12 @@ async def supervise(pipe: Pipe, work: Callable[..., Awaitable[Any]], arguments: 
 
 
 async def crowd(stop: asyncio.Event, clients: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Has many clients at work until it is asked to end."""
+    """Runs many clients until `stop` is set."""
     tasks = []
     for number, client in enumerate(clients):
         tasks.append(asyncio.create_task(client))
         if number % 20 == 0:
-            # Connecting is not the load, and the listening queue is finite.
+            # The clients start one after the other: the load is not the connecting, and the listen queue is finite.
             await asyncio.sleep(0.01)
     await stop.wait()
     for task in tasks:

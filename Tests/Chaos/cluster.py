@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""The rehearsal's own cluster: its tools, its daemons and what truly lies in its pools."""
+"""The rehearsal's own cluster: its tools, its daemons and the real contents of its pools."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ POOLS = ["rbd", "rbd-1"]
 
 
 class Cluster:
-    """A cluster of dev/cluster with two OSDs. It is ours: it may be stopped, filled and emptied."""
+    """A cluster of dev/cluster with two OSDs. The rehearsal owns it, and may stop, fill and empty it."""
 
     def __init__(self, directory: Path, user: str, keyring: Path) -> None:
         self.directory = directory
         self.conf = directory / "ceph.conf"
-        # The daemon's: no more rights than docs/security.md asks for.
+        # The daemon's Ceph user and keyring, with only the capabilities that docs/security.md asks for.
         self.user = user
         self.keyring = keyring
         self.suspended: set[str] = set()
@@ -47,13 +47,13 @@ class Cluster:
     # Pools
 
     def empty(self, pool: str) -> None:
-        """Removes every object but the one that tells a pool for RBD: sooner done than a new pool is made."""
+        """Removes every object except rbd_info, which marks the pool for RBD. This is faster than creating a new pool."""
         objects = [name for name in self.tool("rados", "-p", pool, "ls").split("\n") if name and name != "rbd_info"]
         for begin in range(0, len(objects), 1000):
             self.tool("rados", "-p", pool, "--force-full", "rm", *objects[begin:begin + 1000], timeout=300)
 
     def await_clean(self) -> None:
-        """Until every placement group serves: what the scenario before did must not be held against the next."""
+        """Waits until every placement group is active and clean, so that one scenario does not affect the next."""
         def is_clean() -> bool:
             state = self.ceph_json("-s")
             states = {entry["state_name"] for entry in state["pgmap"].get("pgs_by_state", [])}
@@ -66,7 +66,7 @@ class Cluster:
         return next(set(entry["flags_names"].split(",")) for entry in details if entry["pool_name"] == pool)
 
     def knows_the_map(self) -> bool:
-        """Whether all OSDs have the present OSD map. The monitors tell one of them, and the others hear of it with a heartbeat."""
+        """Whether all OSDs have the current OSD map. The monitors tell one OSD; the others learn of it with a heartbeat."""
         present = self.ceph_json("osd", "dump")
         running = [osd["osd"] for osd in present["osds"] if osd["up"]]
         return all(self.ceph_json("tell", f"osd.{osd}", "status")["newest_map"] >= present["epoch"] for osd in running)
@@ -74,7 +74,7 @@ class Cluster:
     # Daemons
 
     def suspend(self, *daemons: str) -> None:
-        """SIGSTOP: the process keeps its connections and answers nothing, as a machine that hangs."""
+        """Sends SIGSTOP. The process keeps its connections and answers nothing, like a machine that hangs."""
         for daemon in daemons:
             self.suspended.add(daemon)
             os.kill(self.pid(daemon), signal.SIGSTOP)
@@ -88,7 +88,7 @@ class Cluster:
         self.resume(*self.suspended.copy())
 
     def pid(self, daemon: str) -> int:
-        """Its process, if it still is that process: only one that was started with our configuration counts."""
+        """Returns the daemon's process id. Raises if that process was not started with this cluster's configuration."""
         pid = int((self.directory / "run" / f"{daemon}.pid").read_text())
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         if str(self.conf).encode() not in arguments or f"ceph-{daemon.partition('.')[0]}".encode() not in arguments[0]:
@@ -98,7 +98,7 @@ class Cluster:
     # Clients
 
     def addresses_of_service(self) -> set[str]:
-        """The daemon's connections as the monitor sees them, in the form that blocklisting takes."""
+        """The addresses of the service's connections to the monitor, in the form that `ceph osd blocklist` takes."""
         sessions = json.loads(self.ceph("tell", "mon.a", "sessions"))
         return {
             f"{address['addr']}/{address['nonce']}"
@@ -106,37 +106,37 @@ class Cluster:
             for address in session["addrs"]["addrvec"]
         }
 
-    # What is in a pool
+    # The contents of a pool
 
     def image_names(self, pool: str) -> list[str]:
         return json.loads(self.tool("rbd", "ls", "--format", "json", pool))
 
     def image_sizes(self, pool: str) -> dict[str, int]:
-        """Opens every image, by name: what it lists has an id, a header and a size. What can't be opened is left out."""
+        """Returns the sizes by name. It opens every image, and leaves out images that can't be opened."""
         listed = json.loads(self.tool("rbd", "ls", "--long", "--format", "json", pool, timeout=300, lenient=True))
         return {image["image"]: image["size"] for image in listed}
 
     def inconsistencies(self, pool: str) -> list[str]:
-        """Whether each image of the directory has exactly the objects it must have, and no object is left over."""
+        """Returns a finding for each object that an image of the directory lacks, and for each object that is left over."""
         objects = self.tool("rados", "-p", pool, "ls").split("\n")
         if "rbd_directory" not in objects:
             return []
         entries = parse_omap(self.tool("rados", "-p", pool, "listomapvals", "rbd_directory"))
         names = {key.removeprefix("name_"): text(value) for key, value in entries.items() if key.startswith("name_")}
         ids = {key.removeprefix("id_"): text(value) for key, value in entries.items() if key.startswith("id_")}
-        found = [f"the directory has {name} with id {id} but that id has {ids.get(id)}"
+        found = [f"the directory has {name} with id {id}, but that id has {ids.get(id)}"
                  for name, id in names.items() if ids.get(id) != name]
-        found += [f"the directory has id {id} for {name} but not that name" for id, name in ids.items() if name not in names]
+        found += [f"the directory has id {id} for {name}, but not that name" for id, name in ids.items() if name not in names]
         for prefix, wanted in (("rbd_id.", names), ("rbd_header.", ids), ("rbd_object_map.", ids)):
             there = {name.removeprefix(prefix) for name in objects if name.startswith(prefix)}
             found += [f"{prefix}{name} belongs to no image" for name in sorted(there - set(wanted))]
             found += [f"{prefix}{name} is missing" for name in sorted(set(wanted) - there)]
-        found += [f"{name} is there {count} times" for name, count in Counter(objects).items() if count > 1]
+        found += [f"{name} is listed {count} times" for name, count in Counter(objects).items() if count > 1]
         return found
 
 
 def parse_omap(dump: str) -> dict[str, bytes]:
-    """Reads what `rados listomapvals` prints: a key, `value (N bytes) :`, and a hex dump of the value."""
+    """Parses the output of `rados listomapvals`: a key, `value (N bytes) :`, and a hex dump of the value."""
     values: dict[str, bytes] = {}
     lines = iter(dump.split("\n"))
     for line in lines:
@@ -152,12 +152,12 @@ def parse_omap(dump: str) -> dict[str, bytes]:
 
 
 def text(value: bytes) -> str:
-    """A text as Ceph encodes it: its length in four bytes, then its bytes."""
+    """Decodes a string of Ceph's encoding: its length in four bytes, then its bytes."""
     return value[4:].decode(errors="replace")
 
 
 def within(seconds: float, condition: Callable[[], bool], pause: float = 0.2) -> bool:
-    """Waits for the condition; false where it did not come true in time."""
+    """Waits for the condition. Returns false if it did not become true in time."""
     deadline = time.perf_counter() + seconds
     while not condition():
         if time.perf_counter() > deadline:

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Clients in lanes: each lane runs one episode after another, all that was asked and answered is written down."""
+"""Clients in lanes. Each lane runs one episode after another, and records every request and answer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from history import History, Record
 from sweeping import Sweeper
 from wire import Address
 
-# How long a client waits for an answer: longer than the service has for it.
+# How long a client waits for an answer. This is longer than the request's deadline.
 PATIENCE = 16.0
-# By when the reads at the end of an episode must be answered, beyond twice the lease.
+# The time limit for the reads at the end of an episode, in addition to twice the lease.
 SETTLING = 25.0
-# As often a final read may be answered with the same failure before it is given up.
+# The number of 500 answers to one final read after which it is given up.
 MOST_FAILURES = 8
 CLIENTS_EACH = 5
 
@@ -35,19 +35,19 @@ class Settings:
     seed: int
     lease: float
     directory: Path
-    # One episode in so many is left as it ends, for the audit of the pool to see.
+    # One of this many episodes keeps its images, so that the audit of the pool sees them.
     left_of: int = 10
 
 
 @dataclass
 class Load:
-    """What the clients did."""
+    """Statistics of the clients' requests."""
 
     operations: int = 0
     episodes: int = 0
     seconds: float = 0
     answers: Counter[str] = field(default_factory=Counter)
-    # Told to come again, and not when.
+    # Answers that tell the client to try again, but have no Retry-After.
     silent: Counter[str] = field(default_factory=Counter)
     slowest: float = 0
     unswept: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Lane:
         self.random = random.Random(f"{settings.seed}/lane {number}")
 
     async def run(self, number: int) -> tuple[Episode, History]:
-        """One episode, to the reads at its end."""
+        """Runs one episode, including the reads at its end."""
         episode = Episode(number, self.settings.seed)
         history = History(f"e{number}", episode.names, [], self.settings.seed)
 
@@ -81,7 +81,7 @@ class Lane:
             await self.step(asker, episode, begin)
 
     async def rounds(self, episode: Episode, history: History, begin: Any) -> None:
-        """All ask at once, about the same things. Who is still waiting after a while is not waited for."""
+        """All clients send requests at once, about the same names. A round does not wait longer than a second for answers."""
         busy: set[asyncio.Task[None]] = set()
         waiting = list(self.askers)
 
@@ -97,20 +97,20 @@ class Lane:
         await asyncio.gather(*busy)
 
     async def step(self, asker: Asker, episode: Episode, begin: Any) -> None:
-        # Some clients give up soon; what they asked for goes on without them.
+        # Some clients give up early. Their requests continue without them.
         timeout = PATIENCE if self.random.random() > 0.015 else self.random.uniform(0.002, 2)
         record = await asker.ask(episode.prefix, episode.choose(), begin, timeout)
         episode.hear(record)
         if record.is_unsent:
             await asyncio.sleep(0.05)
         elif record.is_unknown:
-            # More that nobody knows the outcome of would only make the history say less.
+            # Pause, because many requests with an unknown outcome make a history prove less.
             await asyncio.sleep(0.2 + self.random.random())
 
     # The end
 
     async def settle(self, episode: Episode, history: History, begin: Any) -> None:
-        """Reads that must be answered: what there is in the end. They are part of the history."""
+        """Reads the final state. These reads must be answered, and are part of the history."""
         purges = {record.answer["operation"] for record in history.records
                   if record.kind in ("purge", "purge-entry") and record.status == 202}
         wishes = [Wish("operation", "", {"operation": id}) for id in sorted(purges)]
@@ -125,7 +125,7 @@ class Lane:
         history.unanswered = [str(record) for found in results for record in found if record.status not in (200, 404)]
 
     async def insist(self, asker: Asker, episode: Episode, wishes: list[Wish], begin: Any) -> list[Record]:
-        """Repeats each until it is answered; returns the last answers."""
+        """Repeats each request until it is answered. Returns the last answers."""
         last = []
         deadline = time.perf_counter() + 2 * self.settings.lease + SETTLING
         for wish in wishes:
@@ -133,7 +133,7 @@ class Lane:
             while True:
                 record = await asker.ask(episode.prefix, wish, begin, PATIENCE)
                 failures += record.status == 500
-                # Purges of the service's own go on; most end at once.
+                # A purge that runs as an operation of the service may not have ended yet.
                 is_on_its_way = wish.kind == "operation" and record.is_done and record.answer["state"] in ("queued", "running")
                 is_late = time.perf_counter() > deadline or failures >= MOST_FAILURES
                 if is_late or (record.status in (200, 404) and not is_on_its_way):
@@ -144,7 +144,7 @@ class Lane:
 
 
 async def collide(stop: asyncio.Event, settings: Settings, out: Any, count: Any) -> Load:
-    """Episodes in all lanes, until told to stop; then those that are on their way come to their end."""
+    """Runs episodes in all lanes until `stop` is set, and then completes the running ones."""
     load = Load()
     began = time.perf_counter()
     number = 0

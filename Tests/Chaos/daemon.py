@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon under rehearsal: started, watched, ended."""
+"""The daemon under rehearsal: starts it, watches it and ends it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LISTENING = re.compile(r"rbd-rest-api listening on http://([0-9.]+):([0-9]+)")
 
 
 class Daemon:
-    """One process of rbd-rest-api. Its address stays when it is started anew."""
+    """One process of rbd-rest-api. It keeps its address when it is restarted."""
 
-    # In seconds; 0 for the daemon's own default.
+    # In seconds. 0 is the daemon's own default.
     lease = 0.0
 
     def __init__(self, binary: Path, cluster: Cluster, log: Path, deadline: int, open_files: int = 0, lease: float = 0,
@@ -34,7 +34,7 @@ class Daemon:
         self.open_files = open_files
         self.environment = environment
         self.options = options or []
-        # The control group that it runs in; None for ours.
+        # The control group that the daemon runs in. None is that of this process.
         self.group = group
         if lease:
             self.lease = lease
@@ -43,12 +43,12 @@ class Daemon:
 
     @property
     def settings(self) -> list[str]:
-        """Every time limit is the same, so that there is one deadline to measure against."""
+        """The daemon's options. All timeouts are the same, so that there is one deadline to measure against."""
         names = ("request-timeout", "ceph-osd-timeout", "ceph-mon-timeout", "ceph-connect-timeout")
         return [f"--{name}={self.deadline}" for name in names] + ([f"--operation-lease={self.lease:g}s"] if self.lease else [])
 
     def start(self, ready: bool = True) -> None:
-        """Starts it and waits until it listens, and until it is ready unless told otherwise."""
+        """Starts the daemon and waits until it listens and, unless `ready` is false, until it is ready."""
         host, port = self.address
         command = [
             str(self.binary), "--host", host, "--port", str(port), "--ceph-conf", str(self.cluster.conf),
@@ -83,7 +83,7 @@ class Daemon:
         return self.status("/readyz") == 200
 
     def status(self, target: str, timeout: float = 5) -> int:
-        """The status of a GET; 0 where there is no answer."""
+        """The status of a GET, or 0 if there is no answer."""
         connection = http.client.HTTPConnection(*self.address, timeout=timeout)
         try:
             connection.request("GET", target)
@@ -103,12 +103,12 @@ class Daemon:
 
     @property
     def resident(self) -> float:
-        """Its memory, in MiB."""
+        """The resident memory, in MiB."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
     def kill(self) -> None:
-        """As the kernel does it when memory runs out: without a word."""
+        """Kills the process with SIGKILL, as the kernel does when memory runs out."""
         if self.process:
             self.process.kill()
             self.process.wait()
@@ -118,21 +118,21 @@ class Daemon:
             self.process.send_signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> int | None:
-        """Its exit code; None where it has not ended in time."""
+        """Returns the exit code, or None if the process has not ended in time."""
         try:
             return self.process.wait(seconds) if self.process else None
         except subprocess.TimeoutExpired:
             return None
 
     def stop(self) -> None:
-        """Whatever state it is in."""
+        """Ends the process, whatever its state."""
         self.terminate()
         if self.wait(15) is None:
             self.kill()
 
 
 def raise_open_files() -> int:
-    """Takes all the open files that we may have; the daemon inherits them."""
+    """Raises the limit on open files to the hard limit. The daemon inherits it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Scenarios in which the daemon ends: killed in the middle of its work, or asked to end it."""
+"""Scenarios in which the daemon ends: it is killed in the middle of its work, or terminated by SIGTERM."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from report import Report
 from wire import Address, Answer, Connection, image, images
 
 WRITERS = 16
-# A name whose create was interrupted is cleared after twice the OSD timeout, by the daemon that has seen it for so long.
+# A daemon clears a name whose create was interrupted after it has seen the name for twice the OSD timeout.
 PATIENCE = 120
 
 
 @dataclass
 class Written:
-    """What sixteen writers have been told."""
+    """The results of all writers."""
 
     sizes: dict[str, int] = field(default_factory=dict)
     answers: int = 0
@@ -35,14 +35,14 @@ class Written:
     lost_connections: int = 0
     incomplete: int = 0
     retried: int = 0
-    # When the last name that had to be tried again was acknowledged.
+    # When the last PUT was acknowledged.
     last: float = 0
 
 
 async def write_all(
     stop: asyncio.Event, address: Address, pool: str, puts: int, limit: float, progress: Any
 ) -> Written:
-    """Creates so many images; each PUT is repeated as the service asks for, until it is acknowledged."""
+    """Creates `puts` images. Each PUT is repeated after Retry-After until it is acknowledged."""
     written = Written()
     names = iter(range(puts))
     sizes = random.Random(puts)
@@ -78,9 +78,9 @@ async def put_until_acknowledged(
             if answer.document.get("sizeBytes") != size:
                 reason = f"the size is not {size}"
             if answer.status == 200 and attempts == 1:
-                reason = "it was there before"
+                reason = "the image existed already"
         elif answer.status and (answer.status, answer.code) not in CLEARING and answer.status not in (503, 504):
-            reason = reason or "not an answer to expect"
+            reason = reason or "unexpected answer"
         if reason:
             written.wrong.append(f"{answer}: {reason}")
         if answer.status in (200, 201):
@@ -94,7 +94,7 @@ async def put_until_acknowledged(
 
 
 def killed(rehearsal: Rehearsal) -> Report:
-    """A process may die between any two steps of a create; whoever asks again must get one whole image."""
+    """A process may die between any two steps of a create. A client that repeats the PUT must get one whole image."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("killed", f"daemon killed (SIGKILL) {scale.kills} times during {scale.puts} PUTs by {WRITERS} clients")
     progress = fork.Value(ctypes.c_int, 0)
@@ -115,10 +115,10 @@ def killed(rehearsal: Rehearsal) -> Report:
         report.recovery = written.last - restarted
         audit(report, cluster, daemon.address, pool, Ledger(present=written.sizes), objects=True)
     report.notes.append(
-        f"{written.lost_connections} requests lost their connection, {written.incomplete} were told that an interrupted change is still cleared up; "
+        f"{written.lost_connections} requests lost their connection, {written.incomplete} were told that an interrupted change is still being cleaned up; "
         f"{written.retried} volumes took more than one request")
     report.holds("every volume is acknowledged in the end", f"{len(written.sizes)} of {scale.puts}", not written.given_up)
-    report.holds("each exists once and is exact", f"{len(report.lost)} are not", not report.lost)
+    report.holds("each volume exists once, with its size", f"{len(report.lost)} do not", not report.lost)
     leftovers = [finding for finding in report.wrong if finding.startswith("in pool ")]
     report.holds("no object is left over or missing", len(leftovers), not leftovers)
     return report
@@ -128,12 +128,12 @@ def await_progress(writers: Child, progress: Any, wanted: int) -> None:
     deadline = time.perf_counter() + PATIENCE
     while progress.value < wanted:
         if writers.ended() or time.perf_counter() > deadline:
-            raise RuntimeError(f"only {progress.value} of {wanted} PUTs came through")
+            raise RuntimeError(f"only {progress.value} of {wanted} PUTs were done")
         time.sleep(0.002)
 
 
 def terminated(rehearsal: Rehearsal) -> Report:
-    """SIGTERM ends the service once what is in flight is answered. The OSD is held, so that all of it is in flight."""
+    """On SIGTERM, the service answers the requests in flight and ends. The OSD is stopped, so that all requests are in flight."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("terminated", f"SIGTERM with {WRITERS} creates in flight")
     codes: list[int | None] = []
@@ -151,17 +151,17 @@ def terminated(rehearsal: Rehearsal) -> Report:
             count(report, answer)
             reason = blunder(answer, rehearsal.limit)
             if reason or answer.status != 201:
-                report.wrong.append(f"{answer}: {reason or 'it was in flight'}")
+                report.wrong.append(f"{answer}: {reason or 'the request was in flight'}")
             name = answer.target.rpartition("/")[2]
             (ledger.present if answer.status == 201 else ledger.unknown)[name] = 1 << 20
         with rehearsal.daemon(f"{report.name}-after") as daemon:
             audit(report, cluster, daemon.address, pool, ledger, objects=True)
     answered = sum(answer.status == 201 for answer in created)
-    report.holds("all that was in flight is answered 201", f"{answered} of {len(created)}", answered == len(created))
+    report.holds("all requests in flight are answered 201", f"{answered} of {len(created)}", answered == len(created))
     report.holds("the exit code is 0", ", ".join(map(str, codes)), set(codes) == {0})
     report.at_most("the process ends after SIGTERM", seconds if None not in codes else None, rehearsal.limit)
     stray = [finding for finding in report.wrong if finding.startswith("in pool ")]
-    report.holds("nothing is half made", len(stray), not stray)
+    report.holds("nothing is half-made", len(stray), not stray)
     return report
 
 
@@ -171,7 +171,7 @@ async def end_in_flight(
     connections = [Connection(daemon.address) for _ in range(WRITERS)]
     for connection in connections:
         await connection.open()
-        # The pool is known and the connection served before the OSD is held.
+        # Before the OSD stops, the daemon must know the pool and serve the connection.
         await connection.request("GET", images(pool))
     rehearsal.cluster.suspend("osd.0")
     creates = [

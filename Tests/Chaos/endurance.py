@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Long work that is to stop."""
+"""Long work, which is cancelled or interrupted."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rehearsal import Rehearsal, count, eventually
 from report import Report
 from wire import Answer, images, once
 
-# By when work stops that is cancelled, and a process ends that is told to, in seconds.
+# How long cancelled work may take to stop, and a terminated process to end, in seconds.
 STOPPED = 2
 ENDED = 45
-# How long the operation may take to begin.
+# How long an operation may take to begin, in seconds.
 BEGUN = 30
 
-# The request that begins each kind of work on an image, and whether it can be cancelled.
+# The request that begins each kind of work on an image, and whether the work can be cancelled.
 WORK: dict[str, tuple[str, str, Any, bool]] = {
     "copy": ("POST", "/copy", {"name": "copied"}, True),
     "copy with snapshots": ("POST", "/copy", {"name": "copied", "withSnapshots": True}, True),
@@ -33,9 +33,9 @@ WORK: dict[str, tuple[str, str, Any, bool]] = {
 
 
 def cancel(rehearsal: Rehearsal) -> Report:
-    """Work that takes minutes stops when it is cancelled, or says beforehand that it can't be; SIGTERM ends the process in any case."""
+    """Work that takes minutes stops when it is cancelled, or the service refuses to cancel it. SIGTERM ends the process in any case."""
     scale = rehearsal.scale
-    report = Report("cancel", f"each kind of long work on {scale.long_image}, cancelled, and ended by SIGTERM")
+    report = Report("cancel", f"each kind of long work on an image of {scale.long_image}, cancelled, and interrupted by SIGTERM")
     worst = slowest = 0.0
     for kind, (method, path, document, is_cancellable) in WORK.items():
         with rehearsal.pools(1) as (pool,):
@@ -52,8 +52,8 @@ def cancel(rehearsal: Rehearsal) -> Report:
                     worst = max(worst, took)
                     report.notes.append(f"{kind}: stopped after {took:.2f} s")
                     if last.get("state") != "cancelled":
-                        report.wrong.append(f"{kind}: cancelled, and then {last.get('state')} after {took:.1f} s")
-                    # What was cancelled is asked for again, unless it is half gone.
+                        report.wrong.append(f"{kind}: {last.get('state')} {took:.1f} s after it was cancelled")
+                    # Begin the cancelled work again, except for a purge, which has removed part of the image.
                     id = None if kind == "purge" else begin(report, daemon, pool, method, path, document)
                 elif answer.code != "operation-not-cancellable":
                     report.wrong.append(f"{kind}: {answer}")
@@ -69,14 +69,14 @@ def cancel(rehearsal: Rehearsal) -> Report:
                 if eventually(daemon.address, "GET", f"/v1/operations/{id}", None, {200}, BEGUN, report) is None:
                     report.lost.append(f"{kind}: the operation is gone")
                 elif not goes_on(report, daemon, id):
-                    report.wrong.append(f"{kind}: nobody goes on with it after SIGTERM")
+                    report.wrong.append(f"{kind}: it does not continue after SIGTERM")
     report.at_most("work stops after its cancellation", worst, STOPPED * scale.patience)
     report.at_most("the process ends after SIGTERM", slowest, ENDED)
     return report
 
 
 def make_long(rehearsal: Rehearsal, report: Report, daemon: Daemon, pool: str) -> None:
-    """A clone so large that whatever is done to it, object by object, takes minutes. It has no object map, and hardly any data."""
+    """Makes a clone so large that work on each of its objects takes minutes. It has no object map, and hardly any data."""
     source = {"size": rehearsal.scale.long_image, "features": ["layering"]}
     for method, target, document in [
         ("PUT", f"{images(pool)}/source", source),
@@ -98,9 +98,9 @@ def ask(report: Report, daemon: Daemon, method: str, target: str, document: Any 
 
 
 def begin(report: Report, daemon: Daemon, pool: str, method: str, path: str, document: Any) -> str | None:
-    """Begins the work, and waits until somebody is at it."""
+    """Begins the work, and waits until it is running."""
     if path == "?purge=true":
-        # Snapshots are in its way.
+        # A purge is refused while the image has snapshots.
         ask(report, daemon, "DELETE", f"{images(pool)}/image/snapshots/s")
     answer = ask(report, daemon, method, f"{images(pool)}/image{path}", document)
     if answer.status != 202:
@@ -111,18 +111,18 @@ def begin(report: Report, daemon: Daemon, pool: str, method: str, path: str, doc
     if now.get("state") == "running":
         time.sleep(0.3)
         return id
-    report.wrong.append(f"{method} {path}: it does not begin: {now}")
+    report.wrong.append(f"{method} {path}: the operation does not begin: {now}")
     return None
 
 
 def operation_of(answer: Answer) -> str:
-    """The operation that an answer tells, or is."""
+    """The id of the operation that the answer names or describes."""
     told = answer.document.get("operation") or answer.document
     return str(told if isinstance(told, str) else told["id"])
 
 
 def polled(report: Report, daemon: Daemon, id: str, seconds: float, is_wanted: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
-    """The operation as soon as it is as wanted, or as it is when the time is over."""
+    """Polls the operation until `is_wanted` or until the time is over. Returns its last state."""
     limit = time.perf_counter() + seconds
     while True:
         now: dict[str, Any] = ask(report, daemon, "GET", f"/v1/operations/{id}").document
@@ -132,7 +132,7 @@ def polled(report: Report, daemon: Daemon, id: str, seconds: float, is_wanted: C
 
 
 def goes_on(report: Report, daemon: Daemon, id: str) -> bool:
-    """Whether somebody has taken it up, or brought it to its end."""
+    """Whether a process continues the operation or has completed it."""
     def is_taken_up(now: dict[str, Any]) -> bool:
         return now.get("state") == "succeeded" or (now.get("state") == "running" and now.get("attempts", 0) > 1)
     return is_taken_up(polled(report, daemon, id, BEGUN, is_taken_up))

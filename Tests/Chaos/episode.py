@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""An episode: a few clients who ask for random things about a few names, so that they get in each other's way."""
+"""An episode: a few clients send random requests for the same few names, so that the requests conflict."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from history import Record
 
 MEBIBYTE = 1 << 20
-# What clones are made of: images with a snapshot that nobody touches, and what their clones are like.
+# The parents of all clones: images with a snapshot that no request changes. The value says whether the clones are plain.
 GOLDEN_SNAPSHOT = "base"
 GOLDEN_SIZE = 8 * MEBIBYTE
 GOLDEN = {"golden-plain": True, "golden-full": False}
 SNAPSHOTS = ["s1", "s2"]
 
-# What is asked for how often, and in the moods of which some episodes are.
+# The weights of the kinds of requests. Some episodes have a mood, which changes the weights.
 USUAL = {
     "put": 14, "create": 8, "clone": 4, "get": 12, "delete": 13, "purge": 6, "rename": 10, "grow": 9, "snapshot": 5,
     "unsnapshot": 7, "snapshots": 2, "restore": 12, "purge-entry": 5, "trash": 2, "list": 4,
@@ -36,7 +36,7 @@ MOODS: list[dict[str, int]] = [
 
 @dataclass
 class Wish:
-    """A request that is to be made."""
+    """A request to send."""
 
     kind: str
     name: str
@@ -44,7 +44,7 @@ class Wish:
 
 
 class Episode:
-    """What its clients have in common: the names, and what they have heard of what there is."""
+    """The state that the clients of an episode share: the names, and what the answers said about the images and the trash."""
 
     def __init__(self, number: int, seed: int) -> None:
         self.number = number
@@ -54,20 +54,20 @@ class Episode:
         self.plain = {name: self.random.random() < 0.5 for name in self.names}
         self.size = self.random.randrange(1, 6) * MEBIBYTE
         self.budget = self.random.randrange(40, 81)
-        # Whether all ask at the same moment, again and again, or each as soon as it has its answer.
+        # Whether all clients send requests at the same moment, in rounds, or each client as soon as it has its answer.
         self.in_rounds = self.random.random() < 0.5
         self.weights = USUAL
         if self.random.random() < 0.5:
             mood = self.random.choice(MOODS)
             self.weights = {kind: weight // 3 + mood.get(kind, 0) for kind, weight in USUAL.items()}
         self.trash: dict[str, str] = {}
-        # Names that are taken, as far as has been heard.
+        # The names that are taken, according to the answers.
         self.taken: set[str] = set()
-        # What all may choose in a round.
+        # The name, the kinds and the trash entry that most clients choose in a round.
         self.hot: tuple[str, list[str], str] | None = None
 
     def turn(self) -> None:
-        """Another round, about another name."""
+        """Begins another round, with another name."""
         ids = list(self.trash)
         self.hot = (self.random.choice(self.names), self.kinds(2), self.random.choice(ids[-2:]) if ids else "")
 
@@ -84,7 +84,7 @@ class Episode:
                 name, id = hot_name, hot_id if hot_id in self.trash else id
             if random.random() < 0.7:
                 kind = random.choice(hot_kinds)
-        # Where there is nothing, most of it would only be refused.
+        # If the image does not exist, most requests would only be refused.
         if name not in self.taken and kind not in CREATES and kind not in ANYWHERE and random.random() < 0.6:
             kind = random.choice(("put", "put", "create", "clone"))
         return self.wish(kind, name, id)
@@ -121,7 +121,7 @@ class Episode:
         return Wish(kind, name, {})
 
     def hear(self, record: Record) -> None:
-        """What an answer tells of the trash. Those that are not there any more are asked for, too, for a while."""
+        """Updates the names and the trash from an answer. Some purged entries stay, so that clients ask for them for a while."""
         if record.code == "image-not-found":
             self.taken.discard(record.name)
         elif record.code in ("image-exists", "image-differs"):

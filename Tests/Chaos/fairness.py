@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Two identities on one pool: one that asks for as much as it can, and one that asks now and then."""
+"""Two identities on one pool: one sends as many requests as it can, the other sends a request now and then."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from rehearsal import Rehearsal, count
 from report import Report
 from wire import Address, Answer, Connection, image
 
-# How much longer the modest identity may wait beside the greedy one than alone.
+# The modest identity's p99 beside the greedy one may be at most this multiple of its p99 alone.
 MOST_RATIO = 2.0
-# Between two requests of the modest identity, in seconds.
+# The pause between two requests of the modest identity, in seconds.
 PAUSE = 0.02
-# The service's own, in seconds.
+# The service's deadline, in seconds.
 DEADLINE = 5
-# Images that the greedy identity copies.
+# The number of images that the greedy identity copies.
 SOURCES = 8
 
 
 @dataclass(frozen=True)
 class Token:
-    """What an identity shows."""
+    """The token of an identity."""
 
     name: str
     text: str
@@ -44,13 +44,13 @@ class Token:
 
 
 class Caller:
-    """Does one thing again and again, on a connection of its own."""
+    """Sends one kind of request again and again, on a connection of its own."""
 
     def __init__(self, address: Address, token: Token, pool: str, prefix: str, source: str) -> None:
         self.connection = Connection(address)
         self.token = token
         self.pool = pool
-        # The image that it reads, and copies.
+        # The image that the caller reads and copies.
         self.source = source
         self.names = (f"{prefix}-{number}" for number in itertools.count())
         self.made: list[str] = []
@@ -81,7 +81,7 @@ class Caller:
         name = next(self.names)
         answer = await self.ask("POST", image(self.pool, self.source) + "/copy", {"name": name})
         if answer.code == "change-in-progress":
-            # Somebody else of the same identity is taking the snapshot that he copies.
+            # Another caller of the same identity is taking a snapshot of the same image for its copy.
             await asyncio.sleep(PAUSE)
             return 0
         took = await self.finish(answer, 201)
@@ -90,7 +90,7 @@ class Caller:
         return took
 
     async def finish(self, answer: Answer, expected: int) -> float:
-        """How long it took until what was asked for was done."""
+        """Waits until the operation, if there is one, has ended. Returns the time since the request."""
         began = answer.began
         if answer.status == 202:
             target, state = answer.headers["location"], ""
@@ -108,7 +108,7 @@ class Caller:
 async def greed(
     stop: asyncio.Event, address: Address, token: Token, pool: str, kind: str, clients: int
 ) -> tuple[int, list[str]]:
-    """Does it on that many connections without a pause; returns how often it was done, and what was wrong."""
+    """Sends this kind of request on that many connections without a pause. Returns the number of requests and what was wrong."""
     callers = [
         Caller(address, token, pool, f"greedy-{kind}-{time.monotonic_ns()}-{number}", f"source-{number % SOURCES}") for number in range(clients)
     ]
@@ -127,7 +127,7 @@ async def greed(
 
 
 async def modest(report: Report, address: Address, token: Token, pool: str, kind: str, seconds: float, least: int) -> list[float]:
-    """Does it again and again, with pauses; returns how long each time took."""
+    """Sends this kind of request again and again, with pauses. Returns how long each one took."""
     caller = Caller(address, token, pool, f"modest-{kind}-{time.monotonic_ns()}", "source-modest")
     times: list[float] = []
     end = time.perf_counter() + seconds
@@ -143,7 +143,7 @@ async def modest(report: Report, address: Address, token: Token, pool: str, kind
 
 @contextmanager
 def known(rehearsal: Rehearsal, name: str, scopes: dict[str, str]) -> Iterator[tuple[Daemon, dict[str, Token]]]:
-    """A daemon that knows these identities, each with its scope."""
+    """Runs a daemon with these identities, each with its scope."""
     file = rehearsal.logs / f"{name}.tokens.yaml"
     file.unlink(missing_ok=True)
     tokens = {}
@@ -151,15 +151,15 @@ def known(rehearsal: Rehearsal, name: str, scopes: dict[str, str]) -> Iterator[t
         command = [rehearsal.binary, "token", "new", "--name", identity, "--scope", scope, "--add-to", file]
         made = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
         tokens[identity] = Token(identity, made.stdout.strip())
-    # In the short form, too, the callers' deadlines are much shorter than the service's own.
+    # The deadline does not depend on the form, because the callers' own deadlines must be much shorter.
     with rehearsal.daemon(name, options=["--token-file", str(file)], deadline=DEADLINE) as daemon:
         yield daemon, tokens
 
 
 def greedy(rehearsal: Rehearsal) -> Report:
-    """Who asks for as much as it can keeps nobody else waiting: reads, creates, purges and copies of two identities in one pool."""
+    """An identity that sends as many requests as it can must not delay others. It reads, creates, purges and copies in one pool."""
     scale = rehearsal.scale
-    report = Report("greedy", f"an identity on {scale.greedy_clients} connections, beside one that asks now and then")
+    report = Report("greedy", f"an identity on {scale.greedy_clients} connections, beside one that sends a request now and then")
     with rehearsal.pools(1) as (pool,), known(rehearsal, report.name, {"greedy": "all:*", "modest": "all:*"}) as (daemon, tokens):
         for number in [*range(SOURCES), "modest"]:
             make_source(rehearsal, report, daemon, tokens["modest"], pool, f"source-{number}", 8 if number == "modest" else 64)
@@ -179,18 +179,18 @@ def greedy(rehearsal: Rehearsal) -> Report:
                             beside = beside + times
                             done, wrong = crowd.finish()
                             report.wrong += wrong
-                            report.notes.append(f"{kind}: {len(times)} of the modest, {done} of the greedy")
+                            report.notes.append(f"{kind}: {len(times)} by the modest identity, {done} by the greedy one")
                     finally:
                         if crowd is not None:
                             crowd.kill()
-            report.ratio(f"p99 of a modest {kind}", p99_of(beside), p99_of(alone), MOST_RATIO * scale.patience)
+            report.ratio(f"p99 of a {kind} by the modest identity", p99_of(beside), p99_of(alone), MOST_RATIO * scale.patience)
             report.notes.append(
                 f"{kind}: median {statistics.median(beside) * 1000:.1f} ms, alone {statistics.median(alone) * 1000:.1f} ms")
     return report
 
 
 def make_source(rehearsal: Rehearsal, report: Report, daemon: Daemon, token: Token, pool: str, name: str, megabytes: int) -> None:
-    """An image with that much data."""
+    """Makes an image with that much data."""
     answer = count(report, asyncio.run(once_as(daemon.address, token, "PUT", image(pool, name), {"size": f"{megabytes}MiB"})))
     if answer.status != 201:
         report.wrong.append(f"{answer}")
@@ -207,7 +207,7 @@ async def once_as(address: Address, token: Token, method: str, target: str, docu
 
 
 async def ask_for_usage(stop: asyncio.Event, address: Address, token: Token, target: str, clients: int) -> dict[str, int]:
-    """Asks for what takes minutes, and waits for a second; returns how often it was answered how."""
+    """Sends reads that take minutes, with a deadline of a second. Returns the number of answers by status and code."""
     outcomes: dict[str, int] = {}
 
     async def go() -> None:
@@ -226,7 +226,7 @@ STUCK = re.compile(r"^rbd_rest_api_call_threads_stuck (\d+)", re.MULTILINE)
 
 
 def stuck_reads(rehearsal: Rehearsal) -> Report:
-    """Reads that take minutes hold no thread that others need, and end with their requests."""
+    """Reads that take minutes must not occupy threads that others need, and must end with their requests."""
     scale = rehearsal.scale
     report = Report("stuck-reads", f"{scale.stuck_reads} reads of the usage of {scale.read_image} at once, with a deadline of a second")
     scopes = {"reader": "read:*", "modest": "all:*"}
@@ -245,18 +245,18 @@ def stuck_reads(rehearsal: Rehearsal) -> Report:
                 for kind in ("read", "create"):
                     times = asyncio.run(modest(
                         report, daemon.address, tokens["modest"], pool, kind, scale.greedy_time, scale.greedy_least))
-                    report.at_most(f"p99 of a {kind} of somebody else in {where}", p99_of(times), 0.25 * scale.patience)
-            report.holds("it is ready", *ready(daemon))
+                    report.at_most(f"p99 of a {kind} by another identity in {where}", p99_of(times), 0.25 * scale.patience)
+            report.holds("/readyz answers 200", *ready(daemon))
             outcomes: dict[str, int] = crowd.finish()
         finally:
             crowd.kill()
         late = sum(number for what, number in outcomes.items() if what[:3] in ("503", "504"))
-        report.holds("they take longer than they are waited for", f"{late} of {sum(outcomes.values())}", late > scale.stuck_reads)
+        report.holds("the reads exceed their deadline", f"{late} of {sum(outcomes.values())}", late > scale.stuck_reads)
         report.notes.append("answers: " + ", ".join(f"{what}: {number}" for what, number in sorted(outcomes.items())))
         began = time.perf_counter()
         while (stuck := threads_stuck(daemon, tokens["modest"])) and time.perf_counter() < began + 20:
             time.sleep(0.1)
-        report.at_most("the last of their threads is back", None if stuck else time.perf_counter() - began, 5 * scale.patience)
+        report.at_most("the last of their threads is free", None if stuck else time.perf_counter() - began, 5 * scale.patience)
     return report
 
 
@@ -269,5 +269,5 @@ def threads_stuck(daemon: Daemon, token: Token) -> int:
     answer = asyncio.run(once_as(daemon.address, token, "GET", "/metrics"))
     found = STUCK.search(answer.body.decode())
     if not found:
-        raise RuntimeError(f"the metrics do not tell how many threads are stuck: {answer}")
+        raise RuntimeError(f"the metrics lack the number of stuck threads: {answer}")
     return int(found[1])

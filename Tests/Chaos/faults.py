@@ -1,6 +1,7 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Replicas are killed, stopped and shut out, the OSD is stopped and slowed: at random moments, by the seed, under load."""
+"""Faults under load, at random moments that depend on the seed: replicas are killed, stopped and blocklisted, and the OSD is
+stopped and slowed down."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ OSD = "osd.0"
 
 
 class Replica(Daemon):
-    """A daemon with a short lease: what others take over is taken over often."""
+    """A daemon with a short lease, so that replicas often take over from each other."""
 
     lease = 4.0
     request_timeout = 10
@@ -31,7 +32,7 @@ class Replica(Daemon):
     @property
     def settings(self) -> list[str]:
         timeouts = [f"--{name}-timeout={self.ceph_timeout}" for name in ("ceph-osd", "ceph-mon", "ceph-connect")]
-        # Thousands of changes a minute are on record in the history.
+        # No audit log: the history records the thousands of changes a minute already.
         return [f"--request-timeout={self.request_timeout}", *timeouts, f"--operation-lease={self.lease:g}s", "--audit-log=off"]
 
     def signal(self, number: int) -> None:
@@ -41,7 +42,7 @@ class Replica(Daemon):
 
 @dataclass(frozen=True)
 class Rates:
-    """The mean time between two faults of a kind, in seconds, and how long they last."""
+    """The mean time between two faults of each kind, in seconds, and how long they last."""
 
     kill: float = 12
     stop: float = 42
@@ -59,19 +60,19 @@ class Rates:
                 "blocklist": self.blocklist}
 
 
-# Once in an age.
+# So rarely that no fault happens.
 CALM_RATES = Rates(*[1e9] * 5)
 SHORT_RATES = Rates(kill=7, stop=22, osd_stop=30, osd_slow=35, blocklist=24, longest_osd_stop=7)
 
 
 class Faults:
-    """A queue of things to do at moments to come. Daemons die with the thread that started them, so one thread starts them all."""
+    """A queue of actions and their times. One thread starts all daemons, because a daemon dies with the thread that started it."""
 
     def __init__(self, cluster: Cluster, replicas: list[Replica], rates: Rates, seed: int, out: Any) -> None:
         self.cluster = cluster
         self.replicas = replicas
         self.rates = rates
-        # Set for replicas that hang, for the clients to see.
+        # Tells the clients which replicas hang.
         self.out = out
         self.random = {kind: random.Random(f"{seed}/{kind}") for kind in rates.means}
         self.queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -97,7 +98,7 @@ class Faults:
         self.watch()
 
     def watch(self) -> None:
-        """Starts those anew that have ended although nobody has killed them: that is a finding."""
+        """Restarts replicas that have ended without being killed. Each one is a finding."""
         for number, replica in enumerate(self.replicas):
             if number not in self.busy and not replica.lives:
                 self.troubles.append(f"replica {number} ended by itself with exit code {replica.wait(0)}")
@@ -114,7 +115,7 @@ class Faults:
          "blocklist": self.blocklist}[kind](self.random[kind])
 
     def run(self, until: float) -> None:
-        """What is due, until that moment."""
+        """Runs the actions that are due, until that moment."""
         while (now := time.perf_counter()) < until:
             if self.queue and self.queue[0][0] <= now:
                 heapq.heappop(self.queue)[2]()
@@ -122,7 +123,7 @@ class Faults:
                 time.sleep(min(until - now, self.queue[0][0] - now if self.queue else 1, 0.2))
 
     def heal(self) -> None:
-        """Ends all faults. Everything that is down comes up again."""
+        """Ends all faults, and restarts whatever is down."""
         self.is_over.set()
         for thread in self.threads:
             thread.join()
@@ -133,7 +134,7 @@ class Faults:
             self.out[number] = 0
             if not replica.lives:
                 self.start(number)
-        self.note("all is well again")
+        self.note("all faults have ended")
 
     # Replicas
 
@@ -180,15 +181,15 @@ class Faults:
                 self.busy.discard(number)
                 self.replicas[number].kill()
                 return self.start(number)
-            self.note(f"replica {number} goes on")
+            self.note(f"replica {number} continues")
             self.replicas[number].signal(signal.SIGCONT)
             self.busy.discard(number)
-        # Until others notice.
+        # A load balancer notices after some time.
         self.later(0.3, mark)
         self.later(lasts, go_on)
 
     def blocklist(self, chance: random.Random) -> None:
-        """Shuts one of the replicas' clients out. Which replica it is of, nobody can tell from outside."""
+        """Blocklists the Ceph client of one replica. Which replica that is can't be seen from outside."""
         def work() -> None:
             try:
                 addresses = sorted(self.cluster.addresses_of_service())
@@ -213,13 +214,13 @@ class Faults:
         self.cluster.suspend(OSD)
 
         def go_on() -> None:
-            self.note("the OSD goes on")
+            self.note("the OSD continues")
             self.cluster.resume(OSD)
             self.osd_is_busy = False
         self.later(lasts, go_on)
 
     def slow_osd(self, chance: random.Random) -> None:
-        """It works for a moment, and stands still for a longer one, again and again."""
+        """Slows the OSD down: it works for a moment and stops for a longer one, again and again."""
         lasts = chance.uniform(4, 10)
         if self.osd_is_busy:
             return self.later(1, lambda: self.slow_osd(chance))
@@ -234,7 +235,7 @@ class Faults:
                 time.sleep(chance.uniform(0.03, 0.12))
                 self.cluster.resume(OSD)
                 time.sleep(chance.uniform(0.01, 0.04))
-            self.note("the OSD is as fast as ever")
+            self.note("the OSD is fast again")
             self.osd_is_busy = False
         self.beside(work)
 

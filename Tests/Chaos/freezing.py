@@ -1,7 +1,7 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Freezes the threads of a process's Ceph client, and none of its own: to the process the client looks as one whose threads wait for each
-other for ever. Connections that the process makes later have threads of their own."""
+"""Freezes the threads of a process's Ceph client, but not the other threads. To the process, the client seems to be in a deadlock.
+Connections that the process makes later have threads of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 WALL = 0x40000000
-# As librados, librbd and what they are made of call their threads.
+# The names of the threads of librados, librbd and their libraries begin with these.
 CEPH_THREADS = ("msgr-worker", "ms_dispatch", "ms_local", "safe_timer", "io_context_pool", "fn-", "fn_", "taskfin", "log", "service")
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -34,7 +34,7 @@ def ceph_threads(pid: int) -> list[int]:
 
 @contextmanager
 def frozen_client(pid: int) -> Iterator[int]:
-    """Freezes them until the end of the block; yields how many. Only the thread that froze them can let them go."""
+    """Freezes the threads until the end of the block. Yields how many. Only the thread that froze them can release them."""
     threads = ceph_threads(pid)
     for thread in threads:
         trace(PTRACE_SEIZE, thread)
@@ -47,5 +47,5 @@ def frozen_client(pid: int) -> Iterator[int]:
             try:
                 trace(PTRACE_DETACH, thread)
             except OSError:
-                # It has ended, or the process has.
+                # The thread or the process has ended.
                 pass

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""What was asked and what was answered, in a form that can be kept."""
+"""Requests and their answers, in a form that can be stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-# What asks, and changes nothing.
+# The kinds of requests that change nothing.
 READS = {"get", "list", "trash", "snapshots", "operation"}
 
 
@@ -21,16 +21,16 @@ class Record:
     client: int
     replica: int
     kind: str
-    # The image that it is about, by the name that the client knew it by; empty where it is about all.
+    # The name of the image, as the client knew it. It is empty if the request is about all images.
     name: str
-    # What was asked for: size, plain, to, snapshot, id, operation.
+    # The parameters of the request: size, plain, to, snapshot, id, operation.
     wanted: dict[str, Any]
     began: float
     ended: float
-    # 0 where there was no answer.
+    # 0 if there was no answer.
     status: int = 0
     code: str = ""
-    # What of the answer matters here.
+    # The part of the answer that the model knows.
     answer: Any = None
     note: str = ""
     request: str = ""
@@ -41,7 +41,7 @@ class Record:
 
     @property
     def is_refused(self) -> bool:
-        """It did not happen: it was refused, or nobody was there to be asked."""
+        """The request was not executed: it was refused, or no server accepted the connection."""
         return 400 <= self.status < 500 or self.is_unsent
 
     @property
@@ -62,18 +62,18 @@ class Record:
 
 @dataclass
 class History:
-    """An episode: all that was asked about a few names that nobody else asks about."""
+    """The requests of one episode. No other episode uses its names."""
 
     episode: str
     names: list[str]
     records: list[Record]
     seed: int = 0
-    # What kept a history, and what it is to be found to be.
+    # Why the history is stored, and the outcome that the checker must find.
     description: str = ""
     expected: str = ""
     # Reads at the end that were never answered.
     unanswered: list[str] = field(default_factory=list)
-    # What was done to replicas and OSDs meanwhile: moment and words.
+    # The faults of replicas and the OSD at that time: the moment and a description.
     faults: list[tuple[float, str]] = field(default_factory=list)
 
     def with_records(self, records: list[Record]) -> History:
@@ -88,7 +88,7 @@ class History:
         return max((record.ended for record in self.records), default=0)
 
     def save(self, path: Path) -> None:
-        """One record a line, so that a person can read it; a name that others look for appears when all is written."""
+        """Writes one record per line, so that people can read it. The file gets its final name when it is complete."""
         head = asdict(replace(self, records=[]))
         del head["records"]
         compact = (json.dumps(without_defaults(record), separators=(",", ":")) for record in self.records)
@@ -115,7 +115,7 @@ def without_defaults(record: Record) -> dict[str, Any]:
 
 
 def seen_ids(record: Record) -> set[str]:
-    """Those that an answer shows."""
+    """The image ids that an answer shows."""
     if not record.is_done or record.kind in ("snapshot", "snapshots", "operation"):
         return set()
     rows = record.answer if isinstance(record.answer, list) else [record.answer]

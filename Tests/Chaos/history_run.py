@@ -1,7 +1,7 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Several replicas, clients that get in each other's way, and faults: whether all that was answered can be true, and whether
-nothing is in the pool in the end that is nobody's."""
+"""Runs several replicas with conflicting clients and faults. Then it checks that the answers are consistent, and that every object
+in the pool belongs to an image."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from report import Report, explain
 from wire import get, image, once
 
 POOL = "rbd"
-# What checking may take after the load has ended, at the most.
+# How long the checker may take after the load has ended, in seconds.
 CHECKING = 3600
-# Said in full.
+# The number of bad histories that are printed in full.
 MOST_TOLD = 10
 
 
 @dataclass(frozen=True)
 class Form:
-    """How much of everything."""
+    """The size of a run."""
 
     seconds: float = 3600
     replicas: int = 3
     clients: int = 16
     rates: Rates = field(default_factory=Rates)
-    # What an hour must have had for its outcome to mean something.
+    # A run of an hour must have at least this many, so that its outcome means something.
     kills: int = 200
     stops: int = 50
     operations: int = 100_000
 
     def at_least(self, number: int) -> int:
-        """In the same proportion, with some room, for less than an hour."""
+        """Scales the number down for a run of less than an hour, with some tolerance."""
         if self.rates is CALM_RATES:
             return 0
         return number if self.seconds >= 3600 else int(0.7 * number * self.seconds / 3600)
@@ -86,10 +86,10 @@ class Run:
         checker = Child(judge_all, self.waiting, self.kept)
         try:
             self.strike(clients, count)
-            say("all is well again; the clients come to an end …")
+            say("the faults have ended; the clients complete their episodes …")
             self.load = clients.finish(400)
             self.settle()
-            say("the rest is checked …")
+            say("checking the remaining episodes …")
             self.judged = checker.finish(CHECKING)
         finally:
             self.faults.is_over.set()
@@ -104,9 +104,9 @@ class Run:
     # Before
 
     def prepare(self) -> None:
-        """The OSD's lease for reads outlasts every stop: where it has no peers nobody renews it, and it would hang for ever."""
+        """Makes the OSD's read lease longer than every stop. An OSD without peers never renews the lease, and would hang forever."""
         self.cluster.ceph("config", "set", "osd", "osd_pool_default_read_lease_ratio", "100")
-        # A map of its own makes it look at the setting, and nothing else is to happen in the pool.
+        # The OSD reads the setting when it gets a new map. This flag makes a new map, and also prevents scrubs.
         self.cluster.ceph("osd", "pool", "set", POOL, "noscrub", "1")
         for replica in self.replicas:
             replica.start()
@@ -119,9 +119,9 @@ class Run:
             made = await once(address, "PUT", image(POOL, name), {"size": GOLDEN_SIZE, **features})
             taken = await once(address, "POST", f"{image(POOL, name)}/snapshots", {"name": GOLDEN_SNAPSHOT})
             if made.status not in (200, 201) or taken.status not in (201, 409):
-                raise RuntimeError(f"what is to be cloned can't be made: {made}, {taken}")
+                raise RuntimeError(f"the parents of the clones can't be made: {made}, {taken}")
 
-    # Meanwhile
+    # During
 
     def strike(self, clients: Child, count: object) -> None:
         began = time.perf_counter()
@@ -137,15 +137,15 @@ class Run:
             bad = len(list(self.kept.glob("e*-shrunk.json")))
             say(f"  {seconds:5.0f} s: {done} operations, {done / seconds:.0f} a second; "
                 + ", ".join(f"{number} {kind}" for kind, number in sorted(self.faults.counts.items()))
-                + f"; {len(list(self.waiting.glob('e*.json')))} episodes to be checked, {bad} bad")
+                + f"; {len(list(self.waiting.glob('e*.json')))} episodes left to check, {bad} bad")
         self.faults.heal()
 
     # After
 
     def settle(self) -> None:
-        """Nothing may be left half-made once the replicas have had the time to take over what others have left."""
+        """Once the replicas have had the time to take over interrupted changes, nothing may be left half-made."""
         seconds = 2 * Replica.lease + 2 * Replica.ceph_timeout + 15
-        self.unfinished = "never told"
+        self.unfinished = "unknown"
 
         def is_finished() -> bool:
             found = asyncio.run(self.operations())
@@ -179,20 +179,20 @@ class Run:
         report.holds("histories that are not linearizable", f"{len(judged.bad)}{torn}", not judged.bad)
         report.holds("histories that could not be decided", len(judged.undecided), not judged.undecided)
         report.holds("episodes whose last reads were never answered", len(judged.silent), not judged.silent)
-        report.holds("answers to come again that do not say when", sum(load.silent.values()), not load.silent)
+        report.holds("answers without the Retry-After that they need", sum(load.silent.values()), not load.silent)
         report.holds("findings of the audit", len(self.findings), not self.findings)
         report.holds("replicas that ended by themselves", len(self.faults.troubles), not self.faults.troubles)
         report.notes += [
             f"seed {self.seed}; {form.replicas} replicas, {form.clients} clients, lease {Replica.lease:g} s",
-            f"{load.operations / load.seconds:.0f} operations a second, of which the slowest took {load.slowest:.1f} s",
+            f"{load.operations / load.seconds:.0f} operations a second; the slowest took {load.slowest:.1f} s",
             f"faults: {counts['kill']} kills, {counts['stop']} stops past the lease, {counts['osd-stop']} stops of the OSD, "
-            f"{counts['osd-slow']} slow times of the OSD, {counts['blocklist']} blocklistings",
+            f"{counts['osd-slow']} slow periods of the OSD, {counts['blocklist']} blocklistings",
             f"{load.episodes} episodes; {judged.passed} linearizable; checking took {judged.seconds:.0f} s in all, "
-            f"{judged.slowest:.2f} s at the most, with {judged.most_ways} ways to tell a history",
+            f"at most {judged.slowest:.2f} s and {judged.most_ways} possible orders for one history",
         ]
         odd = sorted(judged.odd.items(), key=lambda item: -item[1])
         if odd:
-            report.notes.append("answers that the model knows nothing of: " + ", ".join(f"{what} × {n}" for what, n in odd[:12]))
+            report.notes.append("answers that the model does not know: " + ", ".join(f"{what} × {n}" for what, n in odd[:12]))
         failures = [f"{what} × {n}" for what, n in load.answers.most_common() if what.split(": ")[1].startswith("5")]
         if failures:
             report.notes.append(f"failures: {', '.join(failures[:12])}")
@@ -207,7 +207,7 @@ class Run:
         self.tell_bad()
 
     def tell_bad(self) -> None:
-        """Each bad history with the faults around it, for people here and as a file to be kept as a test."""
+        """Prints each bad history with the faults around it, and stores it as a file that can become a test."""
         for number, path in enumerate(sorted(self.judged.bad + self.judged.undecided + self.judged.silent)):
             history = History.load(path)
             self.add_faults(history, path)
@@ -226,7 +226,7 @@ class Run:
 
 
 def rehearse(cluster: Cluster, binary: Path, logs: Path, form: Form, seed: int) -> tuple[int, int]:
-    """Returns how many histories, and things besides, were as they should be, and how many were not."""
+    """Returns the number of good histories, and the number of bad histories and other missed bounds."""
     run = Run(cluster, binary, logs, form, seed)
     run.go()
     judged = run.judged

@@ -1,10 +1,10 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""What a service does that does one thing at a time: names, images, snapshots, the trash.
+"""A model of a service that executes one request at a time: names, images, snapshots, the trash.
 
-Each function here makes an effect: what it leads to from a state; nothing where it can't be done in that state. An image whose
-create was never answered has an id that nobody was told: it is a question mark, until an answer shows an id that no other
-create can have given.
+Each function here makes an effect: it maps a state to the states that it may lead to, and to none if it is impossible in that
+state. If a create was never answered, no client knows the id of its image. The id is a question mark until an answer shows an id
+that no other create can have given.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from linearizability import Effect
 class Image(NamedTuple):
     id: str
     size: int
-    # With layering only; else it has the defaults.
+    # Whether layering is its only feature. Otherwise it has the default features.
     plain: bool
     snapshots: frozenset[str] = frozenset()
 
@@ -28,18 +28,18 @@ class Entry(NamedTuple):
 
     image: Image
     name: str
-    # The purges that have begun, by number, and whether each keeps it from being restored.
+    # The purges that have begun, by number, and whether each prevents a restore.
     purges: frozenset[tuple[int, bool]] = frozenset()
 
 
 class State(NamedTuple):
     live: tuple[Image | None, ...]
     trash: frozenset[Entry] = frozenset()
-    # Ids that were given to images whose create was not answered: none is given twice.
+    # The ids that were assigned to images whose create was not answered. No id is assigned twice.
     guessed: frozenset[str] = frozenset()
 
 
-# The id of an image of whose create nobody heard. In the trash, those that are otherwise the same have several.
+# The id of an image whose create was not answered. Entries of the trash that are otherwise equal have several question marks.
 UNTOLD = "?"
 
 Test = Callable[[Image], bool]
@@ -50,10 +50,10 @@ def always(_: Image) -> bool:
 
 
 class Model:
-    """The effects of what may happen to these names."""
+    """Makes the effects of requests on these names."""
 
     def __init__(self, names: list[str], given: set[str], seen: set[str]) -> None:
-        """`given` are the ids that creates have been answered with, `seen` all that any answer shows."""
+        """`given` are the ids in the answers of creates, `seen` the ids in any answer."""
         self.places = {name: place for place, name in enumerate(names)}
         self.given = given
         self.loose = seen - given
@@ -71,11 +71,11 @@ class Model:
     # Ids
 
     def is_certain(self, id: str | None) -> bool:
-        """Whether a claim about this id can't settle which id another image has."""
+        """Whether a claim about this id can't assign it to an image whose id is unknown."""
         return id is None or id in self.given
 
     def named(self, state: State, image: Image, id: str | None) -> tuple[State, Image] | None:
-        """The image under this id, which it may get just now; nothing where it has another one. None as an id is any."""
+        """The image with this id, which it may be assigned here. None if it has another id. If `id` is None, any id matches."""
         if id is None or image.id == id:
             return state, image
         if not image.id.startswith(UNTOLD) or id in self.given or id in state.guessed:
@@ -90,7 +90,7 @@ class Model:
         return self.placed(known[0], name, known[1]), known[1]
 
     def trashed(self, state: State, id: str, name: str | None = None) -> Iterable[tuple[State, Entry]]:
-        """The entry of this id. One whose id nobody was told may be it."""
+        """The entries that may have this id. An entry whose id is unknown may have it."""
         for entry in state.trash:
             if entry.image.id == id:
                 return [(state, entry)]
@@ -103,7 +103,7 @@ class Model:
         return found
 
     def with_entry(self, state: State, entry: Entry) -> State:
-        """Something more in the trash. What nobody was told the id of, and nobody ever will be, may as well be gone."""
+        """Adds an entry to the trash. If no answer shows its id, now or later, the entry makes no difference and is dropped."""
         if not entry.image.id.startswith(UNTOLD):
             return state._replace(trash=state.trash | {entry})
         if self.loose <= state.guessed:
@@ -139,13 +139,13 @@ class Model:
         return effect
 
     def is_in_the_way(self, id: str) -> Effect:
-        """The name that the image of this id had is taken."""
+        """The name of this entry of the trash is taken by another image."""
         def effect(state: State) -> Iterable[State]:
             return [known for known, entry in self.trashed(state, id) if known.live[self.places[entry.name]] is not None]
         return effect
 
     def has(self, id: str, test: Test) -> Effect:
-        """Something that is true of an image wherever it is."""
+        """The test holds for the image with this id, whether it is live or in the trash."""
         def effect(state: State) -> Iterable[State]:
             images = [*state.live, *(entry.image for entry in state.trash)]
             return (state,) if any(image and image.id == id and test(image) for image in images) else ()
@@ -173,7 +173,7 @@ class Model:
         return effect
 
     def begin_purge(self, id: str, purge: tuple[int, bool]) -> Effect:
-        """Of what is in the trash."""
+        """Begins to purge an entry of the trash."""
         def effect(state: State) -> Iterable[State]:
             return [
                 known._replace(trash=known.trash - {entry} | {entry._replace(purges=entry.purges | {purge})})
@@ -181,7 +181,7 @@ class Model:
         return effect
 
     def end_purge(self, purge: tuple[int, bool], id: str | None, may_be_gone: bool) -> Effect:
-        """The image is gone, by this purge or, where that `may_be_gone`, by another one that began before it."""
+        """The image is gone, by this purge or, if `may_be_gone`, by another purge that began before it."""
         def effect(state: State) -> Iterable[State]:
             for entry in state.trash:
                 if purge in entry.purges:
@@ -191,13 +191,13 @@ class Model:
         return effect
 
     def destroy(self, id: str) -> Effect:
-        """What is in the trash is gone."""
+        """An entry of the trash is gone."""
         def effect(state: State) -> Iterable[State]:
             return [known._replace(trash=known.trash - {entry}) for known, entry in self.trashed(state, id)]
         return effect
 
     def restore(self, id: str, to: str | None, told: str | None = None) -> Effect:
-        """Under another name, or under the one that it had; `told` is the one that was answered."""
+        """Restores an image to the name `to`, or to its old name. `told` is the name in the answer."""
         def effect(state: State) -> Iterable[State]:
             results = []
             for known, entry in self.trashed(state, id):
@@ -219,7 +219,7 @@ class Model:
         return effect
 
     def change(self, name: str, id: str | None, change: Callable[[Image], Image | None]) -> Effect:
-        """Of the image itself; None where it can't be changed so."""
+        """Changes the image itself. `change` returns None if the change is impossible."""
         def effect(state: State) -> Iterable[State]:
             known = self.live(state, name, id)
             changed = change(known[1]) if known else None
@@ -244,5 +244,5 @@ def describe(image: Image) -> str:
 
 
 def impossible(_: object) -> Iterable[State]:
-    """An answer that fits no request."""
+    """The effect of an answer that fits no request."""
     return ()

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Judges histories, shrinks those that are bad to what makes them so, and tells them to people."""
+"""Judges histories. It reduces bad histories to the records that make them bad, and prints them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from history import READS, History, Record, seen_ids
 from linearizability import Outcome, Verdict, check
 from outcomes import Reading
 
-# For one history. More is not worth waiting for: it is reported as undecided, which is no pass.
+# The time limit for one history, in seconds. A history that takes longer is reported as undecided, which is not a pass.
 MOST_SECONDS = 600.0
 
 
 @dataclass
 class Judgement:
     outcome: Outcome
-    # The record whose answer nothing explains, what of it, and what was possible instead.
+    # The record whose answer can't be explained, the part that can't, its time, and the states that were possible instead.
     record: int | None = None
     claim: str = ""
     moment: float = 0
     states: list[str] = field(default_factory=list)
     seconds: float = 0
     ways: int = 0
-    # It would be linearizable if a name and its image could be read at two moments.
+    # Whether the history would be linearizable if a name and its image could be read at two different moments.
     is_torn: bool = False
-    # Answers that the model knows nothing of.
+    # Answers that the model does not know.
     odd: list[str] = field(default_factory=list)
 
     @property
@@ -57,10 +57,10 @@ def judge(history: History, seconds: float = MOST_SECONDS) -> Judgement:
 # Shrinking
 
 def shrink(history: History, seconds: float = 60) -> History:
-    """The part of a bad history that shows what is bad.
+    """Returns the part of a bad history that shows what is wrong.
 
-    A read or a refusal can be left out of any history that is good, and it stays good. So can everything about snapshots, and
-    about names that have nothing to do with the rest. What is still bad without them is bad for a reason of its own.
+    A good history stays good if reads, refusals, everything about snapshots, or names that are not connected to the rest are left
+    out. So if the shorter history is still bad, the records that were left out are not the reason.
     """
     deadline = time.monotonic() + seconds
     first = judge(history)
@@ -71,7 +71,7 @@ def shrink(history: History, seconds: float = 60) -> History:
     def shorter(records: list[Record], fewer: list[Record]) -> list[Record]:
         return fewer if len(fewer) < len(records) and is_bad(fewer) else records
 
-    # Up to the answer that nothing explains: what was asked for later can't.
+    # Leave out later requests: they can't explain this answer.
     records = shorter(history.records, [record for record in history.records if record.began <= first.moment])
     records = shorter(records, without_other_names(records, first.record))
     records = shorter(records, without_snapshots(records))
@@ -79,9 +79,9 @@ def shrink(history: History, seconds: float = 60) -> History:
     culprit = next(record for record in records if record.number == failed)
 
     def may_go(record: Record) -> bool:
-        # What went on at the same time, and would have changed the same, is part of the story.
+        # Keep refused requests that ran at the same time for the same names.
         is_beside = record.began < culprit.ended and record.ended > culprit.began and touched(record) & touched(culprit)
-        # And so is who was refused a name that there is an image under.
+        # Also keep requests that were refused because their new name was taken.
         is_to = record.wanted.get("to") in touched(culprit)
         return record.kind in READS or (record.is_refused and (record.is_unsent or not (is_beside or is_to)))
     records = leave_out(records, may_go, is_bad)
@@ -92,7 +92,7 @@ def shrink(history: History, seconds: float = 60) -> History:
 
 
 def leave_out(records: list[Record], may_go: Callable[[Record], bool], is_bad: Callable[[list[Record]], bool]) -> list[Record]:
-    """Without as many of those as possible: first many at a time, then one by one."""
+    """Leaves out as many of these records as possible: first many at a time, then one by one."""
     size = max(1, len(records) // 2)
     while True:
         candidates = [record for record in records if may_go(record)]
@@ -111,7 +111,7 @@ def touched(record: Record) -> set[str]:
 
 
 def without_other_names(records: list[Record], failed: int | None) -> list[Record]:
-    """Without what has nothing to do with the names of that answer. Only what changes something connects two names."""
+    """Leaves out records that are not connected to the names of the failed answer. Only changes connect two names."""
     connected = {name for record in records if record.number == failed for name in touched(record)}
     ids = {id for record in records if record.number == failed for id in seen_ids(record)}
     grown = -1
@@ -130,7 +130,7 @@ def without_other_names(records: list[Record], failed: int | None) -> list[Recor
     for record in records:
         if isinstance(record.answer, list) and record.kind in ("list", "trash"):
             record = replace(record, answer=[row for row in record.answer if row["name"] in connected])
-        # That another name is taken can't be told without it.
+        # Leave out every record with another name, because its answer can't be explained without that name.
         if touched(record) <= connected:
             fewer.append(record)
     return fewer
@@ -156,8 +156,8 @@ def uncounted(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_lives(records: list[Record], is_bad: Callable[[list[Record]], bool]) -> list[Record]:
-    """Without images whose whole life has nothing to do with it. What is left out must be good by itself, and nothing of what
-    stays may rest on it: a name that is taken, without saying by which image."""
+    """Leaves out images that are not needed. The records that stay must not depend on such an image, for example by a refusal that
+    says that a name is taken but not by which image."""
     ids = dict.fromkeys(record.answer["id"] for record in records if record.status == 201 and isinstance(record.answer, dict)
                         and "id" in record.answer and record.kind != "snapshot")
     for id in ids:
@@ -173,36 +173,36 @@ def without_lives(records: list[Record], is_bad: Callable[[list[Record]], bool])
     return records
 
 
-# Telling
+# Printing
 
 def tell(history: History, judgement: Judgement) -> str:
-    """A bad history as a person can read it."""
+    """Formats a bad history for people."""
     lines = [f"seed {history.seed}, episode {history.episode}, {len(history.records)} requests:"]
     began = history.began
     for record in sorted(history.records, key=lambda record: record.began):
         mark = "*" if record.number == judgement.record else " "
         lines.append(f" {mark} {record.began - began:8.3f} … {record.ended - began:8.3f}  "
                      f"client {record.client:2} replica {record.replica}  {record}")
-    lines.append(f"  nothing explains: {judgement.claim}")
-    lines += [f"  possible was: {state}" for state in judgement.states]
+    lines.append(f"  no order explains: {judgement.claim}")
+    lines += [f"  possible state: {state}" for state in judgement.states]
     if judgement.is_torn:
-        lines.append("  a name and its image were read at two moments; else it would be linearizable")
+        lines.append("  it would be linearizable if a name and its image could be read at two different moments")
     lines += [f"  meanwhile, at {moment - began:8.3f}: {words}" for moment, words in history.faults]
     return "\n".join(lines)
 
 
-# In a process of its own
+# The process that judges
 
 @dataclass
 class Judged:
-    """What came of all histories."""
+    """The results of all histories."""
 
     passed: int = 0
     records: int = 0
     seconds: float = 0
     slowest: float = 0
     most_ways: int = 0
-    # Files of those that did not pass, the shrunk one for each that is bad.
+    # The files of histories that did not pass. For each bad history, this is its reduced form.
     bad: list[Path] = field(default_factory=list)
     torn: int = 0
     undecided: list[Path] = field(default_factory=list)
@@ -211,9 +211,8 @@ class Judged:
 
 
 async def judge_all(stop: asyncio.Event, directory: Path, kept: Path) -> Judged:
-    """Judges the histories that appear in the directory, until it is told that there will be no more and there are none. Good
-    ones are removed."""
-    # The load comes first.
+    """Judges the histories that appear in the directory, until `stop` is set and the directory is empty. Removes the good ones."""
+    # The load has priority.
     os.nice(10)
     judged = Judged()
     while True:

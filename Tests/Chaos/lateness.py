@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""An OSD that carries out late what it was sent: after whoever sent it has given up, and has taken it back."""
+"""An OSD that executes a change late: after the client has given up and undone the rest."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rehearsal import Rehearsal, count, eventually
 from report import Report
 from wire import Answer, images, once
 
-# How long the OSD sleeps, in deadlines: librbd gives up on the change, and on each of those that take it back.
+# How long the OSD is stopped, in deadlines. librbd gives up on the change, and on each of the changes that undo the rest.
 SLEEP = 3
-# By when all is cleared up, in seconds: the claim is let go, and the search for headers has its turn.
+# How long cleaning up may take, in seconds: the claim is released, and the search for headers runs.
 CLEARED = 60
 
 
 def late_creates(rehearsal: Rehearsal) -> Report:
-    """The OSD stops right before one change of a clone or a copy, and carries it out once librbd has given up and taken back what it had done."""
+    """The OSD stops right before one change of a clone or a copy, and executes it after librbd has given up and undone the rest."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     rounds = [("clone", change) for change in scale.late_clones] + [("copy", change) for change in scale.late_copies]
     report = Report("late-creates", f"OSD stopped right before one of the changes of a clone or a copy, {len(rounds)} times")
@@ -48,25 +48,25 @@ def late_creates(rehearsal: Rehearsal) -> Report:
                 findings += [f"{name}: {finding}" for finding in left]
                 target = f"{images(pool)}/{name}"
                 if eventually(daemon.address, "GET", target, None, {200, 404}, CLEARED, report) is None:
-                    findings.append(f"{name}: it is not known whether the image is there")
+                    findings.append(f"{name}: it is not known whether the image exists")
                 elif name in cluster.image_names(pool):
                     whole += 1
                     if eventually(daemon.address, "DELETE", f"{target}?purge=true", None, {202, 204, 404}, CLEARED, report) is None:
                         findings.append(f"{name}: the image can't be deleted")
-    report.notes.append(f"{whole} of {len(rounds)} images were made all the same")
+    report.notes.append(f"{whole} of {len(rounds)} images were created nevertheless")
     report.holds("no object is left over or missing", len(findings), not findings)
     report.wrong += findings
     return report
 
 
 def stopping(rehearsal: Rehearsal, name: str, change: int):  # type: ignore[no-untyped-def]
-    """A daemon that sends the OSD to sleep right before its change of that number."""
+    """Runs a daemon that stops the OSD right before the daemon's change of that number."""
     cluster = rehearsal.cluster
     environment = {
         "LD_PRELOAD": str(rehearsal.cut_off), "CUT_OFF_AT": str(change), "CUT_OFF_SIGNAL": "19",
         "CUT_OFF_PID": str(cluster.pid("osd.0")),
     }
-    # So that it is woken whatever happens.
+    # This makes sure that the OSD is resumed, whatever happens.
     cluster.suspended.add("osd.0")
     return rehearsal.daemon(f"late-{name}", environment=environment)
 
@@ -76,7 +76,7 @@ def ask(report: Report, daemon: Daemon, method: str, target: str, document: obje
 
 
 def until_cleared(cluster: Cluster, pool: str) -> list[str]:
-    """What is in the pool that is nobody's, or missing, once there was time to clear it up."""
+    """Returns the findings of the audit: objects that are left over or missing after the time for cleaning up."""
     limit = time.perf_counter() + CLEARED
     while True:
         findings = Audit(cluster.conf, pool).run()

@@ -1,18 +1,18 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Decides whether a history is linearizable: whether each answer is one that a service could have given that does one thing
-at a time, each at some moment between its request and its answer.
+"""Decides whether a history is linearizable: whether a service that executes one request at a time, at some moment between
+the request and its answer, could have given these answers.
 
-The search is that of Wing and Gong with Lowe's two additions: what has been seen (the state, and which of the operations in
-flight are done) is not searched again, and an operation is only put in its place when the answer of one can't be explained
-without it ("just-in-time linearization", G. Lowe, Testing for linearizability, 2017). Three things keep it small here:
+The search is that of Wing and Gong with two additions by Lowe (G. Lowe, Testing for linearizability, 2017). It does not search
+a configuration again that it has seen: the state, and which of the operations in flight are done. And it places an operation
+only when an answer can't be explained without it ("just-in-time linearization"). Three rules keep the search small:
 
-- A read changes nothing, so doing it as soon as its answer fits can't be wrong.
-- An operation whose outcome is not known need not happen. Of two ways to the same state, the one is forgotten that used up more
-  of them, or has seen less of the reads.
-- Of two such operations that do the same, the one that began first is taken first.
+- A read changes nothing, so it is placed as soon as its answer fits.
+- An operation with an unknown outcome need not happen. If two ways lead to the same state, the search drops the one that used
+  more of these operations or placed fewer reads.
+- If two of these operations do the same, the search places the one that began first.
 
-This module knows nothing of images: steps say what they do to a state, and states are whatever can be hashed.
+This module does not depend on the model: a step says what it does to a state, and a state is any hashable value.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from enum import Enum
 from typing import Any
 
 State = Hashable
-# The states that a step may lead to; none where it can't be done in this one. Only the model knows what they are made of.
+# The states that a step may lead to, or none if it is impossible in this state. Only the model knows what a state consists of.
 Effect = Callable[[Any], Iterable[State]]
 
-# A frontier of more is more than can be gone through in time.
+# A larger frontier can't be searched in time.
 MOST_WAYS = 1_000_000
 
 
 class Kind(Enum):
-    # It leads from a state to the same state, or is impossible in it.
+    # The step leaves the state as it is, or is impossible in it.
     READ = "read"
     CHANGE = "change"
-    # It happens at one moment after its beginning, or never.
+    # The step happens at one moment after its beginning, or never.
     MAYBE = "maybe"
 
 
@@ -48,7 +48,7 @@ class Outcome(Enum):
 
 @dataclass(eq=False, slots=True)
 class Step:
-    """What a record says has happened. A record may say several things, each of which has a moment of its own."""
+    """Something that happened according to a record. A record may have several steps, each at a moment of its own."""
 
     record: int
     text: str
@@ -56,18 +56,18 @@ class Step:
     began: float
     ended: float
     effect: Effect
-    # It can't come before this one.
+    # This step can't come before that one.
     after: Step | None = None
-    # Those that may happen and do the same have the same.
+    # MAYBE steps with the same effect have the same twin.
     twin: Hashable = None
-    # What it leads to, by the number of the state.
+    # The numbers of the resulting states, by the number of the state.
     memory: dict[int, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     outcome: Outcome
-    # The step that nothing explains, and the states that were possible before its answer.
+    # The step that no order explains, and the states that were possible before its answer.
     step: Step | None = None
     states: tuple[State, ...] = ()
     ways: int = 0
@@ -79,7 +79,7 @@ class TooMany(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One explanation of all that has been answered: the state that it leads to, and what of the steps in flight is done."""
+    """One explanation of all answers so far: the state that it leads to, and which of the steps in flight are done."""
 
     state: int
     changes: int
@@ -88,7 +88,7 @@ class Way:
 
 
 class Frontier:
-    """Ways, without those that another one makes superfluous."""
+    """A set of ways, without those that another way makes superfluous."""
 
     def __init__(self, ways: Iterable[Way] = ()) -> None:
         self.groups: dict[tuple[int, int], list[Way]] = {}
@@ -97,7 +97,7 @@ class Frontier:
             self.add(way)
 
     def add(self, way: Way) -> bool:
-        """False where another one is as good."""
+        """Returns false if another way is as good."""
         group = self.groups.setdefault((way.state, way.changes), [])
         for other in group:
             if way.reads & ~other.reads == 0 and other.maybes & ~way.maybes == 0:
@@ -121,7 +121,7 @@ class Search:
         self.states: list[State] = []
         self.numbers: dict[State, int] = {}
         self.bits = {step: 1 << number for number, step in enumerate(steps)}
-        # Those that have begun and have not been answered.
+        # The steps that have begun and have not been answered.
         self.reads: list[Step] = []
         self.changes: list[Step] = []
         self.maybes: list[Step] = []
@@ -145,7 +145,7 @@ class Search:
         return found
 
     def run(self) -> Verdict:
-        # Where one ends as another begins they may have overlapped.
+        # If one step ends at the moment when another begins, they may have overlapped.
         moments = sorted(
             [(step.began, 0, number) for number, step in enumerate(self.steps)]
             + [(step.ended, 1, number) for number, step in enumerate(self.steps) if step.ended != math.inf])
@@ -174,7 +174,7 @@ class Search:
             (self.changes if step.kind is Kind.CHANGE else self.maybes).append(step)
 
     def end(self, step: Step) -> Frontier:
-        """The ways in which the step is done, continued from all that there were."""
+        """Returns the ways in which the step is done, continued from all current ways."""
         bit = self.bits[step]
         is_read = step.kind is Kind.READ
         kept, seen = Frontier(), Frontier()
@@ -195,12 +195,12 @@ class Search:
                 elif seen.add(following):
                     todo.append(following)
         (self.reads if is_read else self.changes).remove(step)
-        # From here on it is done in all of them.
+        # From here on, the step is done in all ways, so its bit is not needed.
         return Frontier(
             Way(way.state, way.changes & ~bit, way.reads & ~bit, way.maybes) for way in kept)
 
     def continued(self, way: Way) -> Iterable[Way]:
-        """What one further step makes of it."""
+        """Returns the ways that one further step leads to."""
         for step in self.changes:
             bit = self.bits[step]
             if way.changes & bit or (step.after is not None and not self.is_done(step.after, way)):
@@ -217,7 +217,7 @@ class Search:
                     continue
                 twins.add(step.twin)
             for state in self.results(step, way.state):
-                # What makes no difference may as well not happen.
+                # Drop a step that makes no difference.
                 if state != way.state:
                     yield Way(state, way.changes, self.read(way, state), way.maybes | bit)
 
@@ -236,7 +236,7 @@ class Search:
 
 
 def check(steps: list[Step], initial: State, seconds: float = 10) -> Verdict:
-    """Whether the steps can be put in an order in which each fits, starting with this state."""
+    """Whether there is an order in which each step is possible, starting with this state."""
     search = Search(steps, initial, seconds)
     try:
         return search.run()

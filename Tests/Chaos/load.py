@@ -1,9 +1,9 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that create, read, list and delete images, and know at all times what must be true.
+"""Clients that create, read, list and delete images, and always know what must be true.
 
-Every client has image names of its own, so nobody else changes what it has been told. What was acknowledged must be so
-from then on; what was not answered may be so or not.
+Every client has image names of its own, so no other client changes its images. An acknowledged change must be true from then on.
+A change that was not answered may be true or not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_IMAGES = 25
 
 @dataclass(slots=True)
 class Sample:
-    """One answer, as far as the statistics need it."""
+    """The part of an answer that the statistics need."""
 
     pool: str
     began: float
@@ -37,17 +37,17 @@ class Sample:
 
 @dataclass
 class Ledger:
-    """What a client knows of its images. A name is in one of the three, or was never acknowledged and isn't there."""
+    """What a client knows about its images. A name in none of the first three was never acknowledged and does not exist."""
 
     present: dict[str, int] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
-    # The size that it has if it is there.
+    # The size that the image has if it exists.
     unknown: dict[str, int] = field(default_factory=dict)
-    # Those that were ever in doubt.
+    # The names whose state was ever unknown.
     shaken: set[str] = field(default_factory=set)
 
     def settle(self, name: str, size: int | None) -> None:
-        """Notes an acknowledgement; None is for an image that is gone."""
+        """Records an acknowledgement. A size of None means that the image is gone."""
         self.unknown.pop(name, None)
         self.present.pop(name, None)
         self.deleted.discard(name)
@@ -65,16 +65,16 @@ class Ledger:
 
 @dataclass
 class Result:
-    """What a load has found. `ledgers` has the truth for each pool."""
+    """The results of a load. `ledgers` has the expected images of each pool."""
 
     samples: list[Sample] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
-    # Whether claims may outlast the changes that they were made for.
+    # Whether a claim may outlast its change.
     claims_stay: bool = False
 
     def of(self, pool: str, begin: float = 0, end: float = float("inf")) -> list[Sample]:
-        """The answers on a pool that came in a span of time."""
+        """The answers for a pool in a period of time."""
         return [sample for sample in self.samples if sample.pool == pool and begin <= sample.ended < end]
 
     @property
@@ -87,7 +87,7 @@ def p99(samples: list[Sample]) -> float | None:
 
 
 def p99_of(times: list[float]) -> float | None:
-    """Nothing where there are too few to tell."""
+    """None if there are too few samples."""
     if len(times) < 20:
         return None
     return quantiles(times, n=100)[98]
@@ -98,7 +98,7 @@ def worst(samples: list[Sample]) -> float | None:
 
 
 def recovery(samples: list[Sample], since: float) -> float | None:
-    """How long after `since` the last failure came; None where no success came after it."""
+    """The time from `since` to the last failure. None if no success came after it."""
     failures = [sample.ended for sample in samples if not sample.fine and sample.ended >= since]
     last = max(failures, default=since)
     if not any(sample.fine and sample.ended > last for sample in samples):
@@ -107,7 +107,7 @@ def recovery(samples: list[Sample], since: float) -> float | None:
 
 
 def blunder(answer: Answer, limit: float, may_break: bool = False) -> str:
-    """What is wrong with an answer whatever was asked; empty where nothing is. A connection may break where the daemon ends."""
+    """What is wrong with an answer, whatever the request was. Empty if nothing is. A connection may break if the daemon ends."""
     if answer.seconds > limit:
         return f"later than {limit:g} s"
     if answer.status == 0:
@@ -117,28 +117,28 @@ def blunder(answer: Answer, limit: float, may_break: bool = False) -> str:
     if answer.status < 400:
         return ""
     if answer.headers.get("content-type") != "application/problem+json" or not answer.code:
-        return f"no problem+json but {answer.headers.get('content-type')}"
+        return f"{answer.headers.get('content-type')} instead of problem+json"
     if answer.document.get("status") != answer.status:
-        return "the problem's status is another"
+        return "the problem has another status"
     if answer.status in (500, 502):
-        return "a failure that is not the caller's"
+        return "an internal error"
     if answer.status == 503 and "retry-after" not in answer.headers:
         return "no Retry-After"
     return ""
 
 
-# Answers of a service whose cluster is in trouble, and of one that is still clearing up after it.
+# The answers that are correct while the cluster is in trouble.
 TROUBLE = {
     (503, "pool-unavailable"), (503, "cluster-unavailable"), (503, "overloaded"), (504, "deadline-exceeded"),
     (507, "pool-full"),
 }
-# What an interrupted change may be answered until it is cleared up. An interrupted removal leaves a watch on the image, which
-# the OSD drops after half a minute: until then a further DELETE is told that the image is in use.
+# The answers that are correct until an interrupted change is cleaned up. An interrupted removal leaves a watch on the image, which
+# the OSD drops after 30 seconds. Until then, another DELETE is answered image-in-use.
 CLEARING = {(409, "image-incomplete"), (409, "image-in-use"), (409, "change-in-progress")}
 
 
 class Client:
-    """A closed loop: one request at a time, chosen at random, and a pause."""
+    """A client that sends one random request at a time, with a pause after each answer."""
 
     def __init__(self, address: Address, pool: str, name: str, limit: float, pause: float, result: Result) -> None:
         self.connection = Connection(address)
@@ -148,11 +148,11 @@ class Client:
         self.pause = pause
         self.result = result
         self.ledger = result.ledgers.setdefault(pool, Ledger())
-        # What is ours of the pool's ledger.
+        # The names in the pool's ledger that belong to this client.
         self.mine: list[str] = []
         self.random = random.Random(name)
         self.serial = 0
-        # The name of a change that was answered, and whose claim was not let go.
+        # The name of a change that was answered, but whose claim was not released.
         self.claimed = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -189,7 +189,7 @@ class Client:
         if answer.status in (200, 201):
             expected = (answer.status == 201) if new else doubtful or answer.status == 200
             right = answer.document.get("sizeBytes") == size
-            self.note(answer, expected and right, "the size is another" if not right else "it was there before" if new else "")
+            self.note(answer, expected and right, "the size is wrong" if not right else "the image existed already" if new else "")
             self.ledger.settle(name, size)
         else:
             self.failed(answer, name)
@@ -208,9 +208,9 @@ class Client:
         size = self.ledger.present.get(name)
         if answer.status == 200:
             wanted = size if size is not None else self.ledger.unknown.get(name)
-            self.note(answer, wanted == answer.document.get("sizeBytes"), f"it was deleted, or its size is not {wanted}")
+            self.note(answer, wanted == answer.document.get("sizeBytes"), f"the image was deleted, or its size is not {wanted}")
         elif answer.status == 404 and answer.code == "image-not-found":
-            self.note(answer, size is None, "it was acknowledged")
+            self.note(answer, size is None, "the image was acknowledged")
         else:
             self.failed(answer, name)
 
@@ -219,7 +219,7 @@ class Client:
         if answer.status != 200:
             self.failed(answer)
             return
-        # What is left of an interrupted removal is listed as such, and is no image any more; nor is what is half-made one yet.
+        # Entries in these states are the remains of an interrupted removal or create, not images.
         entries = [entry for entry in answer.document["items"] if entry.get("state") not in ("removing", "incomplete")]
         listed = {entry["name"]: entry.get("sizeBytes") for entry in entries}
         mine = {name: self.ledger.present[name] for name in self.mine if name in self.ledger.present}
@@ -227,7 +227,7 @@ class Client:
         surplus = [name for name in listed if name not in mine and name not in self.ledger.unknown]
         double = len(listed) != len(entries)
         self.note(answer, not (missing or surplus or double),
-                  f"not or wrongly listed: {missing}; listed though deleted: {surplus}; listed twice: {double}")
+                  f"missing or listed wrongly: {missing}; listed although deleted: {surplus}; listed twice: {double}")
 
     async def delete(self, name: str) -> None:
         answer = await self.ask("DELETE", image(self.pool, name))
@@ -237,7 +237,7 @@ class Client:
             self.ledger.settle(name, None)
             self.mine.remove(name)
         elif answer.status == 404:
-            self.note(answer, False, "it was acknowledged")
+            self.note(answer, False, "the image was acknowledged")
             self.mine.remove(name)
         else:
             self.failed(answer, name)
@@ -246,15 +246,15 @@ class Client:
     # Judging
 
     def failed(self, answer: Answer, name: str = "") -> None:
-        """An answer that is no success: right where the cluster is in trouble, or after it."""
+        """Judges a failure. Some failures are correct while the cluster is in trouble, or shortly afterwards."""
         key = (answer.status, answer.code)
         allowed = key in TROUBLE or (name in self.ledger.shaken and key in CLEARING)
         if not allowed and self.result.claims_stay and key == (409, "change-in-progress"):
-            # One change at a time is made: one name alone may be claimed still.
+            # A client makes one change at a time, so only one of its names may still be claimed.
             self.claimed = self.claimed or name
             allowed = name == self.claimed
-        # That an interrupted change is still being cleared up does not make a pool sick.
-        self.note(answer, allowed, "not an answer to expect", fine=key in CLEARING)
+        # The cleanup of an interrupted change does not count as a failure of the pool.
+        self.note(answer, allowed, "unexpected answer", fine=key in CLEARING)
 
     def note(self, answer: Answer, right: bool, why: str = "", fine: bool | None = None) -> None:
         reason = blunder(answer, self.limit) or ("" if right else why or "wrong")
@@ -268,8 +268,8 @@ class Client:
 async def mixed_load(
     stop: asyncio.Event, address: Address, clients: dict[str, int], limit: float, pause: float, claims_stay: bool
 ) -> Result:
-    """So many clients on each pool, until told to stop. Claims stay where a Ceph client is shut out that has just made a change, and has
-    been answered, but has not let go of the name yet: that is taken over."""
+    """Runs the clients on each pool until `stop` is set. `claims_stay` is for scenarios that blocklist the Ceph client: a change may
+    have been answered although its claim could not be released. Another process takes that claim over."""
     result = Result(claims_stay=claims_stay)
     tasks = [
         Client(address, pool, f"v{number}", limit, pause, result).run(stop)

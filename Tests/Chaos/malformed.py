@@ -1,10 +1,10 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that are no good HTTP, made up from a seed.
+"""Requests that are not valid HTTP, generated from a seed.
 
-The smuggling ones hide a request that deletes a canary, or makes an image, where only a server that gets the message's end
-wrong finds it: RFC 9112 lets a server refuse the whole, or take the hidden part for the body, but never execute it. Two well-formed
-requests on one connection would be pipelining, which is allowed, so none of these is that.
+Smuggling requests hide a request that deletes a canary or makes an image. Only a server that gets the end of a message wrong
+finds it. By RFC 9112, a server may refuse the whole, or read the hidden part as the body, but must never execute it. Two
+well-formed requests on one connection would be pipelining, which is allowed, so none of these requests is that.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Malformed:
-    """Bytes to send, in these parts."""
+    """A malformed request: the bytes to send, in parts."""
 
     family: str
     parts: tuple[bytes, ...]
     smuggles: bool = False
-    # How long to wait for an answer: what is cut short gets none.
+    # How long to wait for an answer, in seconds. A request that is cut short gets none.
     patience: float = 0.25
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ class Malformed:
 
 
 class Generator:
-    """Everything random comes from one seed, so a run can be repeated."""
+    """All random choices come from one seed, so a run can be repeated."""
 
     def __init__(self, seed: int, pool: str, canaries: list[str]) -> None:
         self.random = random.Random(seed)
@@ -40,7 +40,7 @@ class Generator:
         self.families: list[Callable[[], Malformed]] = [
             self.noise, self.request_line, self.other_protocol, self.header, self.header_flood, self.long_line,
             self.cut_short, self.length, self.chunk, self.target,
-            # Twice as often: they are what hurts.
+            # Smuggling is twice as frequent, because it does the most harm.
             self.unread_body, self.two_framings, self.bad_length, self.bad_encoding, self.bad_chunk,
             self.unread_body, self.two_framings, self.bad_length, self.bad_encoding, self.bad_chunk,
         ]
@@ -54,7 +54,7 @@ class Generator:
         return self.random.randbytes(self.random.randint(least, most))
 
     def hidden(self) -> bytes:
-        """The request that must not be executed."""
+        """Returns the hidden request, which must not be executed."""
         self.serial += 1
         if self.random.random() < 0.6:
             target = f"/v1/pools/{self.pool}/images/{self.random.choice(self.canaries)}"
@@ -64,7 +64,7 @@ class Generator:
         return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
     def carrier(self, *headers: str) -> bytes:
-        """The head of the request that hides another."""
+        """Returns the head of the request that hides another one."""
         line = self.random.choice([
             "GET /livez", "GET /readyz", "HEAD /livez", "GET /no/such/path", "POST /livez", "DELETE /v1/pools",
             f"GET /v1/pools/{self.pool}/images", "OPTIONS /livez", "GET /openapi.yaml", "PATCH /v1/pools",
@@ -81,7 +81,7 @@ class Generator:
             return Malformed(family, (message[:cut], message[cut:]), smuggles=True)
         return Malformed(family, (message,), smuggles=True)
 
-    # No requests at all
+    # Bytes that are not requests
 
     def noise(self) -> Malformed:
         return Malformed("noise", (self.bytes(1, 400) + b"\r\n\r\n",))
@@ -135,7 +135,7 @@ class Generator:
         ])
         return Malformed("target", (f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode("latin-1"),), patience=1)
 
-    # Bodies that are wrong in themselves
+    # Malformed bodies
 
     def length(self) -> Malformed:
         value = self.random.choice(["-1", "+5", "0x10", "1e3", "", " ", "5 5", "5,6", "five", "9" * 30, str(1 << 63), str((1 << 64) + 2), "٣"])
@@ -149,7 +149,7 @@ class Generator:
     # Smuggling
 
     def unread_body(self) -> Malformed:
-        """The body of a request whose handler reads none, or that is refused before it is read."""
+        """Hides the request in a body that the handler does not read, or that belongs to a refused request."""
         hidden = self.hidden()
         choice = self.random.random()
         if choice < 0.6:
@@ -163,7 +163,7 @@ class Generator:
         return self.smuggle("body too large", self.carrier(f"Content-Length: {len(padding + hidden)}"), padding, hidden)
 
     def two_framings(self) -> Malformed:
-        """Both a length and chunks: where both are sent the connection must not be used any more."""
+        """Sends both a Content-Length and chunks. The server must not use such a connection any more."""
         hidden = self.hidden()
         body = b"0\r\n\r\n" + hidden
         headers = [f"Content-Length: {len(body)}", "Transfer-Encoding: chunked"]
@@ -171,7 +171,7 @@ class Generator:
         return self.smuggle("two framings", self.carrier(*headers), body)
 
     def bad_length(self) -> Malformed:
-        """Lengths that contradict each other, or that some read as a smaller number than others."""
+        """Sends lengths that contradict each other, or that servers read differently."""
         hidden = self.hidden()
         size = len(hidden)
         headers = self.random.choice([
@@ -183,7 +183,7 @@ class Generator:
         return self.smuggle("bad length", self.carrier(*headers), hidden)
 
     def bad_encoding(self) -> Malformed:
-        """Encodings that one server takes for chunked and another does not. The length covers all of it."""
+        """Sends transfer encodings that only some servers read as chunked. The Content-Length covers the whole body."""
         body = b"0\r\n\r\n" + self.hidden()
         encoding = self.random.choice([
             "Transfer-Encoding: xchunked", "Transfer-Encoding : chunked", "Transfer-Encoding: chunked, identity",
@@ -194,7 +194,7 @@ class Generator:
         return self.smuggle("bad encoding", self.carrier(encoding, f"Content-Length: {len(body)}"), body)
 
     def bad_chunk(self) -> Malformed:
-        """Chunk sizes that wrap round, and chunks that end elsewhere than their size says."""
+        """Sends chunk sizes that overflow, and chunks that do not end where their size says."""
         hidden = self.hidden()
         start = self.random.choice([
             b"10000000000000000\r\n\r\n", b"-1\r\n\r\n", b"0x0\r\n\r\n", b"0 0\r\n\r\n", b"\r\n\r\n", b"g\r\n\r\n", b"ffffffffffffffff\r\n\r\n",

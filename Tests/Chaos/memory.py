@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""Much of everything in a container with little memory: one thing after the other, and all at once."""
+"""Heavy load in a container with little memory: one kind after the other, and all at once."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from rehearsal import Rehearsal
 from report import Report
 from wire import Address, images, once
 
-# What the container has, and what the process may take of it, in MiB.
+# The container's memory, and the resident memory that the process may use, in MiB.
 LIMIT = 512
 MOST_RESIDENT = 400
-# As many images are made, and as much work is asked for, on that many connections.
+# The number of connections that create the images and queue the work.
 CLIENTS = 16
-# More long work than is done at once, so that all other work of the pool waits.
+# More long operations than run at once, so that all other operations of the pool wait.
 LONG = 16
-# How long that may take, in seconds.
+# How long creating and queueing may take, in seconds.
 QUEUEING = 900
-# Where control groups are, and what their limit is called: of version 2, and of version 1.
+# The controller, the root and the name of the limit: of control groups version 2, and of version 1.
 HIERARCHIES = [("", Path("/sys/fs/cgroup"), "memory.max"), ("memory", Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes")]
 
 
@@ -43,7 +43,7 @@ class Container:
 
     @property
     def killed(self) -> int:
-        """How many processes the kernel has killed in it, since they took too much."""
+        """The number of processes in it that the kernel has killed for lack of memory."""
         for name in ("memory.events", "memory.oom_control"):
             file = self.path / name
             if file.exists() and (found := re.search(r"^oom_kill (\d+)", file.read_text(), re.MULTILINE)):
@@ -53,7 +53,7 @@ class Container:
 
 @contextmanager
 def container(megabytes: int) -> Iterator[Container | None]:
-    """A control group inside our own; None where we may not make one."""
+    """Makes a control group inside this process's own. Yields None if that is not allowed."""
     groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     for controllers, root, limit in HIERARCHIES:
         for _, names, path in groups:
@@ -65,7 +65,7 @@ def container(megabytes: int) -> Iterator[Container | None]:
             except OSError:
                 continue
             try:
-                # The kernel makes it, where this is a control group that memory can be limited in.
+                # The kernel makes this file if memory can be limited in this control group.
                 if not (made.path / limit).exists():
                     continue
                 (made.path / limit).write_text(str(megabytes << 20))
@@ -77,7 +77,7 @@ def container(megabytes: int) -> Iterator[Container | None]:
 
 
 async def many(stop: asyncio.Event, address: Address, requests: list[tuple[str, str, Any]], statuses: set[int]) -> list[str]:
-    """Asks all of it, on some connections; returns what was wrong."""
+    """Sends all requests, on some connections. Returns what was wrong."""
     wrong: list[str] = []
     left = iter(requests)
 
@@ -92,7 +92,7 @@ async def many(stop: asyncio.Event, address: Address, requests: list[tuple[str, 
 
 
 async def stalled_readers(stop: asyncio.Event, address: Address, readers: int, target: str) -> int:
-    """Ask for a page and never read it; one that is closed asks again."""
+    """Readers that request a page and never read the answer. Each one starts again when its connection has closed."""
     asked = 0
 
     async def read() -> None:
@@ -112,7 +112,7 @@ async def stalled_readers(stop: asyncio.Event, address: Address, readers: int, t
 
 
 async def listeners(stop: asyncio.Event, address: Address, number: int, target: str) -> int:
-    """Hold connections open on which events come, or nothing at all; returns how many were open at most."""
+    """Holds connections open, which receive events or nothing at all. Returns the highest number of open connections."""
     connected = most = 0
 
     async def listen() -> None:
@@ -142,16 +142,16 @@ async def listeners(stop: asyncio.Event, address: Address, number: int, target: 
 
 
 class Load:
-    """What is asked of the daemon, thing by thing, and what it takes meanwhile."""
+    """Makes the kinds of load, and measures the daemon's memory meanwhile."""
 
     def __init__(self, rehearsal: Rehearsal, report: Report, daemon: Daemon, pools: list[str]) -> None:
         self.scale = rehearsal.scale
         self.report = report
         self.daemon = daemon
-        # What waits in the one keeps no copy in the other waiting.
+        # Two pools, so that queued operations do not delay the copies.
         self.many_images, self.copied = (images(pool) for pool in pools)
         self.names = (f"copy-{number}" for number in itertools.count())
-        # Those that take room, each with its operation.
+        # The copies that occupy space, each with its operation.
         self.copies: dict[str, str] = {}
         self.prepare(rehearsal, pools[1])
 
@@ -175,17 +175,17 @@ class Load:
         self.operation = self.shrink("long")
 
     def shrink(self, name: str) -> str:
-        """Begins work that does not end in time."""
+        """Begins an operation that does not end during the scenario."""
         self.ask("PUT", f"{self.many_images}/{name}", {"size": self.scale.long_image, "features": ["layering"]}, 201)
         shrink = {"size": "1MiB", "allowShrink": True, "confirmSize": "1MiB"}
         return operation_of(self.ask("PATCH", f"{self.many_images}/{name}", shrink, 202))
 
-    # What is asked for.
+    # Kinds of load
 
     def copy(self) -> None:
-        """Begins as many as the pool has room for: those that are ready are deleted first."""
+        """Deletes the copies that are ready, and begins as many new ones as the pool has space for."""
         for name, operation in list(self.copies.items()):
-            # Before it has begun nothing has the name.
+            # Until the operation has begun, no image has the name.
             if self.ask("GET", f"/v1/operations/{operation}", None, 200).document["state"] in ("queued", "running"):
                 continue
             answer = self.ask("DELETE", f"{self.copied}/{name}?purge=true", None, 202, 204, 404, 409, 503, 504)
@@ -193,7 +193,7 @@ class Load:
                 del self.copies[name]
         for _ in range(self.scale.copies - len(self.copies)):
             name = next(self.names)
-            # One copy at a time takes its snapshot of the image; the others are told to come again.
+            # Only one copy at a time can take its snapshot of the image. The others are answered 409.
             answer = self.ask("POST", f"{self.copied}/large/copy", {"name": name}, 202, 409, 503, 504)
             if answer.status == 202:
                 self.copies[name] = operation_of(answer)
@@ -208,16 +208,16 @@ class Load:
         return Child(listeners, self.daemon.address, self.scale.open_connections - others, "")
 
     def queue(self) -> None:
-        """Work that never ends holds all places; then as much is asked for as the scale says."""
+        """Fills all running places with long operations, and then queues as many operations as the scale says."""
         for number in range(LONG):
             self.shrink(f"long-{number}")
         sparsify = [("POST", f"{self.many_images}/{number}/sparsify", None) for number in range(self.scale.queued)]
         self.report.wrong += self.many(sparsify, 202).result(QUEUEING)
 
-    # What it takes.
+    # Measuring
 
     def watch(self, what: str, seconds: float, *crowds: Child, copies: bool = False) -> None:
-        """Reads an image now and then, while that is going on."""
+        """Reads an image now and then during the load, and measures the daemon's memory."""
         highest, again = 0.0, 0.0
         answers = self.report.requests
         end = time.perf_counter() + seconds
@@ -236,19 +236,19 @@ class Load:
         told = f" ({', '.join(map(str, numbers))} of them)" if numbers else ""
         self.report.holds(
             f"{what}{told}: resident ≤ {MOST_RESIDENT} MiB", f"{highest:.0f} MiB", 0 < highest <= MOST_RESIDENT)
-        self.report.notes.append(f"{what}: {self.report.requests - answers} answers meanwhile")
+        self.report.notes.append(f"{what}: {self.report.requests - answers} answers during the load")
 
 
 def memory(rehearsal: Rehearsal) -> Report:
-    """Copies of large objects, readers who take nothing, listeners, queued work and idle connections: one by one, and all together."""
+    """Copies of large objects, stalled readers, listeners, queued work and idle connections: one by one, and all together."""
     scale = rehearsal.scale
-    report = Report("memory", f"much of everything in a container of {LIMIT} MiB")
+    report = Report("memory", f"heavy load in a container of {LIMIT} MiB")
     if raise_open_files() < scale.open_connections + 1000:
         raise RuntimeError("the limit on open files is too low; see ulimit -Hn")
     options = ["--connections-per-address", "100000"]
     with rehearsal.pools(2) as pools, container(LIMIT) as group:
         if group is None:
-            report.notes.append("no container could be made here: --memory-limit said how much memory there is")
+            report.notes.append("no control group could be made; the daemon ran with --memory-limit instead")
             options += ["--memory-limit", f"{LIMIT}MiB"]
         with rehearsal.daemon(report.name, options=options, group=group.path if group else None) as daemon:
             pid = daemon.pid
@@ -262,9 +262,9 @@ def memory(rehearsal: Rehearsal) -> Report:
             load.watch(f"{scale.queued} queued operations", alone)
             load.watch(
                 "all together", scale.memory_time, load.stall(), load.listen(), load.idle(scale.readers + scale.listeners), copies=True)
-            report.holds("the process lives", pid, daemon.lives and daemon.pid == pid)
+            report.holds("the process is alive", pid, daemon.lives and daemon.pid == pid)
             if group:
                 report.holds("processes killed by the kernel", group.killed, group.killed == 0)
-            # What never ends is not waited for.
+            # Kill the daemon, because its long operations do not end in time.
             daemon.kill()
     return report

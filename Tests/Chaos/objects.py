@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""The objects of a pool, read by librados itself: a process of `rados` for each of thousands would take minutes."""
+"""Reads the objects of a pool with librados. A `rados` process for each of thousands of objects would take minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENOENT = 2
 
 
 class Pool:
-    """A pool's namespace, as client.admin sees it. Nothing is written."""
+    """A namespace of a pool, read as client.admin. It writes nothing."""
 
     def __init__(self, conf: Path, pool: str, namespace: str = "") -> None:
         self.rados = library()
@@ -52,7 +52,7 @@ class Pool:
         return found
 
     def data(self, name: str, limit: int = 4096) -> bytes | None:
-        """The first bytes of an object; None where there is none."""
+        """The first bytes of an object, or None if it does not exist."""
         buffer = ctypes.create_string_buffer(limit)
         result = self.rados.rados_read(self.context, name.encode(), buffer, c_size_t(limit), c_uint64(0))
         if result == -ENOENT:
@@ -62,7 +62,7 @@ class Pool:
         return buffer.raw[:result]
 
     def omap(self, name: str) -> dict[str, bytes] | None:
-        """An object's keys and values; None where there is no object."""
+        """An object's keys and values, or None if it does not exist."""
         found: dict[str, bytes] = {}
         last = b""
         while True:
@@ -111,7 +111,7 @@ def library() -> ctypes.CDLL:
 
 
 class Reader:
-    """Reads what Ceph encodes: little-endian numbers, texts with their length before them, frames with a version."""
+    """Decodes Ceph's encoding: little-endian numbers, strings with their length before them, and structures with a version."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -126,11 +126,11 @@ class Reader:
         length = self.take("I")
         begin, self.at = self.at, self.at + length
         if self.at > len(self.data):
-            raise ValueError("a text is cut off")
+            raise ValueError("a string is cut off")
         return self.data[begin:self.at].decode(errors="replace")
 
     def frame(self) -> tuple[int, Reader]:
-        """The version of what follows, and a reader for it alone."""
+        """Returns the version of the next structure, and a reader for that structure alone."""
         version, _, length = self.take("B"), self.take("B"), self.take("I")
         begin, self.at = self.at, self.at + length
         return version, Reader(self.data[begin:self.at])

@@ -18,18 +18,18 @@ from rehearsal import Rehearsal, audit, count, eventually, sleep_until, take
 from report import Report
 from wire import Address, Answer, Connection, get, image, images, once
 
-# In seconds: the daemon's own default, and what it is told.
+# In seconds: the daemon's default --probe-interval, and the --operation-lease of this scenario.
 PROBE_INTERVAL = 5
 LEASE = 6
 
 
 def osd_stopped(rehearsal: Rehearsal) -> Report:
-    """A pool whose only OSD hangs must cost its own callers little and the callers of other pools nothing."""
+    """If a pool's only OSD hangs, the pool's clients must be answered quickly, and clients of other pools must notice nothing."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("osd-stopped", f"OSD stopped for {scale.outage:g} s under load")
     with rehearsal.pools(2) as (sick, well), rehearsal.daemon(report.name) as daemon:
         with rehearsal.load(daemon, {sick: scale.clients, well: scale.clients}) as load:
-            # The first requests find cold caches, which is neither calm nor outage.
+            # Skip the first requests, which find cold caches: they belong neither to the calm nor to the outage.
             time.sleep(1)
             calm = time.perf_counter()
             sleep_until(calm + scale.calm)
@@ -48,25 +48,25 @@ def osd_stopped(rehearsal: Rehearsal) -> Report:
     outage = result.of(sick, stopped, resumed)
     opened = next((sample.ended for sample in outage if sample.code == "pool-unavailable"), None)
     report.at_most("every answer", result.worst, rehearsal.limit)
-    # What was on its way when it opened waits for its deadline; few samples are enough for that to be the p99.
+    # Requests in flight when the breaker opened wait for their deadline. With few samples, they would be the p99.
     refused = [sample for sample in outage if opened and sample.began > opened]
     report.at_most("p99 with the breaker open", p99(refused) if opened else None, 0.05 * scale.patience, "ms")
     if opened:
         report.notes.append(f"the breaker opened after {opened - stopped:.1f} s; {len(refused)} requests after that")
     shown = f'rbd_rest_api_breaker_open{{pool="{sick}",scope="pool"}} 1\n' in metrics
     logged = "Ceph does not answer; calls are refused until it does" in daemon.log.read_text(errors="replace")
-    report.holds("metrics and log tell of the breaker", f"{shown}, {logged}", shown and logged)
+    report.holds("metrics and log show the breaker", f"{shown}, {logged}", shown and logged)
     healthy = result.of(well, stopped, resumed)
     failures = sum(not sample.fine for sample in healthy)
     report.holds("the healthy pool has no failures", f"{failures} of {len(healthy)}", failures == 0)
     report.ratio("p99 of the healthy pool", p99(healthy), p99(result.of(well, calm, stopped)), scale.healthy_ratio)
     report.recovery = recovery(result.of(sick, resumed) + result.of(well, resumed), resumed)
-    report.at_most("all is well again after SIGCONT", report.recovery, 5)
+    report.at_most("no more failures after SIGCONT", report.recovery, 5)
     return report
 
 
 async def ask_monitors(stop: asyncio.Event, address: Address, limit: float) -> tuple[Result, dict[str, str]]:
-    """Asks for what only the monitors know, again and again."""
+    """Sends requests that only the monitors can answer, again and again."""
     result = Result()
     last: dict[str, str] = {}
     questions = {"/v1/pools": 200, "/v1/cluster": 200, images("no-such-pool"): 404}
@@ -79,7 +79,7 @@ async def ask_monitors(stop: asyncio.Event, address: Address, limit: float) -> t
             fine = answer.status == wanted
             reason = blunder(answer, limit)
             if not fine and not reason and key not in {(504, "deadline-exceeded"), (503, "cluster-unavailable")}:
-                reason = "not an answer to expect"
+                reason = "unexpected answer"
             if reason:
                 result.wrong.append(f"{answer}: {reason}")
             last[target] = str(answer)
@@ -91,7 +91,7 @@ async def ask_monitors(stop: asyncio.Event, address: Address, limit: float) -> t
 
 
 def monitor_stopped(rehearsal: Rehearsal) -> Report:
-    """Pools that the daemon knows need no monitor; what does need it must not hang."""
+    """Requests for pools that the daemon knows need no monitor. Requests that need the monitor must not hang."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("monitor-stopped", f"monitor stopped for {scale.outage:g} s under load")
     with rehearsal.pools(2) as pools, rehearsal.daemon(report.name) as daemon:
@@ -119,15 +119,15 @@ def monitor_stopped(rehearsal: Rehearsal) -> Report:
     report.holds("known pools have no failures", f"{failures} of {len(known)}", failures == 0 and len(known) > 0)
     needing = asked.of("monitors", stopped, resumed)
     failed = [sample for sample in needing if not sample.fine]
-    report.holds("what needs the monitors says so", f"{len(failed)} of {len(needing)} answers", len(failed) > 0)
-    report.at_most("and is answered within its deadline", worst(needing), rehearsal.limit)
+    report.holds("requests that need the monitors fail", f"{len(failed)} of {len(needing)} answers", len(failed) > 0)
+    report.at_most("requests that need the monitors are answered within their deadline", worst(needing), rehearsal.limit)
     report.recovery = recovery(asked.of("monitors", resumed) + [s for p in pools for s in result.of(p, resumed)], resumed)
-    report.at_most("all is well again after SIGCONT", report.recovery, 5)
+    report.at_most("no more failures after SIGCONT", report.recovery, 5)
     return report
 
 
 def start_without_cluster(rehearsal: Rehearsal) -> Report:
-    """A daemon may come up before its cluster does."""
+    """A daemon may start before its cluster does."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("start-without-cluster", "monitor and OSDs stopped when the daemon starts")
     away = min(scale.outage, 15)
@@ -156,7 +156,7 @@ def start_without_cluster(rehearsal: Rehearsal) -> Report:
     unready = sum(answer.status == 503 for answer in ready)
     report.holds("/readyz answers 503 with a reason", f"{unready} of {len(ready)}", unready == len(ready) and "" not in reasons)
     report.notes += [f"/readyz: {reason}" for reason in sorted(reasons)]
-    # They came about one after the other: the last is when all serves.
+    # Take the last of these moments, when everything is served.
     moments = [back, *made]
     report.recovery = None if None in moments else max(moments) - resumed  # type: ignore[type-var, operator]
     report.at_most("serves after the cluster's return", report.recovery, 5)
@@ -177,7 +177,7 @@ async def watch_probes(address: Address, target: str, seconds: float) -> tuple[l
 
 
 def client_blocklisted(rehearsal: Rehearsal) -> Report:
-    """A client that was shut out stays out; only a new connection is let in. That must not take a new process."""
+    """A blocklisted client stays blocklisted, and only a new connection works. The daemon must make one without a restart."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("client-blocklisted", "the daemon's Ceph client blocklisted under load")
     with rehearsal.pools(2) as pools, rehearsal.daemon(report.name) as daemon:
@@ -201,7 +201,7 @@ def client_blocklisted(rehearsal: Rehearsal) -> Report:
     samples = [sample for sample in result.samples if sample.ended >= listed]
     errors = sorted((sample for sample in samples if not sample.fine), key=lambda sample: sample.ended)
     report.notes.append(f"{len(errors)} of {len(samples)} answers were errors")
-    # Where nobody got an error the daemon was faster than its callers.
+    # If there was no error, the daemon reconnected before a request failed.
     report.at_most("the first error is answered", errors[0].seconds if errors else 0, 1)
     report.holds("the cluster sees a new client", len(after - addresses), bool(after - addresses) and bool(addresses))
     report.recovery = recovery(samples, listed)
@@ -210,46 +210,48 @@ def client_blocklisted(rehearsal: Rehearsal) -> Report:
 
 
 def client_stuck(rehearsal: Rehearsal) -> Report:
-    """librados has stood still as a whole, its threads waiting for each other; then not even its timeouts come. The service goes on with
-    another client, which shuts the first one out of the cluster, and what that one goes on with later does no harm."""
+    """If librados hangs in a deadlock, so that not even its timeouts work, the service must continue with another client.
+
+    The new client blocklists the first one. When the first one continues, it must do no harm.
+    """
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("client-stuck", "the threads of the daemon's Ceph client stand still under load")
-    # A look every 5 s finds out, twice the client's own timeout later.
+    # A probe every 5 s notices it when a call has lasted twice the client's own timeout.
     noticed = PROBE_INTERVAL + 2 * scale.deadline
-    # A machine that is too busy to look in time takes nobody for dead.
+    # In the short form, a busy machine may take longer to notice an expired lease.
     taken_over = noticed + 2 * LEASE * min(scale.patience, 2)
     with rehearsal.pools(2) as pools, rehearsal.daemon(report.name, lease=LEASE) as daemon:
         pid = daemon.pid
-        # So many that some are in the middle of a change.
+        # So many clients that some are in the middle of a change.
         with rehearsal.load(daemon, {pool: 6 for pool in pools}) as load:
             time.sleep(2)
             before = cluster.addresses_of_service()
             with frozen_client(pid) as threads:
                 frozen = time.perf_counter()
-                # What it had claimed is taken over after a lease.
+                # The claims of the first client are taken over after a lease.
                 time.sleep(taken_over + scale.after)
                 after = cluster.addresses_of_service()
                 result: Result = load.finish()
             time.sleep(scale.after)
         take(report, result)
         report.notes.append(
-            f"{threads} threads stood still; the client was {', '.join(sorted(before))}, then {', '.join(sorted(after - before))}")
+            f"{threads} threads were frozen; the client was {', '.join(sorted(before))}, then {', '.join(sorted(after - before))}")
         report.holds("the same process", f"{pid}, then {daemon.pid if daemon.lives else 'none'}", daemon.lives and daemon.pid == pid)
         shut_out = cluster.ceph("osd", "blocklist", "ls")
         exiles = sum(address in shut_out for address in before)
-        report.holds("the first client was shut out", exiles, exiles > 0)
+        report.holds("the first client is blocklisted", exiles, exiles > 0)
         for pool in pools:
             audit(report, cluster, daemon.address, pool, result.ledgers[pool])
     samples = [sample for sample in result.samples if sample.ended >= frozen]
     held = [sample.ended - frozen for sample in samples if sample.code == "change-in-progress"]
-    report.at_most("what it had claimed is changed again", max(held, default=0), taken_over)
+    report.at_most("images and names that the first client had claimed can be changed again", max(held, default=0), taken_over)
     report.recovery = recovery(samples, frozen)
     report.at_most("serves again", report.recovery, noticed + scale.deadline)
     return report
 
 
 def pool_full(rehearsal: Rehearsal) -> Report:
-    """Ceph lets writes to a full pool wait for ever; here they are refused, and the way out is told."""
+    """Ceph lets writes to a full pool wait forever. The service refuses them, and says how to make space."""
     scale, cluster = rehearsal.scale, rehearsal.cluster
     report = Report("pool-full", "pool over its quota")
     with rehearsal.pools(1) as (pool,), quota_lifted(rehearsal, pool), rehearsal.daemon(report.name) as daemon:
@@ -263,7 +265,7 @@ def pool_full(rehearsal: Rehearsal) -> Report:
         cluster.tool("rados", "-p", pool, "put", "filling", str(filling))
         cluster.ceph("osd", "pool", "set-quota", pool, "max_bytes", str(4 << 20))
         await_flag(rehearsal, pool, True)
-        # The daemon hears of the flag a moment later.
+        # The daemon learns of the flag a moment later.
         time.sleep(2)
         answers = asyncio.run(use_full_pool(address, pool, scale.full_requests, rehearsal.limit))
         judge_full(report, pool, answers, 0.1 * scale.patience)
@@ -284,7 +286,7 @@ def pool_full(rehearsal: Rehearsal) -> Report:
 
 @contextmanager
 def quota_lifted(rehearsal: Rehearsal, pool: str) -> Iterator[None]:
-    """Lifts the quota in the end, whatever happens: a full pool can't even be emptied."""
+    """Removes the quota at the end, whatever happens, because a full pool can't even be emptied."""
     try:
         yield
     finally:
@@ -293,15 +295,15 @@ def quota_lifted(rehearsal: Rehearsal, pool: str) -> Iterator[None]:
 
 
 def await_flag(rehearsal: Rehearsal, pool: str, full: bool) -> None:
-    """Ceph notices after some seconds that a pool is full, or no longer."""
+    """Waits until Ceph flags the pool as full, or no longer as full. That takes some seconds."""
     if not within(40, lambda: ("full" in rehearsal.cluster.flags(pool)) == full):
         raise RuntimeError(f"the pool was {'not ' if full else ''}flagged full within 40 s")
     if not within(40, rehearsal.cluster.knows_the_map):
-        raise RuntimeError("the OSDs did not hear of the flag within 40 s")
+        raise RuntimeError("the OSDs did not get the map with the flag within 40 s")
 
 
 async def use_full_pool(address: Address, pool: str, rounds: int, limit: float) -> list[Answer]:
-    """All that may be asked of a full pool, in turns."""
+    """Sends each kind of request to a full pool, in turns."""
     connection = Connection(address)
     answers = []
     for number in range(rounds):
@@ -329,7 +331,7 @@ def judge_full(report: Report, pool: str, answers: list[Answer], limit: float) -
         if any(character.isdigit() for character in answer.document.get("detail", "").replace(pool, ""))
         and "set-quota" in answer.document.get("hint", "") and pool in answer.document.get("hint", "")
     ]
-    report.holds("with numbers and a command that mends it", f"{len(telling)} of {len(writes)}", len(telling) == len(writes))
+    report.holds("refusals have the numbers and a command that helps", f"{len(telling)} of {len(writes)}", len(telling) == len(writes))
     report.notes += [f"{refused[0].document.get('detail')}; hint: {refused[0].document.get('hint')}"] if refused else []
     served = sum(answer.status == 200 for answer in reads)
     report.holds("reads are served", f"{served} of {len(reads)}", served == len(reads))
@@ -337,4 +339,4 @@ def judge_full(report: Report, pool: str, answers: list[Answer], limit: float) -
         reason = blunder(answer, float("inf"))
         wanted = 200 if answer.method == "GET" else 507
         if reason or answer.status != wanted:
-            report.wrong.append(f"{answer}: {reason or f'{wanted} was to be expected'}")
+            report.wrong.append(f"{answer}: {reason or f'expected {wanted}'}")

@@ -1,11 +1,11 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""What each answer claims, as steps of the model.
+"""The steps of the model that each answer claims.
 
-2xx says that it happened, at some moment between request and answer. 4xx says that it did not; some codes also tell why, which
-must have been so at some moment. Codes that mean "somebody is at it, come again" tell nothing. After 5xx, or without an answer,
-it may happen at one moment after the request, or never. A list is no single look: it is one read for each name, each at its own
-moment.
+2xx says that the request was executed, at some moment between request and answer. 4xx says that it was not. Some codes also give
+a reason, which must have been true at some moment. Codes that mean "another change is running, try again" claim nothing. After
+5xx, or without an answer, the request may be executed at one moment after it was sent, or never. A list is not one read: it is
+one read for each name, each at its own moment.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from linearizability import Effect, Kind, Step
 
 CREATES = {"put", "create", "clone"}
 PURGES = {"purge", "purge-entry"}
-# Of an operation that ended without having done it.
+# The states of an operation that ended without success.
 FAILED = {"failed", "cancelled", "stopped"}
-# Said of what somebody else is at work on. Whatever else calls itself retryable is the same.
+# The codes for an image or a name with an unfinished change. Other problems with "retryable" are treated the same.
 COME_AGAIN = {"change-in-progress", "operation-in-progress", "image-incomplete", "image-in-use"}
 
 
 class Reading:
-    """Reads a history: its model, its steps, and the answers that have no business there.
+    """Translates a history into a model, its steps, and the answers that the model does not know.
 
-    Where `is_torn`, a name may be looked up at one moment and what is said of its image be read at another.
+    If `is_torn`, an answer may read a name at one moment and the name's image at another.
     """
 
     def __init__(self, history: History, is_torn: bool = False) -> None:
@@ -38,10 +38,10 @@ class Reading:
         given = [record.answer["id"] for record in self.records if record.kind in CREATES and record.status == 201]
         self.twice = {id for id in given if given.count(id) > 1}
         self.model = Model(history.names, set(given), {id for record in self.records for id in seen_ids(record)})
-        # How operations ended, and when that was told.
+        # The last answers about operations, with their states.
         self.operations = {record.wanted["operation"]: record for record in self.records
                            if record.kind == "operation" and record.is_done}
-        # When requests began whose answers show an id.
+        # When the first and the last request began whose answers show an id.
         self.first_seen: dict[str, float] = {}
         self.last_seen: dict[str, float] = {}
         for record in self.records:
@@ -64,7 +64,7 @@ class Reading:
     # Steps
 
     def claim(self, record: Record, text: str, effect: Effect, id: str | None = None) -> Step:
-        """Something that was so. Where it may settle an image's id it is no mere read."""
+        """A step that claims that something was true. It is not a read if it may assign an image's id."""
         kind = Kind.READ if self.model.is_certain(id) else Kind.CHANGE
         return Step(record.number, text, kind, record.began, record.ended, effect)
 
@@ -73,14 +73,14 @@ class Reading:
         return Step(record.number, text, Kind.CHANGE, record.began, end, effect, after)
 
     def maybe(self, record: Record, text: str, effect: Effect, twin: Hashable = None, ending: str | None = None) -> Step:
-        """`ending` is an image that is gone after it: not before the last request whose answer shows it."""
+        """`ending` is an image that the step removes. The step comes after the last request whose answer shows that image."""
         began = max(record.began, self.last_seen.get(ending or "", 0))
         return Step(record.number, text, Kind.MAYBE, began, math.inf, effect, twin=twin)
 
     def nonsense(self, record: Record, text: str) -> Step:
         return Step(record.number, text, Kind.READ, record.began, record.ended, impossible)
 
-    # It happened
+    # Executed requests
 
     def done(self, record: Record) -> Iterator[Step]:
         model, name, wanted = self.model, record.name, record.wanted
@@ -104,7 +104,7 @@ class Reading:
                 yield self.claim(record, f"{name} has the snapshots {sorted(there)}",
                                  model.is_live(name, None, lambda image: image.snapshots == there))
             case "delete" if record.status == 204:
-                yield self.claim(record, f"{name} was half made at the most", self.remnant(record))
+                yield self.claim(record, f"{name} was at most half-made", self.remnant(record))
             case "delete":
                 if answer["name"] != name:
                     yield self.nonsense(record, f"what is deleted is called {name}")
@@ -120,7 +120,7 @@ class Reading:
                 yield self.change(record, f"{name}, {id}, becomes {wanted['to']}", model.rename(name, wanted["to"], id))
             case "grow":
                 if answer["size"] < wanted["size"]:
-                    yield self.nonsense(record, f"{name} has {wanted['size']} at least")
+                    yield self.nonsense(record, f"{name} has at least {wanted['size']}")
                 yield self.change(record, f"{name}, {id}, grows to {wanted['size']}", model.grow(name, id, wanted["size"]))
             case "snapshot":
                 yield self.change(record, f"{name} gets {wanted['snapshot']}", model.snapshot(name, wanted["snapshot"]))
@@ -128,9 +128,9 @@ class Reading:
                 yield self.change(record, f"{name} loses {wanted['snapshot']}", model.unsnapshot(name, wanted["snapshot"]))
 
     def described(self, record: Record, name: str, row: dict[str, Any], test: Test = always) -> Iterator[Step]:
-        """An image as an answer shows it. Its snapshots are counted in a look of their own."""
+        """The claims of an answer that describes an image. The snapshots were counted in a read of their own."""
         id, size, plain, count = row["id"], row["size"], row["plain"], row.get("snapshots")
-        # What is being removed has lost its name in all but fact.
+        # An image that is being removed counts as one without a name.
         if row.get("state", "ready") != "ready":
             return
 
@@ -149,19 +149,19 @@ class Reading:
             yield self.claim(record, f"{id} has {count} snapshots", self.model.has(id, is_counted))
 
     def may_have_nameless(self, record: Record) -> bool:
-        """A snapshot loses its name before it is gone, and keeps being counted, and in the way of a DELETE, until then."""
+        """Whether a snapshot may be half deleted. It has lost its name, but is still counted and still prevents a DELETE of the image."""
         return any(deletion.began < record.ended and (deletion.is_unknown or deletion.ended > record.began)
                    for deletion in self.deletions)
 
     def listed(self, record: Record) -> Iterator[Step]:
         rows = record.answer
         for name in sorted({row["name"] for row in rows} - set(self.model.places)):
-            yield self.nonsense(record, f"{name} is there, which nobody asked for")
+            yield self.nonsense(record, f"{name} is listed, but no request created it")
         for name in self.model.places:
             mine = [row for row in rows if row["name"] == name]
             ready = [row for row in mine if row.get("state", "ready") == "ready"]
             if len(ready) > 1:
-                yield self.nonsense(record, f"{name} is there {len(ready)} times")
+                yield self.nonsense(record, f"{name} is listed {len(ready)} times")
             elif ready:
                 yield from self.described(record, name, ready[0])
             elif not mine:
@@ -172,7 +172,7 @@ class Reading:
             yield self.claim(record, f"{row['id']} of {row['name']} is in the trash",
                              self.model.is_in_trash(row["id"], row["name"]), row["id"])
             if row.get("state") == "removing" and not self.may_be_purged(row, record):
-                yield self.nonsense(record, f"{row['id']} is being purged, which nobody asked for")
+                yield self.nonsense(record, f"{row['id']} is being purged, but no request asked for that")
         there = {row["id"] for row in record.answer}
         for id, since in self.first_seen.items():
             if id not in there and since < record.ended:
@@ -183,11 +183,11 @@ class Reading:
                    if record.kind in PURGES and not record.is_refused and record.began < seen.ended)
 
     def purged(self, record: Record) -> Iterator[Step]:
-        """A purge has two moments: it takes the image, and the image is gone. 202 tells of the first."""
+        """A purge has two moments: it claims the image, and the image is gone. 202 reports the first one."""
         model, answer = self.model, record.answer or {}
         end = self.operations.get(answer.get("operation", ""))
         state = end.answer["state"] if end else ""
-        # An operation that has failed leaves the image in the trash, to be had back.
+        # An operation that has failed leaves the image in the trash, where it can be restored.
         is_final = record.status == 204 or (state not in FAILED and bool(end))
         purge = (record.number, is_final)
         if record.kind == "purge-entry":
@@ -208,7 +208,7 @@ class Reading:
             yield self.maybe(record, text, model.end_purge(purge, id, False), ending=id)
 
     def remnant(self, record: Record) -> Effect:
-        """204 for what an interrupted request has left: there must have been one."""
+        """The effect of a 204 for the remains of an interrupted request. There must have been such a request."""
         name = record.name
         for other in self.records:
             names = {other.name, other.wanted.get("to")}
@@ -218,7 +218,7 @@ class Reading:
                 return self.model.is_free(name)
         return impossible
 
-    # It did not happen
+    # Refused requests
 
     def refused(self, record: Record) -> Iterator[Step]:
         model, name, wanted, code = self.model, record.name, record.wanted, record.code
@@ -248,14 +248,14 @@ class Reading:
                 yield self.claim(record, f"{name} has {wanted['snapshot']}",
                                  model.is_live(name, None, lambda image: wanted["snapshot"] in image.snapshots))
             case "unsnapshot", "snapshot-not-found":
-                yield self.claim(record, f"{name} is there without {wanted['snapshot']}",
+                yield self.claim(record, f"{name} exists without {wanted['snapshot']}",
                                  model.is_live(name, None, lambda image: wanted["snapshot"] not in image.snapshots))
             case ("restore" | "purge-entry"), "trash-entry-not-found":
                 yield self.claim(record, f"{wanted['id']} is not in the trash", model.is_not_in_trash(wanted["id"]))
             case _:
                 self.odd.append(record)
 
-    # Nobody knows
+    # Requests with an unknown outcome
 
     def unknown(self, record: Record) -> Iterator[Step]:
         model, name, wanted, number = self.model, record.name, record.wanted, record.number
@@ -290,7 +290,7 @@ class Reading:
 
 
 def fits(wanted: dict[str, Any]) -> Test:
-    """Whether an image is as a PUT asks for; features that are left out are not compared."""
+    """Whether an image is like the one that a PUT requests. If the PUT names no features, they are not compared."""
     return lambda image: image.size == wanted["size"] and (image.plain or not wanted["plain"])
 
 

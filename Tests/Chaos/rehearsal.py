@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""What all scenarios need: how much of everything, a daemon, pools, a load, and the comparison with the truth at the end."""
+"""What all scenarios share: their scale, a daemon, pools, a load, and the audit at the end."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from wire import Address, Answer, get, images, once
 
 @dataclass(frozen=True)
 class Scale:
-    """How long and how much.
+    """The duration and the size of the scenarios.
 
-    The short form finds what is broken, in every test run and on whatever machine: its ratios rest on fewer samples, and its
-    bounds in milliseconds would measure the machine's mood, so both are looser.
+    The short form finds defects in every test run, on any machine. Its ratios rest on fewer samples, and its times depend on the
+    load of the machine, so both have looser bounds.
     """
 
     deadline: int = 5
@@ -37,7 +37,7 @@ class Scale:
     pause: float = 0.02
     kills: int = 20
     puts: int = 2000
-    # Seconds past the deadline by which every answer must be there, and what milliseconds are multiplied by.
+    # How many seconds an answer may come after the deadline, and the factor for bounds in milliseconds.
     grace: float = 1
     patience: float = 1
     healthy_ratio: float = 2
@@ -49,26 +49,26 @@ class Scale:
     greedy_time: float = 8
     greedy_clients: int = 64
     greedy_rounds: int = 2
-    # Samples, where they take long.
+    # The minimum number of samples of slow requests.
     greedy_least: int = 20
     stuck_reads: int = 66
-    # The largest whose usage is found by going through it, without fast-diff.
+    # The largest image whose usage the service computes without fast-diff, by reading all its objects.
     read_image: str = "256GiB"
     malformed: int = 10_000
     connections: int = 1000
     full_requests: int = 300
     rounds: int = 5
-    # The numbers of the changes before which the OSD stops.
+    # The OSD stops before the changes with these numbers.
     late_clones: tuple[int, ...] = tuple(range(1, 13))
     late_copies: tuple[int, ...] = tuple(range(1, 17))
     long_image: str = "4TiB"
-    # Images in a page, and its size; an image of large objects, in MiB, and how many copies of it are asked for at once.
+    # The number of images in a page; the size of an image with large objects, in MiB; the number of copies of it at once.
     page: int = 8000
     large_image: int = 768
     copies: int = 6
     readers: int = 60
     listeners: int = 2000
-    # All clients, listeners and readers among them; and how many operations wait at once.
+    # The number of all connections, including listeners and readers, and the number of operations that wait at once.
     open_connections: int = 8000
     queued: int = 10_000
     memory_time: float = 60
@@ -78,7 +78,7 @@ SHORT = Scale(
     deadline=2, calm=4, outage=6, after=3, clients=3, kills=3, puts=200, grace=3, patience=5, healthy_ratio=6,
     slow_ratio=10, slow_headers=300,
     idle=300, slow_bodies=50, slow_time=4,
-    # Some 200 reads and creates: of fewer, a p99 is the worst of all, and one hiccup of the machine decides.
+    # This gives about 200 reads and creates. With fewer samples, the p99 is the maximum, and one hiccup of the machine decides.
     greedy_time=5, greedy_clients=24, greedy_rounds=1, greedy_least=20, stuck_reads=66, malformed=500, full_requests=30, rounds=1,
     late_clones=(3, 4), late_copies=(),
     long_image="1TiB", page=400, large_image=192, copies=2, readers=20, listeners=100, open_connections=300, queued=200, memory_time=8,
@@ -86,15 +86,15 @@ SHORT = Scale(
 
 
 class Rehearsal:
-    """One run: the cluster, the binary and the place for logs that all its scenarios share."""
+    """One run. Its scenarios share the cluster, the binary and the directory for logs."""
 
     def __init__(self, cluster: Cluster, binary: Path, cut_off: Path | None, logs: Path, scale: Scale, seed: int,
                  previous: Path | None = None) -> None:
         self.cluster = cluster
         self.binary = binary
-        # Another version of the daemon, which this one takes the place of.
+        # Another version of the daemon, which `binary` replaces.
         self.previous = previous
-        # The library that Tests/CutOff makes.
+        # The library that is built from Tests/CutOff.
         self.cut_off = cut_off
         self.logs = logs
         self.scale = scale
@@ -102,7 +102,7 @@ class Rehearsal:
 
     @property
     def limit(self) -> float:
-        """By when every answer must be there: the deadline, and some time for a busy machine."""
+        """The time limit of every answer, in seconds: the deadline, and some time for a busy machine."""
         return self.scale.deadline + self.scale.grace
 
     @contextmanager
@@ -110,7 +110,7 @@ class Rehearsal:
         self, name: str, ready: bool = True, open_files: int = 0, lease: float = 0, environment: dict[str, str] | None = None,
         options: list[str] | None = None, deadline: int = 0, group: Path | None = None,
     ) -> Iterator[Daemon]:
-        """A fresh daemon, which is gone afterwards; and a cluster that goes on afterwards."""
+        """Runs a new daemon. Afterwards, it is stopped and the cluster's daemons are resumed."""
         log = self.logs / f"{name}.log"
         daemon = Daemon(
             self.binary, self.cluster, log, deadline or self.scale.deadline, open_files, lease, environment, options or [], group)
@@ -123,7 +123,7 @@ class Rehearsal:
 
     @contextmanager
     def pools(self, number: int) -> Iterator[list[str]]:
-        """That many empty pools: the first is on osd.0 and nowhere else, the second on osd.1."""
+        """Yields that many empty pools. The first is only on osd.0, the second only on osd.1."""
         try:
             yield POOLS[:number]
         finally:
@@ -145,21 +145,21 @@ def sleep_until(moment: float) -> None:
 
 
 def take(report: Report, result: Result) -> None:
-    """Enters what a load has found."""
+    """Adds the results of a load to the report."""
     report.requests += len(result.samples)
     report.wrong += result.wrong
     report.worst = max(report.worst, result.worst)
 
 
 def count(report: Report, answer: Answer) -> Answer:
-    """Enters a single answer."""
+    """Adds a single answer to the report."""
     report.requests += 1
     report.worst = max(report.worst, answer.seconds)
     return answer
 
 
 async def list_images(address: Address, pool: str) -> tuple[dict[str, int], Counter[str]]:
-    """All images of a pool as the API lists them, page by page: those that are whole, and what removals have left."""
+    """Lists a pool with the API, page by page. Returns the whole images, and the names of interrupted removals and creates."""
     entries: list[tuple[str, int]] = []
     removing: Counter[str] = Counter()
     cursor = ""
@@ -168,7 +168,7 @@ async def list_images(address: Address, pool: str) -> tuple[dict[str, int], Coun
         if answer.status != 200:
             raise RuntimeError(f"the images can't be listed at the end: {answer}")
         for entry in answer.document["items"]:
-            # Nobody was told that those are there which are half-made.
+            # Half-made images were never acknowledged.
             if entry["state"] in ("removing", "incomplete"):
                 removing[entry["name"]] += 1
             else:
@@ -183,19 +183,19 @@ async def list_images(address: Address, pool: str) -> tuple[dict[str, int], Coun
 
 
 def audit(report: Report, cluster: Cluster, address: Address, pool: str, ledger: Ledger, objects: bool = False) -> None:
-    """Compares what was acknowledged with what the API lists and with what the cluster has."""
+    """Compares the acknowledged images with the API's list and with the cluster."""
     try:
         listed, removing = asyncio.run(list_images(address, pool))
     except RuntimeError as error:
         report.wrong.append(str(error))
         return
-    # rbd does not say which of its names are half removed.
+    # `rbd ls` also lists half-removed images, and does not mark them.
     names = Counter(cluster.image_names(pool)) - removing
     sizes = cluster.image_sizes(pool)
     for name, size in ledger.present.items():
         if listed.get(name) != size or sizes.get(name) != size or names[name] != 1:
             report.lost.append(f"{pool}/{name} was acknowledged with {size} bytes: the API lists {listed.get(name)}, "
-                               f"rbd has {sizes.get(name)}, and the name {names[name]} times")
+                               f"rbd has {sizes.get(name)}, and lists the name {names[name]} times")
     for where, found in (("the API", set(listed)), ("rbd", set(names))):
         surplus = found - set(ledger.present) - set(ledger.unknown)
         report.wrong += [f"{where} lists {pool}/{name}, which was deleted or never made" for name in sorted(surplus)]
@@ -206,7 +206,7 @@ def audit(report: Report, cluster: Cluster, address: Address, pool: str, ledger:
 def eventually(
     address: Address, method: str, target: str, document: object, wanted: set[int], seconds: float, report: Report
 ) -> float | None:
-    """Repeats a request until it is answered as wanted; returns when that was."""
+    """Repeats a request until the status is one of `wanted`. Returns when that was, or None if it was never."""
     deadline = time.perf_counter() + seconds
     while time.perf_counter() < deadline:
         answer = count(report, asyncio.run(once(address, method, target, document)))

@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""What a rehearsal has found, and the tables that tell it."""
+"""The findings of a rehearsal, and the tables that show them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_SHOWN = 5
 
 @dataclass
 class Bound:
-    """A promise, and what was measured."""
+    """A promise, and the measured value."""
 
     promise: str
     measured: str
@@ -20,7 +20,7 @@ class Bound:
 
 @dataclass
 class Report:
-    """One scenario's findings."""
+    """The findings of one scenario."""
 
     name: str
     title: str
@@ -37,13 +37,13 @@ class Report:
         self.bounds.append(Bound(promise, measured, met))
 
     def at_most(self, what: str, value: float | None, limit: float, unit: str = "s") -> None:
-        """A bound on a time. None stands for something that never happened."""
+        """Adds a bound on a time. None means that it never happened."""
         scale = 1000 if unit == "ms" else 1
         measured = "never" if value is None else f"{value * scale:.{1 if unit == 'ms' else 2}f} {unit}"
         self.bound(f"{what} ≤ {limit * scale:g} {unit}", measured, value is not None and value <= limit)
 
     def ratio(self, what: str, value: float | None, calm: float | None, limit: float) -> None:
-        """A bound on a time as a multiple of what it is when all is calm, in the same run."""
+        """Adds a bound on a time, as a multiple of the time without the disturbance in the same run."""
         if not value or not calm:
             self.bound(f"{what} ≤ {limit:g} × calm", "no samples", False)
             return
@@ -70,7 +70,7 @@ HEADINGS = ["scenario", "requests", "wrong answers", "worst answer", "time to re
 
 
 def explain(report: Report) -> str:
-    """All that was found in one scenario, for people."""
+    """Formats all findings of one scenario for people."""
     lines = [f"{report.name}: {'met' if report.passed else 'MISSED'}"]
     for bound in report.bounds:
         lines.append(f"  {'met   ' if bound.met else 'MISSED'}  {bound.promise}: {bound.measured}")

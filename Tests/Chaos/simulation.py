@@ -1,8 +1,7 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""A service of a page that does one thing at a time, and clients of it in a time of their own: the checker must find every
-history of it good, and those of one with a defect bad. It is written without the model, so that the two can be held against each
-other."""
+"""A small simulated service that executes one request at a time, and its clients, in simulated time. The checker must find every
+history of it good, and find the histories of a service with a defect bad. It does not use the model, so that it can test it."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from typing import Any
 from episode import Episode, Wish
 from history import History, Record
 
-# What a service can do wrong, as the real one has.
+# Defects that a service can have. The real one had them.
 DEFECTS = ["two snapshots", "shrink", "lost", "alias", "purged and restored", "stale read", "both names"]
 
 
@@ -23,7 +22,7 @@ class Refusal(Exception):
 
 
 class Service:
-    """Images as dictionaries. A defect strikes now and then."""
+    """A service whose images are dictionaries. Its defect, if it has one, strikes now and then."""
 
     def __init__(self, chance: random.Random, defect: str = "") -> None:
         self.random = chance
@@ -151,8 +150,8 @@ class Service:
 
 
 def simulate(seed: int, defect: str = "", unknown: float = 0.06, clients: int = 5) -> History:
-    """An episode of that service. Each request happens at a moment between its beginning and its end; of some nobody learns
-    what came of them, and they happen at any moment, or never."""
+    """Simulates an episode. Each request is executed at a moment between its beginning and its end. Some requests get no answer, and
+    are executed at any later moment or never."""
     chance = random.Random(f"simulation {seed}")
     episode = Episode(seed, seed)
     service = Service(chance, defect)

@@ -1,8 +1,8 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""What an episode leaves is removed, through the service, so that what remains in the pool in the end is what nobody can reach.
+"""Removes what an episode leaves, through the service. Then the pool contains only objects that no client can reach.
 
-Some episodes are left as they are. Of those only half-made images are cleared up, as the service does for whoever asks next.
+Some episodes are left as they are. Of those, only half-made images are cleaned up, as the service does for the next request.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from asking import Asker
 from episode import Episode, Wish
 from history import Record
 
-# A remnant is cleared after twice the OSD timeout, an interrupted removal after half a minute. Faults go on meanwhile.
+# In seconds. The service cleans up an interrupted create after twice the OSD timeout and an interrupted removal after 30 seconds,
+# while the faults continue.
 PATIENCE = 60.0
 AT_ONCE = 3
-# What is not mended by waiting.
+# Problems that waiting does not solve.
 FOR_GOOD = {"image-has-snapshots"}
 
 
@@ -30,7 +31,7 @@ class Sweeper:
         self.failed: list[str] = []
         self.room = asyncio.Semaphore(AT_ONCE)
         self.turns = 0
-        # By when it is all to be over.
+        # The deadline for all sweeping.
         self.end = math.inf
 
     def begin(self, episode: Episode, is_left: bool) -> None:
@@ -45,7 +46,7 @@ class Sweeper:
 
     async def sweep(self, episode: Episode, is_left: bool) -> None:
         async with self.room:
-            # Always the same replica: it is by its own clock that a remnant gets old.
+            # Always use the same replica, because each replica measures the age of a half-made image by its own clock.
             self.turns += 1
             own = Asker(self.asker.number, [connection.address for connection in self.asker.connections], self.asker.pool,
                         self.asker.out, episode.prefix)
@@ -64,7 +65,7 @@ class Sweeper:
     async def until(
         self, asker: Asker, episode: Episode, replica: int, wishes: list[Wish], wanted: set[Any], seconds: float = PATIENCE
     ) -> Record | None:
-        """Repeats requests until the last of them is answered as wanted."""
+        """Repeats the requests until the answer to the last one is in `wanted`."""
         deadline = time.perf_counter() + seconds
         while True:
             for wish in wishes:
@@ -77,7 +78,7 @@ class Sweeper:
             await asyncio.sleep(0.1 if record.is_done else 1)
 
     async def touch(self, asker: Asker, episode: Episode, replica: int, name: str) -> None:
-        """Has what is half made cleared up; what is there stays."""
+        """Makes the service clean up a half-made image. A whole image stays."""
         found = await self.until(asker, episode, replica, [Wish("get", name, {})], {200, 404})
         if found and found.status == 404:
             await self.until(asker, episode, replica, [Wish("delete", name, {})], {404})

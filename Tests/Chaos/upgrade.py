@@ -1,6 +1,6 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster and a service that are upgraded while everybody goes on."""
+"""Upgrades a cluster and a service under load."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from rehearsal import Rehearsal, audit, sleep_until, take
 from report import Report
 from wire import Address, Answer, Connection, get, image, images, once
 
-# What the cluster becomes, one after the other; dev/chaos starts it with the release before.
+# The releases that the cluster is upgraded to, in this order. dev/chaos starts it with an older one.
 RELEASES = ("18", "20")
 COMMAND = Path(__file__).parents[2] / "dev/cluster"
 LEASE = 10
-# By when what was begun must have come to its end once all is well.
+# How long running operations may take to finish after the upgrade, in seconds.
 SETTLING = 120
-# The daemons of a release start within this time, all of them.
+# How long the upgrade of all daemons to a release may take, in seconds.
 UPGRADING = 600
-# What is copied again and again: one that is done at once, and one of so many objects that it takes longer than a daemon's restart.
+# The images that are copied again and again. The copy of the long one takes longer than the restart of a daemon.
 SOURCES = {"small": "64MiB", "long": "256GiB"}
-# Every so many copies stay, and are compared in the end.
+# One of this many copies stays, and is compared with its source at the end.
 KEPT_OF = 4
 
 
 @dataclass
 class Copies:
-    """What the clients who copy and purge were told."""
+    """The results of the clients that copy and purge."""
 
     result: Result = field(default_factory=Result)
     states: Counter[str] = field(default_factory=Counter)
     kept: dict[str, str] = field(default_factory=dict)
-    # The most often that one of them was begun.
+    # The highest number of attempts of one operation.
     attempts: int = 0
 
 
 class Balanced:
-    """Requests go to replicas that are not being replaced, as those of a load balancer do."""
+    """Sends requests only to replicas that are not being replaced, like a load balancer."""
 
     def __init__(self, addresses: list[Address], out: Any, first: int) -> None:
         self.connections = [Connection(address) for address in addresses]
@@ -73,7 +73,7 @@ class BalancedClient(Client):
 
 
 class Copier:
-    """Copies an image, and mostly purges the copy again, one operation after the other."""
+    """Copies an image and purges most of the copies again, one operation after the other."""
 
     def __init__(self, balanced: Balanced, pool: str, source: str, limit: float, copies: Copies) -> None:
         self.balanced = balanced
@@ -98,7 +98,7 @@ class Copier:
                     await self.follow(answer)
 
     async def follow(self, begun: Answer) -> bool:
-        """Whether the operation succeeds. It must, whichever replica has begun it and however often that was interrupted."""
+        """Whether the operation succeeds. It must succeed even if its replica was replaced and it was interrupted several times."""
         told = begun.document.get("operation") or begun.document
         id = told if isinstance(told, str) else told["id"]
         while True:
@@ -117,7 +117,7 @@ class Copier:
         reason = blunder(answer, self.limit)
         fine = answer.status in (200, 202)
         if not fine and not reason and (answer.status, answer.code) not in TROUBLE:
-            reason = "not an answer to expect"
+            reason = "unexpected answer"
         if reason:
             self.copies.result.wrong.append(f"{answer}: {reason}")
         self.copies.result.samples.append(
@@ -128,7 +128,7 @@ class Copier:
 async def load(
     stop: asyncio.Event, addresses: list[Address], out: Any, clients: int, limit: float, pause: float
 ) -> tuple[Result, Copies]:
-    """Clients on both pools, and beside them, on the first, those who copy."""
+    """Runs clients on both pools, and copying clients on the first pool."""
     result, copies = Result(), Copies()
     tasks = [BalancedClient(Balanced(addresses, out, number), pool, f"v{number}", limit, pause, result).run(stop)
              for pool in POOLS for number in range(clients)]
@@ -146,7 +146,7 @@ class Upgrade:
             for number in range(2)
         ]
         self.out = fork.Array("b", 2)
-        self.report = Report("upgrade", f"the service's other version, and Ceph {', then '.join(RELEASES)}, under load")
+        self.report = Report("upgrade", f"upgrade to another version of the service, and to Ceph {', then '.join(RELEASES)}, under load")
         self.moments: list[tuple[str, float]] = []
 
     def go(self) -> Report:
@@ -172,13 +172,13 @@ class Upgrade:
         return report
 
     def make_sources(self) -> dict[str, str]:
-        """Images with data; the large one without an object map, so that each of its objects is asked for."""
+        """Makes the images to copy, with data. The long one has no object map, so that a copy reads each of its objects."""
         digests = {}
         for name, size in SOURCES.items():
             features = {} if name == "small" else {"features": ["layering"]}
             answer = asyncio.run(once(self.replicas[0].address, "PUT", image(POOLS[0], name), {"size": size, **features}))
             if answer.status != 201:
-                raise RuntimeError(f"what is to be copied can't be made: {answer}")
+                raise RuntimeError(f"the images to copy can't be made: {answer}")
             self.cluster.tool("rbd", "bench", "--io-type", "write", "--io-size", "64K", "--io-total", "8M", "--io-pattern", "rand",
                               f"{POOLS[0]}/{name}")
             if name == "small":
@@ -195,17 +195,17 @@ class Upgrade:
         time.sleep(calm)
         for number in range(len(self.replicas)):
             self.replace(number)
-            # Both versions serve side by side for as long.
+            # Both versions serve side by side for this time.
             time.sleep(calm)
         for release in RELEASES:
             self.mark(f"upgrade to {release}")
             subprocess.run([str(COMMAND), "upgrade", "--ceph", release, str(self.cluster.directory)],
                            stdin=subprocess.DEVNULL, check=True, timeout=UPGRADING)
-            self.mark(f"all is of {release}")
+            self.mark(f"all daemons are of {release}")
             time.sleep(calm)
 
     def replace(self, number: int) -> None:
-        """As a Deployment does it: no further requests go there, it ends, and another takes its place."""
+        """Replaces a replica as a Deployment does: it gets no further requests, it ends, and another process takes its place."""
         replica = self.replicas[number]
         self.out[number] = 1
         time.sleep(1)
@@ -213,7 +213,7 @@ class Upgrade:
         replica.terminate()
         code = replica.wait(45)
         took = f"exit code {code} after {time.perf_counter() - began:.1f} s"
-        self.report.holds(f"replica {number} ends by itself ≤ 45 s", took, code == 0)
+        self.report.holds(f"replica {number} ends after SIGTERM ≤ 45 s", took, code == 0)
         replica.binary = self.rehearsal.binary
         replica.start()
         self.out[number] = 0
@@ -237,13 +237,13 @@ class Upgrade:
         early = sum(not sample.fine for sample in samples if sample.ended < first)
         report.holds("no request fails while replicas are replaced", early, early == 0)
         ended = ", ".join(f"{number} × {what}" for what, number in sorted(copies.states.items()))
-        report.holds("operations came to their end", ended or "none", sum(copies.states.values()) >= 20)
-        report.notes.append(f"an operation was begun {copies.attempts} times at the most")
+        report.holds("operations have ended", ended or "none", sum(copies.states.values()) >= 20)
+        report.notes.append(f"no operation took more than {copies.attempts} attempts")
         report.recovery = recovery(samples, well)
-        report.at_most("all is well again after the upgrade", report.recovery, 5)
+        report.at_most("no more failures after the upgrade", report.recovery, 5)
         living = sum(replica.lives for replica in self.replicas)
-        report.holds("all replicas live", f"{living} of {len(self.replicas)}", living == len(self.replicas))
-        unfinished: list[str] = ["never told"]
+        report.holds("all replicas are alive", f"{living} of {len(self.replicas)}", living == len(self.replicas))
+        unfinished: list[str] = ["unknown"]
 
         def is_finished() -> bool:
             answers = [asyncio.run(get(address, f"/v1/operations?state={state}&limit=1000")) for state in ("queued", "running")]
@@ -252,7 +252,7 @@ class Upgrade:
             return not unfinished
         within(SETTLING, is_finished, 1)
         report.holds("no operation is left unfinished", "; ".join(unfinished[:3]) or 0, not unfinished)
-        findings: list[str] = ["never told"]
+        findings: list[str] = ["unknown"]
 
         def is_clean() -> bool:
             findings[:] = [finding for pool in POOLS for finding in Audit(self.cluster.conf, pool).run()]
@@ -265,8 +265,8 @@ class Upgrade:
         report.notes += [f"{what}: {moment - self.moments[0][1]:.0f} s" for what, moment in self.moments]
 
     def compare(self, copies: Copies, digests: dict[str, str]) -> None:
-        """That the copies are there which were acknowledged, with the data of their source. Then they go, with the sources: what is left
-        are the images of the other clients."""
+        """Checks that every acknowledged copy exists and has the data of its source. Then removes the copies and the sources, so that
+        only the images of the other clients are left."""
         names = set(self.cluster.image_names(POOLS[0]))
         for name, source in copies.kept.items():
             if name not in names:
@@ -280,5 +280,5 @@ class Upgrade:
 
 
 def upgrade(rehearsal: Rehearsal) -> Report:
-    """Service and cluster are upgraded, one daemon after the other, and nobody is harmed."""
+    """Upgrading the service and the cluster, one daemon after the other, must harm no client."""
     return Upgrade(rehearsal, rehearsal.previous or rehearsal.binary).go()

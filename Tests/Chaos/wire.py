@@ -1,9 +1,9 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""A small HTTP/1.1 client on bare streams, and what it measures.
+"""A small HTTP/1.1 client on bare streams, with time measurement.
 
-Python's own client adds threads, retries and connection pools: here every connection, every byte and every millisecond
-must be ours. Times are those of time.perf_counter, which all processes of a machine share on Linux.
+Python's own client adds threads, retries and connection pools. The tests must control every connection, byte and millisecond.
+Times are those of time.perf_counter, which all processes of a machine share on Linux.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONNECTION_ERRORS = (ConnectionError, asyncio.IncompleteReadError, EOFError, OSE
 
 @dataclass(slots=True)
 class Answer:
-    """What came back for one request. Status 0 stands for no answer: the connection was lost, or nothing came in time."""
+    """The answer to one request. Status 0 means no answer: the connection was lost, or nothing came in time."""
 
     method: str
     target: str
@@ -39,7 +39,7 @@ class Answer:
 
     @property
     def document(self) -> Any:
-        """The body as JSON; an empty mapping where it is none."""
+        """The body as JSON, or an empty mapping if it is not JSON."""
         if self.parsed is None:
             try:
                 self.parsed = json.loads(self.body) if self.body else {}
@@ -49,7 +49,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The problem's code; empty where the answer is no problem."""
+        """The problem's code, or empty if the answer is not a problem."""
         if self.status < 400 or not isinstance(self.document, dict):
             return ""
         return str(self.document.get("code", ""))
@@ -68,7 +68,7 @@ class Answer:
 
 
 class Connection:
-    """One connection that is kept alive, and made anew when the server has closed it."""
+    """A connection that is kept alive, and opened again when the server has closed it."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -87,7 +87,7 @@ class Connection:
     async def request(
         self, method: str, target: str, document: Any = None, timeout: float = 30, headers: str = ""
     ) -> Answer:
-        """Sends a request and reads its answer. Never raises for what the server or the network does."""
+        """Sends a request and reads its answer. It never raises because of the server or the network."""
         payload = b"" if document is None else json.dumps(document).encode()
         head = f"{method} {target} HTTP/1.1\r\nHost: {self.address[0]}:{self.address[1]}\r\n{headers}"
         if document is not None:
@@ -116,12 +116,12 @@ class Connection:
 
 
 async def read_answer(reader: asyncio.StreamReader, answer: Answer) -> None:
-    """Reads one answer. The service always sends a length; what has none ends with the connection."""
+    """Reads one answer. An answer without a length ends with the connection."""
     while True:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         version, status = head[0].split(" ", 2)[:2]
         if not version.startswith("HTTP/1."):
-            raise ValueError(f"no HTTP/1 answer: {head[0]!r}")
+            raise ValueError(f"not an HTTP/1 answer: {head[0]!r}")
         # 100 Continue comes before the answer.
         if int(status) >= 200:
             break
@@ -150,7 +150,7 @@ async def get(address: Address, target: str, timeout: float = 30) -> Answer:
 
 
 async def once(address: Address, method: str, target: str, document: Any = None, timeout: float = 30) -> Answer:
-    """A request on a connection of its own."""
+    """Sends a request on a connection of its own."""
     connection = Connection(address)
     try:
         return await connection.request(method, target, document, timeout)
