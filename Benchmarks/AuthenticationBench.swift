@@ -4,33 +4,33 @@
 import ArgumentParser
 import Foundation
 
-/// What it costs a request that its caller is known by a token: the same request to a service that asks nobody who he
-/// is, and to others that do, by the number of tokens in their files.
+/// Measures the cost of authenticating a caller by token: the same request to a service without authentication, and to
+/// services with it, by the number of tokens in their files.
 ///
-/// The request has a parameter that there is not. Its route asks who asks, and refuses it then before anything is asked
-/// of the cluster: no other route that asks is as cheap, and `/livez` does not ask.
+/// The request has an unknown parameter. Its route authenticates the caller, and refuses the request before it contacts
+/// the cluster. No other route with authentication is as cheap, and `/livez` has none.
 struct AuthenticationBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "authentication",
-        abstract: "A request that costs nothing else, with and without tokens, over 1 and 16 kept connections."
+        abstract: "The cost of authentication by token: a request with and without it, over 1 and 16 kept connections."
     )
 
     @OptionGroup var places: Places
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "The daemon's path: one is started for each number of tokens.")
+    @Option(help: "The daemon's path. One daemon is started for each number of tokens.")
     var daemon: String
 
-    @Option(help: "How many tokens the file has; may be given several times. Default: 1, 100 and 10000.")
+    @Option(help: "The number of tokens in the file. May be repeated. Default: 1, 100 and 10000.")
     var tokens: [Int] = []
 
-    @Option(help: "Seconds that each service is asked in one turn.")
+    @Option(help: "How long each service gets requests in one turn, in seconds.")
     var seconds = 0.5
 
-    @Option(help: "Rounds.")
+    @Option(help: "The number of rounds.")
     var rounds = 5
 
-    @Option(help: "Fail where the median costs a request more microseconds than this.")
+    @Option(help: "Fail if authentication costs a request more microseconds than this, at the median.")
     var bound = 50.0
 
     func run() throws {
@@ -59,8 +59,8 @@ struct AuthenticationBench: ParsableCommand {
                 _ = try load.run(seconds: seconds)
                 contest.add(name) { _ in
                     let answers = try load.run(seconds: seconds)
-                    // Of many at once each waits for the others: how long an answer takes then says little of what it
-                    // costs.
+                    // Many requests at once wait for each other, so the time of one answer says little about its
+                    // cost.
                     return connections == 1 ? percentile(50, of: load.latencies) * 1000 : 1_000_000 / answers
                 }
             }
@@ -74,20 +74,20 @@ struct AuthenticationBench: ParsableCommand {
             let without = results.of(Self.baseline)
             for (name, _, _, _) in known {
                 let beyond = results.of(name).compactMap { round, value in without[round].map { value - $0 } }
-                recorder.judge("\(name) \(over): \(quantity) beyond none", beyond, unit: "us", limit: bound)
+                recorder.judge("\(name) \(over): \(quantity) beyond \(Self.baseline)", beyond, unit: "us", limit: bound)
             }
         }
         try recorder.finish()
     }
 
-    private static let baseline = "nobody is asked"
+    private static let baseline = "no authentication"
 
-    /// A file of tokens of which one is known, the last. It goes with its owner.
+    /// A file of tokens. The last token is known; the others are random digests. `deinit` removes the file.
     private final class TokenFile {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
         let token: String
 
-        /// - Parameter binary: the daemon's path; it makes the one.
+        /// - Parameter binary: the daemon's path. It makes the last token.
         init(of count: Int, made binary: String) throws {
             var text = "identities:\n"
             for number in 1..<max(1, count) {
@@ -97,7 +97,7 @@ struct AuthenticationBench: ParsableCommand {
             }
             let attributes: [FileAttributeKey: Any] = [.posixPermissions: 0o600]
             guard FileManager.default.createFile(atPath: path, contents: Data(text.utf8), attributes: attributes) else {
-                throw ValidationError("\(path) can't be written")
+                throw ValidationError("\(path) could not be written")
             }
             let (process, output) = (Process(), Pipe())
             process.executableURL = URL(fileURLWithPath: binary)
@@ -108,7 +108,7 @@ struct AuthenticationBench: ParsableCommand {
                 .trimmingCharacters(in: .newlines)
             process.waitUntilExit()
             guard process.terminationStatus == 0, !token.isEmpty else {
-                throw ValidationError("no token could be made")
+                throw ValidationError("\(binary) could not make a token")
             }
         }
 

@@ -5,9 +5,9 @@ import ArgumentParser
 import CRBD
 import CRados
 
-/// librbd with nothing around it: one connection, one context, one call for each image.
+/// Bare librbd: one connection, one context, one call for each image.
 ///
-/// librados and librbd let any thread use a connection and a context.
+/// It is `Sendable`, because librados and librbd let any thread use a connection and a context.
 final class BareLibrbd: @unchecked Sendable {
     private var cluster: rados_t?
     private(set) var context: rados_ioctx_t?
@@ -31,7 +31,7 @@ final class BareLibrbd: @unchecked Sendable {
         try check(rbd_create4(context, name, gibibytes << 30, options), "rbd_create4 \(name)")
     }
 
-    /// As the benchmark of deletions has it: nothing in it, and no map that says so.
+    /// Creates an empty image of 1 TiB without an object map, for the benchmark of deletes.
     func createLarge(_ name: String) throws {
         var options: rbd_image_options_t?
         rbd_image_options_create(&options)
@@ -48,7 +48,7 @@ final class BareLibrbd: @unchecked Sendable {
         try check(rbd_remove(context, name), "rbd_remove \(name)")
     }
 
-    /// What a client does that wants to know an image.
+    /// Opens an image and reads its properties, as a client of librbd does.
     func openAndStat(_ name: String) throws {
         var image: rbd_image_t?
         try check(rbd_open_read_only(context, name, &image, nil), "rbd_open_read_only \(name)")

@@ -6,10 +6,10 @@ import CRBD
 import CRados
 import Glibc
 
-/// The floor of a listing: one call for the names and ids, then one read of each image's header, many on their way at
-/// once. Nothing is kept, made into text or sent anywhere.
+/// The floor of a list: one call for the names and ids, then one read of each image's header, with many reads in flight
+/// at once. The results are neither kept nor formatted nor sent.
 extension BareLibrbd {
-    /// Names and ids, as librbd gives them.
+    /// Names and ids, as librbd returns them.
     final class Specs {
         fileprivate(set) var specs: UnsafeMutablePointer<rbd_image_spec_t>
         fileprivate(set) var count = 0
@@ -24,7 +24,7 @@ extension BareLibrbd {
         }
     }
 
-    /// - Parameter expected: how many there are likely to be; with more, it takes a second call.
+    /// - Parameter expected: the expected number of images. If there are more, it takes a second call.
     func list(expecting expected: Int) throws -> Specs {
         var capacity = expected
         while true {
@@ -37,7 +37,7 @@ extension BareLibrbd {
         }
     }
 
-    /// - Returns: how many images there are, and their sizes' sum, which shows that they were read.
+    /// - Returns: the number of images, and the sum of their sizes, which shows that they were read.
     func listWithDetails(expecting expected: Int, window: Int = 64) throws -> (images: Int, bytes: UInt64) {
         let specs = try list(expecting: expected)
         let reads = (0..<max(1, min(window, specs.count))).map { _ in HeaderRead() }
@@ -53,7 +53,7 @@ extension BareLibrbd {
     }
 }
 
-/// One read of a header object on its way: what `rbd_open` and `rbd_stat` take several round trips for.
+/// One read of a header object in flight. `rbd_open` and `rbd_stat` need several round trips for the same values.
 private final class HeaderRead {
     private struct Output {
         var bytes: UnsafeMutablePointer<CChar>?
@@ -62,7 +62,7 @@ private final class HeaderRead {
     }
 
     private static let methods = 3
-    // librados writes here whenever it is done: it may not move.
+    // librados writes here when it is done, so this memory must not move.
     private let outputs = UnsafeMutablePointer<Output>.allocate(capacity: HeaderRead.methods)
     private var operation: rados_read_op_t?
     private var completion: rados_completion_t?
@@ -81,7 +81,7 @@ private final class HeaderRead {
 
     func start(_ object: String, in context: rados_ioctx_t?) throws {
         operation = rados_create_read_op()
-        // The snapshot id -2: none, the image itself. The ninth byte of get_features: opened for reading only.
+        // The snapshot id -2 means the image itself. The ninth byte of get_features means read-only.
         let head: [UInt8] = [0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1]
         add(0, "get_size", head, 8)
         add(1, "get_features", head, 9)
@@ -89,7 +89,7 @@ private final class HeaderRead {
         rados_aio_create_completion2(nil, nil, &completion)
         let code = rados_aio_read_op_operate(operation, context, completion, object, 0)
         guard code >= 0 else {
-            // It was not sent: nobody will ever complete it.
+            // The operation was not sent, so its completion never comes.
             rados_aio_release(completion)
             rados_release_read_op(operation)
             completion = nil
@@ -97,7 +97,7 @@ private final class HeaderRead {
         }
     }
 
-    /// - Returns: the image's size.
+    /// - Returns: the image's size in bytes.
     func finish() throws -> UInt64 {
         rados_aio_wait_for_complete(completion)
         let code = rados_aio_get_return_value(completion)
@@ -105,7 +105,7 @@ private final class HeaderRead {
         rados_release_read_op(operation)
         completion = nil
         defer { release() }
-        // A byte for the objects' size, then the image's size.
+        // The first byte is the objects' size, the next eight are the image's.
         guard code >= 0, outputs[0].length >= 9, let bytes = outputs[0].bytes else {
             throw ValidationError("a header could not be read: \(code)")
         }

@@ -4,13 +4,13 @@
 import ArgumentParser
 import RBDAPI
 
-/// Measures the service beside librbd and others that do the same: once by the one, once by the other, on the same
-/// cluster, so that whatever else the machine does hits all of them alike. What counts is the ratio.
+/// Measures the service beside librbd and other tools. They take turns on the same cluster, so that other load on the
+/// machine affects all of them alike. The ratios are what counts.
 @main
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rbd-bench",
-        abstract: "Measures the service beside librbd and others that do the same.",
+        abstract: "Measures the service beside librbd and other tools.",
         discussion: "dev/bench starts the cluster and the service, and runs this.",
         subcommands: [
             ListBench.self, GetBench.self, CreateBench.self, ClientsBench.self, PutBench.self, RemoveBench.self,
@@ -20,10 +20,10 @@ struct Bench: ParsableCommand {
 }
 
 struct Places: ParsableArguments {
-    @Option(help: "Where the service is: http://127.0.0.1:PORT.")
+    @Option(help: "The service's address: http://127.0.0.1:PORT.")
     var server: String
 
-    @Option(help: "An existing pool that both sides work in.")
+    @Option(help: "An existing pool, which all contestants use.")
     var pool: String
 
     var images: String { "/v1/pools/\(PercentEncoding.encode(pool))/images" }

@@ -5,24 +5,24 @@ import ArgumentParser
 import Foundation
 import Naming
 
-/// Creates images with many clients at once, by the service and everybody else: what counts is how many a second.
+/// Creates images with many clients at once, with the service and its peers. It measures creates per second.
 struct ClientsBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "clients",
-        abstract: "Creates with 1, 16 and 64 clients at once, by the service and everybody else."
+        abstract: "Creates with 1, 16 and 64 clients at once, with the service and its peers."
     )
 
     @OptionGroup var places: Places
     @OptionGroup var peers: PeerOptions
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "How many clients at once; may be given several times. Default: 1, 16 and 64.")
+    @Option(help: "The number of clients at once. May be repeated. Default: 1, 16 and 64.")
     var clients: [Int] = []
 
-    @Option(help: "Images that all clients of a contestant create together in one round.")
+    @Option(help: "The number of images that a contestant's clients create together in one round.")
     var count = 320
 
-    @Option(help: "Rounds.")
+    @Option(help: "The number of rounds.")
     var rounds = 5
 
     func run() throws {
@@ -47,7 +47,7 @@ struct ClientsBench: ParsableCommand {
 
     private func contest(_ librbd: BareLibrbd, clients: Int) throws -> Contest {
         let (server, pool, path, count) = (places.server, places.pool, places.images, count)
-        // So that a second run in the same pool finds no image of the first.
+        // A second run in the same pool must use other names than the first.
         let stamp = String(Int(Date().timeIntervalSince1970), radix: 36)
         func name(_ contestant: String, _ round: Int) -> String { "\(stamp)-\(clients)-\(contestant)-\(round)" }
         func perSecond(_ milliseconds: Double) -> Double { Double(count) / milliseconds * 1000 }

@@ -3,17 +3,17 @@
 
 import ArgumentParser
 
-/// Several ways to do one thing, tried by turns: a round has one try of each, so that whatever else the machine does
-/// hits all of them alike. Who begins changes from round to round.
+/// Several contestants that take turns. Each has one try in a round, so that other load on the machine affects all of
+/// them alike. Each round begins with another contestant.
 struct Contest {
     struct Contestant {
         let name: String
-        /// - Returns: the value of this round, as the contest's unit has it.
+        /// - Returns: the value of this round, in the contest's unit.
         let attempt: (_ round: Int) throws -> Double
     }
 
     let unit: String
-    /// A contestant that has taken as many seconds in all sits out the rounds that follow. Each is tried once.
+    /// A contestant that has used this many seconds in total skips the remaining rounds. Each has at least one try.
     var patience = 60.0
     var contestants: [Contestant] = []
 
@@ -22,13 +22,13 @@ struct Contest {
         self.patience = patience
     }
 
-    /// - Parameter attempt: where it fails, the contest goes on without this contestant, unless it is the first: a
-    ///   bound that needs the other counts as missed then.
+    /// - Parameter attempt: if it fails, the contest continues without this contestant, unless it is the first one. A
+    ///   bound that needs the contestant then counts as missed.
     mutating func add(_ name: String, _ attempt: @escaping (_ round: Int) throws -> Double) {
         contestants.append(Contestant(name: name, attempt: attempt))
     }
 
-    /// - Returns: each contestant's values by round; nothing for those that it sat out.
+    /// - Returns: each contestant's values by round, without the rounds that it skipped.
     func run(rounds: Int) throws -> Results {
         var values: [[Int: Double]] = Array(repeating: [:], count: contestants.count)
         var spent = [Double](repeating: 0, count: contestants.count)
@@ -42,7 +42,7 @@ struct Contest {
                     values[index][round] = try contestants[index].attempt(round)
                 } catch {
                     if index == 0 { throw error }
-                    print("\(contestants[index].name) is out from round \(round) on: \(error)")
+                    print("\(contestants[index].name) skips the rounds from \(round) on: \(error)")
                     failed.insert(index)
                 }
                 spent[index] += milliseconds(since: start)
@@ -60,8 +60,8 @@ struct Contest {
             names.firstIndex(of: name).map { values[$0] } ?? [:]
         }
 
-        /// One contestant's values over another's. Where one of them sat out a round, its median stands in: nothing
-        /// else would compare a contestant of one round with the others' later ones.
+        /// One contestant's values divided by another's. If one of them skipped a round, its median is used instead, so
+        /// that a contestant with few rounds is compared with all rounds of the other.
         func ratios(_ name: String, over other: String) -> [Double] {
             let (mine, theirs) = (of(name), of(other))
             guard !mine.isEmpty, !theirs.isEmpty else { return [] }
@@ -70,7 +70,7 @@ struct Contest {
             return both.map { mine[$0]! / theirs[$0]! }
         }
 
-        /// - Parameter base: the contestant whose values the others' are multiples of.
+        /// - Parameter base: the contestant that the others are compared with.
         func printTable(_ title: String, base: String) {
             print("\(title); \(unit)")
             print(fill("", 26), fill("", 44), "  multiples of \(base)'s")

@@ -7,19 +7,19 @@ import Naming
 struct CreateBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create",
-        abstract: "Creates through the API beside creates through librbd alone."
+        abstract: "Creates with the API beside creates with librbd alone."
     )
 
     @OptionGroup var places: Places
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "Images that each side creates in one round.")
+    @Option(help: "The number of images that each side creates in one round.")
     var count = 500
 
-    @Option(help: "Rounds; each must meet the bound.")
+    @Option(help: "The number of rounds. Each round must meet the bound.")
     var rounds = 3
 
-    @Option(help: "Fail where a round's ratio is over this.")
+    @Option(help: "Fail if a round's ratio is over this.")
     var bound = 0.8
 
     func run() throws {
@@ -33,14 +33,14 @@ struct CreateBench: ParsableCommand {
             guard status == 201 else { throw ValidationError("POST \(path) answered \(status)") }
         }
 
-        // The first creates of a connection pay for much that later ones don't.
+        // Warm up: the first creates of a connection are slower.
         for number in 0..<20 {
             try librbd.create("warm-librbd-\(number)")
             try throughTheAPI("warm-api-\(number)")
         }
         let live = try (0..<count).map { _ in try milliseconds { _ = try client.send("GET", "/livez") } }
         print("HTTP alone, GET /livez: median \(decimals(percentile(50, of: live))) ms")
-        print("creates one after another, by turns, \(count) each a round; milliseconds")
+        print("creates one after another, in turns, \(count) each per round; milliseconds")
         print("round    librbd median      p90    API median      p90    ratio of the medians")
         var ratios: [Double] = []
         let order = try OrderCost(client)

@@ -4,11 +4,11 @@
 import Foundation
 import Synchronization
 
-/// Many clients at once, a thread for each. They begin together, when all of them are ready.
+/// Many clients at once, with a thread for each. They begin together, when all of them are ready.
 enum Crowd {
-    /// - Parameter work: done in a thread by each client; its preparation, such as a connection, comes first and is not
-    ///   timed, and it returns what is.
-    /// - Returns: how many milliseconds passed from the common beginning to the end of the last.
+    /// - Parameter work: runs in the thread of each client. It prepares the client, for example with a connection, and
+    ///   returns the work that is timed.
+    /// - Returns: the milliseconds from the common beginning to the end of the last client.
     static func run(
         _ clients: Int,
         _ prepare: @escaping @Sendable (_ client: Int) throws -> (() throws -> Void)
@@ -21,11 +21,11 @@ enum Crowd {
                 state.ready.signal()
                 state.start.wait()
                 do { try work?() } catch { state.fail(error) }
-                // Whatever the work holds goes before the threads are counted as done.
+                // Release what the work holds before the thread counts as done.
                 work = nil
                 state.done.signal()
             }
-            // 8 MiB of address space for each of many would be a waste.
+            // The default of 8 MiB of address space per thread would be a waste.
             thread.stackSize = 1 << 20
             thread.start()
         }
@@ -50,7 +50,7 @@ enum Crowd {
     }
 }
 
-/// Deals out numbers one by one, so that no client ends up with the slow ones.
+/// Deals out numbers one by one, so that no client gets all the slow ones.
 final class Counter: Sendable {
     private let following: Atomic<Int>
     private let end: Int

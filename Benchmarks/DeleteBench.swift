@@ -3,23 +3,24 @@
 
 import ArgumentParser
 
-/// Deletes images of 1 TiB without an object map, each of whose 262,144 objects must be asked for although none exists.
+/// Deletes images of 1 TiB without an object map. A purge must try to remove each of the 262,144 objects, although none
+/// exists.
 struct DeleteBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
-        abstract: "Deletes of 1 TiB through the API beside librbd's move to the trash, and purges beside rbd rm."
+        abstract: "Deletes of 1 TiB with the API beside librbd's move to the trash, and purges beside rbd rm."
     )
 
     @OptionGroup var places: Places
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "Moves to the trash by each side.")
+    @Option(help: "The number of moves to the trash by each side.")
     var moves = 100
 
-    @Option(help: "Purges by each side; one takes a quarter of a minute.")
+    @Option(help: "The number of purges by each side. One takes about 15 seconds.")
     var purges = 3
 
-    @Option(help: "How many milliseconds a DELETE may take beyond librbd's own move to the trash, at the median.")
+    @Option(help: "Fail if the median DELETE takes more than librbd's own move to the trash by this many milliseconds.")
     var bound = 14.25
 
     func run() throws {
@@ -42,7 +43,7 @@ struct DeleteBench: ParsableCommand {
             api.append(try milliseconds { try places.delete("move-api-\(number)", through: client) })
         }
         try order.tell(moves, "DELETE")
-        print("deletes of 1 TiB without object map, by turns, \(moves) each; milliseconds")
+        print("deletes of 1 TiB without object map, in turns, \(moves) each; milliseconds")
         print(
             "  rbd_trash_move    median \(decimals(percentile(50, of: bare)))  p90 \(decimals(percentile(90, of: bare)))"
         )
@@ -62,7 +63,7 @@ struct DeleteBench: ParsableCommand {
         _ client: PlainClient,
         _ recorder: Recorder
     ) throws -> [Double] {
-        print("purges of 1 TiB without object map, by turns; seconds")
+        print("purges of 1 TiB without object map, in turns; seconds")
         print("round    rbd rm    DELETE ?purge=true    ratio")
         var ratios: [Double] = []
         for round in 1...max(1, purges) {

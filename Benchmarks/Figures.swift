@@ -15,7 +15,7 @@ func percentile(_ percent: Int, of values: [Double]) -> Double {
     values.sorted()[min(values.count - 1, values.count * percent / 100)]
 }
 
-/// The least, the middle and the greatest of some values.
+/// The minimum, the median and the maximum of some values.
 struct Spread {
     let min, median, max: Double
     let count: Int
@@ -36,7 +36,7 @@ func decimals(_ value: Double) -> String {
     return "\(sign)\(abs(hundredths) / 100).\(fraction < 10 ? "0" : "")\(fraction)"
 }
 
-/// Three digits that count, more where the whole number has more.
+/// Formats a value with three significant digits, or with more if its integer part has more.
 func figure(_ value: Double) -> String {
     switch abs(value) {
     case 100...: return "\(Int(value.rounded()))"
@@ -51,7 +51,7 @@ func pad(_ text: String, _ width: Int) -> String {
     String(repeating: " ", count: max(0, width - text.count)) + text
 }
 
-/// To the left, for words.
+/// Pads on the right, for words.
 func fill(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))
 }

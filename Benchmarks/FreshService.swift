@@ -4,19 +4,19 @@
 import ArgumentParser
 import Foundation
 
-/// A service that was just started and has never listed anything: it keeps nothing from before.
+/// A newly started service, which has never listed anything and so has nothing cached.
 final class FreshService {
     private static let patience = Duration.seconds(30)
 
     let url: String
     private let process = Process()
-    /// Kept open: the service goes on to log into it.
+    /// This stays open, because the service continues to log into it.
     private let log = Pipe()
 
-    /// Starts it on a free port of this machine and waits until it is ready.
+    /// Starts the service on a free port of this machine and waits until it is ready.
     /// - Parameters:
     ///   - binary: the daemon's path.
-    ///   - options: what it is told besides its address.
+    ///   - options: further options, besides its address.
     init(_ binary: String, _ options: [String] = []) throws {
         process.executableURL = URL(fileURLWithPath: binary)
         process.arguments = ["--host", "127.0.0.1", "--port", "0", "--audit-log", "off"] + options

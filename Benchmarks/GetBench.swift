@@ -4,27 +4,27 @@
 import ArgumentParser
 import Naming
 
-/// Gets one image after another, by the service and everybody else.
+/// Gets one image after another, with the service and its peers.
 struct GetBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
-        abstract: "Gets one image, by the service and everybody else."
+        abstract: "Gets one image, with the service and its peers."
     )
 
     @OptionGroup var places: Places
     @OptionGroup var peers: PeerOptions
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "How many images the pool has.")
+    @Option(help: "The number of images in the pool.")
     var images = 1000
 
-    @Option(help: "Images that each gets in one round.")
+    @Option(help: "The number of images that each contestant gets in one round.")
     var count = 100
 
-    @Option(help: "Images that rbd info gets in one round: it starts a process for each.")
+    @Option(help: "The number of images that rbd info gets in one round. It starts a process for each.")
     var slowCount = 20
 
-    @Option(help: "Rounds.")
+    @Option(help: "The number of rounds.")
     var rounds = 5
 
     func run() throws {
@@ -66,7 +66,7 @@ struct GetBench: ParsableCommand {
         return contest
     }
 
-    /// Others in each round.
+    /// Other names in each round.
     private func names(_ count: Int, _ round: Int) -> [String] {
         (0..<count).map { BareLibrbd.name(((round - 1) * count + $0) % images) }
     }

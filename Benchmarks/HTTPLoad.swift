@@ -4,13 +4,13 @@
 import ArgumentParser
 import Glibc
 
-/// Many connections in one thread: a thread for each would cost the two cores more than the server does. Each
-/// connection has one request on its way, always the same.
+/// Many connections in one thread. A thread for each would cost the two cores more than the server does. Each
+/// connection has one request in flight, always the same.
 final class HTTPLoad {
     private var connections: [pollfd]
     private let request: [UInt8]
     private var buffer = [UInt8](repeating: 0, count: 4096)
-    /// What is missing of each connection's answer; the length of all answers is that of the first.
+    /// The bytes that are missing of each connection's answer. All answers are as long as the first one.
     private var missing: [Int]
     private var length = 0
     private let status: Int
@@ -18,7 +18,7 @@ final class HTTPLoad {
     /// How long each answer of the last run took, in milliseconds.
     private(set) var latencies: [Double] = []
 
-    /// - Parameter status: what is answered; anything else is a failure.
+    /// - Parameter status: the expected status. Any other is a failure.
     init(server: String, path: String, connections count: Int, headers: [String] = [], status: Int = 200) throws {
         let (address, host) = try PlainClient.address(of: server)
         connections = try (0..<count).map { _ in
@@ -36,7 +36,7 @@ final class HTTPLoad {
         for connection in connections { close(connection.fd) }
     }
 
-    /// - Returns: answers in a second.
+    /// - Returns: answers per second.
     func run(seconds: Double) throws -> Double {
         latencies.removeAll(keepingCapacity: true)
         for index in connections.indices { try send(index) }
@@ -59,13 +59,13 @@ final class HTTPLoad {
                     try send(index)
                 }
             }
-            // What was on its way at the end is waited for and not counted.
+            // Wait for the requests in flight at the end, without counting them.
             if !over { taken = milliseconds(since: start) / 1000 }
         }
         return Double(answers) / taken
     }
 
-    /// One request by itself; what it answers is as long as every answer.
+    /// Sends one request by itself. All later answers are as long as its answer.
     private func learnLength(_ path: String) throws {
         try send(0)
         var received: [UInt8] = []
@@ -92,7 +92,7 @@ final class HTTPLoad {
         sent[index] = .now
     }
 
-    /// - Returns: whether the answer is whole.
+    /// - Returns: whether the answer is complete.
     private func receive(_ index: Int) throws -> Bool {
         let count = read(connections[index].fd, &buffer, buffer.count)
         guard count > 0, count <= missing[index] else {

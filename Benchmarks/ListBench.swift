@@ -5,38 +5,37 @@ import ArgumentParser
 import Naming
 import RBDAPI
 
-/// Lists all images of a pool with their details, and a page of them; looks at what the service's memory does
-/// meanwhile.
+/// Lists all images of a pool with their details, and a page of them, and measures the service's memory meanwhile.
 struct ListBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "Lists with details, by the service and everybody else.",
-        discussion: "Makes the images that are missing first. The bounds are judged with 10,000 images."
+        abstract: "Lists with details, with the service and its peers.",
+        discussion: "Creates missing images first. The bounds apply to 10,000 images."
     )
 
     @OptionGroup var places: Places
     @OptionGroup var peers: PeerOptions
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "How many images the pool has.")
+    @Option(help: "The number of images in the pool.")
     var images = 1000
 
-    @Option(help: "The images' size in GiB: only the Dashboard, which looks at each object map, minds it.")
+    @Option(help: "The size of the images in GiB. It only affects the Dashboard, which reads each object map.")
     var gibibytes: UInt64 = 1
 
-    @Option(help: "Rounds; one that has used up its patience sits out the later ones.")
+    @Option(help: "The number of rounds.")
     var rounds = 5
 
-    @Option(help: "Seconds that one contestant may take in all before it sits out.")
+    @Option(help: "A contestant that has used this many seconds in total skips the remaining rounds.")
     var patience = 60.0
 
-    @Option(help: "The service's process, to look at its memory.")
+    @Option(help: "The process id of the service, to measure its memory.")
     var pid: Int?
 
-    @Option(help: "The service's binary: another one is started for each round, to be asked for its first list.")
+    @Option(help: "The service's path. A new one is started in each round, to measure its first list.")
     var daemon: String?
 
-    /// How many the Dashboard is asked for: all it can do takes minutes.
+    /// The number of images in a page of the Dashboard. A list of all images would take it minutes.
     private static let dashboardPage = 100
     private static let dashboardName = "\(Names.dashboard) page of \(dashboardPage)"
 
@@ -48,13 +47,13 @@ struct ListBench: ParsableCommand {
         let recorder = Recorder(record, workload: "list", images: images)
         let librbd = try BareLibrbd(pool: places.pool)
         try librbd.fill(to: images, gibibytes: gibibytes)
-        // The service opens the pool with the first request that needs it: that is no part of a listing.
+        // The service opens the pool with the first request that needs it. That is not part of a list.
         _ = try connect().exchange("GET", "\(places.images)?limit=1")
 
         let memory = pid.map(ProcessMemory.init)
         try memory?.resetPeak()
         let before = try memory?.resident()
-        // The first list of a service has a contestant of its own; the memory that it leaves taken counts.
+        // The first list of a service is a contestant of its own. The memory that it keeps counts.
         _ = try connect().exchange("GET", "\(places.images)?limit=10000")
         let streams = Streams()
         let results = try contest(librbd, streams).run(rounds: rounds)
@@ -82,7 +81,7 @@ struct ListBench: ParsableCommand {
         try recorder.finish()
     }
 
-    /// A new connection that has been used: the slow contestants take longer than a server keeps an idle one.
+    /// Opens a new connection and uses it once. Slow contestants take longer than a server keeps an idle connection.
     private func connect(to server: String? = nil) throws -> PlainClient {
         let client = try PlainClient(server: server ?? places.server)
         _ = try client.exchange("GET", "/livez")
@@ -93,7 +92,7 @@ struct ListBench: ParsableCommand {
         var contest = Contest(unit: "us per image", patience: patience)
         let (pool, images) = (places.pool, images)
         let path = "\(places.images)?limit=10000"
-        // Of so few images a list takes milliseconds: the median of several is a steadier figure.
+        // A list of so few images takes milliseconds, so the median of several lists is steadier.
         let repeats = max(1, min(10, 5000 / images))
         func median(_ list: () throws -> Double) throws -> Double {
             Spread(try (0..<repeats).map { _ in try list() / Double(images) * 1000 }).median
@@ -139,12 +138,12 @@ struct ListBench: ParsableCommand {
             contest.add(Self.dashboardName) { round in
                 let connection = try dashboard.connect()
                 var answer = Answer(status: 0, contentType: "", body: [])
-                // Another page in each round.
+                // Each round reads another page.
                 let offset = (round - 1) * size % (images - size + 1)
                 let taken = try milliseconds {
                     answer = try dashboard.page(of: pool, limit: size, offset: offset, through: connection)
                 }
-                // Each image has the name once.
+                // The name of each image occurs once.
                 let found = count(of: #""unique_id":"#, in: answer.body)
                 guard found == size else { throw ValidationError("the Dashboard listed \(found) images, not \(size)") }
                 return taken / Double(size) * 1000
@@ -165,11 +164,11 @@ struct ListBench: ParsableCommand {
         recorder.judge("list: times the bare read floor", floor, unit: "x", limit: 2)
     }
 
-    /// A page's cost beyond the names of all images, without which no page can be chosen.
+    /// The cost of a page, minus the cost of listing all names, without which no page can be chosen.
     private func measurePage(_ librbd: BareLibrbd, _ recorder: Recorder, judged: Bool) throws {
         let client = try connect()
         var over: [Double] = []
-        print("page of 100 out of \(images) images beside rbd_list2 of all, 20 by turns in a round; ms, medians")
+        print("page of 100 out of \(images) images beside rbd_list2 of all, 20 in turns per round; ms, medians")
         print("round  rbd_list2       page       over")
         for round in 1...max(1, rounds) {
             var (names, pages): ([Double], [Double]) = ([], [])
@@ -195,7 +194,7 @@ struct ListBench: ParsableCommand {
     }
 }
 
-/// What was seen of the answers in lines.
+/// The times of NDJSON answers.
 private final class Streams {
     private(set) var firstLines: [Double] = []
     private var others = 0
@@ -204,11 +203,11 @@ private final class Streams {
         if let time = answer.firstLine { firstLines.append(time) } else { others += 1 }
     }
 
-    /// - Returns: nil where the service has no such answers.
+    /// - Returns: nil if the service does not answer in NDJSON.
     func report() -> [Double]? {
         guard others == 0 else {
             print(
-                "application/x-ndjson is not there yet: the service answered plain JSON, and its first line is not measured"
+                "the service answered application/json instead of application/x-ndjson, so its first line is not measured"
             )
             return nil
         }
@@ -221,12 +220,12 @@ private final class Streams {
 }
 
 extension BareLibrbd {
-    /// Makes images until the pool has that many.
+    /// Creates images until the pool has that many.
     func fill(to images: Int, gibibytes: UInt64 = 1, threads: Int = 16) throws {
         let present = try list(expecting: images).count
         guard present <= images else { throw ValidationError("the pool has \(present) images, more than \(images)") }
         if present == images { return }
-        print("making \(images - present) images")
+        print("creating \(images - present) images")
         let numbers = Counter(from: present, below: images)
         _ = try Crowd.run(threads) { _ in
             { while let number = numbers.next() { try self.create(Self.name(number), gibibytes: gibibytes) } }

@@ -5,27 +5,27 @@ import ArgumentParser
 import Glibc
 import Naming
 
-/// HTTP and nothing else: how many requests a second the service answers that cost it nothing, beside a server of Go's
-/// standard library that gives the same answer.
+/// HTTP alone: the number of cheapest requests that the service answers per second, beside a server of Go's standard
+/// library that gives the same answer.
 struct LiveBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "live",
-        abstract: "GET /livez over 1, 64 and 512 kept connections, beside Go's net/http where there is one."
+        abstract: "GET /livez over 1, 64 and 512 kept connections, beside Go's net/http if there is a go command."
     )
 
     @OptionGroup var places: Places
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "dev/bench_livez.go, where it listens: http://127.0.0.1:PORT.")
+    @Option(help: "The address of dev/bench_livez.go: http://127.0.0.1:PORT.")
     var go: String?
 
-    @Option(help: "How many connections; may be given several times. Default: 1, 64 and 512.")
+    @Option(help: "The number of connections. May be repeated. Default: 1, 64 and 512.")
     var connections: [Int] = []
 
-    @Option(help: "Seconds that each server is asked in one round.")
+    @Option(help: "How long each server gets requests in one round, in seconds.")
     var seconds = 2.0
 
-    @Option(help: "Rounds.")
+    @Option(help: "The number of rounds.")
     var rounds = 5
 
     func run() throws {
@@ -35,8 +35,8 @@ struct LiveBench: ParsableCommand {
             var contest = Contest(unit: "requests/s")
             var servers = [(Names.service, places.server)]
             if let go { servers.append(("Go net/http", go)) }
-            // Opened once: they are kept from round to round, as keep-alive has it. Two seconds are less than any
-            // server's patience with an idle connection.
+            // The connections are opened once and kept from round to round. A server keeps an idle connection for
+            // longer than the two seconds of a round.
             for (name, server) in servers {
                 let load = try HTTPLoad(server: server, path: "/livez", connections: connections)
                 contest.add(name) { _ in try load.run(seconds: seconds) }
@@ -46,10 +46,10 @@ struct LiveBench: ParsableCommand {
             results.record(recorder, "throughput", clients: connections)
             if connections == 64, go != nil {
                 let ratios = results.ratios("Go net/http", over: Names.service)
-                recorder.judge("HTTP only with 64 connections: Go's throughput", ratios, unit: "x ours", limit: 2)
+                recorder.judge("HTTP only with 64 connections: Go's throughput", ratios, unit: "x service", limit: 2)
             }
         }
-        if go == nil { print("no Go here: the service alone was measured") }
+        if go == nil { print("there is no go command, so only the service was measured") }
         try recorder.finish()
     }
 

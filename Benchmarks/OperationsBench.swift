@@ -4,7 +4,7 @@
 import ArgumentParser
 import Foundation
 
-/// Lists one operation where there are thousands: what is not on the page should cost next to nothing.
+/// Lists one operation among thousands. Operations that are not on the page should cost next to nothing.
 struct OperationsBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "operations",
@@ -14,13 +14,13 @@ struct OperationsBench: ParsableCommand {
     @OptionGroup var places: Places
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "How many operations there are: purges, which have ended.")
+    @Option(help: "The number of operations on record. They are purges that have ended.")
     var records = 4000
 
-    @Option(help: "Requests in one round.")
+    @Option(help: "The number of requests in one round.")
     var count = 100
 
-    @Option(help: "Rounds.")
+    @Option(help: "The number of rounds.")
     var rounds = 5
 
     func run() throws {

@@ -3,8 +3,8 @@
 
 import ArgumentParser
 
-/// What order between replicas costs: the calls that take claims and let them go, and that keep records, as the service
-/// itself counts and times them.
+/// The cost of order between replicas: the calls that take and release claims and keep records, as the service itself
+/// counts and times them.
 struct OrderCost {
     private let client: PlainClient
     private let before: (count: Double, seconds: Double)
@@ -14,17 +14,17 @@ struct OrderCost {
         before = try Self.read(client)
     }
 
-    /// Prints what it came to since the beginning.
-    /// - Parameter requests: how many changes were asked for meanwhile.
+    /// Prints the cost since the beginning.
+    /// - Parameter requests: the number of changes that were requested meanwhile.
     func tell(_ requests: Int, _ what: String) throws {
-        // The last claims are let go behind their answers.
+        // The last claims are released after their answers.
         let now = try Self.read(client)
         let (count, seconds) = (now.count - before.count, now.seconds - before.seconds)
         let calls = decimals(count / Double(max(1, requests)))
-        // A few calls are of the service's own looks around.
+        // A few of the calls belong to the service's own background work.
         guard count >= Double(requests) else { return print("order between replicas: \(calls) calls for each \(what)") }
         print(
-            "order between replicas: \(calls) calls for each \(what), \(decimals(seconds / count * 1000)) ms each at the mean;",
+            "order between replicas: \(calls) calls for each \(what), \(decimals(seconds / count * 1000)) ms each on average;",
             "claims are let go after the answer"
         )
     }

@@ -6,19 +6,19 @@ import Foundation
 import Naming
 import RBDAPI
 
-/// Who else takes part. Without an option that contestant stays away.
+/// The peers that take part. Without its option, a peer does not take part.
 struct PeerOptions: ParsableArguments {
-    @Option(help: "What `dev/cluster start --dashboard` has written: where the Dashboard is, and who to be there.")
+    @Option(help: "The file that `dev/cluster start --dashboard` writes, with the address, user and password.")
     var dashboard: String?
 
-    @Option(help: "dev/bench_peer.py: python3-rbd.")
+    @Option(help: "The path of dev/bench_peer.py, which uses python3-rbd.")
     var python: String?
 
     func openDashboard() throws -> Dashboard? { try dashboard.map(Dashboard.init) }
     func openPython() throws -> PythonPeer? { try python.map(PythonPeer.init) }
 }
 
-/// The names under which contestants stand in tables, files and plots.
+/// The names of the contestants in tables, files and plots.
 enum Names {
     static let service = "rbd-rest-api"
     static let bare = "bare librbd"
@@ -27,9 +27,9 @@ enum Names {
     static let dashboard = "Dashboard"
 }
 
-/// The Ceph Dashboard's REST API, as the manager serves it.
+/// The REST API of the Ceph Dashboard, in the manager.
 struct Dashboard: Sendable {
-    /// Without the version that an endpoint has it answers 415.
+    /// Each endpoint has a version, and answers 415 without it.
     private static let first = "application/vnd.ceph.api.v1.0+json"
     private static let second = "application/vnd.ceph.api.v2.0+json"
 
@@ -58,7 +58,7 @@ struct Dashboard: Sendable {
         try PlainClient(server: url, headers: ["Authorization: Bearer \(token)"])
     }
 
-    /// A page of the pool's images; 16.2 has pages. The list of names behind it is half a minute old at most.
+    /// A page of the pool's images, with Ceph 16.2 or newer. The Dashboard's list of names may be up to 30 seconds old.
     func page(of pool: String, limit: Int, offset: Int = 0, through client: PlainClient) throws -> Answer {
         let path = "/api/block/image?pool_name=\(PercentEncoding.encode(pool))&limit=\(limit)&offset=\(offset)"
         let answer = try client.exchange("GET", path, accept: Self.second)
@@ -72,7 +72,7 @@ struct Dashboard: Sendable {
             .status
     }
 
-    /// Creates an image like the others and waits until it is there: the answer is 202 where it takes over two seconds.
+    /// Creates an image and waits until it exists. The Dashboard answers 202 if that takes over two seconds.
     func create(_ name: String, in pool: String, through client: PlainClient) throws {
         let features = #"["layering","exclusive-lock","object-map","fast-diff","deep-flatten"]"#
         let body = #"{"name":"\#(name)","pool_name":"\#(pool)","size":1073741824,"features":\#(features)}"#
@@ -85,7 +85,7 @@ struct Dashboard: Sendable {
     }
 }
 
-/// How often a text occurs.
+/// The number of times that a text occurs.
 func count(of text: StaticString, in bytes: [UInt8]) -> Int {
     let length = text.utf8CodeUnitCount
     return bytes.withUnsafeBytes { bytes in
@@ -96,14 +96,14 @@ func count(of text: StaticString, in bytes: [UInt8]) -> Int {
     }
 }
 
-/// python3-rbd, in a process that stays: see dev/bench_peer.py.
+/// python3-rbd, in one process for all measurements. See dev/bench_peer.py.
 final class PythonPeer {
     private let process = Process()
     private let commands = Pipe()
     private let answers = Pipe()
 
     init(script: String) throws {
-        // Debian's bindings belong to Debian's interpreter.
+        // Debian's bindings only work with Debian's interpreter.
         process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
         process.arguments = [script]
         process.standardInput = commands
@@ -138,7 +138,7 @@ final class PythonPeer {
     }
 }
 
-/// The rbd command, started anew each time, as people use it.
+/// The rbd command. A new process is started each time, as people use it.
 enum RbdCommand {
     /// - Returns: the lines that it printed.
     @discardableResult

@@ -4,31 +4,31 @@
 import ArgumentParser
 import Glibc
 
-/// What a server answered.
+/// A server's answer.
 struct Answer {
     var status: Int
     var contentType: String
     var body: [UInt8]
-    /// From the sending of the request to the arrival of the body's first whole line, in milliseconds.
+    /// The time from sending the request to the arrival of the first complete line of the body, in milliseconds.
     var firstLine: Double?
 
     var text: String { String(decoding: body, as: UTF8.self) }
 }
 
-/// The least that can be called an HTTP client: one blocking connection, one request after another. What it costs is
-/// counted against the service, so it should cost next to nothing.
+/// A minimal HTTP client: one blocking connection, one request after another. Its cost counts against the service, so
+/// it should cost next to nothing.
 final class PlainClient {
     private let server: String
     private let host: String
-    /// -1 where the server has closed it after an answer, as it had said.
+    /// -1 if the server has closed the connection after an answer with `Connection: close`.
     private var descriptor: CInt
-    /// Lines that every request's head has.
+    /// The header lines of every request.
     private let headers: String
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
-    /// Of the buffer's bytes, those that arrived and have not been used.
+    /// The part of the buffer that has arrived but has not been used.
     private var unread = 0..<0
 
-    /// - Parameter server: `http://127.0.0.1:PORT`; a benchmark's load stays on this machine.
+    /// - Parameter server: `http://127.0.0.1:PORT`. A benchmark's load stays on this machine.
     init(server: String, headers: [String] = []) throws {
         let (address, host) = try Self.address(of: server)
         self.server = server
@@ -41,7 +41,7 @@ final class PlainClient {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Where a server on this machine listens, and how it is called in a Host header.
+    /// The port of a server on this machine, and the value of its Host header.
     static func address(of server: String) throws -> (sockaddr_in, host: String) {
         let prefix = "http://127.0.0.1:"
         guard server.hasPrefix(prefix), let port = UInt16(server.dropFirst(prefix.count)) else {
@@ -54,7 +54,7 @@ final class PlainClient {
         return (address, String(server.dropFirst("http://".count)))
     }
 
-    /// - Returns: a connection that sends at once what is written to it.
+    /// - Returns: a connection without Nagle's delay.
     static func connect(to address: sockaddr_in, _ server: String) throws -> CInt {
         let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw ValidationError("socket: \(String(cString: strerror(errno)))") }
@@ -108,10 +108,10 @@ final class PlainClient {
         let head = try readHead()
         var answer = Answer(status: head.status, contentType: head.contentType, body: [])
         answer.body.reserveCapacity(head.length)
-        // Only there it is of interest, and looking for it costs something.
+        // Look for the first line only in NDJSON, because the search costs time.
         let inLines = head.contentType.contains("ndjson")
         var searched = 0
-        /// Moves bytes of the body, and looks whether its first line is whole by now.
+        /// Moves bytes of the body, and checks whether its first line is complete.
         func take(_ length: Int) throws {
             var missing = length
             while missing > 0 {
@@ -130,7 +130,7 @@ final class PlainClient {
             while true {
                 let length = try Self.hexadecimal(readLine())
                 try take(length)
-                // The end of the chunk's line; after the last chunk there may be trailers before the empty line.
+                // The end of the chunk's line. After the last chunk, there may be trailers before the empty line.
                 while try !readLine().isEmpty {}
                 if length == 0 { break }
             }
@@ -138,7 +138,7 @@ final class PlainClient {
             try take(head.length)
         }
         if head.closes {
-            // The Dashboard's server keeps ten idle connections at the most.
+            // The Dashboard's server keeps at most ten idle connections.
             close(descriptor)
             descriptor = -1
             unread = 0..<0
@@ -154,7 +154,7 @@ final class PlainClient {
         var contentType = ""
     }
 
-    /// Looks at bytes: to go through characters takes a time that can be seen in the figures.
+    /// Parses bytes, because parsing characters takes so long that it shows in the figures.
     private func readHead() throws -> Head {
         var head = Head()
         // HTTP/1.1 201 Created
@@ -191,10 +191,10 @@ final class PlainClient {
         }
     }
 
-    /// Reads what there is, behind what has not been used.
+    /// Reads more bytes, and appends them to the unused ones.
     private func fill() throws {
         if unread.lowerBound > 0 {
-            // A part of a line at the most.
+            // This is at most a part of a line.
             let rest = Array(buffer[unread])
             buffer.replaceSubrange(0..<rest.count, with: rest)
             unread = 0..<rest.count
@@ -214,7 +214,7 @@ final class PlainClient {
         return line.dropFirst(length)
     }
 
-    /// The number at the beginning, after spaces.
+    /// Parses the number at the beginning, after spaces.
     private static func number(_ bytes: ArraySlice<UInt8>) -> Int? {
         let digits = bytes.drop { $0 == UInt8(ascii: " ") }.prefix { (0x30...0x39).contains($0) }
         return digits.isEmpty ? nil : digits.reduce(0) { $0 * 10 + Int($1 & 15) }

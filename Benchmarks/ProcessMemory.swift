@@ -4,17 +4,17 @@
 import ArgumentParser
 import Foundation
 
-/// What another process on this machine holds, as Linux tells it.
+/// The memory of another process on this machine, according to Linux.
 struct ProcessMemory {
     let pid: Int
 
-    /// What it holds now, in MB of 1,000,000 bytes.
+    /// The current resident memory, in MB of 1,000,000 bytes.
     func resident() throws -> Double { try megabytes("VmRSS:") }
 
-    /// The most that it has held since ``resetPeak()``.
+    /// The highest resident memory since ``resetPeak()``, in MB of 1,000,000 bytes.
     func peak() throws -> Double { try megabytes("VmHWM:") }
 
-    /// From now on the peak counts anew.
+    /// Resets the peak to the current resident memory.
     func resetPeak() throws {
         try Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/\(pid)/clear_refs"))
     }

@@ -4,20 +4,20 @@
 import ArgumentParser
 import Naming
 
-/// Describes an image that exists just so: what a provisioner does that repeats itself.
+/// PUTs an image that exists and matches, as a provisioner does that repeats its requests.
 struct PutBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "put",
-        abstract: "PUTs an image that exists and is identical, beside HTTP alone and beside opening it."
+        abstract: "PUTs an image that exists and is identical, beside HTTP alone and beside opening it with librbd."
     )
 
     @OptionGroup var places: Places
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "PUTs in one round.")
+    @Option(help: "The number of PUTs in one round.")
     var count = 300
 
-    @Option(help: "Rounds.")
+    @Option(help: "The number of rounds.")
     var rounds = 5
 
     func run() throws {
@@ -29,7 +29,7 @@ struct PutBench: ParsableCommand {
         let first = try put()
         guard first == 200 || first == 201 else { throw ValidationError("PUT \(path) answered \(first)") }
 
-        print("PUT of an existing identical image, \(count) by turns in a round; ms, medians")
+        print("PUT of an existing identical image, \(count) in turns per round; ms, medians")
         print("round  GET /livez        PUT       over  open+stat by librbd")
         var over: [Double] = []
         let order = try OrderCost(client)

@@ -7,15 +7,15 @@ import Foundation
 /// Where a benchmark's samples go.
 struct RecordOptions: ParsableArguments {
     @Option(
-        help: "Write samples.csv and bounds.csv into this directory; what they have of the same workload is replaced."
+        help: "Write samples.csv and bounds.csv into this directory, and replace earlier results of the same workload."
     )
     var out: String?
 
-    @Option(help: "Where the cluster keeps its objects; only for the record.")
+    @Option(help: "The OSD's object store, for the record only.")
     var store = "memstore"
 }
 
-/// What a benchmark measured and whether it is enough: kept for the tables, and written to files for the plots.
+/// Records the samples and the bounds of a benchmark, and writes them to files for the tables and plots.
 final class Recorder {
     static let sampleColumns = "store,workload,contestant,images,clients,round,quantity,unit,value"
     static let boundColumns = "store,workload,images,bound,limit,measured,least,greatest,samples,verdict"
@@ -27,7 +27,7 @@ final class Recorder {
     private var bounds: [String] = []
     private(set) var missed = false
 
-    /// - Parameter images: how many there are while the workload runs, where that matters.
+    /// - Parameter images: the number of images during the workload, if it matters.
     init(_ options: RecordOptions, workload: String, images: Int = 0) {
         self.options = options
         self.workload = workload
@@ -45,11 +45,11 @@ final class Recorder {
         lines.append("\(prefix),\(contestant),\(images),\(clients),\(round),\(quantity),\(unit),\(precise(value))")
     }
 
-    /// Says whether a bound is met, by the median of the values.
+    /// Prints and records whether the median of the values meets a bound.
     /// - Parameters:
-    ///   - values: none where it could not be measured.
-    ///   - atLeast: whether more is better.
-    ///   - byWorst: every value must meet it.
+    ///   - values: empty if nothing could be measured.
+    ///   - atLeast: whether the limit is a minimum instead of a maximum.
+    ///   - byWorst: whether every value must meet the bound, not only the median.
     func judge(
         _ bound: String,
         _ values: [Double],
@@ -79,7 +79,8 @@ final class Recorder {
         bounds.append("\(row),\(values),\(spread.count),\(met ? "met" : "missed")")
     }
 
-    /// Writes the files, and ends the program where a bound was missed.
+    /// Writes the files.
+    /// - Throws: `ExitCode(1)` if a bound was missed.
     func finish() throws {
         if let directory = options.out {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)

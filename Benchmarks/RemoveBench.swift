@@ -4,7 +4,7 @@
 import ArgumentParser
 import Foundation
 
-/// Deletes small images: at once and for good beside `rbd_remove`, into the trash beside `rbd_trash_move`.
+/// Deletes small images: for good beside `rbd_remove`, and into the trash beside `rbd_trash_move`.
 struct RemoveBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
@@ -14,10 +14,10 @@ struct RemoveBench: ParsableCommand {
     @OptionGroup var places: Places
     @OptionGroup var record: RecordOptions
 
-    @Option(help: "Images that each deletes in one round.")
+    @Option(help: "The number of images that each contestant deletes in one round.")
     var count = 20
 
-    @Option(help: "Rounds.")
+    @Option(help: "The number of rounds.")
     var rounds = 5
 
     func run() throws {
@@ -27,7 +27,8 @@ struct RemoveBench: ParsableCommand {
         let places = places
         let stamp = String(Int(Date().timeIntervalSince1970), radix: 36)
 
-        /// One deletion after another; the images are made before.
+        /// Creates images, and then deletes them one after another.
+        /// - Returns: the median time of a deletion, in milliseconds.
         func median(_ kind: String, _ round: Int, _ delete: (String) throws -> Void) throws -> Double {
             let names = (0..<count).map { "\(stamp)-\(kind)-\(round)-\($0)" }
             for name in names { try librbd.create(name) }

@@ -4,12 +4,12 @@
 import ArgumentParser
 import Foundation
 
-/// Makes of the samples what people read and what gnuplot draws, so that no figure is ever written by hand.
+/// Turns the samples into tables for people and a summary for gnuplot, so that no figure is typed by hand.
 struct Report: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "Writes results.md and summary.csv from what the other commands have recorded, and prints the main tables.",
-        discussion: "STORE.txt in the directory, if there is one, says on what machine that store's figures were taken."
+            "Writes results.md and summary.csv from the records of the other commands, and prints the main tables.",
+        discussion: "The directory may have a STORE.txt, which describes the machine that measured that store."
     )
 
     @Option(help: "The directory with samples.csv and bounds.csv.")
@@ -47,7 +47,7 @@ struct Report: ParsableCommand {
         }
     }
 
-    /// What can be compared: the same quantity of the same workload.
+    /// Values that can be compared: the same quantity of the same workload.
     private struct Group {
         let store, workload, images, clients, quantity, unit: String
         var contestants: [String] = []
@@ -67,7 +67,7 @@ struct Report: ParsableCommand {
             values[name, default: []].append(row["value"].flatMap { Double($0) } ?? 0)
         }
 
-        /// As GitHub's Markdown has it.
+        /// The group as a table of GitHub's Markdown.
         var table: String {
             let title: [String?] = [
                 workload == quantity ? nil : workload, images == "0" ? nil : "\(images) images",
@@ -122,13 +122,13 @@ struct Report: ParsableCommand {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Whether lists cost more for each image as there are more of them: a column for each number of images.
+    /// A table of the cost per image in lists, with a column for each number of images.
     private static func growth(of groups: [Group]) -> String {
         let lists = groups.filter { $0.workload == "list" && $0.quantity == "per image" }
             .sorted { (Int($0.images) ?? 0) < (Int($1.images) ?? 0) }
         guard let first = lists.first else { return "" }
         let sizes = lists.map { " \($0.images) images |" }.joined()
-        var lines = ["", "### list with details, the cost of one image as there are more of them", ""]
+        var lines = ["", "### list with details, cost per image by number of images", ""]
         lines += ["| us per image, median |\(sizes)", "|---|\(lists.map { _ in "--:|" }.joined())"]
         for name in first.contestants {
             let cells = lists.map { list in list.values[name].map { " \(figure(Spread($0).median)) |" } ?? " |" }
