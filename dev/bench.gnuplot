@@ -32,7 +32,7 @@ set format y "%g"
 plot for [name in contestants] summary using 3:(median_of("per image", name) * column(3) / 1e6) pt 7 ps 0.6 lw 2 title label_of(name)
 
 set output directory . "/cost-" . store . ".svg"
-set title "What one image costs in a list of all (" . store . ", min, median, max)"
+set title "The cost of one image in a list of all (" . store . ", min, median, max)"
 set ylabel "microseconds per image"
 plot for [i=1:words(contestants)] name=word(contestants, i) summary \
     using 3:(median_of("per image", name)):(least_of("per image", name)):(greatest_of("per image", name)) \
@@ -43,6 +43,6 @@ plot for [i=1:words(contestants)] name=word(contestants, i) summary \
 unset logscale y
 set yrange [0:*]
 set output directory . "/memory-" . store . ".svg"
-set title "The service's memory over lists of all images (" . store . ", peak beyond what it held)"
+set title "The service's memory over lists of all images (" . store . ", peak minus what it held before)"
 set ylabel "MB"
 plot summary using 3:(median_of("memory growth", "rbd-rest-api")) pt 7 ps 0.6 lw 2 title "rbd-rest-api"

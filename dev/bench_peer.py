@@ -1,12 +1,12 @@
 # rbd-rest-api: Ceph block storage over HTTP
 # SPDX-License-Identifier: Apache-2.0
-"""python3-rbd as a contestant of dev/bench: what somebody's own script would do, with as many threads as are asked for.
+"""python3-rbd as a contestant of dev/bench: a simple script with Ceph's Python bindings and a given number of threads.
 
 Connects once, then reads commands, one JSON array per line, and answers each with one JSON array per line: the milliseconds
 that each attempt took. So neither the start of the interpreter nor the connection is counted. If something fails, it ends
 with Python's message on stderr.
 
-    ["list", POOL, THREADS]                  opens each image and reads what a listing shows; one value
+    ["list", POOL, THREADS]                  opens each image and reads what a list shows; one value
     ["get", POOL, [NAME, …]]                 opens these images one after another; a value for each
     ["create", POOL, PREFIX, COUNT, THREADS] creates COUNT images of 1 GiB; one value
 """
@@ -57,7 +57,7 @@ class Peer:
 
 
 def details(context, name):
-    """Opens an image for reading and reads what the service's listing shows. Only opening costs round trips."""
+    """Opens an image for reading and reads what the service's list shows. Only opening costs round trips."""
     with rbd.Image(context, name, read_only=True) as image:
         found = image.stat()
         found["id"] = image.id()

@@ -203,18 +203,18 @@ def wire(items):
 
     expect(
         ports == {"http": int(value("PORT")), "health": int(value("HEALTH_PORT")), "webhook": int(value("WEBHOOK_PORT"))},
-        f"ports {ports} are not the settings'",
+        f"the ports {ports} are not those of the settings",
     )
     for name in ("PORT", "WEBHOOK_PORT"):
         expect(value(name) == code[f"RBD_REST_API_{name}"], f"{name} is not the daemon's default")
     for name in ("HOST", "WEBHOOK_HOST"):
-        expect(value(name) in ("0.0.0.0", "::"), f"{name} is an address that no other pod can reach")
+        expect(value(name) in ("0.0.0.0", "::"), f"{name} is an address that other pods can't reach")
 
     routes = set(re.findall(r'Endpoint\(\.get, "(/[a-z]+)"', (SOURCES / "Cluster/ClusterController.swift").read_text()))
     for probe, path in {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}.items():
         get = container[probe]["httpGet"]
-        expect(get["path"] == path and path in routes, f"{probe} asks for {get['path']}")
-        expect(get["port"] == "health", f"{probe} asks at a port that others can keep busy")
+        expect(get["path"] == path and path in routes, f"{probe} requests {get['path']}")
+        expect(get["port"] == "health", f"{probe} uses a port that other clients can keep busy")
 
     # The time of the shutdown and of Cluster.finishClosing.
     closing = constant("../rbd-rest-api/Daemon.swift", r"finishClosing\(within: \.seconds\((\d+)\)\)")
@@ -249,14 +249,14 @@ def wire(items):
             for port in rule["ports"]:
                 expect(
                     port["port"] in ports.values(),
-                    f"{label(policy)} is about port {port['port']}, which the pod does not have",
+                    f"{label(policy)} names port {port['port']}, which the pod does not have",
                 )
     selectors["spread"] = pod["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"]
     for who, selector in selectors.items():
-        expect(selector.items() <= labels.items(), f"{who} chooses other pods")
+        expect(selector.items() <= labels.items(), f"{who} selects other pods")
     expect(budget["spec"]["minAvailable"] < deployment["spec"]["replicas"], "no pod may ever be evicted")
     doors = {port["port"]: port["targetPort"] for port in service["spec"]["ports"]}
-    expect(doors == {8080: "http", 443: "webhook"}, f"the Service has {doors}")
+    expect(doors == {8080: "http", 443: "webhook"}, f"the Service has the ports {doors}")
 
     # Files in settings must be mounted, and their source must exist.
     made = {
@@ -277,9 +277,9 @@ def wire(items):
         volume = mounts[folder]
         source = volume["configMap"]["name"] if "configMap" in volume else volume["secret"]["secretName"]
         if source in MADE_ELSEWHERE:
-            expect(file in ("tls.crt", "tls.key"), f"{name} names {text}, which no Secret of a certificate has")
+            expect(file in ("tls.crt", "tls.key"), f"{name} names {text}, but a certificate's Secret has no such file")
         elif is_whole:
-            expect(file in made.get(source, {}), f"{name} names {text}, which {source} does not have")
+            expect(file in made.get(source, {}), f"{name} names {text}, but {source} has no such file")
 
     (configuration,) = known(items, "ValidatingWebhookConfiguration")
     (webhook,) = configuration["webhooks"]
@@ -367,9 +367,9 @@ def pods(*paths):
                 if "secret" in volume:
                     expect(
                         volume["secret"].get("defaultMode") == 0o400,
-                        f"Secret {volume['name']} can be read by more than need be",
+                        f"Secret {volume['name']} is readable by more users than necessary",
                     )
-                    expect(context.get("fsGroup"), f"Secret {volume['name']} can be read by root alone")
+                    expect(context.get("fsGroup"), f"Secret {volume['name']} is readable only by root")
             for container in containers(pod):
                 name, own = container["name"], container["securityContext"]
                 expect(own.get("allowPrivilegeEscalation") is False, f"{name} may gain privileges")
@@ -384,7 +384,7 @@ def pods(*paths):
                 for mount in container.get("volumeMounts", []):
                     expect(
                         "subPath" not in mount,
-                        f"{name} mounts {mount['mountPath']} by a subPath, which is never brought up to date",
+                        f"{name} mounts {mount['mountPath']} by a subPath, which is never updated",
                     )
 
 
