@@ -8,7 +8,7 @@ import Testing
 @testable import Ceph
 
 struct BlockingPoolTests {
-    /// Holds calls inside the pool until it is opened.
+    /// Keeps calls inside the pool until it is opened.
     private final class Gate: Sendable {
         private let semaphore = DispatchSemaphore(value: 0)
         func wait() {
@@ -52,7 +52,7 @@ struct BlockingPoolTests {
                 }
             }
             try await wait(pool) { $0.running == 2 && $0.queued == 3 }
-            // Those beyond the bound are answered while the others still hang.
+            // Calls beyond the bound are answered while the others still hang.
             for _ in 0..<5 { #expect(try await group.next() == false) }
             gate.open()
             for _ in 0..<5 { #expect(try await group.next() == true) }
@@ -74,7 +74,8 @@ struct BlockingPoolTests {
         }
         #expect(error == CephError(.timedOut, .createImage, on: .pool("sick")))
         #expect(pool.snapshot.abandoned == 1)
-        // Another thread stands in for the stuck one; a call behind that one is let go as well, and never runs.
+        // Another thread replaces the stuck one. A call that waited behind the stuck one is released as well, and never
+        // runs.
         let second = Task {
             try await pool.run(.createImage, on: .pool("sick"), deadline: .now + .milliseconds(200)) {
                 () throws(CephError) in
@@ -91,14 +92,14 @@ struct BlockingPoolTests {
         }
         #expect(queued?.code == .notStarted)
         await #expect(throws: CephError(.timedOut, .createImage, on: .pool("sick"))) { try await second.value }
-        // Now all the threads that there may be are stuck: nothing waits for one of them.
+        // Now all threads are stuck, up to the limit. No call waits for one of them.
         #expect(pool.snapshot.abandoned == 2)
         let refused = await #expect(throws: CephError.self) {
             try await pool.run(.createImage, on: .pool("well")) { () throws(CephError) in }
         }
         #expect(refused?.code == .overloaded)
         gate.open()
-        // And when they come back, the one that stood in goes.
+        // When the stuck threads return, the thread that replaced one of them ends.
         try await wait(pool) { $0.running == 0 && $0.threads == 1 }
         #expect(!ran.withLock { $0 })
         #expect(try await pool.run(.readImage, on: .cluster) { () throws(CephError) in 1 } == 1)
@@ -122,7 +123,7 @@ struct BlockingPoolTests {
                     }
                 }
             }
-            // Six of eight threads and six of eight places in the queue are all that it gets.
+            // The caller gets only six of eight threads and six of eight places in the queue.
             try await wait(pool) { $0.running == 6 && $0.queued == 6 }
             for _ in 0..<8 { #expect(try await group.next() == .some(.overloaded)) }
             for _ in 0..<50 {
@@ -136,7 +137,7 @@ struct BlockingPoolTests {
         try await wait(pool) { $0.threads == 0 }
     }
 
-    /// In one Ceph pool, too.
+    /// The limit also holds within one Ceph pool.
     @Test(.timeLimit(.minutes(1)))
     func aCallerWhoWantsTheMostLeavesRoomForTheOthers() async throws {
         let pool = BlockingPool(limits: .init(threads: 8, queue: 8))
@@ -150,7 +151,7 @@ struct BlockingPoolTests {
                     }
                 }
             }
-            // The pool may have six of the eight threads, and one caller five of those.
+            // The Ceph pool may use six of the eight threads, and one caller may use five of those.
             try await wait(pool) { $0.running == 5 && $0.queued == 5 }
             for caller in ["modest", nil] {
                 for _ in 0..<50 {
@@ -199,12 +200,12 @@ struct BlockingPoolTests {
             gate.open()
             try await group.waitForAll()
         }
-        // Two threads took something at once.
+        // Two threads each took an entry at once.
         #expect(order.withLock { $0.firstIndex(of: "modest").map { $0 <= 2 } } == true)
         pool.shutdown()
     }
 
-    /// Neither what hangs in two Ceph pools nor what one caller lets go of takes the last thread.
+    /// Neither calls that hang in two Ceph pools nor abandoned calls of one caller may take the last thread.
     @Test(.timeLimit(.minutes(1)))
     func whatHangsLeavesRoomForTheOthers() async throws {
         let pool = BlockingPool(limits: .init(threads: 8, queue: 64, replacements: 8))
@@ -225,9 +226,9 @@ struct BlockingPoolTests {
                 }
             }
         }
-        // Of 16 threads, those that stand in included, the caller loses 12. Each of the two Ceph pools has a quarter of
-        // what the other leaves of these kept from it, so 11 are all where one has got ahead: 6 and 5, 7 and 4, 8 and
-        // 3. On a busy machine a call may be late to its thread.
+        // Of 16 threads, replacements included, the caller can lose 12. For each of the two Ceph pools, a quarter of
+        // what the other one leaves is reserved. So the total is 11 if one pool gets ahead: 6 and 5, 7 and 4, 8 and 3.
+        // On a busy machine, a call may reach its thread late.
         while pool.snapshot.abandoned < 11 { await ask() }
         for _ in 0..<2 { await ask() }
         #expect((11...12).contains(pool.snapshot.abandoned))
@@ -244,7 +245,7 @@ struct BlockingPoolTests {
         let pool = BlockingPool()
         let gate = Gate()
         defer { gate.open() }
-        // Long enough for a busy machine to start the thread.
+        // This is long enough for a busy machine to start the thread.
         await Deadline.$current.withValue(.now + .seconds(2)) {
             let error = await #expect(throws: CephError.self) {
                 try await pool.run(.readImage, on: .cluster) { () throws(CephError) in gate.wait() }

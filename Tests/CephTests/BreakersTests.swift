@@ -28,7 +28,7 @@ struct BreakersTests {
         for _ in 0..<10 {
             breakers.record(sick, timeout())
             breakers.record(sick, timeout())
-            // Any answer will do: a missing image was looked for by an OSD that lives.
+            // Any answer counts as success. Even "image not found" shows that the OSD answers.
             breakers.record(sick, CephError(.imageNotFound, .readImage, on: image))
         }
         #expect(isRefused(breakers, sick) == nil)
@@ -94,7 +94,7 @@ struct BreakersTests {
         breakers.probeEnded(sick, hasAnswered: true)
         #expect(isRefused(breakers, sick) == nil)
         #expect(breakers.snapshot == [.init(scope: sick, state: .closed, openings: 1)])
-        // It counts anew.
+        // The count starts again.
         breakers.record(sick, timeout())
         #expect(breakers.snapshot.first?.openings == 2)
     }

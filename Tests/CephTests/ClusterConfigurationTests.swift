@@ -41,7 +41,7 @@ struct CephArgumentsTests {
     }
 }
 
-/// librados reads all of this without a cluster.
+/// librados can read all of this without a cluster.
 struct ClusterConfigurationTests {
     @Test func missingFile() {
         let error = #expect(throws: CephError.self) {
@@ -73,7 +73,7 @@ struct ClusterConfigurationTests {
     }
 
     @Test func theFirstArgumentCounts() throws {
-        // rados_conf_parse_argv skips the first one, taking it for the program's name.
+        // rados_conf_parse_argv skips the first argument, because it takes it for the program's name.
         let error = #expect(throws: CephError.self) {
             try Cluster.validate(ClusterConfiguration(configFile: "/dev/null", arguments: ["--nonsense"]))
         }

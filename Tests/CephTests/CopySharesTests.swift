@@ -18,10 +18,10 @@ struct CopySharesTests {
         var modest: CopyShares.Share? = shares.begin(for: "modest")
         #expect(greedy.map { $0.part(of: 8) } == [2, 2, 2, 2])
         #expect(modest?.part(of: 8) == 8)
-        // Something is always on its way.
+        // The greedy caller always has copies in flight.
         let more = (0..<20).map { _ in shares.begin(for: "greedy") }
         #expect(more.map { $0.part(of: 8) } == Array(repeating: 1, count: 20))
-        // Whoever copies one image after the other is not forgotten in between.
+        // A caller that copies one image after the other is remembered between the copies.
         modest = nil
         #expect(greedy.map { $0.part(of: 8) } == [1, 1, 1, 1])
         withExtendedLifetime(more) {}

@@ -17,14 +17,14 @@ struct DocumentationTests {
         var named: Set<String> = []
         for file in files {
             let text = try String(contentsOf: file, encoding: .utf8)
-            // The list may go on in the lines below.
+            // The list may continue on the lines below.
             for match in text.matches(of: #/- C function: (?<list>[^\n]*(?:\n *\/\/\/   [^\n]*)*)/#) {
                 for symbol in match.list.matches(of: #/\b(?:rados|rbd)_[a-z0-9_]+\b/#) {
                     named.insert(String(symbol.0))
                 }
             }
         }
-        // Objects, not functions.
+        // These are objects, not functions.
         named.subtract([
             "rbd_id", "rbd_info", "rbd_directory", "rbd_trash", "rbd_object_map", "rbd_header", "rbd_mirroring",
         ])

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Ceph
 
-/// What directory, `rbd_id`, header and trash say together.
+/// The state that directory, `rbd_id`, header and trash give together.
 struct ImageStandingTests {
     private func trace(_ id: String, header: Bool = true, trash source: TrashEntry.Source? = nil) -> ImageStanding.Trace
     {
@@ -37,7 +37,7 @@ struct ImageStandingTests {
         #expect(state(trace("a", trash: .user), trace("a")) == .halfTrashed)
         #expect(state(trace("a", trash: .user), nil) == .halfTrashed)
         #expect(state(trace("a", trash: .removing), trace("a")) == .beingRemoved)
-        // Also where the header has gone already.
+        // The state is the same if the header is already gone.
         #expect(state(trace("a", header: false, trash: .removing), nil) == .beingRemoved)
     }
 

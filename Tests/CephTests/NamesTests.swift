@@ -50,7 +50,7 @@ struct ImageFeaturesTests {
     }
 
     @Test func bitsAreCephs() {
-        // RBD's own default: 61.
+        // RBD's own default features: 61.
         let standard: ImageFeatures = [.layering, .exclusiveLock, .objectMap, .fastDiff, .deepFlatten]
         #expect(standard.rawValue == 61)
     }

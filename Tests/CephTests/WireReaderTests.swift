@@ -30,7 +30,7 @@ struct WireReaderTests {
     @Test func nothingIsReadPastTheEnd() {
         read([1, 2]) { reader in
             #expect(reader.integer(UInt32.self) == nil)
-            // Not even what would still fit: the layout is not what it was taken for.
+            // After a failure, the reader returns nothing more, because the layout is not the expected one.
             #expect(reader.integer(UInt8.self) == nil)
             #expect(reader.string() == nil)
             #expect(reader.enterFrame() == nil)

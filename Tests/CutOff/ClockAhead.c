@@ -1,9 +1,9 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-// The same library lets a program believe that it is later than it is, as on a machine whose clock is wrong.
+// The same library can set a program's clock ahead, as on a machine whose clock is wrong.
 //
-//   CLOCK_AHEAD      by so many seconds the program's wall clock is ahead; the monotonic one is not touched
+//   CLOCK_AHEAD      the seconds by which the program's wall clock is ahead; the monotonic clock does not change
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

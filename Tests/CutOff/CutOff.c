@@ -1,16 +1,16 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-// Preloaded into a program that changes images (LD_PRELOAD), it ends or stops the program right before one of its changes. So each
-// state in which a program can be cut off is made on purpose: after the first change, after the second, and so on.
+// This library is preloaded into a program that changes images (LD_PRELOAD). It ends or stops the program right before one of its
+// changes. So tests can make each state that an interrupted program leaves: after the first change, after the second, and so on.
 //
 //   CUT_OFF_AT       the number of the change, from 1
-//   CUT_OFF_SIGNAL   what the program sends itself then: 9 to end (default), 19 to stop; whoever continues it lets it make the change
-//   CUT_OFF_PID      who is sent the signal instead of the program itself, which then makes the change; such as the OSD
-//   CUT_OFF_LOG      a file to which the name of each changed object is added, a line each
+//   CUT_OFF_SIGNAL   the signal that the program sends itself: 9 to end (default), 19 to stop. If it is continued, it makes the change
+//   CUT_OFF_PID      the process that gets the signal instead, such as the OSD. The program itself then makes the change
+//   CUT_OFF_LOG      a file to which the name of each changed object is appended, one per line
 //
-// Counted are changes of RBD's own objects, whose names begin with "rbd_", but data. They are made with librados' functions in C, by
-// our daemon, and with those in C++, by librbd.
+// It counts changes of RBD's own objects, whose names begin with "rbd_", except data. The daemon makes them with librados' functions
+// in C, and librbd with those in C++.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -41,7 +41,7 @@ static void change(const char *object, size_t length) {
     close(file);
 }
 
-// The function that would be called without us.
+// The function that would be called without this library.
 static void *original(_Atomic(void *) *known, const char *name) {
     void *function = atomic_load(known);
     if (function) return function;
@@ -68,8 +68,8 @@ word rados_write_op_operate(word operation, word context, const char *object, wo
 
 // MARK: librados in C++
 
-// Each takes the context and the object's name, and then no more than five words, or references to what is not ours to look at. One
-// that takes fewer does not mind the others. A std::string begins with a pointer and a length.
+// Each takes the context and the object's name, and then at most five words or references, which are passed on unread. A function
+// that takes fewer ignores the others. A std::string begins with a pointer and a length.
 struct text {
     const char *bytes;
     size_t length;
@@ -104,8 +104,8 @@ INTERPOSE(create_object, CONTEXT "6createE" STRING "b")
 // write(const std::string &, bufferlist &, size_t, uint64_t)
 INTERPOSE(write_object, CONTEXT "5writeE" STRING "RN4ceph6buffer7v15_2_04listEmm")
 
-// exec(const std::string &, const char *class, const char *method, bufferlist &, bufferlist &): what only reads has "get" or "list" in its
-// name.
+// exec(const std::string &, const char *class, const char *method, bufferlist &, bufferlist &): a method that only reads has "get" or
+// "list" in its name.
 word exec_class(word, const struct text *, const char *, const char *, word, word) __asm__(
     CONTEXT "4execE" STRING "PKcSB_RN4ceph6buffer7v15_2_04listESG_");
 word exec_class(word self, const struct text *object, const char *class, const char *method, word input, word output) {

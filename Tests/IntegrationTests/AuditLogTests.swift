@@ -60,11 +60,11 @@ struct AuditLogTests {
                 let status = try await send(request.method, request.path, request.body, id: request.id)
                 #expect(status == request.status, "\(request.id)")
             }
-            // The daemon works on what other tests have asked for, too.
+            // The daemon also works on operations of other tests.
             func isOfOthers(_ line: AuditRecord) -> Bool {
                 line.event == "operation-finished" && line.object?.hasPrefix("\(pool)/") != true
             }
-            // The purge ends by itself.
+            // Wait until the purge has ended.
             while try !AuditRecord.read(path).contains(where: { $0.event == "operation-finished" && !isOfOthers($0) }) {
                 try await Task.sleep(for: .milliseconds(50))
             }
@@ -197,7 +197,7 @@ struct AuditLogTests {
 
     // MARK: Standard output
 
-    /// The daemon with a reader of its standard output, which passes on what it reads.
+    /// Starts the daemon with a reader of its standard output, which passes on what it reads.
     private func start(readBy reader: String) async throws -> RunningDaemon {
         let first = "while IFS= read -r line; do echo \"$line\"; case $line in *listening*) break;; esac; done"
         let process = try RunningProcess(
@@ -214,7 +214,7 @@ struct AuditLogTests {
         try await TestCluster.withPool { pool, _ in
             let daemon = try await start(readBy: "exit")
             let images = "/v1/pools/\(pool)/images"
-            // The reader may still be about to go.
+            // The reader may not have ended yet.
             var status = 201
             for number in 0..<20 where status == 201 {
                 status = try await daemon.server.post(images, #"{"name":"vol-\#(number)","size":1}"#).status
@@ -232,7 +232,7 @@ struct AuditLogTests {
         try await TestCluster.withPool { pool, _ in
             let daemon = try await start(readBy: "until [ -e \(flag) ]; do sleep 0.05; done; cat")
             let server = daemon.server
-            // Each of these is refused, and fills the pipe.
+            // Each of these requests is refused, and its line fills the pipe.
             var id = 0
             var statuses: Set<Int> = []
             let begin = ContinuousClock.now

@@ -7,10 +7,10 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// DELETE asks before it breaks anything: each refusal names who and what is in the way, and nothing is lost.
+/// DELETE checks before it destroys: each refusal names what is in the way, and nothing is lost.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct BlockerTests {
-    /// Runs the body with an image, which must still be there afterwards, and then be deletable.
+    /// Runs the body with an image. Afterwards the image must still exist, and it must be possible to delete it.
     private func withImage(
         _ body: @escaping @Sendable (_ server: TestServer, _ path: String, _ spec: String) async throws -> Void
     ) async throws {
@@ -21,7 +21,7 @@ struct BlockerTests {
                 try await body(server, path, "\(pool)/vol-1")
                 #expect(try await server.get(path).status == 200)
                 var answer = try await server.delete(path)
-                // The watch of a client that has ended goes a moment after it.
+                // The watch of a client that has ended disappears a moment later.
                 while answer.status == 409, try answer.problem.blockers?.allSatisfy({ $0.kind == .watcher }) ?? false {
                     try await Task.sleep(for: .milliseconds(200))
                     answer = try await server.delete(path)
@@ -47,7 +47,7 @@ struct BlockerTests {
         }
     }
 
-    /// With such a lock rbd_remove does not fail: it hangs.
+    /// With such a lock, rbd_remove does not fail: it hangs.
     @Test func locks() async throws {
         try await withImage { server, path, spec in
             try await TestCluster.run("rbd", ["lock", "add", spec, "backup job"])

@@ -9,11 +9,11 @@ import Testing
 
 @testable import RBDService
 
-/// Work that finds a client where there was none when it was asked for, as a replica does that takes over from one that
-/// died: its watch is there for half a minute more.
+/// Operations that find a client of the image when they begin, although there was none at the request. This also
+/// happens when a replica takes over from one that died, because the dead one's watch stays for 30 seconds.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct BusyWorkTests {
-    /// What would come in the way of a group's operation.
+    /// Changes that would disturb a group's operation are refused.
     private func refusals(_ server: TestServer, _ group: String, _ id: String) async throws {
         for answer in [
             try await server.patch(group, #"{"name":"h"}"#), try await server.delete(group),
@@ -26,7 +26,7 @@ struct BusyWorkTests {
             #expect(problem.field == "group")
             #expect(problem.hint?.contains(id) == true)
         }
-        // The same again finds it.
+        // The same request again finds the running operation.
         let again = try await server.post("\(group)/snapshots/s/rollback?confirm=s", "")
         #expect(try again.decoded(as: RBDAPI.Operation.self).id == id)
     }
@@ -79,7 +79,7 @@ struct BusyWorkTests {
         }
     }
 
-    /// Whoever followed an operation with a token that was taken away, or whose scopes were, follows it no longer.
+    /// If a caller loses its token or its scopes, its event streams end.
     @Test(arguments: [[], ["read:*/other-*"]])
     func eventsEndWithTheToken(scopes: [String]) async throws {
         try await TestCluster.withPool { pool, cluster in
@@ -101,7 +101,7 @@ struct BusyWorkTests {
                 (operation.image, operation.imageID) = ("vol-1", image.id)
                 var parameters = OperationRecord.Parameters()
                 parameters.sizeBytes = 8 << 20
-                // It waits for this client.
+                // The operation waits for this client.
                 let client = try await TestCluster.openClient(of: "\(pool)/vol-1")
                 var change = Records.Change()
                 change.set("operation.\(id)", to: OperationRecord(operation: operation, parameters: parameters).bytes)
@@ -113,7 +113,7 @@ struct BusyWorkTests {
                 reader.send("Authorization: Bearer \(identities.token(of: "reader"))\r\n\r\n")
                 #expect(await reader.read { $0.contains("event: operation\n") }.hasPrefix("HTTP/1.1 200"))
                 try identities.give(scopes, to: "reader")
-                // To the end of the answer, while the operation goes on.
+                // The stream ends although the operation continues.
                 #expect(await !reader.read().contains("succeeded"))
                 let now = try await keeper.get("/v1/operations/\(id)").decoded(as: RBDAPI.Operation.self)
                 #expect(!now.state.isFinished, "\(now)")

@@ -7,14 +7,14 @@ import Naming
 import TestSupport
 import Testing
 
-/// What the catalogue reads from headers is what librbd says of the same images, whatever their kind.
+/// The catalogue reads from headers the same as librbd says about these images, whatever their kind.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct CatalogueTests {
     private func rbd(_ line: String) async throws {
         try await TestCluster.run("rbd", line.split(separator: " ").map(String.init))
     }
 
-    /// Every image of a pool or namespace, read by the catalogue, is as `rbd info` has it.
+    /// Expects the catalogue to read every image of a pool or namespace as `rbd info` shows it.
     private func expectExact(_ pool: Ceph.Pool, count: Int) async throws {
         let place = pool.namespace.isEmpty ? pool.name : "\(pool.name)/\(pool.namespace)"
         var images: [ImageInfo] = []
@@ -29,7 +29,7 @@ struct CatalogueTests {
         }
     }
 
-    /// All that librbd takes: some features need others.
+    /// All combinations that librbd accepts. Some features need others.
     private static let featureSets: [ImageFeatures] = {
         let chains: [ImageFeatures] = [
             [], .exclusiveLock, [.exclusiveLock, .objectMap], [.exclusiveLock, .objectMap, .fastDiff],
@@ -72,11 +72,11 @@ struct CatalogueTests {
             try await TestCluster.withPool { other, _ in
                 try await makeImages(name, other)
                 let pool = cluster.pool(name)
-                // Format 1 is in a list of its own, and in the same order.
+                // Images of format 1 are in a list of their own, in the same order.
                 try await TestCluster.putFormat1Image(named: "format-1", sizeBytes: 9 << 20, into: name)
                 try await expectExact(pool, count: 16)
                 try await expectExact(cluster.pool(name, namespace: "tenant"), count: 3)
-                // The image is in the other pool now, and half of it still here.
+                // The image is now in the other pool, and half of it is still here.
                 try await expectExact(cluster.pool(other), count: 1)
                 #expect(try await cluster.pool(other).image(named: "moving").features.contains(.migrating))
                 #expect(try await pool.image(named: "flattened").snapshotsParent?.image == "golden")
@@ -116,12 +116,12 @@ struct CatalogueTests {
         try await rbd("create --size 64M \(pool)/grouped-once")
         try await rbd("group image add \(pool)/g \(pool)/grouped-once")
         try await rbd("group image remove \(pool)/g \(pool)/grouped-once")
-        // Without deep-flatten its snapshot keeps the parent.
+        // Without deep-flatten, the clone's snapshot keeps the parent.
         let clone2 = "clone --rbd-default-clone-format 2"
         try await rbd("\(clone2) --image-feature layering \(pool)/golden@s3 \(pool)/flattened")
         try await rbd("snap create \(pool)/flattened@s")
         try await rbd("flatten --no-progress \(pool)/flattened")
-        // The parent is in the trash, the snapshot deleted while it had a clone.
+        // The parent is in the trash, and its snapshot was deleted while it had a clone.
         try await rbd("create --size 64M \(pool)/gone")
         try await rbd("snap create \(pool)/gone@s")
         try await rbd("\(clone2) \(pool)/gone@s \(pool)/orphan")
@@ -146,7 +146,7 @@ struct CatalogueTests {
     @Test(.timeLimit(.minutes(2)))
     func anImageInTheMiddleOfItsRemoval() async throws {
         try await TestCluster.withPool { name, cluster in
-            // Without an object map every one of its objects is removed, whether it exists or not: that takes a while.
+            // Without an object map, the removal tries every object, whether it exists or not. That takes a while.
             try await rbd("create --size 1T --image-feature layering \(name)/big")
             let pool = cluster.pool(name)
             let before = try await pool.image(named: "big")
@@ -161,7 +161,7 @@ struct CatalogueTests {
             }
             removal.signal(SIGKILL)
             _ = await removal.finish()
-            // librbd shows it by its id only, and without its name.
+            // librbd lists the image by its id only, without its name.
             listed = try await pool.images().images
             let image = try #require(listed.first)
             #expect(listed.count == 1)
@@ -173,7 +173,7 @@ struct CatalogueTests {
         }
     }
 
-    /// An encoding that came after this code is left to librbd, which knows how to read it.
+    /// A newer encoding than this code knows is left to librbd, which can read it.
     @Test func whatIsLaidOutInAnotherWayIsLeftToLibrbd() async throws {
         try await TestCluster.withPool { name, cluster in
             try await rbd("create --size 64M \(name)/golden")
@@ -184,7 +184,7 @@ struct CatalogueTests {
             let pool = cluster.pool(name)
             let before = try await pool.image(named: "clone")
             let header = "rbd_header.\(before.id)"
-            // A later version of each frame, with something at its end, that older code may read.
+            // A newer version of each structure, with additional data at its end, which older code may read.
             for (key, compatible) in [("parent", UInt8(2)), ("rbd_group_ref", 1)] {
                 var value = try await TestCluster.value(of: key, in: header, pool: name)
                 value[0] += 1
@@ -196,7 +196,7 @@ struct CatalogueTests {
             #expect(try await pool.image(named: "clone") == before)
             #expect(try await pool.images().images.map(\.name) == ["clone", "golden"])
             try await expectExact(pool, count: 2)
-            // One that older code must not read is an error, and never a guess.
+            // A version that older code must not read is an error. The catalogue must not guess.
             var value = try await TestCluster.value(of: "parent", in: header, pool: name)
             value[1] = value[0] + 1
             try await TestCluster.setValue(value, of: "parent", in: header, pool: name)
@@ -217,7 +217,7 @@ struct CatalogueTests {
         try await TestCluster.withPool { name, cluster in
             let pool = cluster.pool(name)
             #expect(try await names(pool.catalogue()).isEmpty)
-            // In the order of their bytes: composed and decomposed letters are different names here.
+            // Names are in the order of their bytes. Composed and decomposed letters are different names here.
             let all = ["A", "Z", "a", "a!", "a-1", "a-10", "a-2", "ab", "e\u{301}", "z", "\u{e9}", "日", "🇩🇪"]
             #expect(all.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } == all)
             for name in all.shuffled() { _ = try await pool.createImage(named: name, sizeBytes: 1) }
@@ -229,7 +229,7 @@ struct CatalogueTests {
                 )
                 #expect(found == expected, "\(prefix)")
             }
-            // Several ranges, with others between them, before them and after them.
+            // Several ranges, with names between, before and after them.
             let ranges = [
                 NameRange(prefix: "日"), NameRange(prefix: "a-1"), NameRange(name: "Z"), NameRange(name: "a-2"),
                 NameRange(name: "nothing"),
@@ -247,11 +247,11 @@ struct CatalogueTests {
             for (index, name) in all.enumerated() {
                 let position = try await pool.image(named: name).position
                 #expect(try await names(pool.catalogue(after: position)) == Array(all[(index + 1)...]), "\(name)")
-                // It need not be there any more.
+                // The image at the position need not exist any more.
                 let before = ImagePosition(name: position.name, id: "")
                 #expect(try await names(pool.catalogue(after: before)) == Array(all[index...]), "\(name)")
             }
-            // librbd takes names that are not UTF-8, too: they are shown as well as can be, and met once.
+            // librbd also accepts names that are not UTF-8. The list shows them as well as it can, and only once.
             try await createImage(named: [0x61, 0xFF], in: name)
             try await createImage(named: [0x61, 0xFF, 0x62], in: name)
             let repaired = all.firstIndex(of: "e\u{301}")
@@ -269,9 +269,9 @@ struct CatalogueTests {
         }
     }
 
-    /// By a shell: arguments of a process are texts to Foundation.
+    /// Uses a shell, because Foundation can only pass text as an argument.
     private func createImage(named bytes: [UInt8], in pool: String) async throws {
-        // A byte as the shell's printf takes it: three octal digits.
+        // The form of a byte for the shell's printf: three octal digits.
         let octal = bytes.map { "\\" + String(Int($0) + 512, radix: 8).dropFirst() }.joined()
         let spec = "\"\(pool)/$(printf '\(octal)')\""
         let script = "exec \(TestCluster.tool("rbd")) --conf '\(TestCluster.configFile)' create --size 1M \(spec)"
@@ -279,8 +279,8 @@ struct CatalogueTests {
         #expect(result.status == 0, "\(result.standardError)")
     }
 
-    /// A listing that spans several pages of the directory, while others make and remove images: whatever is there all
-    /// the time is told once.
+    /// A list spans several pages of the directory while other clients create and remove images. An image that exists
+    /// all the time is listed exactly once.
     @Test func imagesMayComeAndGo() async throws {
         try await TestCluster.withPool { name, cluster in
             let pool = cluster.pool(name)

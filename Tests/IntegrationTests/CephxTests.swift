@@ -7,13 +7,13 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// The service as the Ceph users of `docs/security.md`, which are made by its commands.
+/// The service as each Ceph user of `docs/security.md`. The users are created with the commands of that page.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct CephxTests {
-    /// What a user may do, by the kind of daemon that it may do it with.
+    /// The capabilities of a user, by kind of daemon.
     private typealias Caps = [(daemon: String, cap: String)]
 
-    /// The capabilities of the page's command for a user.
+    /// The capabilities in the page's command for a user.
     private func caps(of user: String) throws -> Caps {
         let caps = try TestCluster.command(of: user).matches(of: /(mon|osd|mgr) '([^']+)'/).map { match in
             (String(match.1), String(match.2))
@@ -104,7 +104,7 @@ struct CephxTests {
                 let client = try #require(locks.items.first?.client)
                 let problem = try await server.delete("\(path)/locks/\(client)?confirm=\(client)").problem
                 #expect(problem.code == "cluster-credentials-refused")
-                // All else goes on.
+                // Everything else continues to work.
                 let other = "/v1/pools/\(pool)/images/two"
                 #expect(try await server.put(other, #"{"size":"1GiB"}"#).status == 201)
                 let snapshot = try await server.post("\(other)/snapshots", #"{"name":"s"}"#)
@@ -169,7 +169,7 @@ struct CephxTests {
                     }
                 #expect(answer.status == 502, "\(answer.text)")
                 #expect(try answer.problem.code == "cluster-credentials-refused")
-                // What was begun is not left to stay.
+                // An unfinished create is cleaned up.
                 if ["create", "erasure"].contains(request),
                     try await cluster.pools().contains(where: { $0.name == name })
                 {

@@ -9,7 +9,7 @@ import Testing
 
 @testable import RBDService
 
-/// How claims are taken and let go.
+/// Taking and releasing claims.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(2)))
 struct ClaimTests {
     private static let subject = ClaimSubject.name(RawName("v"), namespace: "")
@@ -41,7 +41,7 @@ struct ClaimTests {
             .split(separator: "\n").map(String.init).filter { $0.hasPrefix("held.") }
     }
 
-    /// Whatever is left of the time that its request had: a name that is never let go can't be had by anybody.
+    /// A claim is released even if its request's deadline is over. Otherwise, the name could never be used again.
     @Test func aClaimIsLetGoAfterItsRequestsDeadline() async throws {
         try await withClaims { claims, session, pool in
             try await Deadline.$current.withValue(.now + .seconds(2)) {
@@ -56,7 +56,7 @@ struct ClaimTests {
         }
     }
 
-    /// Of whom it is known so that what they hold is let go by itself.
+    /// The replicas that use a pool are known by their addresses, so that the claims of a dead one can be released.
     @Test func replicasAreKnownByTheirAddresses() async throws {
         try await withClaims { claims, session, pool in
             try await withClaims { others, other, _ in
@@ -71,7 +71,7 @@ struct ClaimTests {
         }
     }
 
-    /// All of what is claimed together, or none of it.
+    /// The keys of one claim are taken together or not at all.
     @Test func whatIsClaimedTogetherIsClaimedAtOnce() async throws {
         try await withClaims { claims, session, pool in
             let image = ClaimSubject.image(id: "1234", namespace: "")

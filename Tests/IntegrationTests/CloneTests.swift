@@ -8,7 +8,7 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Clones over HTTP, against what `rbd` sees.
+/// Clones over HTTP, compared with `rbd`.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct CloneTests {
     /// Runs the body with `golden@v1` of 64 MiB.
@@ -45,7 +45,7 @@ struct CloneTests {
             #expect(clone.objectSizeBytes == 1 << 20)
             #expect(clone.features == ["layering", "exclusive-lock", "operations"])
             #expect(clone.parent?.spec == "\(pool)/golden@v1")
-            // Format 2: the snapshot was never protected.
+            // The clone has format 2: the snapshot was never protected.
             #expect(try await TestCluster.run("rbd", ["info", "\(pool)/vol-1"]).contains("parent: \(pool)/golden@v1"))
             let snapshot: Snapshot = try await server.get("\(images)/golden/snapshots/v1").decoded()
             #expect(!snapshot.protected)
@@ -97,12 +97,12 @@ struct CloneTests {
             let plain = try await server.put("\(images)/plain", put).problem
             #expect(plain.differences?.map(\.actual) == ["none"])
 
-            // The source goes to the trash: the clone is still what was asked for.
+            // The source is in the trash, but the clone still matches the request.
             try await TestCluster.run("rbd", ["trash", "mv", "\(pool)/golden"])
             #expect(try await server.put("\(images)/vol-1", put).status == 200)
             #expect(try await server.put("\(images)/vol-1?dryRun=true", put).status == 200)
             #expect(try await server.put("\(images)/vol-2", put).problem.code == "source-not-found")
-            // Another image takes its name: it no longer is.
+            // Another image takes the source's name, so the clone no longer matches.
             #expect(try await server.put("\(images)/golden", #"{"size":"64MiB"}"#).status == 201)
             #expect(try await server.post("\(images)/golden/snapshots", #"{"name":"v1"}"#).status == 201)
             #expect(try await server.put("\(images)/vol-1", put).problem.code == "image-differs")
@@ -184,7 +184,7 @@ struct CloneTests {
                 let children: ImageChildren = try await server.get("\(images)/golden/children?snapshot=v1").decoded()
                 #expect(children.items.map(\.inTrash) == [true])
                 #expect(children.items.map(\.image) == ["vol-1"])
-                // The parent is in the trash, and still in the line.
+                // The parent is in the trash, but is still an ancestor.
                 #expect(try await server.get("\(images)/vol-9/ancestors").decoded(as: ImageAncestry.self).depth == 2)
             }
         }
@@ -218,7 +218,7 @@ struct CloneTests {
             #expect(managed.detail.contains("v1"))
             let clones: ImageChildren = try await server.get("\(images)/golden/children").decoded()
             #expect(clones.items.map(\.spec) == ["\(pool)/vol-1"])
-            // It goes with the last clone.
+            // The snapshot is removed with its last clone.
             try await TestCluster.run("rbd", ["flatten", "--no-progress", "\(pool)/vol-1"])
             let after: ImageSnapshots = try await server.get("\(images)/golden/snapshots").decoded()
             #expect(after.items.isEmpty)
@@ -252,7 +252,8 @@ struct CloneTests {
         }
     }
 
-    /// A clone that is killed in its making may know its parent, while the parent does not know it.
+    /// If a daemon is killed while it makes a clone, the clone may know its parent while the parent does not know the
+    /// clone.
     @Test func anInterruptedCloneIsCompleted() async throws {
         try await TestServer.withCluster(change: { $0.remnantPatience = .seconds(1) }) { server in
             try await TestCluster.withPool { pool, _ in

@@ -7,13 +7,13 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Every way to find a cluster and to be somebody there.
+/// Every way to find a cluster and to authenticate there.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ConnectTests {
     private static let timeouts = ClusterConfiguration.Timeouts(connect: 30, monitor: 30, osd: 30)
 
-    /// A configuration file that says nothing of any cluster, and the monitors' addresses and keyring to say it
-    /// otherwise.
+    /// Runs the body with a configuration file that names no cluster, and with the monitors' addresses and a keyring to
+    /// give in another way.
     private func withBareFile<Value>(
         _ body: (_ file: String, _ monHost: String, _ keyring: String) async throws -> Value
     ) async throws -> Value {
@@ -38,7 +38,7 @@ struct ConnectTests {
     }
 
     @Test func byTheFileThatTheEnvironmentNames() async throws {
-        // CEPH_CONF is set for all the tests.
+        // CEPH_CONF is set for all tests.
         let cluster = try await Cluster.connect(ClusterConfiguration(timeouts: Self.timeouts))
         #expect(try await cluster.fsid == fsid())
         #expect(cluster.entity == "client.admin")
@@ -90,7 +90,7 @@ struct ConnectTests {
         )
         #expect(cluster.entity == user)
         #expect(try await cluster.pools().isEmpty == false)
-        // It may use images, but not make pools.
+        // This user may use images, but not create pools.
         let error = await #expect(throws: CephError.self) {
             try await cluster.createPool(named: TestCluster.uniqueName())
         }
@@ -113,11 +113,11 @@ struct ConnectTests {
         #expect(error?.code == .credentialsRefused)
     }
 
-    /// As clusters of 19.2.6 and 20.2.4 make it, `aes256k`: 16.2.15 can't read it.
+    /// A key of the type `aes256k`, as clusters of 19.2.6 and 20.2.4 make it. librados 16.2.15 can't read it.
     @Test func aKeyThatLibradosCannotReadIsSaid() async throws {
         let keyring = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).keyring").path
         defer { try? FileManager.default.removeItem(atPath: keyring) }
-        // Its type, when it was made, and how long it is.
+        // The key's type, creation time and length.
         let key = Data([2, 0] + Array(repeating: 0, count: 8) + [32, 0] + Array(repeating: 1, count: 32))
         try "[client.admin]\n\tkey = \(key.base64EncodedString())\n".write(
             toFile: keyring,
@@ -130,12 +130,12 @@ struct ConnectTests {
             timeouts: Self.timeouts
         )
         let error = await #expect(throws: CephError.self) { try await Cluster.connect(configuration) }
-        // A librados that knows the type sends it, and is refused.
+        // A librados that knows the type sends the key, and is refused.
         #expect([.keyUnsupported, .credentialsRefused].contains(error?.code), "\(String(describing: error))")
         if error?.code == .keyUnsupported { #expect(error?.description.contains("aes256k") == true) }
     }
 
-    /// Whoever asks is told what mends it, and so is whoever looks at /readyz.
+    /// Answers and /readyz say how to solve a missing connection.
     @Test func whatMendsAMissingConnectionIsSaid() async throws {
         var configuration = try await TestCluster.configuration
         configuration.keyring = "/nonexistent/keyring"
@@ -154,7 +154,7 @@ struct ConnectTests {
     }
 
     @Test func theReleaseOfLibradosIsTold() async throws {
-        // Of this machine, whatever the cluster's is.
+        // This is the release of the machine's librados, whatever the cluster's release is.
         let told = try await Subprocess.run("/usr/bin/ceph", ["--version"]).standardOutput
         #expect(told.hasPrefix("ceph version \(Cluster.libradosVersion) "), "\(told)")
     }

@@ -6,13 +6,13 @@ import RBDService
 import TestSupport
 import Testing
 
-/// rbdctl's contexts and certificates, with rbdctl as a program. What is asked needs no cluster: without one, the
-/// service answers 503 to whom it knows.
+/// rbdctl's contexts and certificates, with rbdctl as a program. The requests need no cluster: without one, the service
+/// answers 503 to authenticated callers.
 @Suite(.timeLimit(.minutes(3)))
 struct ContextProgramTests {
     private static let isKnown: Set<Int32> = [0, 6]
 
-    /// A person at a terminal.
+    /// A user at a terminal, with an own directory for contexts.
     private struct Person: Sendable {
         private let home: TemporaryFolder
 
@@ -68,7 +68,7 @@ struct ContextProgramTests {
             let line = "pool list --server \(server.url) \(trust)"
             let shown = "--client-certificate \(issued.certificate) --client-key \(issued.key)"
 
-            // By options and by the environment.
+            // With options and with the environment.
             #expect(try await person.rbdctl(line).status == 5)
             let known = try await person.rbdctl("\(line) \(shown)")
             #expect(Self.isKnown.contains(known.status), "\(known.standardError)")
@@ -88,7 +88,7 @@ struct ContextProgramTests {
             #expect(none.status == 64)
             #expect(none.standardError.contains("holds no certificate"))
 
-            // By contexts.
+            // With contexts.
             let made = try await person.rbdctl("context set prod --server \(server.url) \(trust) \(shown)")
             #expect(made.status == 0, "\(made.standardError)")
             #expect(made.standardOutput == "prod\n")
@@ -101,11 +101,11 @@ struct ContextProgramTests {
             #expect(Self.isKnown.contains(try await person.rbdctl("--context people pool list").status))
             #expect(try await person.rbdctl("context use prod").status == 0)
             #expect(Self.isKnown.contains(try await person.rbdctl("pool list").status))
-            // A token that the environment holds is shown, and decides.
+            // A token in the environment is sent instead of the context's.
             #expect(try await person.rbdctl("pool list", environment: ["RBDCTL_TOKEN": other.text]).status == 5)
             #expect(try await person.rbdctl("pool list \(trust) --server \(server.url)").status == 5)
 
-            // Nothing shows the token.
+            // No command shows the token.
             for line in ["show people", "show people -o yaml", "list", "list -o json", "show -o json people"] {
                 let shown = try await person.rbdctl("context \(line)")
                 #expect(shown.status == 0, "\(shown.standardError)")
@@ -118,7 +118,7 @@ struct ContextProgramTests {
             #expect(typo.standardError.contains("did you mean prod?"))
             #expect(try await person.rbdctl("pool list --context prd").status == 64)
 
-            // What has been set wrong can be mended.
+            // Wrong settings can be corrected.
             #expect(try await person.rbdctl("context set prod --ca-file /nowhere").status == 64)
             #expect(try await person.rbdctl("context delete prod").standardOutput == "prod\n")
             #expect(try await person.rbdctl("context show").status == 64)
@@ -132,7 +132,7 @@ struct ContextProgramTests {
     @Test func noTokenGoesOverPlainHTTPToAnotherMachine() async throws {
         let person = try Person()
         let environment = ["RBDCTL_TOKEN": AccessToken().text]
-        // An address for documentation, which nobody has.
+        // An address that is reserved for documentation.
         let line = "pool list --server http://192.0.2.1:1 --timeout 1"
         let refused = try await person.rbdctl(line, environment: environment)
         #expect(refused.status == 64)

@@ -7,7 +7,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// What a copy has is what its source has: in each layout, at each snapshot, and of each ancestor.
+/// A copy has the same data as its source: in each layout, at each snapshot, and for each ancestor.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct CopyTests {
     @discardableResult
@@ -15,10 +15,9 @@ struct CopyTests {
         try await TestCluster.run("rbd", arguments)
     }
 
-    /// Writes other bytes than zeros, here and there.
+    /// Writes nonzero bytes at some places.
     private func write(_ spec: String, count: Int, seed: Int) async throws {
-        // What `rbd bench` writes is the same byte all over: which one depends on nothing that can be asked for, but
-        // where does.
+        // `rbd bench` fills its data with one byte, which can't be chosen. The places can be chosen.
         try await rbd(
             "bench",
             "--io-type",
@@ -48,8 +47,8 @@ struct CopyTests {
         }
     }
 
-    /// A life with all that a list of changes may get wrong: data of the parent's own, hidden by a shrink and seen no
-    /// more after a growth, discarded, overwritten, flattened.
+    /// A history with everything that a list of changes may get wrong: data of the parent that a shrink hides and a
+    /// growth does not show again, and data that is discarded, overwritten and flattened.
     @Test(arguments: Layout.allCases)
     func everyState(_ layout: Layout) async throws {
         try await TestCluster.withPool { pool, _ in
@@ -126,8 +125,8 @@ struct CopyTests {
             .count { $0.hasPrefix("rbd_data.\(id).") }
     }
 
-    /// What is zero takes no room in the copy: neither where nothing was ever written, nor where a parent is seen no
-    /// more.
+    /// Holes take no space in the copy: neither parts that were never written, nor parts in which the parent is no
+    /// longer visible.
     @Test func holesStayHoles() async throws {
         try await TestCluster.withPool { pool, _ in
             try await rbd("create", "\(pool)/parent", "--size", "1G")
@@ -149,7 +148,7 @@ struct CopyTests {
         }
     }
 
-    /// A copy that is asked to stop does so at once, and not after all the data.
+    /// A cancelled copy stops at once, and not after all the data.
     @Test func aCopyIsCancelled() async throws {
         try await TestCluster.withPool { pool, _ in
             try await rbd("create", "\(pool)/image", "--size", "512M")

@@ -7,7 +7,7 @@ import RBDService
 import TestSupport
 import Testing
 
-/// The program itself, run as it is run in earnest.
+/// The daemon as a program, run as in production.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct DaemonTests {
     private static let path = RunningDaemon.path
@@ -119,7 +119,7 @@ struct DaemonTests {
         let keyring = try await TestCluster.serviceKeyring
         let arguments = "--mon-host \(monitors) --keyring \(keyring) --name \(TestCluster.serviceUser)"
         let bare = environment(["CEPH_CONF": "/dev/null", "CEPH_ARGS": nil])
-        // By the environment, as Ceph's tools take them, and by the setting.
+        // Once with the environment variable of Ceph's tools, and once with the setting.
         for (flags, variables) in [([], ["CEPH_ARGS": arguments]), (["--ceph-args", arguments], [:])] {
             let environment = bare.merging(variables) { $1 }
             let daemon = try await RunningDaemon.start(flags, environment: environment, isUser: false)
@@ -151,7 +151,7 @@ struct DaemonTests {
         #expect(await process.finish().status == 0)
     }
 
-    /// Until balancers know, it goes on.
+    /// It continues to serve until load balancers have noticed.
     @Test func itServesForAWhileAfterSigterm() async throws {
         let daemon = try await RunningDaemon.start(["--shutdown-delay", "3"])
         #expect(try await daemon.server.get("/v1/pools").headers["connection"] != "close")
@@ -161,7 +161,7 @@ struct DaemonTests {
         #expect(try await daemon.server.get("/readyz").problem.detail == "the service is shutting down")
         let answer = try await daemon.server.get("/v1/pools")
         #expect(answer.status == 200)
-        // What its client asks next is asked of another replica.
+        // The client sends its next request to another replica.
         #expect(answer.headers["connection"] == "close")
         #expect(await daemon.process.finish().status == 0)
         #expect(ContinuousClock.now - begin >= .seconds(3))
@@ -175,12 +175,12 @@ struct DaemonTests {
                 for number in 0..<16 {
                     group.addTask {
                         let name = "vol-\(number)"
-                        // A refused connection is an answer too: the daemon had stopped listening.
+                        // A refused connection is acceptable too: the daemon has stopped listening.
                         let answer = try? await server.put("/v1/pools/\(pool)/images/\(name)", #"{"size":"1GiB"}"#)
                         return (name, answer?.status)
                     }
                 }
-                // As soon as one is answered the others are on their way.
+                // Once one request is answered, the others are in flight.
                 let first = try await group.next()
                 process.signal(SIGTERM)
                 return try await group.reduce(into: first.map { [$0] } ?? []) { $0.append($1) }

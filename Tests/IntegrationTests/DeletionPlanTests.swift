@@ -5,10 +5,10 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// The plan of a deletion is right where taking its steps, one by one in their order, ends with the image gone.
+/// The plan of a deletion is correct if the image is gone after all its steps, in their order.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct DeletionPlanTests {
-    /// Runs the body with `golden`, of 8 MiB.
+    /// Runs the body with an image `golden` of 8 MiB.
     private func withImage(
         namespace: String = "",
         _ body: @escaping @Sendable (_ server: TestServer, _ path: String, _ place: String) async throws -> Void
@@ -38,7 +38,7 @@ struct DeletionPlanTests {
         return try answer.decoded()
     }
 
-    /// The command that takes a step. It needs nothing but what the step says.
+    /// The command that executes a step. It needs nothing but what the step says.
     private func command(_ step: Plan.Step) throws -> [String] {
         // What comes after the name of the trash entry or of the group is a remark.
         func nameInDetail() throws -> String {
@@ -60,7 +60,7 @@ struct DeletionPlanTests {
         var step: Plan.Step
     }
 
-    /// Takes the steps. Until the last one, which is the deletion, that is refused.
+    /// Executes the steps. The last step is the deletion. Before it, a deletion is refused.
     private func follow(_ plan: Plan, _ server: TestServer, _ path: String) async throws {
         #expect(!plan.allowed)
         for step in plan.steps.dropLast() {
@@ -113,7 +113,7 @@ struct DeletionPlanTests {
                 "clone --rbd-default-clone-format 2 \(pool)/golden@v3 \(pool)/late",
                 "trash mv --expires-at 2099-01-01 \(pool)/thrown-away"
             )
-            // It is in the trash from here on, and goes with its clone.
+            // From here on, the snapshot is in the trash, and is removed with its clone.
             #expect(try await rbdctl(server, "snapshot", "delete", "--even-if-cloned", "\(pool)/golden@v3").status == 0)
             let plan = try await plan(server, path)
             #expect(
@@ -129,7 +129,7 @@ struct DeletionPlanTests {
         }
     }
 
-    /// To flatten such a clone frees the parent of the clone, but not of the clone's snapshots.
+    /// Flattening such a clone detaches the clone from its parent, but not the clone's snapshots.
     @Test func clonesWithoutDeepFlatten() async throws {
         try await withImage { server, path, pool in
             try await rbd(

@@ -6,11 +6,11 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Clones that were encrypted with a key of their own. librbd 17 and newer writes the header of one into its first
-/// object; that is written here as it is, since older tools can't.
+/// Clones that were encrypted with a key of their own. librbd 17 and newer writes such a clone's header into its first
+/// object. The tests write it themselves, because older tools can't.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct EncryptedCloneTests {
-    /// A snapshot `parent@base`, and a clone that begins with the bytes; the clone has a snapshot `s`.
+    /// Makes a snapshot `parent@base`, and a clone that begins with the bytes and has a snapshot `s`.
     private func makeClone(_ name: String, in pool: String, beginning begin: String) async throws {
         let rbd = TestCluster.run
         if try await !rbd("rbd", ["ls", pool]).contains("parent") {
@@ -52,11 +52,11 @@ struct EncryptedCloneTests {
                 #expect(try await TestCluster.checksum("\(pool)/clone") == before)
                 #expect(try await server.get(clone).decoded(as: RBDAPI.Image.self).parent?.image == "parent")
 
-                // How the parent is freed of it needs the passphrases, too.
+                // The steps that detach the clone from the parent also mention the passphrases.
                 let plan = try await server.delete("/v1/pools/\(pool)/images/parent?dryRun=true").decoded(as: Plan.self)
                 let step = plan.steps.first { $0.action.rawValue == "flatten-clone" }
                 #expect(step?.detail?.contains("--encryption-passphrase-file") == true, "\(plan)")
-                // A rollback takes each object back to what it was.
+                // A rollback restores each object.
                 let rolled = try await server.post("\(clone)/snapshots/s/rollback?confirm=s&wait=20s", "")
                 #expect(rolled.status == 200, "\(rolled.text)")
                 #expect(try await TestCluster.checksum("\(pool)/clone") == before)
@@ -64,7 +64,7 @@ struct EncryptedCloneTests {
         }
     }
 
-    /// It shows the clone's first bytes as its own.
+    /// A clone of the clone shows the first clone's first bytes as its own.
     @Test func neitherAreTheirClones() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in
@@ -81,7 +81,7 @@ struct EncryptedCloneTests {
         }
     }
 
-    /// All of it has one key, the parent's.
+    /// The whole clone has one key, the parent's.
     @Test func aCloneOfAnEncryptedImageIsFlattenedLikeAnyOther() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in

@@ -6,7 +6,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The façade against what `rbd` and `ceph` see.
+/// The façade, compared with `rbd` and `ceph`.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct FacadeTests {
     private struct RBDInfo: Decodable {
@@ -74,7 +74,7 @@ struct FacadeTests {
                 #expect(try await rbdInfo("\(name)/vol-1").dataPool == data)
                 try await cluster.pool(name).purge(try await cluster.pool(name).trashImage(named: "vol-1"))
             }
-            // A data pool that is gone must not hide the pool's other images.
+            // A missing data pool must not hide the pool's other images.
             var orphanedPool: Int64?
             try await TestCluster.withPool { data, _ in
                 let options = ImageOptions(dataPool: data)
@@ -162,7 +162,7 @@ struct FacadeTests {
             #expect(await code { try await pool.purge(used) } == .imageBusy)
             try client.endInput()
             _ = await client.finish()
-            // The watch of a client that has ended goes a moment after it.
+            // The watch of a client that has ended disappears a moment later.
             while true {
                 do {
                     try await pool.purge(used)
@@ -213,7 +213,7 @@ struct FacadeTests {
         }
     }
 
-    /// librbd reads images of format 1 but makes none any more, so this one is written byte by byte.
+    /// librbd reads images of format 1 but can't create them any more, so the test writes one byte by byte.
     @Test func imagesOfFormat1AreShown() async throws {
         try await TestCluster.withPool { name, cluster in
             try await TestCluster.putFormat1Image(named: "old", sizeBytes: 8 << 20, into: name)

@@ -8,7 +8,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Nobody keeps the service to himself.
+/// No client can monopolise the service.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(2)))
 struct FairnessTests {
     private final class Signal: Sendable {
@@ -19,12 +19,12 @@ struct FairnessTests {
         func give() { value.store(true, ordering: .relaxed) }
     }
 
-    /// Whoever sends request after request without waiting for answers gets his, and others get theirs in between.
+    /// A client that sends requests without waiting for answers gets its share, and others are answered in between.
     @Test(arguments: ["/livez", "/readyz", "/nothing"])
     func requestsInAPipelineKeepNobodyWaiting(path: String) async throws {
         try await TestServer.withCluster { server in
             let isEnough = Signal()
-            // Some on each event loop.
+            // This puts some connections on each event loop.
             let greedy = try (0..<4 * System.coreCount).map { _ in try RawConnection(to: server.url) }
             let requests = Array(String(repeating: "GET \(path) HTTP/1.1\r\nHost: greedy\r\n\r\n", count: 1000).utf8)
             for connection in greedy {
@@ -43,13 +43,12 @@ struct FairnessTests {
             }
             isEnough.give()
             let sizes = await answers
-            // The greedy ones were answered, too, each of them.
+            // Each greedy connection was answered, too.
             #expect(sizes.allSatisfy { $0 > 0 }, "\(sizes)")
         }
     }
 
-    /// Reads that go through all of an image, by callers who do not wait for them, take nothing from those that are
-    /// short.
+    /// Reads that go through a whole image, by callers that do not wait for them, do not delay short reads.
     @Test func longReadsKeepNobodyWaiting() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in
@@ -80,7 +79,7 @@ struct FairnessTests {
         }
     }
 
-    /// The probes have a port of their own, and it has nothing else.
+    /// The probes have a port of their own, which serves nothing else.
     @Test func theHealthPortAnswersProbesAlone() async throws {
         let daemon = try await RunningDaemon.start(["--health-port", "0", "--audit-log", "off"])
         defer { daemon.process.signal(SIGKILL) }

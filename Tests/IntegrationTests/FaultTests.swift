@@ -8,7 +8,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Faults that the cluster of the other tests can bear. Those that stop its daemons are rehearsed by `dev/chaos`.
+/// Faults that do not disturb the other tests on the same cluster. `dev/chaos` rehearses faults that stop Ceph's
+/// daemons.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct FaultTests {
     private let size = #"{"size":"1GiB"}"#
@@ -48,7 +49,7 @@ struct FaultTests {
         configuration.keyring = keyring.path
         let cluster = try await Cluster.connect(configuration)
         #expect(!cluster.hasChangedFiles)
-        // A new key for the same user: the file follows, as a mounted Secret does.
+        // The user gets a new key, and the file follows, like a mounted Secret.
         try await TestCluster.run("ceph", ["auth", "rm", entity])
         let second = try await TestCluster.run("ceph", ["auth", "get-or-create", entity] + caps)
         #expect(first != second)
@@ -59,14 +60,14 @@ struct FaultTests {
         try await TestCluster.run("ceph", ["auth", "rm", entity])
     }
 
-    /// How many connections the service has made.
+    /// The number of connections that the service has made.
     private func generation(_ server: TestServer) async throws -> String? {
         try await server.get("/metrics").text.split(separator: "\n")
             .first { $0.hasPrefix("rbd_rest_api_connection_generation ") }
             .map { String($0.split(separator: " ")[1]) }
     }
 
-    /// The monitor has two addresses, one for each version of the protocol: from the one it moves to the other.
+    /// The monitor has two addresses, one for each version of the protocol. It moves from one to the other.
     @Test(.timeLimit(.minutes(1)))
     func theServiceFollowsMonitorsThatMoved() async throws {
         let original = try String(contentsOfFile: TestCluster.configFile, encoding: .utf8)
@@ -104,7 +105,7 @@ struct FaultTests {
         }
         try await TestServer.withCluster(change: change) { server in
             #expect(try await generation(server) == "1")
-            // A key that can't be used: the connection that there is goes on serving.
+            // The key can't be used, but the existing connection continues to serve.
             try "[\(TestCluster.serviceUser)]\n\tkey = rubbish\n".write(to: keyring, atomically: true, encoding: .utf8)
             try await Task.sleep(for: .seconds(2))
             #expect(try await server.get("/v1/pools").status == 200)
@@ -124,8 +125,8 @@ struct FaultTests {
                 for name in ["before", "gone"] {
                     #expect(try await server.put("\(images)/\(name)", size).status == 201)
                 }
-                // A move to the trash makes this object, where no other move and no newer `rbd pool init` has. Nothing
-                // else of it needs room.
+                // The first move to the trash creates this object, unless a newer `rbd pool init` has. Nothing else
+                // about a move needs space.
                 let hasTrash = try await TestCluster.run("rados", ["-p", pool, "ls"]).split(separator: "\n").contains(
                     "rbd_trash"
                 )
@@ -133,7 +134,7 @@ struct FaultTests {
                 while try await !cluster.poolInfo(named: pool).flags.contains("full") {
                     try await Task.sleep(for: .milliseconds(100))
                 }
-                // The OSDs and our client learn it a moment after the monitors.
+                // The OSDs and the service's client learn of the flag a moment after the monitors.
                 var answer = try await server.put("\(images)/after-0", size)
                 var number = 1
                 while answer.status == 201 {
@@ -150,7 +151,7 @@ struct FaultTests {
                     #expect(problem.detail.contains("of the 1 objects of its quota"))
                     #expect(problem.hint == "ceph osd pool set-quota \(pool) max_objects 2")
                 }
-                // Reading goes on, and what is there stays whole.
+                // Reads are served, and existing images stay whole.
                 let listed = try await server.get(images).decoded(as: Page<RBDAPI.Image>.self).items.map(\.name)
                 #expect(listed.contains("before"))
                 #expect(!listed.contains("more"))

@@ -9,19 +9,19 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Another program is killed in the middle of a change, after each of its steps. What it leaves is told as what it is,
-/// nothing that can be brought back is lost, and whoever asks for the name mends it.
+/// Another program is killed in the middle of a change, after each of its steps. The service shows the remains as what
+/// they are, nothing that can be restored is lost, and the next request for the name repairs it.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(15)))
 struct ForeignInterruptionTests {
-    /// Longer than all is looked at the first time, on a busy machine too.
+    /// This is longer than the first look at all images takes, even on a busy machine.
     private static let patience = Duration.seconds(15)
 
-    /// One cut, on two images: the one is asked for with PUT, the other one is deleted.
+    /// One interruption, on two images: one is requested with PUT, the other one is deleted.
     private struct Cut: Sendable {
         var change: Int
         var put: InterruptedImage
         var deleted: InterruptedImage
-        /// Their ids; nil where there was no image before.
+        /// The ids of the two images. nil if there was no image before.
         var ids: [String?]
         var state: ImageStanding.State
     }
@@ -32,7 +32,7 @@ struct ForeignInterruptionTests {
             try await TestCluster.withPool { pool, cluster in
                 let cuts = try await Self.cuts(interruption, pool, cluster)
                 #expect(cuts.count > 2)
-                // At first it may be that somebody is still at it: nothing is touched.
+                // At first, the change may still be running, so nothing is touched.
                 for cut in cuts {
                     try await Self.check(
                         Answers(first: cut.state),
@@ -59,7 +59,7 @@ struct ForeignInterruptionTests {
         }
     }
 
-    /// Runs the sequence again and again, each time one step further, until it comes to its end.
+    /// Runs the sequence again and again, each time one step further, until it completes.
     private static func cuts(_ interruption: Interruption, _ pool: String, _ cluster: Cluster) async throws -> [Cut] {
         var cuts: [Cut] = []
         for change in 1... {
@@ -90,11 +90,11 @@ struct ForeignInterruptionTests {
         let row = try await server.get("/v1/pools/\(pool)/images?prefix=\(name)").decoded(as: Page<RBDAPI.Image>.self)
             .items.first { $0.name == name }
         #expect(expected.row.contains(row?.state), "list \(label): \(String(describing: row))")
-        // What a dry run says is what is done.
+        // The deletion does what the dry run says.
         let plan = try await server.delete("\(cut.deleted.path)?dryRun=true")
         let deletion = try await server.delete(cut.deleted.path)
         #expect(expected.delete.contains(code(deletion)), "DELETE \(label): \(deletion.text)")
-        // A watch may come to its end between the two.
+        // A watch may end between the two requests.
         if !plan.text.contains(#""watcher""#) {
             let isPlanned = try plan.status == 200 && plan.decoded(as: Plan.self).allowed
             #expect(isPlanned == (deletion.status < 300), "dry run \(label): \(plan.text), then \(deletion.text)")
@@ -106,7 +106,7 @@ struct ForeignInterruptionTests {
 
     private static let size = #"{"size":"5MiB"}"#
 
-    /// Does what was interrupted again, and undoes what it has done: both work, and nothing is left.
+    /// Repeats the interrupted change and undoes it. Both must work, and nothing must be left.
     private static func finish(_ interruption: Interruption, _ cut: Cut, _ server: TestServer) async throws {
         let label = "\(interruption) \(cut.change), \(cut.state)"
         let trash = "/v1/pools/\(cut.put.pool)/trash"
@@ -114,7 +114,7 @@ struct ForeignInterruptionTests {
             let group = "/v1/pools/\(image.pool)/groups/\(image.name)-group"
             switch interruption {
             case .createSnapshot, .removeSnapshot:
-                // The other one may be in the trash by now.
+                // The other image may already be in the trash.
                 let made = try await patiently { try await server.post("\(image.path)/snapshots", #"{"name":"s"}"#) }
                 #expect(["201", "snapshot-exists", "image-not-found"].contains(code(made)), "\(label): \(made.text)")
                 let removed = try await patiently { try await server.delete("\(image.path)/snapshots/s") }
@@ -127,7 +127,7 @@ struct ForeignInterruptionTests {
                 let deleted = try await server.delete(group)
                 #expect(code(deleted) == "204", "\(label): \(deleted.text)")
             case .rename:
-                // The other name is free, or has the image.
+                // The other name is free, or the image has it.
                 let other = InterruptedImage(pool: image.pool, name: "\(image.name)-renamed")
                 let put = try await patiently { try await server.put(other.path, size) }
                 #expect(["200", "201"].contains(code(put)), "\(label): \(put.text)")
@@ -154,7 +154,7 @@ struct ForeignInterruptionTests {
         }
     }
 
-    /// The killed program counts as alive until its watch is over, half a minute after its last sign of life.
+    /// The killed program counts as a watcher until 30 seconds after its last sign of life.
     private static func patiently(_ ask: () async throws -> TestServer.Answer) async throws -> TestServer.Answer {
         let end = ContinuousClock.now + .seconds(90)
         while true {
@@ -164,7 +164,7 @@ struct ForeignInterruptionTests {
         }
     }
 
-    /// What is expected of each state: codes, or statuses where there is no problem.
+    /// The expected answers for each state: codes, or statuses if there is no problem.
     private struct Answers {
         var get: Set<String> = ["image-not-found"]
         var row: Set<String?> = [nil]
@@ -173,10 +173,10 @@ struct ForeignInterruptionTests {
 
         private static let held = "image-incomplete"
 
-        /// As long as somebody may be in the middle of it.
+        /// The answers while the change may still be running.
         init(first state: ImageStanding.State) {
             switch state {
-            // An image of that name may be on its way out of the trash already.
+            // An image of that name may already be on its way out of the trash.
             case .free: (row, put, delete) = ([nil, "removing"], ["201"], ["image-not-found", "202"])
             case .whole, .withoutNameObject, .contradictory:
                 (get, row, put) = (["200"], ["ready"], ["200", "image-differs", Self.held])
@@ -188,13 +188,13 @@ struct ForeignInterruptionTests {
             }
         }
 
-        /// When nobody has gone on with it for long enough. What was deleted at first is gone.
+        /// The answers after the change has not continued for long enough. An image that was deleted at first is gone.
         init(later state: ImageStanding.State) {
             self.init(first: state)
             switch state {
             case .free: (get, row, put) = (["200"], ["ready", "removing"], ["200"])
-            // Whether a clone is known to its parent is looked at once nobody watches it any more, and that is later
-            // for some.
+            // The service checks whether the parent knows a clone only when the clone has no watch any more, and for
+            // some clones that is later.
             case .whole, .withoutNameObject, .contradictory: delete.formUnion(["image-not-found", Self.held])
             case .withoutHeader: (put, delete) = (["201"], ["204"])
             case .halfTrashed: (put, delete) = (["200", "201"], ["200"])

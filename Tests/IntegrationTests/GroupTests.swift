@@ -8,7 +8,7 @@ import Testing
 
 @testable import Ceph
 
-/// Groups, their images and their snapshots, against what `rbd` sees.
+/// Groups, their images and their snapshots, compared with `rbd`.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct GroupTests {
     /// Runs the body with a pool that has images vol-1 and vol-2.
@@ -34,11 +34,11 @@ struct GroupTests {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent(TestCluster.uniqueName())
         try Data((text + String(repeating: " ", count: 4096 - text.utf8.count)).utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        // Into a new image: `rbd import` can't write into one that exists.
+        // Import into a new image, because `rbd import` can't write into an existing one.
         _ = try await TestCluster.run("rbd", ["import", "--no-progress", file.path, image])
     }
 
-    /// Since Ceph 19 `rbd` shows them; the objects of every release are named by them.
+    /// `rbd` shows the ids since Ceph 19. In every release, the names of the objects contain them.
     @Test func groupsAndTheirSnapshotsAreToldByTheIDsOfCeph() async throws {
         try await withImages { server, pool, groups in
             let created: RBDAPI.Group = try await server.post(groups, #"{"name":"database"}"#).decoded()
@@ -84,7 +84,7 @@ struct GroupTests {
 
             _ = try await server.put("\(groups)/db/images/vol-1", "")
             #expect(try await server.delete("\(groups)/db").status == 204)
-            // librbd says of a missing group that it was removed.
+            // librbd reports success when it removes a missing group.
             #expect(try await server.delete("\(groups)/db").problem.code == "group-not-found")
             #expect(try await server.get("/v1/pools/\(pool)/images/vol-1").status == 200)
             #expect(try await server.delete("/v1/pools/\(pool)/images/vol-1").status == 200)
@@ -149,12 +149,12 @@ struct GroupTests {
                 #expect(nowhere.code == "pool-not-found")
                 #expect(try await server.put("\(groups)/c/images/vol-1", "").problem.code == "group-not-found")
 
-                // Asked for it, librbd would leave the image in this group half-way.
+                // If librbd were called, it would leave the image half removed from this group.
                 let stranger = try await server.delete("\(groups)/b/images/vol-1").problem
                 #expect(stranger.code == "image-not-in-group")
                 #expect(try await rbd("group", "image", "ls", "\(pool)/b") == "")
-                // An image in the trash still belongs to its group; it breaks the listing of librbd. Since Ceph 20
-                // `rbd` lets none go there.
+                // An image in the trash still belongs to its group, which breaks librbd's list. Since Ceph 20, `rbd`
+                // does not move such images to the trash.
                 if try await TestCluster.release().major < 20 { _ = try await rbd("trash", "mv", "\(pool)/vol-1") }
                 let trashed = try await server.get("\(groups)/a").decoded(as: RBDAPI.Group.self)
                 #expect(trashed.images?.map(\.name) == ["vol-1", "vol-1"])
@@ -190,7 +190,7 @@ struct GroupTests {
             #expect(blocked.detail.contains("1 snapshot"))
             #expect(blocked.blockers == [Problem.Blocker(.snapshot, name: "\(pool)/g@daily")])
 
-            // The image leaves the group; the snapshot is of it all the same.
+            // The image leaves the group, but the snapshot still contains it.
             #expect(try await server.delete("\(groups)/g/images/vol-1").status == 204)
             _ = try await rbd("resize", "--no-progress", "--size", "32M", "\(pool)/vol-1")
             _ = try await rbd("bench", "--io-type", "write", "--io-size", "4096", "--io-total", "64K", "\(pool)/vol-3")
@@ -199,7 +199,7 @@ struct GroupTests {
             #expect(
                 try await server.send("POST", "\(snapshots)/daily/rollback").problem.code == "confirmation-required"
             )
-            // Who knows whose image it is by now.
+            // The image may belong to another user by now.
             _ = try await server.put("\(groups)/g/images/vol-2", "")
             for query in ["confirm=daily", "dryRun=true"] {
                 let changed = try await server.send("POST", "\(snapshots)/daily/rollback?\(query)").problem
@@ -216,7 +216,7 @@ struct GroupTests {
             #expect(refused.blockers?.first?.client?.hasPrefix("client.") == true)
             let planned = try await server.send("POST", "\(snapshots)/daily/rollback?dryRun=true").problem
             #expect(planned.code == "image-in-use")
-            // A snapshot does not mind it.
+            // A snapshot does not need the clients to close the image.
             #expect(try await server.post(snapshots, #"{"name":"open"}"#).status == 201)
             #expect(try await server.delete("\(snapshots)/open").status == 204)
             try client.endInput()
@@ -242,7 +242,7 @@ struct GroupTests {
         }
     }
 
-    /// With such a lock librbd would wait without end.
+    /// With such a lock, librbd would wait forever.
     @Test func locksAreNotWaitedFor() async throws {
         try await withImages { server, pool, groups in
             _ = try await server.post(groups, #"{"name":"g"}"#)
@@ -267,7 +267,7 @@ struct GroupTests {
         try await withImages { server, pool, groups in
             _ = try await server.post(groups, #"{"name":"g"}"#)
             _ = try await server.put("\(groups)/g/images/vol-1", "")
-            // What is left where the service was killed before the first image had its snapshot.
+            // The remains if the service is killed before the first image has its snapshot.
             let cluster = try await TestCluster.connect()
             try await cluster.pool(pool).withContext(.changeGroup, on: .pool(pool)) { context throws(CephError) in
                 let id = try context.text(

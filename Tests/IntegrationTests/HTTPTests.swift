@@ -79,7 +79,7 @@ struct HTTPTests {
                     .init(field: "objectSize", requested: "8388608", actual: "4194304"),
                 ]
             )
-            // Nothing was changed.
+            // The image is unchanged.
             #expect(try await server.get("\(images)/vol-1").body == created.body)
         }
     }
@@ -172,7 +172,7 @@ struct HTTPTests {
                 #expect(try await server.get(path).decoded(as: Image.self).name == name)
                 #expect(try await server.delete(path).status == 200)
             }
-            // What RADOS could not even name does not exist.
+            // A name that is too long for RADOS does not exist.
             let long = String(repeating: "x", count: 3000)
             #expect(try await server.get("\(images)/\(long)").problem.code == "image-not-found")
             #expect(try await server.delete("\(images)/\(long)").problem.code == "image-not-found")
@@ -201,7 +201,7 @@ struct HTTPTests {
             }
             let listed = try await server.get(images).decoded(as: Page<Image>.self).items
             #expect(listed.map(\.name) == (0..<5).map { "vol-\($0)" })
-            // Nothing half-made: one name, one header and one object map for each.
+            // Nothing is half-made: each image has one name, one header and one object map.
             let objects = try await TestCluster.run("rados", ["ls", "--pool", pool]).split(separator: "\n")
             for prefix in ["rbd_id.", "rbd_header.", "rbd_object_map."] {
                 #expect(objects.count { $0.hasPrefix(prefix) } == 5, "\(prefix)")

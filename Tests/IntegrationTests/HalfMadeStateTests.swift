@@ -8,8 +8,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// States that no single sequence leaves, made by hand: each is told as what it is, and nothing is destroyed that
-/// nobody asked to destroy.
+/// States that no single interrupted sequence leaves, made by hand. The service shows each as what it is, and destroys
+/// nothing without a request to do so.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(3)))
 struct HalfMadeStateTests {
     private static let patience = Duration.seconds(2)
@@ -30,7 +30,7 @@ struct HalfMadeStateTests {
         (try? answer.problem.code) ?? "\(answer.status)"
     }
 
-    /// A clone outlives its parent's pool: what it has of its own is not destroyed by a request that does not say so.
+    /// A clone outlives its parent's pool. A request that does not say so must not destroy the clone's own data.
     @Test func aCloneWhoseParentsPoolIsGone() async throws {
         try await withServer { server, pool, _ in
             let image = InterruptedImage(pool: pool, name: "clone")
@@ -66,7 +66,7 @@ struct HalfMadeStateTests {
         }
     }
 
-    /// The directory decides, and `rbd_id` of the one does not lead a request to the other.
+    /// The directory decides, and `rbd_id` of one image does not lead a request to the other.
     @Test func twoImagesWhoseNameObjectsAreExchanged() async throws {
         try await withServer { server, pool, _ in
             var ids: [String: String] = [:]
@@ -102,7 +102,7 @@ struct HalfMadeStateTests {
         }
     }
 
-    /// An image that has lost its header has its data still, and is no remnant of a create.
+    /// An image that has lost its header still has its data, and does not count as the remains of a create.
     @Test func anImageThatHasLostItsHeaderIsKept() async throws {
         try await withServer { server, pool, _ in
             let image = InterruptedImage(pool: pool, name: "v")
@@ -128,7 +128,7 @@ struct HalfMadeStateTests {
         }
     }
 
-    /// One of them is told with what is wrong, and what has expired is purged all the same.
+    /// The list shows the entry with the reason, and expired entries are still purged.
     @Test func anUnreadableHeaderInTheTrash() async throws {
         try await withServer { server, pool, _ in
             let trash = "/v1/pools/\(pool)/trash"

@@ -6,8 +6,8 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Locks and watchers: who they are, and how they are made to let go. Each client here is a process of its own, which
-/// may be shut out of the cluster.
+/// Locks and watchers: what they are, and how they are removed. Each client is a process of its own, because it may be
+/// blocklisted.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ImageClientTests {
     private func withImage(
@@ -39,7 +39,7 @@ struct ImageClientTests {
         try await TestCluster.blocklist("rm", address)
     }
 
-    /// A client that writes to the image, and so has librbd's own lock.
+    /// Starts a client that writes to the image, and so has librbd's own lock.
     private func writer(of spec: String) async throws -> RunningProcess {
         let arguments = ["bench", "--io-type", "write", "--io-size", "4096", "--io-total", "1T", spec]
         let writer = try RunningProcess(TestCluster.tool("rbd"), ["--conf", TestCluster.configFile] + arguments)
@@ -62,7 +62,7 @@ struct ImageClientTests {
             #expect(lock.exclusive)
             #expect(!lock.managed && !lock.own)
 
-            // Refusals and rehearsals change nothing.
+            // Refusals and dry runs change nothing.
             let refusals: [(query: String, code: String, field: String, status: Int)] = [
                 ("", "confirmation-required", "confirm", 400),
                 ("?confirm=client.1", "confirmation-required", "confirm", 400),
@@ -134,7 +134,7 @@ struct ImageClientTests {
             let broken = try await server.delete("\(path)/locks/\(lock.client)?confirm=\(lock.client)")
             #expect(broken.status == 204, "\(broken.text)")
             #expect(try await isShutOut(lock.address))
-            // It would go on for hours; in which words it fails, and whether it has any, is the tool's affair.
+            // The client would write for hours. Its message, if any, depends on the tool.
             #expect(await writer.finish().status != 0)
             while try await !watchers(server, path).isEmpty { try await Task.sleep(for: .milliseconds(50)) }
             #expect(try await locks(server, path).isEmpty)
@@ -186,7 +186,7 @@ struct ImageClientTests {
             )
             let evicted = try await server.delete("\(evicting)?confirm=\(watcher.client)")
             #expect(evicted.status == 204, "\(evicted.text)")
-            // Not a moment later: the answer waited for it.
+            // The watch is already gone, because the answer waited for it.
             #expect(try await watchers(server, path).isEmpty)
             #expect(try await isShutOut(watcher.address))
             let again = try await server.delete("\(evicting)?confirm=\(watcher.client)").problem
@@ -198,7 +198,7 @@ struct ImageClientTests {
         }
     }
 
-    /// The lock of librbd's that it leaves is broken by the next who needs it.
+    /// The client leaves librbd's own lock. The next change that needs the lock breaks it.
     @Test(arguments: ["purge", "snapshot", "limit"])
     func aWriterIsEvictedInFullSwing(next: String) async throws {
         try await withImage { server, path, spec in
@@ -207,7 +207,7 @@ struct ImageClientTests {
             let evicted = try await server.delete("\(path)/watchers/\(watcher.client)?confirm=\(watcher.client)")
             #expect(evicted.status == 204, "\(evicted.text)")
             #expect(try await isShutOut(watcher.address))
-            // `rbd bench` of Ceph 14 does not end when its client is shut out.
+            // `rbd bench` of Ceph 14 does not end when its client is blocklisted.
             let end = Task {
                 try await Task.sleep(for: .seconds(30))
                 writer.signal(SIGKILL)
@@ -242,9 +242,9 @@ struct ImageClientTests {
         }
     }
 
-    // MARK: Ourselves
+    // MARK: The service's own clients
 
-    /// On an image with exclusive-lock the operation holds librbd's lock, too.
+    /// On an image with exclusive-lock, the operation holds librbd's lock, too.
     @Test(arguments: ["layering", "layering,exclusive-lock"])
     func nobodyIsEvictedWhileAnOperationIsAtWork(features: String) async throws {
         try await TestServer.withCluster { server in
@@ -260,7 +260,7 @@ struct ImageClientTests {
                     let path = "/v1/pools/\(pool)/images/clone"
                     let begun = try await server.post("\(path)/flatten", "").decoded(as: RBDAPI.Operation.self)
                     while try await watchers(server, path).isEmpty { try await Task.sleep(for: .milliseconds(50)) }
-                    // Any replica may have taken it up: one of these two, or one of a test that runs beside this one.
+                    // Any replica may run the operation: one of these two, or one of a test that runs at the same time.
                     let seen = try await watchers(server, path) + watchers(other, path)
                     #expect(seen.count == 2 && seen.filter(\.own).count <= 1, "\(seen)")
                     let client = try #require(seen.first).client
@@ -283,7 +283,7 @@ struct ImageClientTests {
                         }
                     }
                     if !features.contains("exclusive-lock") {
-                        // Such a lock is never ours, and may be in the way.
+                        // An advisory lock never belongs to the service, and may block it.
                         try await TestCluster.run("rbd", ["lock", "add", "\(pool)/clone", "hand"])
                         let lock = try #require(try await locks(server, path).first)
                         let broken = try await other.delete("\(path)/locks/\(lock.client)?confirm=\(lock.client)")
@@ -299,7 +299,7 @@ struct ImageClientTests {
         }
     }
 
-    /// A copy in the making has no claim of its own.
+    /// A copy that is being made has no claim of its own.
     @Test func aCopyInTheMakingIsAnOperationToo() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in
@@ -323,7 +323,7 @@ struct ImageClientTests {
                 #expect(problem.code == "operation-in-progress")
                 #expect(problem.hint?.contains(begun.id) == true)
                 #expect(try await server.delete("/v1/operations/\(begun.id)").status == 202)
-                // librbd heeds no request to stop a copy: it takes as long as the machine is busy.
+                // librbd ignores requests to stop a copy, so this takes long on a busy machine.
                 let end = ContinuousClock.now + .seconds(300)
                 var last: RBDAPI.Operation
                 repeat {
@@ -394,11 +394,11 @@ struct ImageClientTests {
         }
     }
 
-    /// By its name an image in the trash can't be reached.
+    /// An image in the trash can't be reached by its name.
     @Test func inTheTrashItIsToldOtherwise() async throws {
         try await withImage(#"{"size":"1MiB","features":["layering"]}"#) { server, path, spec in
             let pool = spec.split(separator: "/")[0]
-            // With the feature exclusive-lock `rbd trash mv` would wait for the lock without end.
+            // With the feature exclusive-lock, `rbd trash mv` would wait for the lock forever.
             try await TestCluster.run("rbd", ["lock", "add", spec, "x"])
             try await TestCluster.run("rbd", ["trash", "mv", spec])
             let entry = try #require(

@@ -5,7 +5,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// What other programs have made of an image: mirrored it, migrated it, encrypted it.
+/// The changes that other programs make to images: mirroring, migration and encryption.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ImageDetailsTests {
     private func withImages(
@@ -53,7 +53,7 @@ struct ImageDetailsTests {
         }
     }
 
-    /// What deleting a mirrored image does to its mirroring is said before.
+    /// The plan says what deleting a mirrored image does to its mirroring.
     @Test func mirroredImagesAreDeletedWithAWord() async throws {
         try await withImages { server, images, pool in
             try await rbd("mirror pool enable \(pool) image")
@@ -75,7 +75,7 @@ struct ImageDetailsTests {
             #expect(restored.status == 200, "\(restored.text)")
             #expect(try await image(server, "\(images)/journal", "mirroring").mirroring == nil)
 
-            // Mirroring by snapshots has snapshots of its own, which go with it.
+            // Mirroring by snapshots has snapshots of its own, which are removed with it.
             let refused = try await plan("snapshot")
             #expect(!refused.allowed)
             #expect(refused.steps.map(\.action.rawValue) == ["end-mirroring", "move-to-trash"], "\(refused)")
@@ -85,7 +85,7 @@ struct ImageDetailsTests {
         }
     }
 
-    /// librbd refuses it with an error that says nothing.
+    /// librbd refuses this with an error that does not say why.
     @Test func theCopyOfAMirroredImageIsNotDeleted() async throws {
         try await withImages { server, images, pool in
             try await rbd("mirror pool enable \(pool) image")
@@ -140,7 +140,7 @@ struct ImageDetailsTests {
             #expect(try await image(server, "\(images)/image", "encryption").encryption == nil)
             try await rbd("encryption format \(pool)/image \(format) \(passphrase.path("passphrase"))")
             #expect(try await image(server, "\(images)/image", "encryption").encryption == format)
-            // A clone without a key of its own has its parent's.
+            // A clone without a key of its own uses its parent's.
             try await rbd("snap create \(pool)/image@s")
             try await rbd("clone --rbd-default-clone-format 2 \(pool)/image@s \(pool)/clone")
             #expect(try await image(server, "\(images)/clone", "encryption").encryption == format)

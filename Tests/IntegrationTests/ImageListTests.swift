@@ -7,7 +7,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// `GET /v1/pools/{pool}/images`: which images, in which order, and in which form.
+/// `GET /v1/pools/{pool}/images`: which images it lists, in which order, and in which form.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct ImageListTests {
     private static let sizes: [(name: String, mebibytes: Int)] = [
@@ -92,7 +92,7 @@ struct ImageListTests {
                     #expect(found == expected, "\(query) \(limit)")
                 }
             }
-            // Images that come and go between two pages disturb nobody else's place.
+            // Images that are created and deleted between two pages do not move other images.
             let first = try await server.get("\(images)?sort=size&limit=3").decoded(as: Page<RBDAPI.Image>.self)
             #expect(first.items.map(\.name) == ["gamma-2", "beta", "omega"])
             for name in ["omega", "gamma-2"] {
@@ -143,7 +143,7 @@ struct ImageListTests {
             #expect(try await stream(server, "\(images)?prefix=none").isEmpty)
             let used = try await stream(server, "\(images)?fields=usage&prefix=alpha")
             #expect(used.first?.usage?.provisionedBytes == 30 << 20)
-            // What can't begin is an answer like any other.
+            // A stream that can't begin is an ordinary answer.
             for (path, code) in [
                 ("\(images)?sort=size", "invalid-parameter"), ("\(images)?order=desc", "invalid-parameter"),
                 ("\(images)?namespace=nowhere", "namespace-not-found"),
@@ -157,7 +157,7 @@ struct ImageListTests {
         }
     }
 
-    /// A pool of more images than one batch has.
+    /// A pool with more images than one batch.
     @Test func aStreamIsMoreThanOneBatch() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { name, cluster in
@@ -183,11 +183,11 @@ struct ImageListTests {
         }
     }
 
-    /// Half a list can't be taken for the whole: it ends with the problem, and without HTTP's own end.
+    /// A client can't take half a list for the whole. The stream ends with the problem, and without HTTP's last chunk.
     @Test func aStreamThatFailsIsCutOff() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { name, cluster in
-                // More than all buffers on the way to a reader who does not read yet.
+                // More than fits into all buffers on the way to a reader that does not read yet.
                 let count = 8000
                 try await TestCluster.listImages(count, named: String(repeating: "v", count: 300), in: name, cluster)
                 let connection = try RawConnection(to: server.url, receiveBuffer: 4096)
@@ -251,7 +251,7 @@ struct ImageListTests {
             #expect(lines.lowercased().contains("content-encoding:"))
             let streamed = lines.components(separatedBy: "\r\n\r\n").last?.split(separator: "\n")
             #expect(streamed?.count == Self.sizes.count)
-            // No body, nothing to compress; and nothing for those who speak HTTP/1.0, or for what is short.
+            // An answer without a body is not compressed, nor is one for HTTP/1.0, nor a short one.
             for arguments in [["--head"], ["--http1.0"], ["--get", "--data", "limit=1"]] {
                 let result = try await Subprocess.run(
                     "/usr/bin/curl",

@@ -6,7 +6,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// `PATCH …/images/{image}`, against what `rbd` sees.
+/// `PATCH …/images/{image}`, compared with `rbd`.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ImageUpdateTests {
     private func withImage(
@@ -44,7 +44,7 @@ struct ImageUpdateTests {
             #expect(grown.status == 200, "\(grown.text)")
             #expect(try grown.decoded(as: Image.self).sizeBytes == 32 << 20)
             #expect(try await size(spec) == 32 << 20)
-            // Once more is no error, and nothing to be done.
+            // A repeated request is not an error, and changes nothing.
             #expect(try plan(try await server.patch("\(path)?dryRun=true", #"{"size":"32MiB"}"#)).isEmpty)
             #expect(try await server.patch(path, #"{"size":33554432}"#).status == 200)
 
@@ -68,8 +68,8 @@ struct ImageUpdateTests {
         }
     }
 
-    /// Without an object map librbd asks for each object that may lie beyond the new end.
-    /// An object map has an end, which librbd says nothing of.
+    /// Without an object map, librbd tries each object that may lie beyond the new end. An object map has a maximum
+    /// size, which librbd does not report.
     @Test func anObjectMapHasAnEnd() async throws {
         try await withImage { server, path, _ in
             for query in ["", "?dryRun=true"] {
@@ -94,7 +94,7 @@ struct ImageUpdateTests {
             #expect(answer.headers["location"] == "/v1/operations/\(begun.id)")
             #expect(begun.kind == "shrink-image")
             #expect(try await server.get(path).decoded(as: Image.self).metadata == ["a": "b"])
-            // The same again finds it; what would come in its way is refused.
+            // The same request again finds the operation. Requests that conflict with it are refused.
             let again = try await server.patch(path, "{\(shrink)}").decoded(as: RBDAPI.Operation.self)
             #expect(again.id == begun.id)
             for body in [#"{"size":"400GiB"}"#, #"{"name":"other"}"#] {
@@ -125,7 +125,7 @@ struct ImageUpdateTests {
             #expect(done.standardOutput == "\(spec)\n", "\(done.standardError)")
             #expect(done.standardError.contains("shrink-image \(spec): 100% succeeded"))
             #expect(try await size(spec) == 8 << 20)
-            // What is no larger is no work.
+            // An image that is already small enough needs no operation.
             #expect(try await rbdctl(server, shrink).standardOutput == "\(spec)\n")
         }
     }
@@ -140,7 +140,7 @@ struct ImageUpdateTests {
                 #expect(refused.blockers?.map(\.kind) == [.watcher])
             }
             #expect(try await size(spec) == 16 << 20)
-            // More it may have.
+            // The image may still grow.
             let grown = try await server.patch(path, #"{"size":"32MiB"}"#)
             #expect(grown.status == 200, "\(grown.text)")
             #expect(try await size(spec) == 32 << 20)
@@ -182,13 +182,13 @@ struct ImageUpdateTests {
             #expect(image.sizeBytes == 32 << 20)
             #expect(try await server.get(path).problem.code == "image-not-found")
             #expect(try await server.patch(path, #"{"size":"1MiB"}"#).problem.code == "image-not-found")
-            // The same name is no change.
+            // The same name is not a change.
             let third = path.replacingOccurrences(of: "vol-1", with: "vol-3")
             #expect(try await server.patch(third, #"{"name":"vol-3"}"#).status == 200)
         }
     }
 
-    /// Two that exchange names at once must not wait for each other for ever.
+    /// Two renames that exchange names at the same time must not wait for each other forever.
     @Test func renamesSideBySide() async throws {
         try await withImage { server, path, _ in
             let other = path.replacingOccurrences(of: "vol-1", with: "vol-2")
@@ -215,7 +215,7 @@ struct ImageUpdateTests {
                     "layering", "exclusive-lock", "object-map", "fast-diff",
                 ]
             )
-            // An operation fills the map.
+            // An operation fills the object map.
             while try await TestCluster.run("rbd", ["info", spec]).contains("invalid") {
                 try await Task.sleep(for: .milliseconds(50))
             }
@@ -256,7 +256,7 @@ struct ImageUpdateTests {
             #expect(try await TestCluster.run("rbd", ["image-meta", "get", spec, "owner"]) == "team-a\n")
             let merged = try await server.patch(path, #"{"metadata":{"ticket":null,"note":""}}"#)
             #expect(try merged.decoded(as: Image.self).metadata == ["owner": "team-a", "note": ""])
-            // More than one answer of the OSD holds.
+            // This is more than one answer of the OSD can hold.
             let many = (0..<1200).map { #""key-\#($0)":"value""# }.joined(separator: ",")
             let all = try await server.patch(path, #"{"metadata":{\#(many)}}"#)
             #expect(try all.decoded(as: Image.self).metadata?.count == 1202)
@@ -273,7 +273,7 @@ struct ImageUpdateTests {
         }
     }
 
-    /// What comes before the part that fails is undone.
+    /// The parts before the failing one are undone.
     @Test func allOrNothing() async throws {
         try await withImage { server, path, spec in
             #expect(try await server.patch(path, #"{"metadata":{"a":"1"}}"#).status == 200)
@@ -285,9 +285,9 @@ struct ImageUpdateTests {
             #expect(refused.code == "invalid-metadata")
             #expect(refused.field == "metadata")
             #expect(refused.detail.hasSuffix("; nothing was changed"), "\(refused.detail)")
-            // The times of use may change.
+            // The times of the last use may change.
             #expect(try await server.get(path).headers["etag"] == before.headers["etag"])
-            // The last part fails: the image is one that a client can't resize.
+            // The last part fails, because the new name is taken.
             let other = path.replacingOccurrences(of: "vol-1", with: "vol-2")
             #expect(try await server.put(other, #"{"size":"1MiB"}"#).status == 201)
             let taken = try await server.patch(
@@ -317,7 +317,7 @@ struct ImageUpdateTests {
             #expect(image.metadata == [:])
             let options = try await TestCluster.run("rbd", ["config", "image", "list", spec])
             for option in ["rbd_qos_iops_limit", "rbd_qos_bps_limit", "rbd_qos_read_bps_burst_seconds"]
-            // Ceph 14 does not know the last.
+            // Ceph 14 does not know the last of these options.
             where options.contains("_burst_seconds ") || !option.hasSuffix("_seconds") {
                 let line = options.split(separator: "\n").first { $0.contains("\(option) ") }
                 #expect(line?.contains("image") == true, "\(option)")
@@ -359,7 +359,7 @@ struct ImageUpdateTests {
             #expect(unchanged.body.isEmpty)
             #expect(unchanged.headers["etag"] == tag)
 
-            // Somebody else changes it.
+            // Another program changes the image.
             try await TestCluster.run("rbd", ["resize", "--no-progress", "--size", "32M", spec])
             let changed = try await server.send("GET", path, headers: ["If-None-Match": tag])
             #expect(changed.status == 200)
@@ -404,7 +404,7 @@ struct ImageUpdateTests {
         }
     }
 
-    // MARK: A full pool, an image at work
+    // MARK: A full pool, an image with an operation
 
     @Test func aFullPoolIsTold() async throws {
         try await withImage { server, path, spec in
@@ -423,7 +423,7 @@ struct ImageUpdateTests {
                 #expect(full.hint == "ceph osd pool set-quota \(pool) max_objects 2")
             }
             #expect(try await server.get(path).text == before.text)
-            // What takes no room goes on.
+            // Changes that need no space still work.
             #expect(try await server.patch(path, #"{"metadata":{"c":"d"}}"#).status == 200)
             #expect(
                 try plan(try await server.patch("\(path)?dryRun=true", #"{"metadata":{"c":"e"}}"#)) == ["set-metadata"]

@@ -4,16 +4,16 @@
 import Foundation
 import TestSupport
 
-/// A sequence of librbd that another program is in the middle of when it is killed.
+/// A sequence of librbd in the middle of which another program is killed.
 enum Interruption: String, CaseIterable, Sendable {
     case create, moveToTrash, restore, rename, remove, removeFromTrash, clone, flatten, resize
     case createSnapshot, removeSnapshot, addToGroup, removeFromGroup
 
-    /// Whether it was asked to remove the image's data.
+    /// Whether the sequence removes the image's data.
     var destroys: Bool { self == .remove || self == .removeFromTrash }
 
-    /// What has to be there before it begins: the image, with data, and whatever else it is about.
-    /// - Returns: the image's id; nil where there is none yet.
+    /// Prepares what the sequence needs: the image, with data, and the other objects of the change.
+    /// - Returns: the image's id; nil if there is no image yet.
     func prepare(_ image: InterruptedImage) async throws -> String? {
         let spec = image.spec
         switch self {
@@ -44,7 +44,7 @@ enum Interruption: String, CaseIterable, Sendable {
         }
     }
 
-    /// What `rbd` is told to do.
+    /// The arguments for `rbd`.
     /// - Parameter id: the image's.
     func command(_ spec: String, pool: String, id: String?) -> [String] {
         switch self {
@@ -65,7 +65,7 @@ enum Interruption: String, CaseIterable, Sendable {
     }
 }
 
-/// The image that it happens to.
+/// The image that the sequence changes.
 struct InterruptedImage: Sendable {
     let pool: String
     let name: String
@@ -79,8 +79,8 @@ struct InterruptedImage: Sendable {
         return file
     }()
 
-    /// Two objects of data.
-    /// - Returns: its id.
+    /// Creates the image with two objects of data.
+    /// - Returns: the image's id.
     func make() async throws -> String {
         try await TestCluster.run("rbd", ["import", "--no-progress", Self.content.path, spec])
         return try await id()

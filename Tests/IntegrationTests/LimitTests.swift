@@ -9,7 +9,7 @@ import Testing
 
 @testable import RBDService
 
-/// What whoever runs the service can bound, and what bounds itself.
+/// Limits that the operator sets, and limits that the service sets itself.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct LimitTests {
     @Test func theLargestImage() async throws {
@@ -32,7 +32,7 @@ struct LimitTests {
                     #expect(problem.detail == "size: the maximum size of an image is 1GiB")
                     #expect(problem.hint?.contains("largest-image") == true)
                 }
-                // What is there may stay, and may be found.
+                // Existing images may stay, and PUT finds them.
                 #expect(try await server.put("\(images)/older", #"{"size":"2GiB"}"#).status == 200)
                 #expect(try await server.patch("\(images)/older", #"{"name":"old"}"#).status == 200)
                 #expect(try await server.get("\(images)/large").status == 404)
@@ -45,7 +45,7 @@ struct LimitTests {
             try await TestCluster.withPool { pool, cluster in
                 let place = cluster.pool(pool)
                 #expect(try await server.get("/v1/pools/\(pool)/images?limit=100").status == 200)
-                // Where nobody says how many, it holds as well.
+                // The limit also holds if callers are not authenticated.
                 for number in 0..<101 {
                     _ = try await place.createImage(named: "vol-\(number)", sizeBytes: 1)
                 }
@@ -67,7 +67,7 @@ struct LimitTests {
                 return await connection.read { $0.contains("\"ok\"") }.contains(" 200 ")
             }
             var held: [RawConnection] = []
-            // The test's own client has some, too.
+            // The test's own client has some connections, too.
             while held.count < 7 {
                 let connection = try RawConnection(to: server.url)
                 guard await ask(connection) else { break }
@@ -76,7 +76,7 @@ struct LimitTests {
             #expect((2...6).contains(held.count))
             held.removeLast()
             var isServed = false
-            // It is closed a moment later than here.
+            // The server notices the closed connection a moment later.
             for _ in 0..<100 where !isServed {
                 try await Task.sleep(for: .milliseconds(20))
                 isServed = await ask(try RawConnection(to: server.url))
@@ -85,8 +85,8 @@ struct LimitTests {
         }
     }
 
-    /// Large answers that nobody takes are bounded. Others wait for room, and are told so shortly before their
-    /// deadline.
+    /// The memory for large unread answers is bounded. Further requests wait for memory, and are refused shortly before
+    /// their deadline.
     @Test func answersThatWaitForTheirReaders() async throws {
         try await TestServer.withCluster(change: { $0.memoryLimit = MemoryLimit("64MiB") ?? .usual }) { server in
             try await TestCluster.withPool { pool, cluster in
@@ -104,7 +104,7 @@ struct LimitTests {
                 let list = "/v1/pools/\(pool)/images?limit=1000"
                 let page = try await server.get(list)
                 #expect(page.status == 200)
-                // A sixteenth of the limit, in answers of this size.
+                // The limit is a sixteenth of the memory. This is how many such answers fit.
                 let most = (4 << 20) / page.text.utf8.count
                 var stalled = try (0..<most + 10).map { _ in
                     let reader = try RawConnection(to: server.url, receiveBuffer: 4096)
@@ -120,7 +120,7 @@ struct LimitTests {
                 #expect(answer.status == 503)
                 #expect(problem.code == "overloaded")
                 #expect(problem.hint?.contains("smaller pages") == true)
-                // What is small is answered all the same.
+                // Small answers are still served.
                 #expect(try await server.get("/v1/pools/\(pool)/images?limit=10").status == 200)
                 stalled = []
                 for _ in 0..<100 where answer.status != 200 {

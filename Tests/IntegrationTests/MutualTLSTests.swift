@@ -11,10 +11,10 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Clients that are known by certificates. What is asked needs no cluster.
+/// Clients that authenticate by certificates. The requests need no cluster.
 @Suite(.timeLimit(.minutes(3)))
 struct MutualTLSTests {
-    /// A server, who vouches for its clients, and the file that says who they are.
+    /// A server, the authority of its clients' certificates, and the file of identities.
     private struct Setting: Sendable {
         let server: ServerCertificate
         let authority: Authority
@@ -57,7 +57,7 @@ struct MutualTLSTests {
         }
     }
 
-    /// Whether there comes to be a line that names an identity: it is written once the answer is.
+    /// Whether a log line names the identity. The line is written after the answer.
     private func isLogged(_ identity: String, _ log: InMemoryLogHandler) async throws -> Bool {
         let end = ContinuousClock.now + .seconds(5)
         while .now < end {
@@ -111,7 +111,7 @@ struct MutualTLSTests {
             subject: "/CN=x",
             "subjectAltName=DNS:backup.example.com,email:backup@example.com"
         )
-        // Until it is good no longer.
+        // Wait until the certificate has expired.
         try await Task.sleep(for: .seconds(2))
         let log = InMemoryLogHandler()
         var logger = Logger(label: "test") { _ in log }
@@ -128,17 +128,17 @@ struct MutualTLSTests {
                 let problem = try problem(answer.text)
                 #expect(problem.code == "unauthenticated")
                 #expect(problem.detail.contains("belongs to no known identity; its names are: subject \""))
-                // It may show something better.
+                // The client may still send a valid token.
                 #expect(try await setting.get(url, showing: issued, token: token).status == 200)
             }
             let answer = try await setting.get(url, showing: ambiguous)
             #expect(answer.status == 401)
             #expect(try problem(answer.text).detail.contains("more than one identity"))
 
-            // Who shows none has to show a token.
+            // Without a certificate, a token is required.
             #expect(try await setting.get(url, showing: nil).status == 401)
             #expect(try await setting.get(url, showing: nil, token: token).status == 200)
-            // Of a token and a certificate the token decides, be it good or bad.
+            // If a client sends a token and a certificate, the token decides, whether it is valid or not.
             log.clear()
             #expect(try await setting.get(url, showing: known[0].1, token: token).status == 200)
             #expect(try await isLogged("by-token", log), "\(log.entries)")
@@ -156,7 +156,7 @@ struct MutualTLSTests {
         let refused = [
             try await strangers.issue(subject: "/CN=a", name),
             try await setting.authority.issue(subject: "/CN=a", name, days: 0),
-            // A server's, which is no client's.
+            // The certificate of a server, which is not valid for a client.
             try await setting.authority.issue(subject: "/CN=a", name, "extendedKeyUsage=serverAuth"),
         ]
         let log = InMemoryLogHandler()
@@ -211,7 +211,7 @@ struct MutualTLSTests {
                 var isKnown = false
                 while !isKnown, .now < end {
                     isKnown = (try? await setting.get(url, showing: new).status) == 200
-                    // The connection that began before goes on.
+                    // The connection from before continues to work.
                     #expect(try await kept.get(url).status == 200)
                 }
                 #expect(isKnown)
@@ -220,7 +220,7 @@ struct MutualTLSTests {
         }
     }
 
-    /// A session that is taken up again does without a certificate on the wire, and still says who asks.
+    /// A resumed TLS session has no certificate on the wire, but still identifies the caller.
     @Test(arguments: ["-tls1_2", "-tls1_3"])
     func aSessionThatIsTakenUpAgainSaysWhoAsks(version: String) async throws {
         let setting = try await Setting(

@@ -6,8 +6,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Headers to which no name leads: which are removed, and which are let alone. That creates leave them behind where an
-/// OSD is slow is rehearsed by `dev/chaos --scenario late-creates`.
+/// Headers without a name: some are removed, others are kept. `dev/chaos --scenario late-creates` rehearses how creates
+/// leave them behind when an OSD is slow.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct NamelessHeaderTests {
     private func rados(_ pool: String, _ arguments: String...) async throws -> String {
@@ -18,7 +18,7 @@ struct NamelessHeaderTests {
         Set(try await rados(pool, "ls").split(separator: "\n").map(String.init))
     }
 
-    /// What `rbd` makes has the ids of librbd's.
+    /// Creates an image with `rbd`, so that its id is one of librbd's.
     private func makeImage(_ name: String, in pool: String) async throws -> String {
         _ = try await TestCluster.run("rbd", ["create", "\(pool)/\(name)", "--size", "64M"])
         return try await rados(pool, "get", "rbd_id.\(name)", "-").dropFirst(4).description
@@ -43,7 +43,7 @@ struct NamelessHeaderTests {
             let map = try await makeImage("map", in: pool)
             try await takeName("header", header, in: pool)
             try await takeName("map", map, in: pool)
-            // As a create leaves them: the object map comes after the header.
+            // This is what an interrupted create leaves: the object map comes after the header.
             _ = try await rados(pool, "rm", "rbd_object_map.\(header)")
             _ = try await rados(pool, "rm", "rbd_header.\(map)")
             #expect(try await sweep(neighbour, in: pool) == [])
@@ -58,7 +58,7 @@ struct NamelessHeaderTests {
         }
     }
 
-    /// An image that may be of use to somebody. Each has lost its name, but the one in the trash.
+    /// Images that may still be needed. Each has lost its name, except the one in the trash.
     enum Image: String, CaseIterable {
         case hasData, hasSnapshot, hadSnapshot, hasObjectMap, isClone, isInGroup, isInTrash, hasName
     }

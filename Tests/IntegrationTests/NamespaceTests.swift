@@ -7,7 +7,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Namespaces over HTTP, against what `rbd` sees.
+/// Namespaces over HTTP, compared with `rbd`.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct NamespaceTests {
     @Test func itIsShownHowANamespaceIsMirrored() async throws {
@@ -97,7 +97,7 @@ struct NamespaceTests {
                 }
                 #expect(try await server.delete(path).problem.detail.hasSuffix("1 image in the trash, 1 group"))
                 try await TestCluster.run("rbd", ["trash", "purge", "--no-progress", "\(pool)/tenant"])
-                // Ceph itself would lose the group.
+                // Ceph itself would remove the namespace and lose the group.
                 #expect(try await server.delete(path).problem.detail.hasSuffix("it holds 1 group"))
                 let kept = try await rbdctl(server, "namespace", "delete", "\(pool)/tenant")
                 #expect(kept.status == 3)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Ceph
 
-/// Lists of operations are as new as the records, although most of them are not read again.
+/// Lists of operations are as current as the records, although most records are not read again.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct OperationListTests {
     private func list(_ server: TestServer, _ query: String) async throws -> [RBDAPI.Operation] {
@@ -37,7 +37,7 @@ struct OperationListTests {
                         }
                     }
                     #expect(try await list(one, "pool=\(pool)&limit=2").map(\.id) == Array(done.prefix(2)))
-                    // Those of all pools are in the same order.
+                    // The list of all pools has the same order.
                     let all = try await list(other, "limit=10000").filter { $0.pool == pool }
                     #expect(all.map(\.id) == done)
                 }
@@ -45,7 +45,7 @@ struct OperationListTests {
         }
     }
 
-    /// An operation is listed from its beginning on, in each of its states.
+    /// An operation is listed from its beginning, in each of its states.
     @Test func whatIsNotFinishedIsReadAnew() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in
@@ -63,14 +63,14 @@ struct OperationListTests {
                 while try await listed()?.state != .running { try await Task.sleep(for: .milliseconds(20)) }
                 #expect(try await server.delete("/v1/operations/\(begun.id)").status == 202)
                 while try await listed()?.state != .cancelled { try await Task.sleep(for: .milliseconds(20)) }
-                // What there was of the copy may be being purged.
+                // A purge of the incomplete copy may be running.
                 let running = try await list(server, "pool=\(pool)&state=running")
                 #expect(!running.contains { $0.id == begun.id })
             }
         }
     }
 
-    /// Its object may well have the version that the one of the old pool had.
+    /// The object of the new pool's operations may have the same version as that of the old pool.
     @Test func aPoolThatIsMadeAnewHasNoneOfTheOldOperations() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, cluster in

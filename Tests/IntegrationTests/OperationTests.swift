@@ -11,13 +11,13 @@ import Testing
 
 @testable import RBDService
 
-/// Long work: begun by one replica, told by any, taken over when its owner dies.
+/// Operations: one replica begins them, any replica shows them, and another one takes over if their owner dies.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct OperationTests {
     private func withReplicas(
         _ body: @escaping @Sendable (_ one: TestServer, _ other: TestServer, _ pool: String) async throws -> Void
     ) async throws {
-        // None of them dies, so the lease is that of the default: on a busy machine, a short one runs out by itself.
+        // No replica dies here, so they have the default lease: on a busy machine, a short one expires by itself.
         try await TestServer.withCluster { one in
             try await TestServer.withCluster { other in
                 try await TestCluster.withPool { pool, _ in try await body(one, other, pool) }
@@ -38,7 +38,7 @@ struct OperationTests {
         try await server.get("/v1/operations/\(id)?wait=\(wait)").decoded()
     }
 
-    /// An image with data, and a clone of it.
+    /// Creates an image with data, and a clone of it.
     private func makeClone(_ pool: String, megabytes: Int) async throws {
         let rbd = TestCluster.run
         _ = try await rbd("rbd", ["create", "--size", "\(megabytes)M", "\(pool)/parent"])
@@ -60,7 +60,7 @@ struct OperationTests {
             let begun = try await one.post("\(clone)/flatten", "")
             #expect(begun.status == 202, "\(begun.text)")
             let id = try begun.decoded(as: RBDAPI.Operation.self).id
-            // The other replica tells of it, too.
+            // The other replica shows the operation, too.
             let last = try await operation(other, id, wait: "60s")
             #expect(last.state == .succeeded)
             #expect(try await other.get(clone).decoded(as: RBDAPI.Image.self).parent == nil)
@@ -112,7 +112,7 @@ struct OperationTests {
             #expect(
                 try await one.post("\(source)/copy", #"{"name":"x","pool":"no-such"}"#).problem.code == "pool-not-found"
             )
-            // No snapshot is left on the source, and nothing with a name for the time being.
+            // No snapshot is left on the source, and no temporary name.
             #expect(try await TestCluster.run("rbd", ["snap", "ls", "\(pool)/clone"]).isEmpty)
             let names = try await other.get("/v1/pools/\(pool)/images").decoded(as: Page<RBDAPI.Image>.self).items.map(
                 \.name
@@ -189,7 +189,8 @@ struct OperationTests {
         }
     }
 
-    /// Large, so that there is time to cancel it; empty but for its beginning, so that it takes no room.
+    /// Creates a clone that is large, so that there is time to cancel the operation, and almost empty, so that it needs
+    /// no space.
     private func makeLargeClone(_ pool: String) async throws {
         let rbd = TestCluster.run
         for command in [
@@ -227,7 +228,7 @@ struct OperationTests {
             #expect(last.state == .cancelled, "\(last)")
             #expect(last.percent < 100)
             #expect(try await other.delete("/v1/operations/\(id)").problem.code == "operation-finished")
-            // The image is what it was; nothing is left of a copy, nor of the snapshot that it was made from.
+            // The image is unchanged. Nothing is left of a copy, nor of the snapshot that it was made from.
             #expect(try await objects(of: "\(pool)/clone", pool) == before)
             #expect(try await one.get(clone).decoded(as: RBDAPI.Image.self).parent != nil)
             let names = try await other.get("/v1/pools/\(pool)/images").decoded(as: Page<RBDAPI.Image>.self).items.map(
@@ -257,7 +258,7 @@ struct OperationTests {
             try await makeClone(pool, megabytes: 256)
             let begun = try await one.post("/v1/pools/\(pool)/images/clone/flatten", "")
             let id = try begun.decoded(as: RBDAPI.Operation.self).id
-            // Many follow it, and some leave before it ends.
+            // Many clients follow the operation, and some leave before it ends.
             for _ in 0..<5 {
                 let leaving = try RawConnection(to: other.url)
                 leaving.send("GET /v1/operations/\(id)/events HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -267,7 +268,7 @@ struct OperationTests {
             let answer = try await other.get("/v1/operations/\(id)/events")
             #expect(answer.headers["content-type"] == "text/event-stream")
             #expect(try await follower.text.contains(#""state":"succeeded""#))
-            // Who comes too late is told how it ended.
+            // A client that comes too late gets the final state.
             #expect(try await other.get("/v1/operations/\(id)/events").text.contains(#""state":"succeeded""#))
             let events = answer.text.components(separatedBy: "\n\n").filter { $0.hasPrefix("event: operation\ndata: ") }
             let operations = try events.map { event in
@@ -302,10 +303,10 @@ struct OperationTests {
                 while seen.attempts == 1 {
                     try await Task.sleep(for: .milliseconds(50))
                     seen = try await operation(other, id)
-                    // Nobody would ever take it over.
+                    // If the operation had already finished, no replica would take it over.
                     try #require(!seen.state.isFinished || seen.attempts > 1, "it was done before its owner died")
                 }
-                // Within the time of the lease, and what a busy machine adds.
+                // Within the lease, plus some time for a busy machine.
                 #expect(ContinuousClock.now - killed < .seconds(30))
                 while try await !operation(other, id).state.isFinished { try await Task.sleep(for: .milliseconds(200)) }
                 let last = try await operation(other, id)
@@ -316,7 +317,7 @@ struct OperationTests {
         }
     }
 
-    /// Writes a record as that of an operation which is to be worked on.
+    /// Writes the record of an operation that a replica should run.
     private func begin(_ record: OperationRecord, in place: Ceph.Pool) async throws {
         let id = record.operation.id
         var change = Records.Change()
@@ -326,10 +327,10 @@ struct OperationTests {
         #expect(try await Records(of: place).apply(change))
     }
 
-    /// A replica that runs out of memory over an operation leaves it to the next one, which would end the same way, and
-    /// so on.
+    /// If an operation makes a replica run out of memory, the next replica would take it over and end the same way.
     @Test func whatEndsItsWorkersIsSetAside() async throws {
-        // One replica, with a lease that a busy machine does not make it lose: that would be another death.
+        // One replica, with a lease that is long enough for a busy machine: an expired lease would count as another
+        // death.
         try await withReplica(lease: .seconds(20)) { one, pool in
             try await makeClone(pool, megabytes: 8)
             let clone = "/v1/pools/\(pool)/images/clone"
@@ -337,7 +338,7 @@ struct OperationTests {
             let id = "\(try await place.id())-\(OperationStore.newNumber())"
             let spec = ImageSpec(pool: pool, image: "clone")
             let imageID = try await one.get(clone).decoded(as: RBDAPI.Image.self).id
-            // As it is once somebody has cleared up after the third replica that died over it.
+            // The record after the third replica has died and its claims have been released.
             var operation = RBDAPI.Operation(
                 id: id,
                 kind: "flatten-image",
@@ -359,12 +360,12 @@ struct OperationTests {
             )
             #expect(last.attempts == 4)
             #expect(try await one.get(clone).decoded(as: RBDAPI.Image.self).parent != nil)
-            // It can be asked for again.
+            // The operation can be requested again.
             #expect(try await one.post("\(clone)/flatten?wait=25s", "").status == 200)
         }
     }
 
-    /// A record that lacks what its work needs is no work that is done.
+    /// An operation whose record lacks required values must not succeed.
     @Test(arguments: ["shrink-image", "rollback-image", "copy-image", "rollback-group"])
     func whatCanNotBeDoneFails(kind: String) async throws {
         try await withReplicas { one, _, pool in
@@ -391,7 +392,7 @@ struct OperationTests {
         }
     }
 
-    /// What goes on is not set aside, however often its replica dies.
+    /// An operation that makes progress is not set aside, however often its replica dies.
     @Test func deathsCountWhereNothingIsDoneInBetween() throws {
         var record = OperationRecord(
             operation: RBDAPI.Operation(id: "1-0", kind: "copy-image", pool: "p", createdAt: Timestamp.now),

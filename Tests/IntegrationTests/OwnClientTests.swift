@@ -12,10 +12,10 @@ import Testing
 @testable import Ceph
 @testable import RBDService
 
-/// Whatever a caller asks for, our own connection is not shut out.
+/// No request can blocklist the service's own client.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct OwnClientTests {
-    /// Runs the body while the pool's own connection has the image open, and locks on it.
+    /// Runs the body while the pool's own connection has the image open and holds locks on it.
     private func holding(
         _ image: String,
         of pool: Ceph.Pool,
@@ -81,21 +81,21 @@ struct OwnClientTests {
                 }
                 #expect(error?.code == .watcherNotFound)
             }
-            // Still let in.
+            // The client is still not blocklisted.
             try await pool.purge(try await pool.trashImage(named: "vol-1"))
             let shutOut = try await TestCluster.blocklist("ls")
             #expect(!shutOut.contains(cluster.address))
         }
     }
 
-    /// librbd would else go on with a write whose object map it could not update in time: an object that the map does
-    /// not have stays for ever when the image is removed.
+    /// Otherwise, librbd would continue a write although it could not update the object map in time. An object that is
+    /// missing in the map stays forever when the image is removed.
     @Test func noWriteGoesOnWithoutItsObjectMap() async throws {
         let cluster = try await Cluster.connect(try await TestCluster.configuration)
         #expect(cluster.rados.option("rbd_invalidate_object_map_on_timeout") == "false")
     }
 
-    /// With a wrong cookie librbd would shut the client out all the same.
+    /// librbd would blocklist the client even with a wrong cookie.
     @Test func aWrongCookieHarmsNobody() async throws {
         try await TestCluster.withPool { name, cluster in
             let pool = cluster.pool(name)
@@ -190,7 +190,7 @@ struct OwnClientTests {
                     #expect(told.code == "own-client")
                     #expect(told.field == "client")
                     #expect(told.hint?.contains("GET /v1/operations") == true)
-                    // Which of the two?
+                    // The request does not say which of the two locks it means.
                     let problem = await #expect(throws: Problem.self) {
                         _ = try await service.breakLock(
                             of: image,

@@ -6,7 +6,7 @@ import Naming
 import RBDAPI
 import TestSupport
 
-/// A request that a replica is in the middle of when it is killed, or stopped.
+/// A request in the middle of which a replica is killed or stopped.
 enum OwnInterruption: String, CaseIterable, Sendable {
     case create, delete, deleteForGood, restore, rename, grow, clone, flatten, copy, rollBack
     case createSnapshot, deleteSnapshot, addToGroup, removeFromGroup, snapshotGroup
@@ -14,8 +14,8 @@ enum OwnInterruption: String, CaseIterable, Sendable {
     /// Whether the image's data may be gone afterwards.
     var destroys: Bool { self == .deleteForGood }
 
-    /// What has to be there before it begins.
-    /// - Returns: the image's id; nil where there is none yet.
+    /// Prepares what the request needs.
+    /// - Returns: the image's id; nil if there is no image yet.
     func prepare(_ image: InterruptedImage, _ server: TestServer) async throws -> String? {
         let group = "\(image.pool)/\(image.name)-group"
         switch self {
@@ -74,8 +74,8 @@ enum OwnInterruption: String, CaseIterable, Sendable {
         }
     }
 
-    /// What the repeated request may be answered: that it is done, now or by the one that was interrupted. Codes, or
-    /// statuses where there is no problem.
+    /// The accepted answers to the repeated request: that it is done, now or by the interrupted one. Codes, or statuses
+    /// if there is no problem.
     var outcomes: Set<String> {
         switch self {
         case .create: ["200", "201"]
@@ -95,7 +95,7 @@ enum OwnInterruption: String, CaseIterable, Sendable {
         }
     }
 
-    /// Where the image is afterwards.
+    /// The image's place afterwards.
     func image(_ image: InterruptedImage) -> InterruptedImage {
         self == .rename ? InterruptedImage(pool: image.pool, name: "\(image.name)-renamed") : image
     }

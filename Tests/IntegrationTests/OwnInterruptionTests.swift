@@ -10,9 +10,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A replica is killed, or stopped, in the middle of a request, before each of the changes that the request makes.
-/// Another one takes over what it had claimed; until then whoever asks is told to come again. One that goes on
-/// afterwards does no harm.
+/// A replica is killed or stopped in the middle of a request, before each of the request's changes. Another replica
+/// takes over its claims. Until then, other requests are told to try again. If the stopped replica continues, it does
+/// no harm.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(15)))
 struct OwnInterruptionTests {
     private static let lease = 3
@@ -31,7 +31,7 @@ struct OwnInterruptionTests {
         try await TestServer.withCluster(change: { $0.operationLease = .seconds(lease) }) { server in
             try await TestCluster.withPool { pool, _ in
                 var ids: [String] = []
-                // Each stop takes a lease; the longest sequences are alike for long stretches.
+                // Each stop takes a lease, and the longest sequences have many similar steps, so some are skipped.
                 let changes = sequence(first: 1) { ending == .killed || $0 < 3 ? $0 + 1 : $0 + 4 }
                 var (wasCutOff, attempts) = (false, 0)
                 var rest = changes.makeIterator()
@@ -46,12 +46,12 @@ struct OwnInterruptionTests {
                         wasCutOff = true
                         next = rest.next()
                     } else if wasCutOff || attempts == 5 {
-                        // It came to its end.
+                        // The request has completed.
                         #expect(wasCutOff, "\(label) was never cut off")
                         break
                     }
-                    // An operation may be taken up by another replica before this one has begun with it. Then the next
-                    // one is tried.
+                    // Another replica may take the operation up before this one has begun it. Then the test tries again
+                    // with another image.
                 }
                 let findings = try await findings(in: pool)
                 #expect(findings.isEmpty, "\(interruption): \(findings.joined(separator: "\n"))")
@@ -62,7 +62,7 @@ struct OwnInterruptionTests {
         }
     }
 
-    /// What the audit finds wrong as soon as nobody is at work any more.
+    /// Returns the findings of the audit once no change is running any more.
     private static func findings(in pool: String) async throws -> [String] {
         let end = ContinuousClock.now + .seconds(60)
         while true {
@@ -72,7 +72,7 @@ struct OwnInterruptionTests {
         }
     }
 
-    /// - Returns: whether the request was cut off.
+    /// - Returns: whether the replica was cut off.
     private static func cut(
         _ interruption: OwnInterruption,
         at change: Int,
@@ -89,7 +89,7 @@ struct OwnInterruptionTests {
         if let answer {
             #expect(answer.status < 500, "\(label): \(answer.text)")
             if ending == .stopped { doomed.process.signal(SIGCONT) }
-            // The answer may come before the last change, which nobody waits for.
+            // The answer may come before the last change, because the request does not wait for it.
             return try isCutOff(doomed, ending)
         }
         try await takeOver(interruption, image, id, server, label)
@@ -97,7 +97,7 @@ struct OwnInterruptionTests {
             try await untilQuiet(image.pool, server, label, purged: interruption.destroys ? id : nil)
             let before = try await state(interruption, image, server)
             doomed.process.signal(SIGCONT)
-            // What it does now is refused, which takes no longer than to do it.
+            // The continued replica's changes are refused, which takes no longer than making them.
             try await Task.sleep(for: .seconds(1))
             let after = try await state(interruption, image, server)
             let difference = after.difference(from: before)
@@ -107,8 +107,8 @@ struct OwnInterruptionTests {
         return true
     }
 
-    /// One that takes up what another test has left unfinished may be cut off before it is ready: then another one is
-    /// started.
+    /// A replica that takes up the unfinished operation of another test may be cut off before it is ready. Then another
+    /// one is started.
     private static func startDoomed(at change: Int, _ ending: CutOff.Ending) async throws -> RunningDaemon {
         for _ in 0..<10 {
             do {
@@ -123,7 +123,7 @@ struct OwnInterruptionTests {
         throw TestCluster.Failure(description: "no daemon became ready before its change \(change)")
     }
 
-    /// Sends the request, and does not wait for an answer that never comes: one that is stopped keeps its connection.
+    /// Sends the request without waiting for an answer. A stopped replica keeps its connection and never answers.
     private final class Pending: Sendable {
         private let received = Mutex<TestServer.Answer?>(nil)
         private let task = Mutex<Task<Void, any Error>?>(nil)
@@ -136,7 +136,7 @@ struct OwnInterruptionTests {
             task.withLock { $0 = asking }
         }
 
-        /// - Returns: nil where the daemon was cut off before it answered.
+        /// - Returns: nil if the daemon was cut off before it answered.
         func answer(until isOver: () throws -> Bool) async throws -> TestServer.Answer? {
             while try !isOver() {
                 if let answer = received.withLock({ $0 }) { return answer }
@@ -148,7 +148,7 @@ struct OwnInterruptionTests {
         func cancel() { task.withLock { $0?.cancel() } }
     }
 
-    /// Whether the process is dead, or stopped.
+    /// Whether the process is dead or stopped.
     private static func isCutOff(_ daemon: RunningDaemon, _ ending: CutOff.Ending) throws -> Bool {
         let path = "/proc/\(daemon.process.processIdentifier)/stat"
         guard let line = try? String(contentsOfFile: path, encoding: .utf8) else { return true }
@@ -156,7 +156,7 @@ struct OwnInterruptionTests {
         return state == "Z" || (ending == .stopped && state == "T")
     }
 
-    /// Asks the other replica for the same.
+    /// Sends the same request to the other replica.
     private static func takeOver(
         _ interruption: OwnInterruption,
         _ image: InterruptedImage,
@@ -169,9 +169,9 @@ struct OwnInterruptionTests {
             let answer = try await interruption.request(image, id: id, server)
             let code = (try? answer.problem.code) ?? "\(answer.status)"
             if interruption.outcomes.contains(code) { return }
-            // Half a minute would be enough on any machine. Other tests' replicas may have taken the operation up, and
-            // died over it: three times, and it is set aside. On a busy machine, this replica's short lease may run
-            // out: then it is shut out, and connects again.
+            // 30 seconds would be enough on any machine. But replicas of other tests may have taken the operation up
+            // and died over it. After three deaths, it is set aside. And on a busy machine, this replica's short lease
+            // may expire. Then it is blocklisted, and connects again.
             let passing = [
                 "change-in-progress", "operation-in-progress", "image-incomplete", "image-in-use", "operation-stopped",
                 "cluster-unavailable",
@@ -189,8 +189,8 @@ struct OwnInterruptionTests {
         }
     }
 
-    /// Waits until nothing is claimed and no operation is left to be done.
-    /// - Parameter id: an image that is to be purged: that may have to be begun first.
+    /// Waits until nothing is claimed and no operation is unfinished.
+    /// - Parameter id: an image that is to be purged. The test may have to begin the purge first.
     private static func untilQuiet(
         _ pool: String,
         _ server: TestServer,
@@ -207,14 +207,14 @@ struct OwnInterruptionTests {
             if let id { isPurged = try await server.get("/v1/pools/\(pool)/trash/\(id)").status == 404 }
             if isPurged, !keys.contains("held."), operations.allSatisfy(\.state.isFinished) { return }
             guard .now < end else {
-                Issue.record("\(label): something goes on for ever: \(keys)")
+                Issue.record("\(label): a claim or an operation does not end: \(keys)")
                 return
             }
             try await Task.sleep(for: .milliseconds(200))
         }
     }
 
-    /// What is there, as the service and the cluster tell it.
+    /// The state of the image according to the service and the cluster.
     private static func state(
         _ interruption: OwnInterruption,
         _ image: InterruptedImage,

@@ -6,10 +6,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The images that we make object by object are those that librbd makes.
+/// Images that the service creates object by object are identical to those of librbd.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct PlainImageTests {
-    /// All that there is of an image, with `ID` where its id stands.
+    /// All objects of an image, with `ID` in place of its id.
     private struct Objects: Equatable {
         /// The data of each object.
         var data: [String: Data] = [:]
@@ -26,7 +26,7 @@ struct PlainImageTests {
                 data[key] = masked(try await TestCluster.data(of: object, pool: pool, namespace: namespace), id)
                 values[key] = try await TestCluster.values(of: object, pool: pool, namespace: namespace)
                     .mapValues { masked($0, id) }
-                // When it was made: eight bytes, and the only ones that may differ.
+                // The time of creation: eight bytes, the only ones that may differ.
                 for time in ["create_timestamp", "access_timestamp", "modify_timestamp"] {
                     if let value = values[key]?[time] { values[key]?[time] = Data(count: value.count) }
                 }
@@ -43,7 +43,8 @@ struct PlainImageTests {
             }
         }
 
-        /// Ids and names of two images need not be of one length: the length before them is taken away too.
+        /// Replaces the texts. The ids and names of two images may have different lengths, so the length before each is
+        /// removed as well.
         private func masked(_ data: Data, _ texts: String...) -> Data {
             guard data.count >= 4 else { return data }
             var text = String(decoding: data.dropFirst(4), as: UTF8.self)
@@ -60,7 +61,7 @@ struct PlainImageTests {
 
         var testDescription: String { "\(size) bytes, \(features?.names ?? ["default"]), \(order ?? 0)" }
 
-        /// As `rbd create` takes them.
+        /// The arguments for `rbd create`.
         var arguments: [String] {
             var arguments = ["--size", "\(size)B"]
             if let features { arguments += ["--image-feature", features.names.joined(separator: ",")] }
@@ -94,7 +95,7 @@ struct PlainImageTests {
                 try await TestCluster.run("rbd", ["create", "--no-progress"] + kind.arguments + ["\(place)/\(theirs)"])
                 let options = ImageOptions(features: kind.features, objectOrder: kind.order)
                 let image = try await pool.createImage(named: ours, sizeBytes: kind.size, options: options)
-                // librbd's ids are seldom as long.
+                // librbd's ids are usually shorter.
                 #expect(image.id.count == 14)
                 let id = try await pool.image(named: theirs).id
                 let expected = try await Objects(of: theirs, id: id, pool: name, namespace: namespace)
@@ -108,7 +109,7 @@ struct PlainImageTests {
 
     @Test func optionsOfCephCountAsTheyDoForLibrbd() async throws {
         try await TestCluster.withPool { name, cluster in
-            // Those of the client.
+            // The client's default features.
             var configuration = try await TestCluster.configuration
             configuration.options["rbd_default_features"] = "layering,exclusive-lock"
             configuration.options["rbd_default_order"] = "20"
@@ -116,7 +117,7 @@ struct PlainImageTests {
             let image = try await other.pool(name).createImage(named: "client", sizeBytes: 1 << 30)
             #expect(image.features == [.layering, .exclusiveLock])
             #expect(image.objectSizeBytes == 1 << 20)
-            // Those of the pool, over those of the client.
+            // The pool's default features, which override those of the client.
             try await TestCluster.run("rbd", ["config", "pool", "set", name, "rbd_default_features", "1"])
             try await TestCluster.run("rbd", ["config", "pool", "set", name, "rbd_default_order", "21"])
             for (number, cluster) in [cluster, other].enumerated() {
@@ -133,7 +134,7 @@ struct PlainImageTests {
             func code(_ body: () async throws -> ImageInfo) async -> CephError.Code? {
                 await #expect(throws: CephError.self) { _ = try await body() }?.code
             }
-            // The pool is fresh: its directory is yet to be made.
+            // The pool is new: its directory does not exist yet.
             try await TestCluster.putFormat1Image(named: "old", sizeBytes: 1 << 30, into: name)
             #expect(await code { try await pool.createImage(named: "old", sizeBytes: 1) } == .imageExists)
             let image = try await pool.createImage(named: "new", sizeBytes: 1)
@@ -148,7 +149,7 @@ struct PlainImageTests {
         }
     }
 
-    /// A key that may write all objects up to one of a create's, which so fails in the middle.
+    /// Uses a key that may write only the first objects of a create, so that the create fails in the middle.
     @Test(arguments: [["rbd_directory"], ["rbd_directory", "rbd_id."], ["rbd_directory", "rbd_id.", "rbd_header."]])
     func nothingStaysOfACreateThatFails(writable: [String]) async throws {
         try await TestCluster.withPool { name, cluster in
@@ -176,7 +177,7 @@ struct PlainImageTests {
             #expect(error?.code == .credentialsRefused)
             #expect(try await TestCluster.run("rados", ["--pool", name, "ls"]) == before)
             #expect(try await TestCluster.run("rbd", ["ls", name]) == "first\n")
-            // The name is as free as it was.
+            // The name is free again.
             _ = try await cluster.pool(name).createImage(named: "second", sizeBytes: 1 << 20)
             try await TestCluster.run("ceph", ["auth", "del", user])
             try FileManager.default.removeItem(atPath: keyring)

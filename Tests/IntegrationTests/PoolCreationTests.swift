@@ -9,7 +9,7 @@ import Testing
 
 @testable import RBDService
 
-/// A pool is made in a moment, and ready when its placement groups are active: that is an operation.
+/// A pool is created at once, and ready when its placement groups are active. That is an operation.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct PoolCreationTests {
     private static let options = #""pgNum":8,"size":1,"autoscale":"off""#
@@ -28,7 +28,7 @@ struct PoolCreationTests {
                 #expect(answer.headers["location"] == "/v1/operations/\(begun.id)")
                 #expect(begun.kind == "create-pool")
                 #expect(begun.pool == name && begun.subject == name)
-                // Another replica, which has never heard of the pool, tells of it too.
+                // Another replica, which has not seen the pool yet, shows the operation too.
                 let ended = try await operation(begun.id, other, wait: "20s")
                 #expect(ended.state == .succeeded, "\(ended)")
                 #expect(ended.percent == 100)
@@ -43,11 +43,11 @@ struct PoolCreationTests {
         }
     }
 
-    /// As if the replica that was asked for the pool had died: the mark is there, and nobody at work.
+    /// The state as if the replica that got the request had died: the mark exists, but no replica works on it.
     @Test func placementGroupsAreWaitedFor() async throws {
         let cluster = try await TestCluster.connect()
         let name = TestCluster.uniqueName()
-        // Two copies can't be kept on the one OSD, so that with this minimum no placement group becomes active.
+        // One OSD can't keep two copies, so with this minimum size, no placement group becomes active.
         try await TestCluster.run("ceph", ["osd", "pool", "create", name, "8", "8", "replicated", "--size", "2"])
         try await TestCluster.run("ceph", ["osd", "pool", "set", name, "min_size", "2"])
         defer { Task { try? await cluster.deletePool(named: name) } }
@@ -55,14 +55,14 @@ struct PoolCreationTests {
             let mark = PoolCreationMark(number: "0123456789abcdef", createdAt: Date())
             try await cluster.pool(name).setMark(PoolCreationMark.key, to: mark.text)
             let id = mark.operationID(inPool: try await cluster.pool(name).id())
-            // For longer than it takes any replica to look.
+            // This is longer than any replica takes to look.
             let end = ContinuousClock.now + .seconds(6)
             while .now < end {
                 let now = try await operation(id, server)
                 #expect(now.state == .running && now.percent < 100)
                 try await Task.sleep(for: .milliseconds(500))
             }
-            // What can't be read does not hold up the list.
+            // An unreadable mark does not hold up the list.
             let page = try await server.get("/v1/operations?pool=\(name)").decoded(as: Page<RBDAPI.Operation>.self)
             #expect(page.items.map(\.id) == [id])
             let problem = try await server.delete("/v1/operations/\(id)").problem

@@ -7,8 +7,8 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Pools by the façade, over HTTP and by `rbdctl`. One at a time: one of them forbids the deletion of all pools for a
-/// moment, which `TestCluster.withPool` waits out.
+/// Pools with the façade, over HTTP and with `rbdctl`. The tests run one at a time: one of them forbids the deletion of
+/// all pools for a moment, which `TestCluster.withPool` waits out.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)), .serialized)
 struct PoolTests {
     @Test func poolsComeAndGo() async throws {
@@ -28,7 +28,7 @@ struct PoolTests {
         let call = LongCall()
         try await cluster.pool(name).waitForPlacementGroups(pool.pgNum, call: call, on: cluster.calls)
         #expect(call.fraction > 0.9)
-        // Doing it again does no harm.
+        // Repeating it does no harm.
         for _ in 0..<2 { try await cluster.initializePool(named: name) }
         #expect(try await cluster.poolInfo(named: name).applications == ["rbd"])
 
@@ -79,7 +79,8 @@ struct PoolTests {
         }
     }
 
-    /// The defaults of a profile change from release to release: setting it anew would be refused after an upgrade.
+    /// The defaults of a profile change from release to release. After an upgrade, the monitors would refuse to set it
+    /// again.
     @Test func aProfileThatAnotherReleaseHasSetIsUsed() async throws {
         try await TestServer.withCluster { server in
             let profile = "rbd-rest-api-2-2-osd"
@@ -90,7 +91,7 @@ struct PoolTests {
                 "/v1/pools",
                 #"{"name":"\#(name)","type":"erasure","dataChunks":2,"codingChunks":2,"failureDomain":"osd","pgNum":1}"#
             )
-            // An OSD that keeps its data in memory refuses what comes after it, to overwrite parts of objects.
+            // After this, an OSD with memstore refuses to enable overwrites of parts of objects.
             #expect([201, 202].contains(made.status) || made.text.contains("bluestore"), "\(made.text)")
             let told = try await TestCluster.run("ceph", ["osd", "pool", "get", name, "erasure_code_profile"])
             #expect(told.contains(profile))
@@ -98,7 +99,7 @@ struct PoolTests {
         }
     }
 
-    /// What the monitors refuse, and the command that mends each.
+    /// What the monitors refuse, and the command that helps in each case.
     @Test(
         arguments: [
             (["osd", "pool", "set", "POOL", "nodelete", "REFUSE"], "ceph osd pool set POOL nodelete false"),

@@ -7,7 +7,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// What becomes of pools that exist, and erasure-coded ones.
+/// Changes of existing pools, and erasure-coded pools.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct PoolUpdateTests {
     private func ceph(_ arguments: String...) async throws -> String {
@@ -42,10 +42,11 @@ struct PoolUpdateTests {
                 #expect(changed.pgNum == 16)
                 #expect(changed.autoscale == "warn")
                 #expect(try await ceph("osd", "pool", "get-quota", pool).contains("64 MiB"))
-                // Done already: nothing to do.
+                // Nothing is left to change.
                 #expect(try actions(try await server.patch("\(path)?dryRun=true", #"{"size":2,"pgNum":16}"#)) == [])
 
-                // One limit is lifted, the other stays. A single copy again: the monitors ask twice for that.
+                // One limit is removed, the other stays. The pool gets a single copy again, which the monitors want
+                // confirmed twice.
                 let lifted = try await server.patch(path, #"{"quota":{"maxBytes":null},"size":1}"#)
                 #expect(lifted.status == 200, "\(lifted.text)")
                 let again = try lifted.decoded(as: RBDAPI.Pool.self)
@@ -81,7 +82,7 @@ struct PoolUpdateTests {
         }
     }
 
-    /// What the monitors alone know comes when others are done already: the answer says which.
+    /// Only the monitors detect this failure, when other changes are already made. The answer says which.
     @Test func aFailureSaysWhatWasDone() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in
@@ -98,7 +99,7 @@ struct PoolUpdateTests {
         }
     }
 
-    /// Images of other pools go by the pool's number.
+    /// Images of other pools refer to the pool by its number.
     @Test func aNewNameKeepsClonesAndDataPools() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, _ in
@@ -119,8 +120,8 @@ struct PoolUpdateTests {
                     let images = try await server.get("/v1/pools/\(other)/images").decoded(as: Page<Image>.self).items
                     #expect(images.map { $0.parent?.pool ?? $0.dataPool } == [newName, newName])
 
-                    // What its deletion would destroy. While other tests keep the cluster busy, a search through all of
-                    // its pools may not get done in its time.
+                    // The plan lists what the deletion would destroy. While other tests keep the cluster busy, the
+                    // search through all pools may not finish in time.
                     var plan: Plan
                     repeat {
                         plan = try await server.delete("/v1/pools/\(newName)?dryRun=true").decoded(as: Plan.self)
@@ -193,8 +194,8 @@ struct PoolUpdateTests {
         }
     }
 
-    /// Overwrites of erasure-coded pools need BlueStore. The cluster of `dev/test` keeps its data in memory: there this
-    /// is the creation that fails half-way. `dev/cluster start --osds 3 --bluestore` makes one that can do it.
+    /// Overwrites of erasure-coded pools need BlueStore. The cluster of `dev/test` has memstore, so there the creation
+    /// fails half-way. `dev/cluster start --osds 3 --bluestore` starts a cluster that supports it.
     @Test func erasureCodedPools() async throws {
         let hasBlueStore = try await ceph("osd", "metadata").contains(#""osd_objectstore": "bluestore""#)
         try await TestServer.withCluster { server in
@@ -235,7 +236,7 @@ struct PoolUpdateTests {
         #expect(
             try await server.post("/v1/pools/\(name)/groups", #"{"name":"g"}"#).problem.code == "pool-erasure-coded"
         )
-        // Without overwrites.
+        // A pool without overwrites.
         let plain = TestCluster.uniqueName("ec")
         _ = try await ceph("osd", "pool", "create", plain, "8", "8", "erasure", "rbd-rest-api-2-1-osd")
         #expect(
@@ -259,7 +260,7 @@ struct PoolUpdateTests {
         }
         #expect(try await server.delete("/v1/pools/\(plain)?confirm=\(plain)").status == 204)
 
-        // More chunks than OSDs: its placement groups never serve.
+        // There are more chunks than OSDs, so the pool's placement groups never become active.
         let stuck = TestCluster.uniqueName("ec")
         let late = try await server.send(
             "POST",

@@ -84,7 +84,7 @@ struct PrehookTests {
         }
     }
 
-    /// Nothing is made where not everything can be read.
+    /// If one file can't be read, no image is created.
     @Test func whatCannotBeReadStopsBeforeAnythingIsMade() async throws {
         try await TestServer.withCluster { server in
             try await TestCluster.withPool { pool, cluster in
@@ -116,7 +116,7 @@ struct PrehookTests {
         }
     }
 
-    // MARK: What is read
+    // MARK: Input
 
     private func prehook(_ server: TestServer, input: String, _ options: String...) async throws -> Subprocess {
         var environment = ProcessInfo.processInfo.environment
@@ -130,7 +130,7 @@ struct PrehookTests {
             try await TestCluster.withPool { pool, cluster in
                 let files = try TemporaryFolder()
                 let text = manifest("one", pool, cluster.fsid) + manifest("two", pool, cluster.fsid)
-                // As an editor on Windows leaves it.
+                // The file as an editor on Windows saves it.
                 try files.replace("input", "\u{FEFF}" + text.replacing("\n", with: "\r\n"))
                 let made = try await prehook(server, input: files.path("input"), "-o", "yaml")
                 #expect(made.status == 0, "\(made.standardError)")
@@ -210,7 +210,7 @@ struct PrehookTests {
         }
     }
 
-    // MARK: What ends it
+    // MARK: Interruption
 
     @Test func aServiceThatIsAwayIsToldForEachVolume() async throws {
         let files = try TemporaryFolder()
@@ -238,7 +238,7 @@ struct PrehookTests {
         await server.secondRequest()
         running.signal(signal)
         let ended = await running.finish()
-        // Foundation gives the number of the signal that ended it.
+        // Foundation reports the number of the signal that ended the process.
         #expect(ended.status == signal)
         let rows = ended.standardOutput.split(separator: "\n").dropFirst()
         #expect(rows.count == 2)
@@ -248,7 +248,7 @@ struct PrehookTests {
     }
 }
 
-/// Answers the first request, and leaves the second without an answer.
+/// Answers the first request, and does not answer the second one.
 private final class MuteServer: Sendable {
     let url: String
     private let requests: AsyncStream<Void>
@@ -286,7 +286,7 @@ private final class MuteServer: Sendable {
             _ = write(connection, answer, answer.count)
             request()
             continuation.yield()
-            // Until the other side goes.
+            // Wait until the client closes the connection.
             request()
             close(connection)
             close(listener)

@@ -7,7 +7,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Names that are not UTF-8: no path and no JSON can hold them, so that their images are asked for by id.
+/// Names that are not UTF-8. No path and no JSON can contain them, so their images are requested by id.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct RawNameTests {
     private func withRawName(
@@ -38,14 +38,14 @@ struct RawNameTests {
             #expect(renamed.status == 200, "\(renamed.text)")
             let image = try await server.get("/v1/pools/\(pool)/images/cafe").decoded(as: RBDAPI.Image.self)
             #expect(image.id == id)
-            // It is what Ceph's own tools find, too, and nothing is left of the old name.
+            // Ceph's own tools find the new name, too, and nothing is left of the old one.
             #expect(try await TestCluster.run("rbd", ["ls", pool]) == "cafe\n")
             #expect(
                 try await TestCluster.run("rados", ["-p", pool, "ls"]).split(separator: "\n").count {
                     $0.hasPrefix("rbd_id.")
                 } == 1
             )
-            // The same again is done already.
+            // The repeated request changes nothing.
             #expect(try await server.patch(path, #"{"name":"cafe"}"#).status == 200)
         }
     }

@@ -8,11 +8,11 @@ import RBDService
 import TestSupport
 import Testing
 
-/// What a daemon leaves that is killed in the middle of a create or a delete: made here by taking away from a whole
-/// image what the killed one would not have come to, or by killing one.
+/// The remains of a daemon that was killed in the middle of a create or a delete. The tests remove the parts of a whole
+/// image that the killed daemon would not have made, or kill a daemon.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct RepairTests {
-    /// Two seconds after a remnant was first seen it is cleared away.
+    /// Runs a service that cleans up the remains of a create two seconds after it has first seen them.
     private func withServer(
         _ body: @escaping @Sendable (_ server: TestServer, _ images: String, _ pool: String) async throws -> Void
     ) async throws {
@@ -25,7 +25,7 @@ struct RepairTests {
         try await TestCluster.run("rados", ["--pool", pool] + arguments)
     }
 
-    /// Objects of the pool that belong to images.
+    /// The objects of the pool that belong to images.
     private func objects(_ pool: String) async throws -> Set<String> {
         Set(try await rados(pool, "ls").split(separator: "\n").map(String.init))
             .subtracting(["rbd_directory", "rbd_info", "rbd_trash", "rbd_object_map", "rbd_rest_api.operations"])
@@ -33,7 +33,7 @@ struct RepairTests {
 
     private let size = #"{"size":"1GiB"}"#
 
-    /// The states that a killed create leaves: only the directory's entry; the name's object too.
+    /// The states that a killed create leaves: only the entry in the directory, or the name's object too.
     @Test(arguments: [["rbd_header", "rbd_object_map", "rbd_id"], ["rbd_header", "rbd_object_map"]])
     func aRepeatedPutFinishesAnInterruptedCreate(missing: [String]) async throws {
         try await withServer { server, images, pool in
@@ -67,7 +67,7 @@ struct RepairTests {
                     try await Task.sleep(for: .milliseconds(200))
                 } while refusals < 100
                 #expect(answer.status == 201)
-                // It might have been a create on its way: the first time it is left alone.
+                // At first, the create might still be running, so the remains are left alone.
                 #expect(refusals > 0)
                 let image = try await server.get("\(images)/\(name)").decoded(as: RBDAPI.Image.self)
                 #expect(image.id != id)
@@ -86,7 +86,8 @@ struct RepairTests {
             _ = try await rados(pool, "rm", "rbd_header.\(id)")
             _ = try await rados(pool, "rm", "rbd_object_map.\(id)")
             #expect(try await server.delete("\(images)/vol-1").problem.code == "image-incomplete")
-            // Nor is it cleared away before it is known that it has no data: that may take longer than the patience.
+            // The remains are also kept until it is known that there is no data, which may take longer than the
+            // patience.
             try await Task.sleep(for: .seconds(2))
             while true {
                 let answer = try await server.delete("\(images)/vol-1")
@@ -102,7 +103,7 @@ struct RepairTests {
     @Test func aCreateInTheMakingElsewhereIsWaitedFor() async throws {
         try await withServer { server, images, pool in
             let id = try await server.put("\(images)/vol-1", size).decoded(as: RBDAPI.Image.self).id
-            // As if the other one were slow to write the header.
+            // The other create writes the header slowly.
             let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
             defer { try? FileManager.default.removeItem(atPath: file) }
             let keys = try await rados(pool, "listomapkeys", "rbd_header.\(id)").split(separator: "\n").map(String.init)
@@ -119,7 +120,7 @@ struct RepairTests {
                 try await TestCluster.setValue(value, of: key, in: "rbd_header.\(id)", pool: pool)
             }
             #expect([200, 409].contains(try await answer.status))
-            // Whatever it said, the other one's image is there.
+            // Whatever the answer was, the other client's image exists.
             #expect(try await server.get("\(images)/vol-1").decoded(as: RBDAPI.Image.self).id == id)
             #expect(try await server.put("\(images)/vol-1", size).status == 200)
         }
@@ -140,9 +141,9 @@ struct RepairTests {
                 _ = try await rados(pool, "rm", "rbd_object_map.\(id)")
                 #expect(try await server.put("\(images)/\(name)", body).status == 200)
                 let after = try await TestCluster.run("rados", ["--pool", pool, "stat", "rbd_object_map.\(id)"])
-                // The same length as the one that librbd made.
+                // The new object map has the same length as librbd's.
                 #expect(before.split(separator: " ").last == after.split(separator: " ").last)
-                // And librbd opens the image to write without a complaint.
+                // librbd opens the image for writing without an error.
                 let spec = "\(pool)/\(name)"
                 try await TestCluster.run("rbd", ["bench", "--io-type", "write", "--io-total", "64K", spec])
                 #expect(try await TestCluster.run("rbd", ["info", spec]).contains("flags: \n"))
@@ -153,7 +154,7 @@ struct RepairTests {
     @Test(.timeLimit(.minutes(3)))
     func anInterruptedRemovalIsShownAndTakenUpAgain() async throws {
         try await withServer { server, images, pool in
-            // Without an object map every one of its objects is removed, whether it exists or not: that takes a while.
+            // Without an object map, the removal tries every object, whether it exists or not. That takes a while.
             let body = #"{"size":"1TiB","features":["layering"]}"#
             let id = try await server.put("\(images)/big", body).decoded(as: RBDAPI.Image.self).id
             #expect(try await server.put("\(images)/whole", #"{"size":"1GiB"}"#).status == 201)
@@ -162,7 +163,7 @@ struct RepairTests {
                 ["--conf", TestCluster.configFile, "rm", "--no-progress", "\(pool)/big"]
             )
             while try await server.get("\(images)/big").status != 404 { try await Task.sleep(for: .milliseconds(50)) }
-            // From here on it is at the objects. In between it had no watch, and would not count as alive.
+            // From here on, the removal works on the objects. In between, it had no watch, and so counted as dead.
             while try await !TestCluster.run("rados", ["-p", pool, "listwatchers", "rbd_header.\(id)"])
                 .contains("watcher=")
             { try await Task.sleep(for: .milliseconds(20)) }
@@ -172,7 +173,7 @@ struct RepairTests {
             let listed = try await server.get(images).decoded(as: Page<RBDAPI.Image>.self).items
             #expect(listed.map(\.name) == ["big", "whole"])
             #expect(listed.map(\.state) == ["removing", "ready"])
-            // The name is free already, and what goes on is the removal, not the deletion of a namesake.
+            // The name is already free. The removal continues, not the deletion of another image with this name.
             #expect(try await server.put("\(images)/big", #"{"size":"1GiB"}"#).status == 201)
             let twice = try await server.get("\(images)?prefix=big").decoded(as: Page<RBDAPI.Image>.self).items
             #expect(twice.map(\.state).sorted() == ["ready", "removing"])
@@ -181,7 +182,7 @@ struct RepairTests {
             #expect(plan.steps.map(\.action.rawValue) == ["purge-image"])
             let answer = try await server.delete("\(images)/big")
             #expect(answer.status == 202)
-            // The dead client counts as alive for up to half a minute.
+            // The dead client counts as a watcher for up to 30 seconds.
             let operation = try answer.decoded(as: RBDAPI.Operation.self)
             #expect(operation.imageID == id)
             var last = operation
@@ -192,7 +193,8 @@ struct RepairTests {
             #expect(try await server.delete("\(images)/big").status == 404)
             let left = try await server.get(images).decoded(as: Page<RBDAPI.Image>.self).items
             #expect(left.map(\.name) == ["whole"])
-            // The removal was of the one that was being removed, not of its namesake that may be restored.
+            // The removal concerned the image that was being removed, not the other image with its name, which can be
+            // restored.
             let trash = try await server.get("/v1/pools/\(pool)/trash").decoded(as: Page<RBDAPI.TrashedImage>.self)
                 .items
             #expect(trash.map(\.name) == ["big"])

@@ -6,7 +6,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Headers are kept from one list to the next. That must never be seen.
+/// Headers are cached from one list to the next. That must never be visible.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct RepeatedListTests {
     private func rbd(_ line: String) async throws {
@@ -42,7 +42,7 @@ struct RepeatedListTests {
                 "feature enable NAME/v-2 journaling",
                 "rename NAME/v-3 NAME/renamed",
                 "group image add NAME/g NAME/v-4",
-                // Nothing of v-4 is changed by it.
+                // This does not change v-4.
                 "group rename NAME/g NAME/h",
                 "group image remove NAME/h NAME/v-4",
                 "snap rename NAME/v-0@s NAME/v-0@t",
@@ -62,7 +62,7 @@ struct RepeatedListTests {
                     )
                 }
                 #expect(images != before, "\(change)")
-                // Who has not kept anything sees the same.
+                // A new client without a cache sees the same.
                 let other = try await list(try await Cluster.connect(try await TestCluster.configuration).pool(name))
                 #expect(images == other, "\(change)")
             }
@@ -70,7 +70,8 @@ struct RepeatedListTests {
         }
     }
 
-    /// While everything changes all the time, each list says what was true at some time between its begin and its end.
+    /// While everything changes all the time, each list shows a state that was true at some time between its beginning
+    /// and its end.
     @Test(.timeLimit(.minutes(3)))
     func noListIsOlderThanItself() async throws {
         try await TestCluster.withPool { name, cluster in

@@ -7,8 +7,8 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Two replicas are asked for things at once of which only one can be. Whatever the order, an order there was: what was
-/// answered fits what is there afterwards, nothing is lost and nothing is there twice.
+/// Two replicas get conflicting requests at the same time. Some order of the requests must explain the answers and the
+/// final state. Nothing is lost and nothing exists twice.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ReplicaRaceTests {
     private static let rounds = 20
@@ -45,7 +45,7 @@ struct ReplicaRaceTests {
         (try? answer.problem.code) ?? "\(answer.status)"
     }
 
-    /// Purges go on behind their answers.
+    /// Waits until nothing changes any more, because purges continue after their answers.
     private static func untilQuiet(_ pool: String, _ server: TestServer) async throws {
         while true {
             let operations = try await server.get("/v1/operations?pool=\(pool)").decoded(
@@ -74,7 +74,7 @@ enum ReplicaRace: String, CaseIterable, Sendable {
 
     private static let size = #"{"size":"4MiB"}"#
 
-    /// - Returns: the image's id; empty where there is none yet.
+    /// - Returns: the image's id; empty if there is no image yet.
     func prepare(_ image: RacedImage, _ server: TestServer) async throws -> String {
         guard self != .createCreate else { return "" }
         let id = try await server.put(image.path, Self.size).decoded(as: RBDAPI.Image.self).id
@@ -123,10 +123,10 @@ enum ReplicaRace: String, CaseIterable, Sendable {
         }
     }
 
-    /// Told to come again, which nobody is who waits for a moment.
+    /// The answers that tell a client to try again. A client that waits a moment gets another answer.
     private static let busy: Set<String> = ["change-in-progress", "operation-in-progress"]
 
-    /// What may be answered: that it was done, or why not.
+    /// The accepted answers: that the request was executed, or why it was not.
     private var outcomes: (first: Set<String>, second: Set<String>) {
         switch self {
         case .createCreate: (["201", "image-exists"], ["201", "image-exists"])
@@ -149,20 +149,20 @@ enum ReplicaRace: String, CaseIterable, Sendable {
         }
     }
 
-    /// Which answers there may be together.
+    /// Whether these answers may occur together.
     func allows(_ codes: [String]) -> Bool {
         let (first, second) = (outcomes.first.union(Self.busy), outcomes.second.union(Self.busy))
         guard first.contains(codes[0]), second.contains(codes[1]) else { return false }
         let done = codes.filter { $0.hasPrefix("2") }.count
         return switch self {
-        // Clones of one snapshot do not wait for each other. One that is made while the snapshot goes keeps it, in its
-        // image's trash.
+        // Clones of one snapshot do not wait for each other. A clone that is made while the snapshot is deleted keeps
+        // the snapshot, in its image's trash.
         case .putDelete, .growGrow, .cloneDeleteSnapshot: done >= 1
         default: done == 1
         }
     }
 
-    /// What is there, as any replica tells it.
+    /// Checks the final state with any replica.
     func check(
         _ codes: [String],
         _ image: RacedImage,
@@ -183,7 +183,7 @@ enum ReplicaRace: String, CaseIterable, Sendable {
             #expect(plain == nil, "\(label)")
             #expect(try await isInTrash(), "\(label)")
         case .putDelete:
-            // Either the old one is in the trash, and perhaps a new one there, or the old one was not deleted.
+            // Either the old image is in the trash, and perhaps there is a new one, or the old image was not deleted.
             let isGone = try await isInTrash()
             #expect(isGone == (codes[1] == "200"), "\(label)")
             #expect(plain != id || !isGone, "\(label)")
@@ -216,7 +216,7 @@ enum ReplicaRace: String, CaseIterable, Sendable {
         case .purgeRestore: #expect((plain == id) == isFirst, "\(label)")
         case .deletePurge:
             #expect(plain == nil, "\(label)")
-            // What was promised to be kept is kept.
+            // An image whose DELETE was acknowledged is in the trash.
             #expect(try await isInTrash() == isFirst, "\(label)")
         }
     }

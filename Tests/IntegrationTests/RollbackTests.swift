@@ -8,14 +8,14 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Rollbacks that take long: nothing may leave the image in between.
+/// Long rollbacks: nothing may leave the image in a mixed state.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct RollbackTests {
     private func operation(_ server: TestServer, _ id: String) async throws -> RBDAPI.Operation {
         try await server.get("/v1/operations/\(id)").decoded()
     }
 
-    /// An image, empty at the snapshot `base`, with data all over it now.
+    /// Creates an image that is empty at the snapshot `base` and has data everywhere now.
     private func makeImage(_ spec: String, size: String) async throws {
         for command in [
             "create --size \(size) --image-feature layering --image-feature exclusive-lock \(spec)",
@@ -38,7 +38,8 @@ struct RollbackTests {
                 let id = try begun.decoded(as: RBDAPI.Operation.self).id
                 while try await operation(other, id).percent < 2 { try await Task.sleep(for: .milliseconds(50)) }
 
-                // It can't be cancelled, is found again, and keeps its snapshot and all else away.
+                // The rollback can't be cancelled, is found by a repeated request, and prevents changes of its snapshot
+                // and its image.
                 let cancelled = try await other.delete("/v1/operations/\(id)").problem
                 #expect(cancelled.status == 409)
                 #expect(cancelled.code == "operation-not-cancellable")
@@ -66,7 +67,7 @@ struct RollbackTests {
         }
     }
 
-    /// Between the request and the work somebody may have come.
+    /// A client may have opened the image between the request and the rollback.
     @Test func whoHasTheImageOpenIsLookedForAgainWhenTheWorkBegins() async throws {
         let threads = BlockingPool(limits: .init(threads: 2, queue: 16, replacements: 2))
         try await TestCluster.withPool { name, cluster in
@@ -91,7 +92,7 @@ struct RollbackTests {
             #expect(busy?.resource == pool.resource(ofImage: "vol-1"))
             try client.endInput()
             _ = await client.finish()
-            // The watch of a client that has ended goes a moment after it.
+            // The watch of a client that has ended disappears a moment later.
             while try await !pool.use(ofImage: "vol-1").watchers.isEmpty {
                 try await Task.sleep(for: .milliseconds(100))
             }
@@ -111,7 +112,7 @@ struct RollbackTests {
             #expect(early?.code == .stopped)
             #expect(try await !TestCluster.run("rbd", ["diff", spec]).isEmpty)
 
-            // It is found by its id, whatever it is called by then.
+            // The snapshot is found by its id, whatever its name is by then.
             try await TestCluster.run("rbd", ["snap", "rename", "\(spec)@base", "\(spec)@renamed"])
             let call = LongCall()
             try await rollBack(call)

@@ -8,12 +8,12 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Certificate and tokens change all the time, and nobody notices.
+/// The certificate and the tokens change all the time, and no client notices.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(4)))
 struct RotationTests {
     private static let rounds = 30
 
-    /// What the clients count.
+    /// The clients' counters.
     private final class Tally: Sendable {
         struct Counts: Sendable {
             var kept = 0
@@ -28,12 +28,12 @@ struct RotationTests {
         var isOver: Bool { over.load(ordering: .acquiring) }
         func end() { over.store(true, ordering: .releasing) }
 
-        /// Which of the tokens is to be shown.
+        /// The number of the current token.
         var token: Int { number.load(ordering: .acquiring) }
         func use(_ token: Int) { number.store(token, ordering: .releasing) }
     }
 
-    /// Asks for the images of a pool until the end, with the token of the time.
+    /// Lists the images of a pool until the end, with the current token.
     private func ask(
         _ url: String,
         _ tokens: [AccessToken],
@@ -60,8 +60,8 @@ struct RotationTests {
         }
     }
 
-    /// Polls until something is so.
-    /// - Returns: how long that took; nil where it did not come to be so in twenty seconds.
+    /// Polls until the condition holds.
+    /// - Returns: how long that took; nil if it did not hold within twenty seconds.
     private func time(_ condition: () async throws -> Bool) async throws -> Duration? {
         let start = ContinuousClock.now
         while ContinuousClock.now - start < .seconds(20) {
@@ -71,7 +71,7 @@ struct RotationTests {
         return nil
     }
 
-    /// The certificate that a connection which begins now is shown, in PEM.
+    /// The certificate, in PEM, that a new connection gets.
     private func shown(_ url: String) async throws -> Substring? {
         let client = try await Subprocess.run(
             "/usr/bin/openssl",
@@ -84,8 +84,8 @@ struct RotationTests {
         let certificate = try await ServerCertificate(count: Self.rounds + 1)
         let folder = try TemporaryFolder()
         let tokens = (0..<Self.rounds + 5).map { _ in AccessToken() }
-        /// As in any rotation the next token is known before it is used, and the last one for a while after: who looks
-        /// once a second may be two rounds behind.
+        /// As in any rotation, the next token is valid before it is used, and the previous one stays valid for a while.
+        /// A service that looks once a second may be two rounds behind.
         @Sendable func write(_ round: Int) throws {
             let known = tokens[round...min(round + 4, tokens.count - 1)]
             let lines = try known.map {
@@ -110,7 +110,7 @@ struct RotationTests {
                 }
                 let url = "\(server.url)/v1/pools/\(pool)/images"
                 let tally = Tally()
-                // Token 0 leaves the file in the first round: nobody uses it then.
+                // Token 0 leaves the file in the first round, so no client uses it then.
                 tally.use(2)
                 var (certificates, refused): (Set<Substring>, Int) = ([], 0)
                 if let first = try await shown(server.url) { certificates.insert(first) }
@@ -126,15 +126,15 @@ struct RotationTests {
                         let next = ContinuousClock.now + .seconds(1)
                         certificate.put(round)
                         try write(round)
-                        // It has been in the file for two rounds, and stays for two more.
+                        // This token has been in the file for two rounds, and stays for two more.
                         tally.use(round + 2)
-                        // The token that was taken out of the file.
+                        // This token was removed from the file.
                         let latency = try await withTLSClient(trusting: certificate.trust) { client in
                             try await time { try await client.get(url, token: tokens[round - 1].text).status == 401 }
                         }
                         if let latency { (refused, slowest) = (refused + 1, max(slowest, latency)) }
-                        // A new certificate only after this one was seen: a busy machine may need more than a second
-                        // for it.
+                        // The next certificate comes only after this one was seen. A busy machine may need more than a
+                        // second for that.
                         let untilShown = try await time {
                             if let shown = try await shown(server.url) {
                                 certificates.insert(shown).inserted
@@ -153,7 +153,7 @@ struct RotationTests {
                 #expect(counts.kept >= 500 && counts.new >= 50, "\(counts.kept) and \(counts.new) requests")
                 #expect(certificates.count == Self.rounds + 1)
                 #expect(refused == Self.rounds)
-                // No clock is kept here: it says so of a service that never looks again.
+                // This is not an exact bound. It only detects a service that never looks again.
                 #expect(slowest < .seconds(10), "\(slowest)")
             }
         }

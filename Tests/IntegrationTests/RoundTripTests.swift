@@ -8,11 +8,11 @@ import RBDService
 import TestSupport
 import Testing
 
-/// What requests cost the cluster, as librados itself counts: operations on objects, each of them a round trip. No
-/// clock is looked at, so that a change that makes something dearer is seen on any machine, however busy.
+/// The cost of requests in the cluster, as librados itself counts it: operations on objects, each of which is a round
+/// trip. No clock is involved, so the tests detect a more expensive change on any machine, however busy.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct RoundTripTests {
-    /// Asks a client of the cluster how many operations it has sent.
+    /// Reads from a client of the cluster how many operations it has sent.
     private struct Meter {
         let socket: String
 
@@ -30,7 +30,7 @@ struct RoundTripTests {
             return try JSONDecoder().decode(Dump.self, from: Data(text.utf8)).objecter.op
         }
 
-        /// The least of several tries: now and then the service asks the cluster something of its own accord.
+        /// The minimum of several tries, because the service sometimes contacts the cluster by itself.
         func operations(of body: (_ attempt: Int) async throws -> Void) async throws -> Int {
             var least = Int.max
             for attempt in 0..<4 {
@@ -42,7 +42,7 @@ struct RoundTripTests {
         }
     }
 
-    /// A service whose client of the cluster can be asked, and a pool for it.
+    /// Runs the body with a service whose client's operations can be counted, and with a pool.
     private func withMeter(
         tokenFile: String? = nil,
         _ body: @escaping @Sendable (_ server: TestServer, _ meter: Meter, _ pool: String) async throws -> Void
@@ -58,8 +58,8 @@ struct RoundTripTests {
         try "\(text)\n[client]\nadmin socket = \(socket)\n".write(to: file, atomically: true, encoding: .utf8)
         var cluster = try await TestCluster.configuration
         cluster.configFile = file.path
-        // It looks for work in all pools, those of all other tests too, when it begins, and then not before these are
-        // over.
+        // The service looks for operations in all pools, also those of other tests, when it begins. It does not look
+        // again before these tests are over.
         let change: (inout ServiceConfiguration) -> Void = {
             $0.operationLease = .seconds(3600)
             $0.tokenFile = tokenFile
@@ -86,23 +86,23 @@ struct RoundTripTests {
                     #expect(shown == expected)
                 }
             }
-            // The names, the trash, and each image once.
+            // One list costs the names, the trash, and each image once.
             let all = try await cost("", shows: count)
             #expect(all <= count + 3)
-            // A stream's first batch asks for its names alone.
+            // The first batch of a stream requests only its own names.
             let stream = try await cost("", accept: "application/x-ndjson", shows: count)
             #expect(stream <= count + 4)
             let page = try await cost("?limit=10", shows: 10)
             #expect(page <= 10 + 2)
-            // The next page costs the same: the directory is read from where the first ended.
+            // The next page costs the same, because the directory is read from where the first page ended.
             let first = try await server.get("\(images)?limit=10").decoded(as: Page<RBDAPI.Image>.self)
             let cursor = try #require(first.nextCursor)
             let next = try await cost("?limit=10&cursor=\(cursor)", shows: 10)
             #expect(next <= 10 + 2)
-            // Names that are not wanted cost nothing.
+            // Names that do not match cost nothing.
             let chosen = try await cost("?name~=v-1149", shows: 1)
             #expect(chosen <= 1 + 3)
-            // What was changed since is asked for twice, once: its version, and then its header.
+            // An image that has changed costs two operations once: its version, and then its header.
             for number in 120..<150 {
                 let status = try await server.patch("\(images)/v-\(1000 + number)", #"{"size":"2MiB"}"#).status
                 #expect(status == 200)
@@ -112,7 +112,7 @@ struct RoundTripTests {
             let changed = try await meter.count() - before
             #expect(changed >= count + 30)
             #expect(changed <= count + 30 + 3)
-            // Snapshots are counted in a second one, where there ever was one.
+            // An image that has ever had a snapshot costs a second operation, which counts them.
             for number in 0..<15 {
                 try await TestCluster.run("rbd", ["snap", "create", "\(pool)/v-\(1000 + number)@s"])
             }
@@ -125,15 +125,15 @@ struct RoundTripTests {
         try await withMeter { server, meter, pool in
             let images = "/v1/pools/\(pool)/images"
             #expect(try await server.put("\(images)/first", #"{"size":"1GiB"}"#).status == 201)
-            // Whether it is there, the claim; rbd_info; directory, name, header and object map written; the header read
-            // back; the claim let go.
+            // A create checks whether the name exists, takes the claim, reads rbd_info, writes the directory, the name,
+            // the header and the object map, reads the header back, and releases the claim.
             let create = try await meter.operations { attempt in
                 let status = try await server.put("\(images)/v-\(attempt)", #"{"size":"1GiB"}"#).status
                 #expect(status == 201)
             }
             #expect(create <= 9)
-            // The directory, header, metadata, trash; whether it has its object map and its rbd_id. What is there is
-            // not claimed.
+            // A PUT of an existing image reads the directory, the header, the metadata and the trash, and checks the
+            // object map and rbd_id. It takes no claim.
             let put = try await meter.operations { _ in
                 let status = try await server.put("\(images)/first", #"{"size":"1GiB"}"#).status
                 #expect(status == 200)
@@ -151,7 +151,8 @@ struct RoundTripTests {
         }
     }
 
-    /// What is there and out of scope is as much work as what is not there: how long the answer takes tells nothing.
+    /// An image that exists but is out of scope costs as much as one that does not exist, so the time of the answer
+    /// says nothing.
     @Test(.timeLimit(.minutes(3)))
     func whatIsOutOfScopeIsAsMuchWorkAsWhatIsMissing() async throws {
         let identities = try TestIdentities(["everything": ["all:*"], "other": ["all:*/b-*", "all:*/team/b-*"]])

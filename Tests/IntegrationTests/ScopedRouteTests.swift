@@ -10,11 +10,11 @@ import Testing
 
 @testable import RBDService
 
-/// Every route, asked by everybody: what each is answered follows from its rule and from his scopes. Whatever would
-/// change something is asked as a dry run.
+/// Every route, requested by every identity. The answers follow from the route's rule and the identity's scopes.
+/// Requests that would change something are sent as dry runs.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ScopedRouteTests {
-    /// What there is, and how it is asked for.
+    /// The existing objects, and the requests for them.
     private struct Fixture: Sendable {
         var pool: String
         var trashed: String
@@ -24,8 +24,8 @@ struct ScopedRouteTests {
         static let place = "namespace=team"
 
         /// - Parameters:
-        ///   - pool: takes the pool's place in the path.
-        ///   - name: takes the place of the image, of its id or of the group.
+        ///   - pool: replaces the pool in the path.
+        ///   - name: replaces the image, its id or the group.
         func path(_ route: Endpoint, pool: String? = nil, namespace: String = "team", name: String? = nil) -> String {
             let id = route.path.contains("/image-ids/") ? name ?? imageID : trashed
             var path = route.path
@@ -45,7 +45,7 @@ struct ScopedRouteTests {
             return query.isEmpty ? path : "\(path)?\(query.joined(separator: "&"))"
         }
 
-        /// Nil where there is none.
+        /// The request's body; nil if it has none.
         func body(_ route: Endpoint) -> String? {
             switch "\(route.method) \(route.path.split(separator: "/").last ?? "")" {
             case "POST pools": #"{"name":"a-pool"}"#
@@ -144,7 +144,7 @@ struct ScopedRouteTests {
         func code(_ answer: TestServer.Answer) -> String { (try? answer.problem.code) ?? "\(answer.status)" }
         let whole = try await ask("everything")
         let right = code(whole)
-        // Whoever may do everything gets as far as the cluster.
+        // An identity with all rights gets as far as the cluster.
         #expect(!["forbidden", "unauthenticated", "internal-error"].contains(right), "\(label): \(whole.text)")
         #expect(whole.status < 400 || whole.status == 404 || whole.status == 409, "\(label): \(whole.text)")
         for (identity, expected) in expectations(route, right) {
@@ -153,7 +153,7 @@ struct ScopedRouteTests {
             guard identity.hasPrefix("other"), answer.status == 404, fixture.body(route)?.contains("name") != true,
                 route.method != .put, let missing = missing(route, fixture, code(answer))
             else { continue }
-            // The same as what does not exist, to the letter.
+            // The answer is literally the same as for an object that does not exist.
             let other = try await ask("everything", missing.path)
             #expect(
                 try comparable(answer, missing.pair.0) == comparable(other, missing.pair.1),
@@ -162,10 +162,10 @@ struct ScopedRouteTests {
         }
     }
 
-    /// The code, or the status where it is no problem, that each is to be answered.
+    /// The expected answer for each identity: the code, or the status if there is no problem.
     private static func expectations(_ route: Endpoint, _ right: String) -> [(String, String)] {
         let rule = route.rule
-        // Of pools and of what is listed only what is in scope is shown.
+        // Lists, including that of the pools, show only what is in scope.
         let isList = if case .place(.read) = rule { !route.path.contains("{id}") } else { false }
         let reader = rule.verb == .read ? right : "forbidden"
         func all(_ pool: String, _ namespace: String, _ prefix: String) -> [(String, String)] {
@@ -199,7 +199,7 @@ struct ScopedRouteTests {
                 } else {
                     right
                 }
-            // Nothing has expired where nothing is.
+            // An invisible namespace has no expired entries.
             let namespace = route.method == .delete && !route.path.contains("{id}") ? right : hidden.1
             return all(right, right, right) + others(hidden.0, namespace, isList ? right : name)
         case .image, .newImage, .copiedImage:
@@ -210,7 +210,7 @@ struct ScopedRouteTests {
         }
     }
 
-    /// A request for what does not exist, and the names in which it differs.
+    /// A request for an object that does not exist, and the names in which it differs.
     private static func missing(
         _ route: Endpoint,
         _ fixture: Fixture,
@@ -234,9 +234,9 @@ struct ScopedRouteTests {
         return "\(answer.status) \(problem)".replacing(name, with: "NAME")
     }
 
-    // MARK: What handlers look at
+    // MARK: Checks in handlers
 
-    /// Names in bodies, and verbs that a parameter asks for.
+    /// Handlers check names in bodies, and verbs that depend on a parameter.
     @Test func whatIsInTheBodyIsLookedAt() async throws {
         try await TestCluster.withPool { pool, _ in
             let identities = try TestIdentities([
@@ -258,7 +258,7 @@ struct ScopedRouteTests {
                     #"{"source":{"image":"\#(source)","snapshot":"s"}\#(more)}"#
                 }
                 #expect(code(try await clones.put("\(images)/a-1", clone("gold-1"))) == "201")
-                // What must not be read is not there, whatever else is asked of it.
+                // An image that must not be read appears not to exist, whatever else the request contains.
                 for size in ["", #","size":"4MiB""#, #","size":"5MiB""#] {
                     let hidden = try await clones.put("\(images)/a-2", clone("secret-1", size))
                     let missing = try await clones.put("\(images)/a-2", clone("secret-0", size))
@@ -268,14 +268,14 @@ struct ScopedRouteTests {
                         try Self.comparable(hidden, "secret-1") == Self.comparable(missing, "secret-0")
                     )
                 }
-                // An image that is there is told to differ in the words of the request.
+                // For an existing image, the answer names the differences in the words of the request.
                 let other = try await clones.put("\(images)/a-1", clone("secret-1"))
                 #expect(code(other) == "image-differs")
                 #expect(try other.problem.differences?.first?.requested == "\(pool)/secret-1@s", "\(other.text)")
                 #expect(code(try await clones.put("\(images)/a-2", clone("a-9"))) == "forbidden")
                 let secret = #"{"name":"a-2","source":{"image":"secret-1"}}"#
                 #expect(code(try await clones.post(images, secret)) == "source-not-found")
-                // Where a copy goes.
+                // The destination of a copy.
                 let copy = "\(images)/gold-1/copy?wait=60s"
                 #expect(code(try await clones.post(copy, #"{"name":"a-copy"}"#)) == "200")
                 #expect(code(try await clones.post(copy, #"{"name":"b-copy"}"#)) == "image-not-found")
@@ -286,17 +286,17 @@ struct ScopedRouteTests {
                 // A new name.
                 #expect(code(try await clones.patch("\(images)/a-1", #"{"name":"b-1"}"#)) == "image-not-found")
                 #expect(code(try await clones.patch("\(images)/a-1", #"{"name":"a-3"}"#)) == "200")
-                // Somebody else's data pool.
+                // The data pool of another identity.
                 let data = #"{"size":"1MiB","dataPool":"\#(pool)-2"}"#
                 #expect(code(try await clones.put("\(images)/a-4", data)) == "forbidden")
                 let unseen = #"{"size":"1MiB","dataPool":"\#(pool)-3"}"#
                 #expect(code(try await clones.put("\(images)/a-4", unseen)) == "data-pool-not-found")
-                // To purge is more than to delete, however it is said.
+                // A purge needs more rights than a delete, however the request asks for it.
                 for query in ["purge=true", "delay=0s", "delay=1s"] {
                     #expect(code(try await clones.delete("\(images)/a-3?\(query)")) == "forbidden", "\(query)")
                 }
                 #expect(code(try await clones.delete("\(images)/a-copy")) == "200")
-                // What is out of scope is made nowhere: not in a namespace that nobody has, either.
+                // Nothing is created out of scope, not even in a namespace that does not exist.
                 for path in ["\(images)/b-1", "\(images)/a-5?namespace=none", "/v1/pools/rbd-secret/images/a-1"] {
                     let answer = try await clones.put(path, #"{"size":"1MiB"}"#)
                     #expect(answer.status == 404, "\(answer.text)")

@@ -8,12 +8,12 @@ import Testing
 
 @testable import RBDService
 
-/// What must stay secret is planted wherever it can come in, and then looked for in all that leaves the programs.
+/// Secrets are planted wherever they can come in, and then searched for in everything that the programs write.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct SecretsTests {
-    // MARK: What is planted
+    // MARK: The secrets
 
-    /// Texts that nobody may see, in all forms in which somebody might write them.
+    /// Texts that must not appear anywhere, in all forms in which they may be written.
     private struct Secrets {
         private(set) var forms: [(name: String, text: String)] = []
 
@@ -31,12 +31,12 @@ struct SecretsTests {
 
         mutating func plant(_ name: String, _ token: AccessToken) {
             plant(name, token.text)
-            // What it has behind the prefix, and what is kept of it.
+            // The token's random part behind the prefix, and the digest that is stored.
             plant("\(name), its random part", String(token.text.dropFirst(4)))
             plant("\(name), its digest", token.sha256)
         }
 
-        /// Expects none of them, in upper or lower case.
+        /// Expects none of the secrets, in upper or lower case.
         func expectNone(in text: String, _ place: String) {
             let text = text.lowercased()
             for (name, secret) in forms where text.contains(secret.lowercased()) {
@@ -54,7 +54,7 @@ struct SecretsTests {
 
         func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 
-        /// - Returns: the path of a new file that is for its owner alone.
+        /// - Returns: the path of a new file that only its owner can read.
         @discardableResult
         func write(_ text: String, _ name: String, mode: Int = 0o600) throws -> String {
             let other = path("\(name).new")
@@ -94,19 +94,19 @@ struct SecretsTests {
         try String(contentsOfFile: try await TestCluster.serviceKeyring, encoding: .utf8)
     }
 
-    /// - Parameter text: the text of a keyring.
+    /// - Parameter text: the contents of a keyring.
     private func key(in text: String) throws -> String {
         String(try #require(text.firstMatch(of: /key = (\S+)/)).1)
     }
 
     // MARK: The daemon
 
-    /// One request by curl, which sends whatever it is told to.
+    /// Sends one request with curl, which sends anything.
     /// - Returns: the answer with its head.
     private func curl(_ url: String, _ trust: String, _ arguments: [String]) async throws -> String {
         let common = ["--silent", "--include", "--path-as-is", "--max-time", "60", "--cacert", trust]
         let result = try await Subprocess.run("/usr/bin/curl", common + arguments + [url])
-        // 56 where the connection was closed on it, 52 where there was no answer.
+        // curl ends with 56 if the connection was closed, and with 52 if there was no answer.
         #expect([0, 52, 56].contains(result.status), "\(url) \(arguments): curl ended with \(result.status)")
         return result.standardOutput
     }
@@ -166,11 +166,11 @@ struct SecretsTests {
                     if credentials != bearer(good) { #expect(status(answer) == "401", "\(route.method) \(path)") }
                 }
             }
-            // Where parameters are known, those are not.
+            // Unknown parameters, on routes that know their parameters.
             let images = "\(server)/v1/pools/\(pool)/images"
             let refused = try await curl("\(images)?access_token=\(good.text)", certificate, bearer(good))
             #expect(status(refused) == "400")
-            // What is malformed, before the parser and behind it.
+            // Malformed requests, which fail in the parser or after it.
             for headers in [
                 ["Authorization: Basic \(good.text)"], ["Authorization: \(good.text)"],
                 ["Authorization: Bearer \(good.text) and more"], ["Authorization: Bearer  \(wrong.text)\t"],
@@ -195,7 +195,7 @@ struct SecretsTests {
                 secrets.expectNone(in: answer, "the answer to a body with a token")
             }
         }
-        // A file that can't be used now, as somebody may write it who takes the token for its digest.
+        // An invalid token file, as someone may write it who takes the token for its digest.
         try folder.write("identities:\n  - name: known\n    tokens:\n      - \(good.text)\n", "tokens.yaml")
         while try await curl("\(server)/v1/pools", certificate, bearer(wrong)).isEmpty {}
         try await Task.sleep(for: .milliseconds(1100))
@@ -252,7 +252,7 @@ struct SecretsTests {
             let file = try folder.write(text, "tokens.yaml")
             try await refused(["--token-file", file], file, secrets)
         }
-        // Others can read them: the mend is in the sentence.
+        // Other users can read these files. The message says how to correct that.
         for mode in [0o604, 0o644, 0o602] {
             let file = try folder.write(tokenFile, "open.yaml", mode: mode)
             try await refused(["--token-file", file], "run chmod 0600 \(file)", secrets)
@@ -265,7 +265,7 @@ struct SecretsTests {
             let file = try folder.write(keyring, "keyring", mode: mode)
             try await refused(["--ceph-keyring", file], "run chmod 0600 \(file)", keys)
         }
-        // Whoever can list processes would see it.
+        // Anyone who can list processes would see the key.
         for option in ["--key \(key)", "--key=\(key)"] {
             try await refused(["--ceph-args", option], "ceph-keyring", keys)
             let shown = try await Subprocess.run(RunningDaemon.path, ["--print-config", "--ceph-args", option])
@@ -273,7 +273,7 @@ struct SecretsTests {
         }
     }
 
-    /// A keyring that Ceph can't use, or whose key is another's: librados has its own words for that.
+    /// A keyring that Ceph can't use, or whose key belongs to another user. librados has its own messages for these.
     @Test func aWrongKeyringIsNotShown() async throws {
         let folder = try Folder()
         let keyring = try await keyring()

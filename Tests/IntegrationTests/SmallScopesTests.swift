@@ -8,7 +8,7 @@ import Testing
 
 @testable import RBDService
 
-/// What one identity does reaches nothing of others, and takes nothing from them.
+/// The work of one identity does not reach other identities, and takes nothing from them.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct SmallScopesTests {
     private func withIdentities(
@@ -49,7 +49,7 @@ struct SmallScopesTests {
         }
     }
 
-    /// All pages of a list.
+    /// The names on all pages of a list.
     private func names(_ server: TestServer, _ path: String) async throws -> [String] {
         var (names, cursor) = ([String](), "")
         repeat {
@@ -62,7 +62,7 @@ struct SmallScopesTests {
         return names
     }
 
-    /// What is out of scope is not even read: how long a list takes tells nothing of it.
+    /// Images that are out of scope are not even read, so the time of a list says nothing about them.
     @Test func listsGoThroughTheNamesInScopeAlone() async throws {
         try await TestCluster.withPool { pool, _ in
             let identities = try TestIdentities([
@@ -124,10 +124,10 @@ struct SmallScopesTests {
             let problem = try await sparsify(one, "a-2").problem
             #expect(problem.code == "overloaded")
             #expect(problem.detail == "\"a\" already has 1 unfinished operations in pool \"\(pool)\"")
-            // What makes room is begun all the same.
+            // Operations that free space are still begun.
             let purge = try await one.delete("/v1/pools/\(pool)/images/a-2?purge=true")
             #expect(purge.status == 202, "\(purge.text)")
-            // The same is found, and others have their own.
+            // A repeated request finds its operation, and other identities have limits of their own.
             let id = try first.decoded(as: RBDAPI.Operation.self).id
             #expect(try await sparsify(one, "a-1").decoded(as: RBDAPI.Operation.self).id == id)
             let other = try await sparsify(all, "b-1")

@@ -7,7 +7,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Snapshots over HTTP, against what `rbd` sees.
+/// Snapshots over HTTP, compared with `rbd`.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct SnapshotTests {
     private func withImage(
@@ -75,7 +75,7 @@ struct SnapshotTests {
             #expect(renamed.protected)
             #expect(renamed.id == snapshot.id)
             #expect(try await names(server, path) == ["weekly"])
-            // What is so already is as good.
+            // A repeated request succeeds, too.
             #expect(try await patch(server, "\(path)/snapshots/weekly", change).status == 200)
             #expect(try await patch(server, "\(path)/snapshots/weekly", "{}").status == 200)
             #expect(try await patch(server, "\(path)/snapshots/daily", "{}").problem.code == "snapshot-not-found")
@@ -116,7 +116,7 @@ struct SnapshotTests {
             for name in ["a b", "x/y", "100%"] {
                 try await TestCluster.run("rbd", ["snap", "create", "\(spec)@tmp"])
                 let encoded = PercentEncoding.encode(name)
-                // rbd itself refuses to write such names.
+                // `rbd` itself refuses to create such names.
                 let cluster = try await TestCluster.connect()
                 let pool = cluster.pool(spec.split(separator: "/").first.map(String.init) ?? "")
                 _ = try await pool.changeSnapshot(named: "tmp", ofImage: "vol-1", newName: name)
@@ -181,7 +181,7 @@ struct SnapshotTests {
             try client.endInput()
             _ = await client.finish()
 
-            // The watch of a client that has ended goes a moment after it.
+            // The watch of a client that has ended disappears a moment later.
             while try await server.send("POST", "\(rollback)?dryRun=true").status != 200 {
                 try await Task.sleep(for: .milliseconds(200))
             }
@@ -214,7 +214,7 @@ struct SnapshotTests {
                 try await patch(server, "\(path)/snapshots/one", #"{"name":"two"}"#),
                 try await server.delete("\(path)/snapshots/one"),
                 try await server.send("POST", "\(path)/snapshots/one/rollback?confirm=one"),
-                // Without the look at the locks this one would never end.
+                // Without the check of the locks, this request would never end.
                 try await server.put("\(path)/snapshot-limit", #"{"limit":7}"#),
             ]
             for answer in answers {
@@ -290,7 +290,7 @@ struct SnapshotTests {
             while try await !cluster.poolInfo(named: pool).flags.contains("full") {
                 try await Task.sleep(for: .milliseconds(200))
             }
-            // The OSDs and our client learn it a moment after the monitors.
+            // The OSDs and the service's client learn of the flag a moment after the monitors.
             var answer = try await server.post("\(path)/snapshots", #"{"name":"after-0"}"#)
             var number = 1
             while answer.status == 201 {
@@ -313,9 +313,9 @@ struct SnapshotTests {
                 #expect(problem.code == "pool-full")
                 #expect(problem.hint?.contains("set-quota \(pool)") == true)
             }
-            // The snapshot that librbd took without its object map is not there.
+            // The snapshot that librbd took without its object map has been removed.
             #expect(try await names(server, path) == ["before"])
-            // These need no room.
+            // These requests need no space.
             #expect(
                 try await patch(server, "\(path)/snapshots/before", #"{"name":"b","protected":true}"#).status == 200
             )

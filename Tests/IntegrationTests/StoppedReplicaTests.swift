@@ -7,14 +7,15 @@ import RBDService
 import TestSupport
 import Testing
 
-/// A replica is stopped in the middle of writing data, another one takes over and comes to the end, and the first goes
-/// on.
+/// A replica is stopped in the middle of writing data. Another one takes over and completes the operation, and then the
+/// first one continues.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct StoppedReplicaTests {
-    /// So small that there are thousands of objects in little data, one at a time: that takes seconds.
+    /// The objects are so small that little data has thousands of them. They are written one at a time, which takes
+    /// seconds.
     private static let properties = #"{"size":"8MiB","objectSize":"4KiB","features":["layering"]}"#
 
-    /// What was written after the rollback had come to its end stays.
+    /// Data that was written after the rollback had ended stays.
     @Test func aRollbackThatGoesOnDestroysNothing() async throws {
         try await withTwo { stopped, other, pool in
             let image = "/v1/pools/\(pool)/images/v"
@@ -41,7 +42,7 @@ struct StoppedReplicaTests {
         }
     }
 
-    /// No object of the first copy is left, and the second one is whole.
+    /// No object of the first copy is left, and the second copy is whole.
     @Test func aCopyThatGoesOnLeavesNothing() async throws {
         try await withTwo { stopped, other, pool in
             let image = "/v1/pools/\(pool)/images/v"
@@ -60,7 +61,7 @@ struct StoppedReplicaTests {
         }
     }
 
-    /// What is to be kept for a day is kept, whatever the replica's own clock says.
+    /// An image that must be kept for a day is kept, even if the replica's own clock is wrong.
     @Test func aClockThatIsAheadPurgesNothing() async throws {
         try await TestCluster.withPool { pool, _ in
             let daemon = try await RunningDaemon.start(
@@ -75,13 +76,13 @@ struct StoppedReplicaTests {
                 kept.append(try made.decoded(as: RBDAPI.Image.self).id)
                 #expect(try await daemon.server.delete("\(images)/\(name)\(delay)").status == 200)
             }
-            // It does look after the trash: what has expired goes.
+            // The replica does purge the trash: expired entries are removed.
             while try await daemon.server.get("\(trash)/\(kept[2])").status == 200 {
                 try await Task.sleep(for: .milliseconds(200))
             }
             try await Task.sleep(for: .seconds(3))
             for id in kept.prefix(2) { #expect(try await daemon.server.get("\(trash)/\(id)").status == 200) }
-            // Nor does it purge them when it is told to purge what has expired.
+            // It does not purge the others either when a request purges all expired entries.
             #expect(try await daemon.server.delete("\(trash)?expired=true").status < 300)
             try await Task.sleep(for: .seconds(1))
             for id in kept.prefix(2) { #expect(try await daemon.server.get("\(trash)/\(id)").status == 200) }
@@ -127,7 +128,7 @@ struct StoppedReplicaTests {
     private static func fill(_ spec: String, with byte: UInt8) async throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).diff")
         defer { try? FileManager.default.removeItem(at: file) }
-        // As `rbd export-diff` writes it: a range of data, and the end.
+        // The form of `rbd export-diff`: a range of data, and the end.
         var diff = Data("rbd diff v1\n".utf8)
         let size = 8 << 20
         diff += Data("s".utf8) + integer(size) + Data("w".utf8) + integer(0) + integer(size)

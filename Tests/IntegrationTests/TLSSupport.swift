@@ -11,7 +11,7 @@ import NIOSSL
 import TestSupport
 import Testing
 
-/// A folder that is gone when this goes.
+/// A folder that is removed with its object.
 final class TemporaryFolder: Sendable {
     private let directory = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())")
 
@@ -27,7 +27,7 @@ final class TemporaryFolder: Sendable {
 
     func text(_ name: String) throws -> String { try String(contentsOfFile: path(name), encoding: .utf8) }
 
-    /// Puts a file in the place of the one that is there, if any.
+    /// Writes a file, and replaces the existing one, if any.
     func replace(_ name: String, _ text: String, mode: Int = 0o600) throws {
         let other = path("\(name).new")
         try Data(text.utf8).write(to: URL(fileURLWithPath: other))
@@ -40,7 +40,7 @@ final class TemporaryFolder: Sendable {
         try #require(made.status == 0, "\(made.standardError)")
     }
 
-    /// Makes NAME.key and a certificate that it has signed itself, NAME.crt.
+    /// Makes NAME.key and a self-signed certificate NAME.crt.
     func selfSigned(_ name: String, subject: String, alternative: String? = nil) async throws {
         try await openssl(
             "req",
@@ -65,17 +65,17 @@ final class TemporaryFolder: Sendable {
     }
 }
 
-/// A certificate of a server with its key, which can be replaced by others.
+/// A server's certificate and key, which can be replaced by others.
 struct ServerCertificate: Sendable {
     private let folder: TemporaryFolder
 
     var certificate: String { folder.path("tls.crt") }
     var key: String { folder.path("tls.key") }
-    /// All of them, the present one and the others.
+    /// The path of a file with all certificates, including the current one.
     var trust: String { folder.path("ca.pem") }
     var settings: [String: String] { ["tls-certificate": certificate, "tls-key": key] }
 
-    /// - Parameter count: how many there are, one after another.
+    /// - Parameter count: the number of certificates, which are used one after another.
     init(count: Int = 1) async throws {
         folder = try TemporaryFolder()
         var all = ""
@@ -89,7 +89,7 @@ struct ServerCertificate: Sendable {
 
     private func text(_ number: Int) throws -> String { try folder.text("\(number).crt") }
 
-    /// Puts one of them in the place of the one that is there.
+    /// Replaces the current certificate by one of the others.
     func put(_ number: Int) {
         for (file, kind) in [(certificate, "crt"), (key, "key")] {
             #expect(rename(folder.path("\(number).\(kind)"), file) == 0)
@@ -97,11 +97,11 @@ struct ServerCertificate: Sendable {
     }
 }
 
-/// Vouches for clients.
+/// A certificate authority for clients.
 struct Authority: Sendable {
     private let folder: TemporaryFolder
 
-    /// Its own certificate.
+    /// The authority's own certificate.
     var certificate: String { folder.path("ca.crt") }
 
     init() async throws {
@@ -109,7 +109,7 @@ struct Authority: Sendable {
         try await folder.selfSigned("ca", subject: "/CN=\(UUID())")
     }
 
-    /// A client's certificate and its key.
+    /// A client's certificate and key.
     struct Issued: Sendable {
         var certificate: String
         var key: String
@@ -117,8 +117,8 @@ struct Authority: Sendable {
 
     /// - Parameters:
     ///   - extensions: such as `subjectAltName=DNS:a`.
-    ///   - days: for how long it is good; 0 for the second in which it is made. OpenSSL 3.6 makes none that never was
-    ///     good.
+    ///   - days: how long the certificate is valid; 0 for the second in which it is made. OpenSSL 3.6 can't make
+    ///     certificates that were never valid.
     func issue(subject: String, _ extensions: String..., days: Int = 1) async throws -> Issued {
         let name = "\(UUID())"
         try await folder.openssl(
@@ -157,7 +157,7 @@ struct Authority: Sendable {
     }
 }
 
-/// A client that trusts the certificates of a file, and shows one of its own, if it is given one.
+/// A client that trusts the certificates of a file, and sends a certificate of its own, if it has one.
 @discardableResult
 func withTLSClient<Value>(
     trusting file: String,
@@ -196,7 +196,8 @@ extension HTTPClient {
 }
 
 extension InMemoryLogHandler {
-    /// What is warned of, but for a cluster that is newer than our librados: tests run with such, too.
+    /// The warnings in the log, except the one about a cluster that is newer than librados, because the tests also run
+    /// with such clusters.
     var warnings: [Entry] {
         entries.filter { $0.level >= .warning && !"\($0.message)".hasPrefix("librados is older than the cluster") }
     }

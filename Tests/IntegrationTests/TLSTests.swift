@@ -12,7 +12,7 @@ import RBDService
 import TestSupport
 import Testing
 
-/// HTTPS on real sockets. What is asked needs no cluster.
+/// HTTPS on real sockets. The requests need no cluster.
 @Suite(.timeLimit(.minutes(3)))
 struct TLSTests {
     private func withServer(
@@ -52,7 +52,7 @@ struct TLSTests {
             } _: { client in
                 await #expect(throws: (any Error).self) { try await expectAnswer(server, client) }
             }
-            // By a client that would speak it, were it only allowed to.
+            // The client supports this version, so only the server can refuse it.
             for (version, words) in [("-tls1_1", "alert protocol version"), ("-tls1_2", "")] {
                 let client = try await Subprocess.run(
                     "/usr/bin/openssl",
@@ -64,7 +64,7 @@ struct TLSTests {
                 #expect((client.status != 0) == !words.isEmpty)
                 #expect(words.isEmpty || client.standardError.contains(words), "\(client.standardError)")
             }
-            // Who does not trust it does not speak to it.
+            // A client that does not trust the certificate does not connect.
             let other = try await ServerCertificate()
             try await withTLSClient(trusting: other.trust) { client in
                 await #expect(throws: (any Error).self) { try await expectAnswer(server, client) }
@@ -85,9 +85,9 @@ struct TLSTests {
                     let answer = await connection.read()
                     #expect(!answer.contains("HTTP"))
                 }
-                // Not by one of the clocks, of which the shortest takes ten seconds.
+                // The connection is not closed by one of the timeouts, the shortest of which is ten seconds.
                 #expect(ContinuousClock.now - start < .seconds(10))
-                // Others see nothing of it, those that are there and those that come.
+                // Other connections are not affected, neither existing nor new ones.
                 try await expectAnswer(server, client)
                 try await withTLSClient(trusting: certificate.trust) { try await expectAnswer(server, $0) }
             }
@@ -123,7 +123,7 @@ struct TLSTests {
             let distrusted = try await rbdctl(server, "pool", "list")
             #expect(distrusted.status == 1)
             #expect(distrusted.standardError.contains("--ca-file"))
-            // Whether there is a cluster behind it is another matter.
+            // It does not matter whether there is a cluster.
             let trusted = try await rbdctl(server, "pool", "list", "--ca-file", certificate.trust)
             #expect([0, 6].contains(trusted.status), "\(trusted.standardError)")
             #expect(try await rbdctl(server, "pool", "list", "--ca-file", "/nowhere").status == 64)

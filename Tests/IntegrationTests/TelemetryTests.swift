@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the program tells of itself while it works on a real cluster.
+/// Logs and metrics of the program while it works on a real cluster.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct TelemetryTests {
     private func start(_ arguments: [String]) async throws -> (process: RunningProcess, server: TestServer) {
@@ -19,7 +19,7 @@ struct TelemetryTests {
         while try await server.get("/readyz").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
     }
 
-    /// The key with which the service comes to the cluster.
+    /// The key with which the service authenticates to the cluster.
     private func key() async throws -> String? {
         let text = try String(contentsOfFile: try await TestCluster.serviceKeyring, encoding: .utf8)
         return text.firstMatch(of: /key = (\S+)/).map { String($0.1) }
@@ -39,7 +39,7 @@ struct TelemetryTests {
             let (process, server) = try await start(["--log-level", "debug"])
             try await waitUntilReady(server)
             let images = "/v1/pools/\(pool)/images"
-            // The key in all places that a request has: none of them may reach the log.
+            // The key is in every part of a request. It must not reach the log.
             let encoded = try #require(key.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
             let created = try await server.send(
                 "PUT",
@@ -100,7 +100,7 @@ struct TelemetryTests {
             let missing = try #require(lines.first { $0["image"] as? String == "none\n{}" && $0["http.status"] != nil })
             #expect(missing["problem.code"] as? String == "image-not-found")
             #expect(missing["level"] as? String == "debug")
-            // The name was in the body: it is known from the call.
+            // The name was in the body. The log has it from the call.
             let tiny = try #require(lines.first { $0["image"] as? String == "tiny" && $0["http.status"] != nil })
             #expect(tiny["problem.code"] as? String == "invalid-object-size")
             #expect(tiny["errno"] as? Int == 33)
@@ -128,7 +128,7 @@ struct TelemetryTests {
         process.signal(SIGTERM)
         let result = await process.finish()
         #expect(result.status == 0)
-        // Probes that fail are no news: what is wrong is told once.
+        // Failed probes are not logged, because the cause is logged once.
         let lines = try objects(
             result.standardError.split(separator: "\n").filter { $0.hasPrefix("{") }.joined(separator: "\n")
         )

@@ -7,8 +7,8 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Two who share a cluster, a pool and its images to clone, and must not learn of each other. All that is one's has his
-/// word in its name, so that it can be searched for in what the other is answered.
+/// Two tenants share a cluster, a pool and its images to clone, and must not learn anything of each other. The names of
+/// all objects of a tenant contain its word, so that the answers to the other tenant can be searched for it.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(10)))
 struct TenantTests {
     private static let requestsOfEach = 2_600
@@ -56,7 +56,7 @@ struct TenantTests {
         }
     }
 
-    /// Somebody who does this and that, knows what he has made, and looks whether he is told of more.
+    /// A tenant that sends random requests, knows what it has created, and checks that it does not see more.
     private struct Tenant {
         let own: String
         let other: String
@@ -64,7 +64,7 @@ struct TenantTests {
         let server: TestServer
         var random: SeededRandom
         private(set) var requests = 0
-        /// By the namespace.
+        /// The names of the images, by namespace.
         private var images: [String: Set<String>] = ["": [], "own": []]
         private var trash: [String: [String: String]] = ["": [:], "own": [:]]
         private var groups: Set<String> = []
@@ -88,7 +88,7 @@ struct TenantTests {
             "/v1/pools/\(pool)/images/\(name)\(rest)\(query(place, own, more))"
         }
 
-        /// Nothing in an answer may speak of the other, unless the request did.
+        /// Sends a request. The answer must not mention the other tenant, unless the request did.
         @discardableResult
         private mutating func ask(
             _ method: String,
@@ -100,7 +100,7 @@ struct TenantTests {
             let headers = body == nil ? [:] : ["Content-Type": "application/json"]
             let answer = try await server.send(method, path, body: body, headers: headers)
             var text = answer.text + answer.headers.map { "\($0): \($1)" }.joined(separator: "\n")
-            // What is opaque to people is not to programs.
+            // Cursors are opaque to people but not to programs.
             if let cursor = try? answer.decoded(as: Page<RBDAPI.Image>.self).nextCursor {
                 text += try Self.decoded(cursor)
             }
@@ -148,7 +148,7 @@ struct TenantTests {
             images[place]?.insert(name)
         }
 
-        /// What is his, all of it, and what is everybody's.
+        /// Lists show everything that belongs to the tenant or to everybody, and nothing else.
         private mutating func lists() async throws {
             for place in ["", "own"] {
                 let limit = Int.random(in: 1...40, using: &random)
@@ -243,9 +243,9 @@ struct TenantTests {
             }
         }
 
-        /// Asks for what is the other's, and for what nobody has: both must be answered alike.
+        /// Requests objects of the other tenant, and objects that do not exist. Both must be answered alike.
         private mutating func pry(_ place: String) async throws {
-            // The other has made about as much.
+            // The other tenant has created about as many.
             let number = Int.random(in: 1...max(10, counter), using: &random)
             let isGroup = number % 12 == 0
             let pair =
@@ -268,7 +268,7 @@ struct TenantTests {
             var answers: [String] = []
             for name in [pair.0, pair.1] {
                 let url = "/v1/pools/\(pool)\(path(name))\(query(place, word))"
-                // Where the namespace is the other's, the request names that, too.
+                // If the namespace belongs to the other tenant, the request names that, too.
                 let answer = try await ask(method, url, body, naming: place.isEmpty ? name : other)
                 #expect(answer.status == 404, "\(method) \(url): \(answer.text)")
                 guard var problem = try? answer.problem else { continue }
@@ -276,7 +276,7 @@ struct TenantTests {
                 answers.append("\(problem)".replacing(name, with: "NAME"))
             }
             if answers.count == 2 { #expect(answers[0] == answers[1]) }
-            // A source that is the other's.
+            // A source that belongs to the other tenant.
             counter += 1
             let source = #"{"source":{"image":"\#(pair.0)","snapshot":"s"}}"#
             let clone = try await ask("PUT", self.path("\(own)-\(counter)", ""), source, naming: pair.0)
@@ -284,7 +284,7 @@ struct TenantTests {
         }
     }
 
-    /// Random, and the same again for the same seed.
+    /// Random numbers, which are the same for the same seed.
     private struct SeededRandom: RandomNumberGenerator {
         private var state: UInt64
 
@@ -300,9 +300,10 @@ struct TenantTests {
         }
     }
 
-    // MARK: What holds on to something
+    // MARK: Blockers
 
-    /// One's image has clones, groups and parents of the other: that it is held is told, by whom is not.
+    /// A tenant's image has clones, groups and parents of the other tenant. The answer says that the image is in use,
+    /// but not by whom.
     @Test func whatHoldsOnToAnImageIsNotNamed() async throws {
         try await TestCluster.withPool { pool, _ in
             let identities = try TestIdentities([
@@ -324,14 +325,14 @@ struct TenantTests {
                     #expect(try await bravo.put("\(images)/\(name)", source).status == 201)
                 }
                 #expect(try await alfa.put("\(images)/alfa-3", source).status == 201)
-                // bravo's group holds an image of alfa's.
+                // bravo's group contains an image of alfa.
                 let groups = "/v1/pools/\(pool)/groups"
                 #expect(try await bravo.post(groups, #"{"name":"bravo-g"}"#).status == 201)
                 for image in ["alfa-2", "bravo-1"] {
                     #expect(try await bravo.put("\(groups)/bravo-g/images/\(image)", "").status == 201)
                 }
                 #expect(try await bravo.post("\(groups)/bravo-g/snapshots", #"{"name":"bravo-gs"}"#).status == 201)
-                // A clone of something that is not alfa's to read.
+                // A clone of an image that alfa must not read.
                 #expect(try await everything.put("\(images)/bravo-9", #"{"size":"1MiB"}"#).status == 201)
                 let snapshots = "\(images)/bravo-9/snapshots"
                 #expect(try await everything.post(snapshots, #"{"name":"s"}"#).status == 201)
@@ -352,7 +353,7 @@ struct TenantTests {
                     let answer = try await look("GET", "\(images)\(path)")
                     #expect(answer.status == 200, "\(answer.text)")
                 }
-                // Neither where it is a group that keeps a snapshot.
+                // Nor if a group keeps a snapshot.
                 let kept = try await look("GET", "\(images)/alfa-2/snapshots").decoded(as: ImageSnapshots.self).items
                 let name = try #require(kept.first { $0.kind == "group" }).name
                 let managed = try await look("DELETE", "\(images)/alfa-2/snapshots/\(name)")
@@ -372,13 +373,13 @@ struct TenantTests {
                 #expect(plan.blockers.map(\.name).sorted { ($0 ?? "") < ($1 ?? "") } == [nil, "\(pool)/alfa-3"])
                 let refused = try await look("DELETE", "\(images)/alfa-1/snapshots/s")
                 #expect(try refused.problem.code == "snapshot-has-clones")
-                // Neither how many.
+                // Nor the number of them.
                 #expect(try !refused.problem.detail.contains("3"))
                 let group = try await alfa.put("\(groups)/bravo-g/images/alfa-1", "")
                 #expect(group.status == 404)
-                // What bravo may not do to all of his group.
+                // bravo may not change all images of its own group.
                 #expect(try await bravo.delete("\(groups)/bravo-g/snapshots/bravo-gs").status == 403)
-                // alfa-2 is not in the way of what bravo reads.
+                // alfa-2 does not prevent bravo from reading.
                 let own = try await bravo.get("\(groups)/bravo-g").decoded(as: RBDAPI.Group.self)
                 #expect(own.images?.map(\.name).sorted() == ["alfa-2", "bravo-1"])
             }

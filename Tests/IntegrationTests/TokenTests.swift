@@ -6,7 +6,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Tokens as people make and use them: the daemon and rbdctl as programs.
+/// Tokens as people create and use them, with the daemon and rbdctl as programs.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(3)))
 struct TokenProgramTests {
     private func newToken(_ arguments: String...) async throws -> Subprocess {
@@ -27,7 +27,6 @@ struct TokenProgramTests {
         #expect(try !String(contentsOfFile: file, encoding: .utf8).contains(token))
         try Data("\(token)\n".utf8).write(to: kept)
 
-        // On every address: that is what tokens are for.
         let daemon = try await RunningDaemon.start(["--token-file", file, "--host", "127.0.0.1"])
         let server = daemon.server
         #expect(try await server.get("/v1/pools").status == 401)
@@ -51,7 +50,7 @@ struct TokenProgramTests {
         daemon.process.signal(SIGTERM)
         let end = await daemon.process.finish()
         #expect(end.status == 0)
-        // Who asked is in the log; what he showed is not.
+        // The log has the caller's name, but not its token.
         #expect(!(end.standardOutput + end.standardError).contains(token))
     }
 

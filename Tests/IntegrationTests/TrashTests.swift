@@ -8,7 +8,7 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Deleting, with the way back; and what is purged by whom.
+/// Deleting and restoring images, and which entries are purged.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct TrashTests {
     private func withPool(
@@ -45,7 +45,7 @@ struct TrashTests {
             let one = try await server.get("/v1/pools/\(pool)/trash/\(entry.id)").decoded(as: RBDAPI.TrashedImage.self)
             #expect(one == entry)
 
-            // Its time is not over.
+            // The entry has not expired.
             let early = try await server.delete("/v1/pools/\(pool)/trash/\(entry.id)").problem
             #expect(early.code == "trash-deferred")
             #expect(early.hint?.contains("force=true") == true)
@@ -90,7 +90,7 @@ struct TrashTests {
             #expect(last.state == .succeeded)
             #expect(last.percent == 100)
             #expect(last.kind == "purge-image")
-            // What was there is gone, but for the records.
+            // All objects are gone, except the records.
             let objects = try await TestCluster.run("rados", ["ls", "--pool", pool]).split(separator: "\n")
             #expect(objects.allSatisfy { !$0.hasPrefix("rbd_header") && !$0.hasPrefix("rbd_data") }, "\(objects)")
         }
@@ -109,8 +109,7 @@ struct TrashTests {
         }
     }
 
-    /// The purge worker removes what this service put into the trash, when its time is over; what others put there
-    /// stays.
+    /// The purge worker removes the entries of this service when they have expired. The entries of other programs stay.
     @Test func whatHasExpiredIsPurgedAndNothingElse() async throws {
         try await withPool(lease: .seconds(3)) { server, pool in
             let images = "/v1/pools/\(pool)/images"
@@ -122,29 +121,29 @@ struct TrashTests {
             let answer = try await server.delete("\(images)/restored?delay=10s")
             let entry = try answer.decoded(as: RBDAPI.TrashedImage.self)
             #expect(try await server.post("/v1/pools/\(pool)/trash/\(entry.id)/restore", "{}").status == 200)
-            // Put there anew, by somebody else.
+            // Another program moves the image to the trash again.
             try await TestCluster.run("rbd", ["trash", "mv", "\(pool)/restored"])
-            // When it has expired, so had the other.
+            // When this entry has expired, the other one has expired too.
             #expect(try await server.delete("\(images)/ours?delay=10s").status == 200)
             let early = try await server.delete("/v1/pools/\(pool)/trash?expired=true&dryRun=true")
             #expect(try early.decoded(as: Plan.self).steps.isEmpty)
             while try await entries(server, pool).contains(where: { $0.name == "ours" }) {
                 try await Task.sleep(for: .milliseconds(100))
             }
-            // Whatever was to be done is done at the next look.
+            // Everything that was due has been done at the next look.
             #expect(try await server.delete("/v1/pools/\(pool)/trash").problem.code == "confirmation-required")
             let asked = try await server.delete("/v1/pools/\(pool)/trash?expired=true")
             #expect(asked.status == 202)
             #expect(try asked.decoded(as: PurgeAnswer.self).operations.isEmpty)
             #expect(try await entries(server, pool).map(\.name).sorted() == ["kept", "restored", "theirs"])
-            // Asked for by its id, it goes.
+            // A request with its id purges the entry.
             let theirs = try #require(try await entries(server, pool).first { $0.name == "theirs" })
             #expect(try await server.delete("/v1/pools/\(pool)/trash/\(theirs.id)?wait=60s").status == 204)
         }
     }
 
-    /// EROFS: the source of a migration is in the trash, and still needed; the copy of a mirrored image is written by
-    /// another cluster only.
+    /// Images that are read-only (EROFS) stay: the source of a migration is in the trash but still needed, and the copy
+    /// of a mirrored image is only written by another cluster.
     @Test func whatCanOnlyBeReadIsLeftAlone() async throws {
         try await withPool { server, pool in
             let images = "/v1/pools/\(pool)/images"
@@ -177,7 +176,8 @@ struct TrashTests {
         }
     }
 
-    /// librbd's trash takes an image from under its clients, and would keep a name for one that is being used.
+    /// librbd moves an image to the trash even while clients use it, and would then keep the name of an image that is
+    /// in use.
     @Test func aRunningClientKeepsItsImage() async throws {
         try await withPool { server, pool in
             let path = "/v1/pools/\(pool)/images/vol-1"
@@ -197,7 +197,7 @@ struct TrashTests {
             #expect(told.standardOutput.contains("end-client"))
             #expect(try await server.get(path).status == 200)
 
-            // Somebody else's tool asked nobody: purging still does.
+            // Another program's move to the trash did not check this, but a purge still does.
             try await TestCluster.run("rbd", ["trash", "mv", "\(pool)/vol-1"])
             let entry = try #require(try await entries(server, pool).first)
             let problem = try await server.delete("/v1/pools/\(pool)/trash/\(entry.id)?force=true").problem

@@ -5,11 +5,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The daemon on a socket in the file system. What is asked needs no cluster.
+/// The daemon on a Unix socket. The requests need no cluster.
 @Suite(.timeLimit(.minutes(2)))
 struct UnixSocketTests {
     private func withSocket(_ body: (_ path: String) async throws -> Void) async throws {
-        // A path of a socket is short.
+        // The path of a Unix socket must be short.
         let directory = URL(fileURLWithPath: "/tmp/rbd-\(UInt32.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(at: directory) }
@@ -43,9 +43,9 @@ struct UnixSocketTests {
                 Subprocess.built("rbdctl"),
                 ["operation", "list", "--server", "unix:\(path)"]
             )
-            // Whether there is a cluster behind it is another matter.
+            // It does not matter whether there is a cluster.
             #expect([0, 6].contains(listed.status), "\(listed.standardError)")
-            // It is not taken away from who has it.
+            // A second daemon does not take the socket away from the first.
             let second = try await Subprocess.run(RunningDaemon.path, ["--unix-socket", path])
             #expect(second.status == 1)
             #expect(second.standardError.contains("can't listen on the socket \(path): it is in use already"))

@@ -7,14 +7,14 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// Images of which not all can be read. A list tells them with what is wrong, and tells all others as if nothing were.
+/// Images that can't be read completely. A list shows them with the reason, and shows all others as usual.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
 struct UnreadableImageTests {
     /// Ways in which an image's objects can be damaged.
     enum Damage: String, CaseIterable {
-        /// There is nothing but the name in the directory.
+        /// Only the name in the directory exists.
         case noHeader
-        /// A field of the header has another length than its type.
+        /// A field of the header has another length than its type has.
         case brokenSize
         /// The header is an object without any fields.
         case emptyHeader
@@ -74,7 +74,8 @@ struct UnreadableImageTests {
                     try JSONDecoder().decode(RBDAPI.Image.self, from: Data($0.utf8))
                 }
             )
-            // In every order and on every page; of what can't be read the size is not known, so that no size matches.
+            // They are listed in every order and on every page. The size of an unreadable image is unknown, so it
+            // matches no size.
             for order in ["name", "size", "created"] {
                 for query in ["sort=\(order)", "sort=\(order)&order=desc"] {
                     for limit in [1, 2, 3, 7] {
@@ -114,8 +115,8 @@ struct UnreadableImageTests {
         }
     }
 
-    /// One of them is asked for: it is there, so that the answer is not 404, and it can't be taken for an image that
-    /// works.
+    /// A single unreadable image is requested. It exists, so the answer is not 404, but it must not look like an image
+    /// that works.
     @Test func theyAreNeitherMissingNorWhole() async throws {
         try await withDamaged { server, pool, images in
             for damage in Damage.allCases {
@@ -130,7 +131,7 @@ struct UnreadableImageTests {
                     #expect(try answer.problem.code == damage.code.rawValue, "\(damage) \(request) \(answer.text)")
                     #expect(try answer.problem.hint?.isEmpty == false, "\(damage) \(request)")
                 }
-                // Nothing is removed that is not known to be a remnant.
+                // Nothing is removed that is not known to be the remains of a create.
                 let removal = try await server.delete(path)
                 #expect(removal.status == 409, "\(damage): \(removal.text)")
                 let dry = try await server.delete("\(path)?dryRun=true")

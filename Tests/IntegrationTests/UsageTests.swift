@@ -6,7 +6,7 @@ import RBDAPI
 import TestSupport
 import Testing
 
-/// How much of an image is there, beside what `rbd du` says.
+/// The used space of images, compared with `rbd du`.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct UsageTests {
     private struct DiskUsage: Decodable {

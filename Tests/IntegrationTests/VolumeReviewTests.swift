@@ -14,7 +14,7 @@ import Testing
 /// Admission reviews on a real cluster, as an API server sends them.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct VolumeReviewTests {
-    /// What an API server has sent, word for word but for the cluster and the pool.
+    /// Recorded reviews of API servers, literally except for the cluster and the pool.
     @Test(arguments: [
         ("pv-csi-static-create", "static-image", false), ("pv-csi-static-create-k8s1.20", "static-image", false),
         ("pv-csi-static-create-dryrun", "static-image", true), ("pv-intree-rbd-create", "img-1", false),
@@ -49,7 +49,7 @@ struct VolumeReviewTests {
             )
             #expect(try await setting.images().isEmpty)
             let objects = try await TestCluster.run("rados", ["-p", setting.pool, "ls"])
-            // These are the pool's own; newer `rbd pool init` makes the second one, too.
+            // These objects belong to the pool itself. Newer `rbd pool init` also makes the second one.
             #expect(objects.split(separator: "\n").filter { $0 != "rbd_info" && $0 != "rbd_trash" }.isEmpty)
             _ = try await setting.review(setting.volume().review())
             let adopted = try await setting.review(setting.volume().review(dryRun: true))
@@ -67,12 +67,12 @@ struct VolumeReviewTests {
         }
     }
 
-    /// What somebody would meet in earnest, a dry run finds out, too.
+    /// A dry run finds every error that the real request would have.
     @Test func aDryRunFindsOutWhatLibrbdWould() async throws {
         try await withVolumeSetting { setting in
             var huge = setting.volume("huge", storage: "2Pi")
             huge.features = "layering,exclusive-lock,object-map"
-            // What a create leaves that is killed after its first step.
+            // The remains of a create that was killed after its first step.
             try await TestCluster.put(Data([4, 0, 0, 0] + Array("dead".utf8)), as: "rbd_id.half", into: setting.pool)
             for (volume, words) in [
                 (huge, "spec.capacity.storage: "), (setting.volume("half"), "leads to no complete image"),
@@ -90,7 +90,7 @@ struct VolumeReviewTests {
         }
     }
 
-    /// A review's object may be as large as etcd takes it, and twice that; what is beyond is not read.
+    /// A review may have twice the size of the largest object of etcd. The rest of a longer one is not read.
     @Test func anOversizedReviewIsRefusedAndTheNextOneAnswered() async throws {
         try await withVolumeSetting { setting in
             func review(_ image: String, _ bytes: Int) -> String {
@@ -106,14 +106,14 @@ struct VolumeReviewTests {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(string: review("oversized", 9 << 20)))
             let status = try? await setting.client.execute(request, timeout: .seconds(60)).status
-            // The connection may be closed before all of it was sent.
+            // The service may close the connection before the whole request was sent.
             #expect(status == .payloadTooLarge || status == nil)
             #expect(try await setting.review(review("next", 10)).allowed)
             #expect(try await setting.images() == ["large", "next"])
         }
     }
 
-    /// A change that can't be put on record is not made, and a review is answered all the same.
+    /// A change that can't be recorded is not made, and the review is still answered.
     @Test func withoutTheAuditLogNothingIsMade() async throws {
         try await withVolumeSetting(["audit-log": "/dev/full"]) { setting in
             let verdict = try await setting.review(setting.volume().review())
@@ -125,7 +125,7 @@ struct VolumeReviewTests {
         }
     }
 
-    /// A line for each review that is about an image, and none for others.
+    /// The audit log has a line for each review about an image, and none for others.
     @Test func theAuditLogHasWhatWasAskedFor() async throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).audit").path
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -183,7 +183,7 @@ struct VolumeReviewTests {
         }
     }
 
-    /// Many reviews of the same volume, in two replicas.
+    /// Many reviews of the same volume, sent to two replicas.
     @Test func manyAtOnceMakeOneImage() async throws {
         try await withVolumeSetting { one in
             try await withVolumeSetting(["kubernetes-pools": "*"]) { two in
@@ -206,7 +206,7 @@ struct VolumeReviewTests {
         }
     }
 
-    /// What is said to whoever applies a volume is in words of his.
+    /// The messages use the terms of PersistentVolumes.
     @Test func hintsSpeakOfTheVolume() async throws {
         try await withVolumeSetting(["kubernetes-cluster-ids": "plain,tenant/team-a"]) { setting in
             var volume = setting.volume()

@@ -11,7 +11,7 @@ import RBDService
 import TestSupport
 import Testing
 
-/// What a webhook answers.
+/// The answer of a webhook.
 struct Verdict: Decodable {
     struct Response: Decodable {
         struct Status: Decodable {
@@ -26,7 +26,7 @@ struct Verdict: Decodable {
     var response: Response
 }
 
-/// The service with a webhook.
+/// A service with a webhook.
 struct VolumeSetting: Sendable {
     let server: TestServer
     let client: HTTPClient
@@ -58,7 +58,7 @@ struct VolumeSetting: Sendable {
     }
 }
 
-/// Runs the body with the service, and a pool of its own that volumes may have images in.
+/// Runs the body with the service, and with a pool of its own that is allowed for volumes.
 func withVolumeSetting(
     _ settings: [String: String] = [:],
     _ body: @escaping @Sendable (VolumeSetting) async throws -> Void

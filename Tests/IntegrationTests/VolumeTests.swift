@@ -8,7 +8,7 @@ import RBDService
 import TestSupport
 import Testing
 
-/// Images of PersistentVolumes on a real cluster, by both ways in.
+/// Images of PersistentVolumes on a real cluster, made by the webhook and over HTTP.
 @Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct VolumeTests {
     @Test func aMissingImageIsMadeAndOneThatIsThereIsAdopted() async throws {
@@ -29,7 +29,7 @@ struct VolumeTests {
                 again.warnings
                     == ["image \(setting.pool)/vol exists already and is used as it is: 1073741824 bytes"]
             )
-            // A smaller volume has room enough.
+            // The image is large enough for a smaller volume.
             let smaller = try await setting.review(setting.volume(storage: "1500m").review())
             #expect(smaller.allowed)
             #expect(smaller.warnings?.first?.hasSuffix("1073741824 bytes, more than the 2 of the volume") == true)
@@ -136,7 +136,7 @@ struct VolumeTests {
         }
     }
 
-    /// The old plugin's first volumes had images of the first format, which librbd still reads.
+    /// The first volumes of the old plugin had images of format 1, which librbd still reads.
     @Test func anImageOfTheOldFormatIsAdopted() async throws {
         try await withVolumeSetting { setting in
             try await TestCluster.putFormat1Image(named: "old", sizeBytes: 1 << 30, into: setting.pool)
@@ -154,7 +154,7 @@ struct VolumeTests {
         }
     }
 
-    /// Another name of the cluster may stand for a namespace of RBD.
+    /// Another cluster id may stand for a namespace of RBD.
     @Test func aNamespaceGoesWithAClusterID() async throws {
         try await withVolumeSetting(["kubernetes-cluster-ids": "plain,tenant/team-a"]) { setting in
             try await TestCluster.run("rbd", ["namespace", "create", "\(setting.pool)/team-a"])
@@ -171,7 +171,7 @@ struct VolumeTests {
         }
     }
 
-    /// Both ways in decide alike.
+    /// The webhook and the HTTP endpoint decide alike.
     @Test func theHTTPDoorSaysTheSame() async throws {
         try await withVolumeSetting { setting in
             let planned = try await setting.ask(setting.volume(), isDryRun: true)
@@ -214,7 +214,7 @@ struct VolumeTests {
         }
     }
 
-    /// Who may not make images there may not have them made, either.
+    /// A caller that may not create images can't have them created through this endpoint either.
     @Test func scopesCountAtTheHTTPDoor() async throws {
         try await TestCluster.withPool { pool, cluster in
             let identities = try TestIdentities(["tenant": ["read,create:\(pool)/pvc-*"], "reader": ["read:\(pool)"]])
@@ -237,7 +237,7 @@ struct VolumeTests {
         }
     }
 
-    /// Which pools are allowed, and what others call the cluster, is none of a tenant's business.
+    /// A tenant must not learn which pools are allowed, nor the cluster ids of others.
     @Test func aTenantIsToldOfNothingThatIsOthers() async throws {
         let identities = try TestIdentities(["tenant": ["read,create:test-*/pvc-*"], "operator": ["read,create:*"]])
         let settings = ["token-file": identities.path, "kubernetes-cluster-ids": "plain,tenant-b/b"]
@@ -250,7 +250,7 @@ struct VolumeTests {
             let cluster = try await ask("tenant", pool: setting.pool, fsid: "other")
             #expect(cluster.code == "other-cluster")
             #expect(!cluster.detail.contains("tenant-b"))
-            // Neither by what is allowed, nor by what is not, can he tell which pools there are.
+            // The caller can't tell which pools exist, neither from allowed nor from forbidden ones.
             for pool in ["absent", "rbd", "nowhere"] {
                 let hidden = try await ask("tenant", pool: pool, fsid: "plain")
                 #expect(hidden.code == "image-not-found")

@@ -5,13 +5,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The real API server that `dev/kubernetes` has started, with the webhook's configuration of `deploy/kubernetes` in
-/// it.
+/// The real API server that `dev/kubernetes` has started, with the webhook configuration of `deploy/kubernetes`.
 enum APIServer {
     private static let environment = ProcessInfo.processInfo.environment
 
-    /// Set by `dev/kubernetes`: without it a run of `swift test` must not touch whatever cluster kubectl happens to
-    /// know.
+    /// `dev/kubernetes` sets this. Without it, `swift test` must not touch any cluster that kubectl may know.
     static let isAvailable =
         environment["RBD_REST_API_TEST_KUBECTL"] != nil && environment["KUBECONFIG"] != nil && TestCluster.isAvailable
 
@@ -19,7 +17,7 @@ enum APIServer {
         get throws { try #require(environment["RBD_REST_API_TEST_KUBECTL"]) }
     }
 
-    /// Runs kubectl to its end, whatever that is.
+    /// Runs kubectl until it ends, with whatever status.
     static func kubectl(_ arguments: String...) async throws -> Subprocess {
         try await kubectl(arguments)
     }
@@ -28,7 +26,7 @@ enum APIServer {
         try await Subprocess.run(try kubectlPath, arguments)
     }
 
-    /// `kubectl apply` of a text with manifests.
+    /// Runs `kubectl apply` on a text with manifests.
     static func apply(_ manifests: String, _ options: [String] = []) async throws -> Subprocess {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
         defer { try? FileManager.default.removeItem(atPath: file) }
@@ -50,12 +48,12 @@ enum APIServer {
         return await client.finish()
     }
 
-    /// A value of an object by a path such as `{.status.phase}`; empty where there is none.
+    /// The value at a path of an object, such as `{.status.phase}`; empty if there is none.
     static func value(_ path: String, of object: String) async throws -> String {
         try await kubectl("get", object, "-o", "jsonpath=\(path)").standardOutput
     }
 
-    /// Waits for such a value to be as it must.
+    /// Waits until such a value is the expected one.
     static func wait(for expected: String, at path: String, of object: String, within seconds: Double = 60) async throws
     {
         let end = ContinuousClock.now + .seconds(seconds)
@@ -75,8 +73,7 @@ enum APIServer {
         return result.standardOutput.split(separator: "\n").map { String($0.trimmingPrefix("persistentvolume/")) }
     }
 
-    /// How long the API server has waited for the webhook's answers, as it counts that itself: how many took how long
-    /// at most.
+    /// The API server's own histogram of the webhook's latency: the number of answers by their maximum time.
     static func webhookLatency() async throws -> [Double: Int] {
         let metrics = try await kubectl("get", "--raw", "/metrics").standardOutput
         var counts: [Double: Int] = [:]

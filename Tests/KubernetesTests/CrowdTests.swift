@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension KubernetesTests {
-    /// Many clients at once. How long the API server waited is written down, and judged where the machine's speed is
+    /// Many clients at once. The time that the API server waited is recorded, and checked if the machine's speed is
     /// known.
     @Suite struct CrowdTests {
         @Test func fiveHundredVolumesBySixteenClients() async throws {
@@ -80,19 +80,19 @@ extension KubernetesTests {
             var size: UInt64
         }
 
-        /// Of all images, as librbd has them.
+        /// The sizes of all images, according to librbd.
         private func sizes(in pool: String) async throws -> [String: UInt64] {
             let text = try await TestCluster.run("rbd", ["ls", "--long", "--format", "json", pool])
             let images = try JSONDecoder().decode([Listed].self, from: Data(text.utf8))
             return Dictionary(images.map { ($0.image, $0.size) }) { first, _ in
-                Issue.record("\(first) is there twice")
+                Issue.record("\(first) exists twice")
                 return first
             }
         }
     }
 }
 
-/// What `dev/kubernetes` shows of a run in the end.
+/// The figures that `dev/kubernetes` prints at the end of a run.
 enum Figures {
     static func write(_ text: String) throws {
         guard let path = ProcessInfo.processInfo.environment["RBD_REST_API_TEST_FIGURES"] else { return }

@@ -9,7 +9,7 @@ import Testing
 private struct CephDaemons {
     let processes: [Int32]
 
-    /// - Parameter names: as their pid files are called.
+    /// - Parameter names: the names of their pid files.
     init(_ names: [String]) throws {
         let folder = URL(fileURLWithPath: TestCluster.configFile).deletingLastPathComponent().appendingPathComponent(
             "run"
@@ -20,7 +20,7 @@ private struct CephDaemons {
         }
     }
 
-    /// Runs the body while they stand still.
+    /// Runs the body while the daemons are suspended.
     func frozen(_ body: () async throws -> Void) async throws {
         for process in processes { kill(process, SIGSTOP) }
         let result: Result<Void, any Error>
@@ -31,9 +31,9 @@ private struct CephDaemons {
 }
 
 extension KubernetesTests {
-    /// Ceph that stands still, and daemons that die.
+    /// Suspended Ceph daemons, and killed daemons of the service.
     @Suite struct OutageTests {
-        /// Each review is answered by us, and not given up by the API server; the same apply succeeds afterwards.
+        /// The service answers each review before the API server gives up. The same apply succeeds afterwards.
         @Test(arguments: [["osd.0"], ["mon"], ["osd.0", "mon", "mgr"]])
         func aFrozenClusterIsToldInTime(daemons: [String]) async throws {
             let ceph = try CephDaemons(daemons)
@@ -45,8 +45,8 @@ extension KubernetesTests {
                     return volume
                 }
                 try await ceph.frozen {
-                    // The first ones find out, the later ones are told at once; two of a daemon that has never seen the
-                    // cluster.
+                    // The first reviews notice the outage, the later ones are refused at once. The last two go to a
+                    // daemon that has never reached the cluster.
                     for pair in stride(from: 0, to: 6, by: 2) {
                         if pair == 4 {
                             for number in 0..<Replicas.count {
@@ -58,7 +58,7 @@ extension KubernetesTests {
                             for volume in volumes[pair..<pair + 2] {
                                 group.addTask {
                                     let result = try await APIServer.apply([volume])
-                                    // Without the monitors alone, what is known can still be had.
+                                    // If only the monitors are suspended, known pools still work.
                                     if result.status == 0, !daemons.contains("osd.0") { return }
                                     #expect(result.status != 0)
                                     #expect(
@@ -79,7 +79,7 @@ extension KubernetesTests {
             }
         }
 
-        /// A daemon that dies with a review unanswered leaves nothing that the next try would not put right.
+        /// If a daemon dies before it has answered a review, the next try repairs whatever is left.
         @Test func aKilledDaemonsReviewIsMadeGoodByTheNextTry() async throws {
             let ceph = try CephDaemons(["osd.0"])
             try await Replicas.serving { replicas, pool, fsid in
@@ -105,14 +105,14 @@ extension KubernetesTests {
             }
         }
 
-        /// Daemons are killed at moments that nobody chose, again and again, while volumes are made.
+        /// Daemons are killed at random moments, again and again, while volumes are created.
         @Test func daemonsThatDieAgainAndAgainLeaveExactImages() async throws {
             try await Replicas.serving { replicas, pool, fsid in
                 let label = TestCluster.uniqueName("chaos")
                 let volumes = (0..<40).map { number in
                     var volume = TestVolume(pool: pool, fsid: fsid, image: "\(label)-\(number)")
                     volume.labels = ["test": label]
-                    // librbd adds the last one to the others by itself.
+                    // librbd adds the last feature to the others by itself.
                     volume.features = "layering,exclusive-lock,object-map,fast-diff"
                     return volume
                 }
@@ -141,7 +141,7 @@ extension KubernetesTests {
             }
         }
 
-        /// As somebody does it who knows that it was not his fault.
+        /// Applies the volumes until they are allowed, as a user would after an outage.
         private func applyUntilAllowed(_ volumes: [TestVolume], within seconds: Double = 90) async throws {
             let end = ContinuousClock.now + .seconds(seconds)
             while true {
@@ -159,7 +159,7 @@ extension KubernetesTests {
             #expect(image.flags == [])
         }
 
-        /// As many headers as there are names: nothing half-made is left, and nothing is there twice.
+        /// There are as many headers as names: nothing is half-made, and nothing exists twice.
         private func expectNoStrays(in pool: String, images: Int) async throws {
             let objects = try await TestCluster.run("rados", ["-p", pool, "ls"]).split(separator: "\n")
             #expect(objects.filter { $0.hasPrefix("rbd_id.") }.count == images)

@@ -7,8 +7,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The two replicas of the service behind its Service: `dev/kubernetes` has put a balancer at that address, which asks
-/// them in turn.
+/// The two replicas behind the Service. `dev/kubernetes` has started a balancer at the Service's address, which passes
+/// connections on in turn.
 final class Replicas: Sendable {
     static let count = 2
 
@@ -20,13 +20,13 @@ final class Replicas: Sendable {
         daemons = Mutex(Array(repeating: nil, count: Self.count))
     }
 
-    /// Runs the body while both serve, and a pool of its own, that volumes may have images in, is there.
+    /// Runs the body while both replicas serve, with a pool of its own that is allowed for volumes.
     static func serving(
         _ options: [String] = [],
         _ body: (_ replicas: Replicas, _ pool: String, _ fsid: String) async throws -> Void
     ) async throws {
         try await TestCluster.withPool { pool, cluster in
-            // The pool "rbd" is there for the examples, and "absent" is not there at all.
+            // The pool "rbd" exists for the examples. The pool "absent" does not exist.
             let replicas = Replicas(options: ["--kubernetes-pools", "\(pool),rbd,absent"] + options)
             let result: Result<Void, any Error>
             do {
@@ -45,7 +45,7 @@ final class Replicas: Sendable {
         get throws { try #require(ProcessInfo.processInfo.environment["RBD_REST_API_TEST_WEBHOOK_CERTIFICATE"]) }
     }
 
-    /// What the kubelet does with the Secret: each of its files is replaced at once.
+    /// Replaces each file of the Secret at once, as the kubelet does.
     static func mountCertificate() async throws {
         let text = try await APIServer.kubectl(
             "get",
@@ -90,7 +90,8 @@ final class Replicas: Sendable {
 
     private static let route = "/kubernetes/v1/admission/persistentvolumes"
 
-    /// The sum of a metric of the webhook over both replicas, or of any request where that is not told apart.
+    /// The values of a metric of the webhook for both replicas, or of all requests if the metric does not distinguish
+    /// them.
     private func values(_ metric: String, _ labels: [String: String]) async throws -> [Double] {
         var values: [Double] = []
         for case let daemon? in daemons.withLock({ $0 }) {
@@ -100,12 +101,12 @@ final class Replicas: Sendable {
         return values
     }
 
-    /// How many reviews each has answered.
+    /// The number of reviews that each replica has answered.
     func reviews() async throws -> [Int] {
         try await values("rbd_rest_api_http_requests_total", ["route": Self.route]).map { Int($0) }
     }
 
-    /// How many requests they are at work on, without the one that asks.
+    /// The number of requests in flight, without the one that reads it.
     func requestsInFlight() async throws -> Int {
         try await values("rbd_rest_api_http_requests_in_flight", [:]).reduce(0) { $0 + Int($1) - 1 }
     }

@@ -5,19 +5,19 @@ import Foundation
 import TestSupport
 import Testing
 
-/// All of these share the API server, the two replicas' ports and the Ceph cluster, and some of them stop what others
-/// need.
+/// All of these tests share the API server, the two replicas' ports and the Ceph cluster, and some of them stop what
+/// others need.
 @Suite(.serialized, .tags(.cluster), .enabled(if: APIServer.isAvailable), .timeLimit(.minutes(10)))
 enum KubernetesTests {}
 
 extension KubernetesTests {
-    /// What `kubectl` sees of the webhook.
+    /// The webhook from the view of `kubectl`.
     @Suite struct WebhookTests {
         private static let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("deploy/kubernetes")
 
-        /// `kubectl apply` of the example is all: nobody makes an image.
+        /// `kubectl apply` of the example is enough: the image is created.
         @Test func theStaticExampleIsBound() async throws {
             try await Replicas.serving { _, _, fsid in
                 let file = Self.deploy.appendingPathComponent("examples/static-volume.yaml")
@@ -36,7 +36,7 @@ extension KubernetesTests {
                 #expect(image.size == 10 << 30)
                 #expect(image.features == ["layering"])
 
-                // A change and the deletion pass, and leave the image alone.
+                // A change and the deletion of the volume are allowed, and do not touch the image.
                 let labelled = try await APIServer.kubectl("label", "pv/data", "seen=yes")
                 #expect(labelled.status == 0, "\(labelled.standardError)")
                 let again = try await APIServer.apply(example)
@@ -50,7 +50,7 @@ extension KubernetesTests {
             }
         }
 
-        /// Everything that can be decided, first as a dry run, then in earnest: the verdicts are the same.
+        /// Every kind of verdict, first in a dry run, then in a real request: the verdicts are the same.
         @Test func aDryRunHasTheSameVerdictsAndMakesNothing() async throws {
             try await Replicas.serving { _, pool, fsid in
                 let label = TestCluster.uniqueName("dry")
@@ -113,7 +113,7 @@ extension KubernetesTests {
             }
         }
 
-        /// The script is run again while volumes are made.
+        /// The script is run again while volumes are created.
         @Test func aNewCertificateFailsNoReview() async throws {
             try await Replicas.serving { _, pool, fsid in
                 let label = TestCluster.uniqueName("renewed")
@@ -132,7 +132,7 @@ extension KubernetesTests {
                 for _ in 0..<2 {
                     let renewed = try await Subprocess.run(script, ["--apply", "--kubectl", APIServer.kubectlPath])
                     #expect(renewed.status == 0, "\(renewed.standardError)")
-                    // API servers learn of it by watching, and daemons by looking once a second.
+                    // API servers notice the change by a watch, and the daemons by a look once a second.
                     try await Task.sleep(for: .seconds(5))
                     try await Replicas.mountCertificate()
                     try await Task.sleep(for: .seconds(3))
@@ -143,7 +143,7 @@ extension KubernetesTests {
             }
         }
 
-        /// What is none of ours is not held up, whatever becomes of us.
+        /// Objects that do not concern the service are not delayed, even if the service is down.
         @Test func otherVolumesNeedNobody() async throws {
             try await Replicas.serving { replicas, pool, fsid in
                 let label = TestCluster.uniqueName("kept")
@@ -156,14 +156,14 @@ extension KubernetesTests {
                 let refused = try await APIServer.apply([TestVolume(pool: pool, fsid: fsid, image: "\(label)-2")])
                 #expect(refused.status != 0)
                 #expect(refused.standardError.contains("failed calling webhook"), "\(refused.standardError)")
-                // Whoever takes finalizers away, or deletes, must not need us.
+                // Removing finalizers and deleting volumes must work without the service.
                 let changed = try await APIServer.kubectl("label", "pv/\(ours.name)", "seen=yes")
                 #expect(changed.status == 0, "\(changed.standardError)")
                 try await Self.deleteVolumes(labelled: label)
             }
         }
 
-        /// In one request, where kubectl would send five in a second.
+        /// Deletes them in one request, because kubectl would send only five per second.
         static func deleteVolumes(labelled label: String) async throws {
             let selector = "/api/v1/persistentvolumes?labelSelector=test%3D\(label)"
             let deleted = try await APIServer.kubectl("delete", "--raw", selector)

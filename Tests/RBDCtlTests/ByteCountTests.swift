@@ -32,7 +32,7 @@ import Testing
         ("18446744073709551616", "largest"), ("99999999999999999999999", "largest"), ("8388608TiB", "largest"),
     ])
     func refuses(text: String, reason: String) {
-        // "1 " is the number 1 followed by an empty unit: the one blank that is let through.
+        // "1 " is the number 1 followed by an empty unit. Its blank is the only one that is accepted.
         if text == "1 " {
             #expect((try? ByteCount(parsing: text))?.bytes == 1)
             return

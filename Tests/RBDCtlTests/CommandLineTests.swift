@@ -12,7 +12,7 @@ import Testing
         try #require(Rbdctl.command(for: words(line)) as? Command)
     }
 
-    /// Split at blanks; `''` is an empty argument.
+    /// Splits the line at blanks; `''` is an empty argument.
     private func words(_ line: String) -> [String] {
         line.split(separator: " ").map { $0 == "''" ? "" : String($0) }
     }
@@ -227,7 +227,7 @@ import Testing
     }
 
     @Test func deletingAPoolWithoutATerminalNeedsConfirm() async throws {
-        // Tests run without a terminal; where one is there, the command would ask it.
+        // Tests run without a terminal. With a terminal, the command would ask for confirmation.
         guard !Console.isInteractive else { return }
         let failure = await #expect(throws: Failure.self) { try await Rbdctl.run(["pool", "delete", "p"]) }
         #expect(failure?.status == .usage)

@@ -8,7 +8,7 @@ import Testing
 @testable import rbdctl
 
 struct ContextTests {
-    /// A folder with a contexts file in it, gone when this goes.
+    /// A folder with a contexts file, removed with its object.
     private final class Place: Sendable {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
         var path: String { "\(folder)/rbdctl/contexts.yaml" }
@@ -63,7 +63,7 @@ struct ContextTests {
         return place
     }
 
-    // MARK: What wins
+    // MARK: Precedence
 
     @Test func withoutAFileThereIsNone() throws {
         let place = Place()
@@ -76,14 +76,14 @@ struct ContextTests {
         let place = try place()
         #expect(try settings("", place).server.description == "https://one")
         #expect(try settings("", place).token == "first")
-        // The environment says more.
+        // The environment overrides the context.
         #expect(try settings("", place, ["RBDCTL_TOKEN": "t"]).token == "t")
         #expect(try settings("", place, ["RBDCTL_TOKEN": "t"]).server.description == "https://one")
         let file = "\(place.folder)/two.token"
         #expect(try settings("--token-file \(file)", place, ["RBDCTL_TOKEN": "t"]).token == "second")
     }
 
-    /// A context's token is for its own server.
+    /// A context's token is only sent to the context's server.
     @Test func anotherServerIsNotShownItsToken() throws {
         let place = try place()
         #expect(try settings("--server https://other", place).token == nil)
@@ -158,7 +158,7 @@ struct ContextTests {
         try place.write(Self.text, mode: mode)
         let failure = #expect(throws: Failure.self) { _ = try ContextsFile(path: place.path) }
         #expect(failure?.hint == "run chmod 0600 \(place.path)")
-        // Whoever needs none is not kept from anything.
+        // A command that needs no context works without the file.
         #expect(try settings("--server http://a", place).server.description == "http://a")
     }
 
@@ -222,7 +222,7 @@ struct ContextTests {
         #expect(failure.detail.contains(sentence), "\(failure.detail)")
     }
 
-    // MARK: In clear
+    // MARK: Without TLS
 
     @Test(arguments: [
         ("https://a", true), ("http://localhost:8080", true), ("http://127.0.0.1", true), ("http://127.9.9.9", true),

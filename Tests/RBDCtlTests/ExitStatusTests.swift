@@ -7,7 +7,7 @@ import Testing
 @testable import rbdctl
 
 @Suite struct ExitStatusTests {
-    /// Written out once more, on purpose: the numbers are a contract, and a change must be made in two places.
+    /// Repeated here on purpose: the numbers are a contract, so a change must be made in two places.
     static let expected: [ProblemCode: Int32] = [
         .malformedRequest: 4, .requestTimeout: 4, .headerTooLarge: 4, .expectationFailed: 4,
         .httpVersionNotSupported: 4, .malformedBody: 4, .unknownField: 4, .invalidParameter: 4,

@@ -55,7 +55,7 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
     }
 
     @Test func widthsCountCharacters() {
-        // é as two scalars, a family as five.
+        // The letter é as two scalars, and a family emoji as five.
         let table = Table(header: ["A", "B"], rows: [["e\u{301}", "x"], ["abc", "y"]])
         #expect(table.rendered() == "A    B\ne\u{301}    x\nabc  y\n")
     }
@@ -254,7 +254,7 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
         #expect(Rbdctl.ending(of: Console.ReaderGone()) == Rbdctl.Ending(status: .success))
     }
 
-    /// More than a pipe holds, into a pipe that does not block.
+    /// Writes more than a pipe holds, into a pipe that does not block.
     @Test func everyByteIsWritten() async throws {
         var ends: [CInt] = [0, 0]
         try #require(pipe(&ends) == 0)

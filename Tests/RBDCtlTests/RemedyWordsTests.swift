@@ -41,7 +41,7 @@ private let corrections: [Remedy] = [
 
 private let samples = confirmations + lists + changes + corrections
 
-/// Whatever the service advises, rbdctl says it in its own commands and options.
+/// rbdctl expresses every remedy of the service in its own commands and options.
 @Suite struct RemedyWordsTests {
     @Test func everyActionHasASample() {
         #expect(Set(samples.map(\.action)) == Set(Remedy.Action.allCases))

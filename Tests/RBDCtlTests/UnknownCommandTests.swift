@@ -39,11 +39,11 @@ import Testing
             #expect(error?.detail == "there is no command \"rbdctl pool frobnicate\"")
             #expect(error?.hint == "rbdctl pool --help lists the commands")
         }
-        // Too many have one of that name.
+        // Too many commands have a subcommand of that name.
         #expect(UnknownCommand(in: ["list"])?.suggestions.isEmpty == true)
     }
 
-    /// Then the arguments are wrong, and the argument parser says how.
+    /// In these cases, only the arguments are wrong, and the argument parser reports that.
     @Test(arguments: ["image list a b", "pool list --sever x", "image create v", "explain", "snapshot limit v many"])
     func commandsThatExistAreLeftToTheParser(line: String) {
         #expect(UnknownCommand(in: words(line)) == nil)

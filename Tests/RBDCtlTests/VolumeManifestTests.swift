@@ -6,7 +6,7 @@ import Testing
 
 @testable import rbdctl
 
-/// What `rbdctl kubernetes prehook` finds in manifests.
+/// The volumes that `rbdctl kubernetes prehook` finds in manifests.
 @Suite struct VolumeManifestTests {
     private func read(_ text: String) throws -> [VolumeManifest] {
         try VolumeManifest.volumes(in: text, source: "pv.yaml")
@@ -116,7 +116,7 @@ import Testing
         #expect(failure?.status == .refused)
     }
 
-    /// As `kubectl get --raw /api/v1/persistentvolumes` has them.
+    /// The form of `kubectl get --raw /api/v1/persistentvolumes`.
     @Test func theItemsOfAListNeedNotSayWhatTheyAre() throws {
         let text = """
             {"kind":"PersistentVolumeList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[
@@ -213,7 +213,7 @@ import Testing
         try Data("{apiVersion: v1, kind: PersistentVolume, metadata: {name: \(name)}}".utf8).write(to: file)
     }
 
-    /// As the kubelet makes it.
+    /// The files as the kubelet makes them.
     @Test func aMountedConfigMapIsReadOnce() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())")
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -231,7 +231,7 @@ import Testing
         }
         #expect(try VolumeManifest.read(folder.path, isRecursive: false).map(\.name) == ["a", "b"])
         #expect(try VolumeManifest.read(folder.path, isRecursive: true).map(\.name) == ["a", "b", "c"])
-        // What is named is read, link or not.
+        // A path that is named on the command line is read, whether it is a link or not.
         #expect(try VolumeManifest.read(folder.path + "/linked", isRecursive: false).map(\.name) == ["c"])
         #expect(try VolumeManifest.read(folder.path + "/..data", isRecursive: false).map(\.name) == ["a", "b"])
     }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import rbdctl
 
-/// What `rbdctl kubernetes prehook` tells of several volumes, whatever ends it.
+/// The output of `rbdctl kubernetes prehook` for several volumes, however the run ends.
 @Suite struct VolumeRunTests {
     private let silent = Console(descriptor: -1)
 
@@ -80,7 +80,7 @@ import Testing
                 _ = try await run.ensure(manifests, reportingTo: silent) { manifest in
                     guard manifest.name == "b" else { return made(manifest) }
                     withUnsafeCurrentTask { $0?.cancel() }
-                    // As the transport tells it.
+                    // The error of the transport.
                     throw Failure(.other, "cancelled")
                 }
             }

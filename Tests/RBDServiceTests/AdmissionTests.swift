@@ -13,7 +13,7 @@ import Testing
 
 @testable import RBDService
 
-/// The webhook's protocol, on what needs no cluster. Reviews are those that API servers have sent.
+/// The webhook's protocol, as far as it needs no cluster. The reviews are recorded from API servers.
 struct AdmissionTests {
     struct Verdict: Decodable {
         struct Response: Decodable {
@@ -160,7 +160,7 @@ struct AdmissionTests {
         }
     }
 
-    /// What is wrong with the object is the verdict; the author of the object is told.
+    /// If the object is wrong, the verdict says so to the author of the object.
     @Test(
         arguments: [
             (#""storage":"1Gi""#, #""storage":"1GiB""#, "spec.capacity.storage"),
@@ -177,7 +177,7 @@ struct AdmissionTests {
     )
     func anObjectThatIsWrongIsDenied(part: String, other: String, field: String) async throws {
         let recorded = try recorded("pv-csi-static-create")
-        // The last: managed fields speak of the fields, too.
+        // Take the last one, because the managed fields mention the fields, too.
         let range = try #require(recorded.ranges(of: part).last)
         let review = recorded.replacingCharacters(in: range, with: other)
         try await withClient(["kubernetes-cluster-ids": "ba68226a-672f-4ba5-97bc-22840318b2ec"]) { client in
@@ -273,7 +273,7 @@ struct AdmissionTests {
         }
     }
 
-    /// Clients wait for what is over in a moment, and for nothing else.
+    /// Clients are told to wait only for conditions that end soon.
     @Test(
         arguments: [
             (.imageIncomplete, 503, "ServiceUnavailable", 5), (.overloaded, 503, "ServiceUnavailable", 1),
@@ -328,7 +328,7 @@ struct AdmissionTests {
         #expect(count("skipped", "", "false") == [1])
     }
 
-    /// Each port serves its own.
+    /// The webhook's port and the API's port serve only their own requests.
     @Test func theAPIsPortTakesNoReviews() async throws {
         let values = try SettingValues(commandLine: ["audit-log": "off"], environment: [:], file: nil)
         let service = try RBDService(

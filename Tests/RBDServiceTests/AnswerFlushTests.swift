@@ -9,13 +9,13 @@ import Testing
 
 @testable import RBDService
 
-/// What leaves when, flush by flush.
+/// What is sent when, flush by flush.
 struct AnswerFlushTests {
     private let channel = EmbeddedChannel(handler: AnswerFlush())
     private let head = HTTPResponsePart.head(HTTPResponse(status: .ok))
     private let body = HTTPResponsePart.body(ByteBuffer(string: "{}"))
 
-    /// Writes and flushes, as Hummingbird does with each part.
+    /// Writes and flushes, as Hummingbird does for each part.
     private func send(_ part: HTTPResponsePart) {
         channel.pipeline.writeAndFlush(part, promise: nil)
     }
@@ -34,7 +34,7 @@ struct AnswerFlushTests {
         #expect(try sent() == [head, body, .end(nil)])
     }
 
-    /// The next answer is held back anew, whatever was planned for the one before.
+    /// The next answer is delayed anew, whatever was planned for the previous one.
     @Test func answersFollowEachOther() throws {
         for _ in 0..<3 {
             send(head)

@@ -13,7 +13,7 @@ import Testing
 
 @testable import RBDService
 
-/// The audit log without a cluster: its lines, the file, and what is done when it can't be written.
+/// The audit log without a cluster: its lines, its file, and what happens if it can't be written.
 @Suite(.timeLimit(.minutes(2)))
 struct AuditTests {
     private static func temporaryPath() -> String {
@@ -47,7 +47,7 @@ struct AuditTests {
     // MARK: Lines
 
     @Test func whateverIsSentALineIsOneLineAndNoLongerThanAPipeTakesAtOnce() throws {
-        // Each of these takes twelve bytes as it is written.
+        // Each of these characters takes twelve bytes in the log.
         let text = String(repeating: "\u{E0001}", count: 5000)
         let json = try JSONSerialization.data(
             withJSONObject: Dictionary(uniqueKeysWithValues: (0..<200).map { ("\($0)\(text)", [text, text]) })
@@ -150,7 +150,7 @@ struct AuditTests {
         }
     }
 
-    // MARK: Where it can't be written
+    // MARK: Write failures
 
     @Test func aFullDeviceIsMetBeforeAnythingIsChanged() async throws {
         let required = try log(.file("/dev/full"))
@@ -166,12 +166,12 @@ struct AuditTests {
         }
         let optional = try log(.file("/dev/full"), isRequired: false)
         #expect(try await !optional.admit())
-        // What is kept is bounded.
+        // The number of lines that are kept is bounded.
         for number in 0..<500 { await optional.record(line("\(number)"), isAdmitted: false) }
         #expect(optional.pending == 100)
     }
 
-    /// A disk that hangs: whoever has a deadline is let go by then, however patient the log is.
+    /// A disk that hangs: a request with a deadline is released by then, however patient the log is.
     @Test func aHungDiskKeepsNobodyBeyondHisDeadline() async throws {
         let path = Self.temporaryPath()
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -194,7 +194,7 @@ struct AuditTests {
         await Task.detached { isHung.wait() }.value
         let begin = ContinuousClock.now
         await log.record(line("a"), isAdmitted: true, by: .now + .milliseconds(200))
-        // What room there was is used up.
+        // The free space is used up.
         log.state.withLock { $0.room = 0 }
         await #expect(throws: Problem.self) { try await log.admit(by: .now + .milliseconds(200)) }
         #expect(ContinuousClock.now - begin < .seconds(30))
@@ -204,8 +204,8 @@ struct AuditTests {
         #expect(try AuditRecord.read(path).compactMap(\.requestId) == ["a"])
     }
 
-    /// A disk that is really full: a change that has begun can still be told of, and no other begins until there is
-    /// room.
+    /// A disk that is really full: a change that has begun can still be recorded, and no other change begins until
+    /// there is space.
     @Test(.enabled(if: getuid() == 0, "only root can mount"))
     func aFullDisk() async throws {
         let place = Self.temporaryPath()
@@ -225,7 +225,7 @@ struct AuditTests {
             while true { try handle.write(contentsOf: Data(repeating: 1, count: 4096)) }
         }
         await log.record(line("a"), isAdmitted: true)
-        // Room that is left is used up, and then it is over.
+        // The remaining space is used up, and then changes are refused.
         var begun = 0
         while begun < 10_000, (try? await log.admit()) == true {
             await log.record(line("more"), isAdmitted: true)
@@ -236,7 +236,7 @@ struct AuditTests {
         #expect(log.pending == 0)
         let told = try AuditRecord.read(path).compactMap(\.requestId)
         #expect(told == ["a"] + Array(repeating: "more", count: begun) + ["b"])
-        // An attempt that is refused meanwhile may find no room. It is kept.
+        // The line of a refused request may find no space. It is kept.
         for _ in 0..<1_000 where log.pending == 0 { await log.record(line("refused"), isAdmitted: false) }
         #expect(log.pending == 1)
         try handle.truncate(atOffset: 0)

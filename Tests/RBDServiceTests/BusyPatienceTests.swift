@@ -5,12 +5,12 @@ import Testing
 
 @testable import RBDService
 
-/// How long an operation waits for an image that is in use, by a clock of the test's own.
+/// How long an operation waits for an image that is in use, with a simulated clock.
 struct BusyPatienceTests {
     private let start = ContinuousClock.now
     private var patience = BusyPatience()
 
-    /// The time counts from the first such answer: what went before may have taken hours.
+    /// The time counts from the first such answer, because the operation may have run for hours before.
     @Test mutating func strangersHaveAMinute() async {
         #expect(await !patience.isExhausted(at: start, isOurs: { false }))
         #expect(await !patience.isExhausted(at: start + .seconds(59), isOurs: { false }))

@@ -8,14 +8,14 @@ import Testing
 
 @testable import RBDService
 
-/// Certificates in the file of identities. What is in them and how they get here is tested over TLS.
+/// Certificate names in the file of identities. The certificates themselves are tested over TLS.
 struct CertificateNameTests {
     @Test(
         arguments: [
             ("- subject: CN=backup", 1), ("- {subject: 'CN=backup,O=Example'}", 1),
             ("- subject: 'CN=a\\, b+OU=c,2.5.4.97=x y'", 1), ("- dns: backup\n- dns: Backup.Example.com", 2),
             ("- uri: spiffe://example.com/backup", 1), ("- uri: urn:a", 1), ("- email: a+b@example.com", 1),
-            // Twice for one identity is no mistake that matters.
+            // A name may occur twice for one identity.
             ("- dns: a\n- dns: A", 1), ("", 0), ("[]", 0),
         ]
     )
@@ -62,7 +62,7 @@ struct CertificateNameTests {
         #expect(CertificateName(.dns, "A") == CertificateName(.dns, "a"))
     }
 
-    /// A connection may outlast the certificate that it began with.
+    /// A connection may outlast its certificate.
     @Test func whatHasExpiredMeanwhileIsRefused() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
         let text = """
@@ -88,7 +88,8 @@ struct CertificateNameTests {
         #expect(throws: Problem.self) { try identity([CertificateName(.dns, "x")], -1) }
         #expect(throws: Problem.self) { try identity([CertificateName(.dns, "y")], 60) }
         #expect(throws: Problem.self) { try identity([], 60) }
-        // Two names of one entry are one identity; a name of the wider entry does not make the other one wider.
+        // Two names of one entry belong to one identity. A name of the entry with more rights does not give them to the
+        // other entry.
         #expect(try identity([CertificateName(.dns, "x"), CertificateName(.dns, "z")], 60)?.scopes.count == 1)
         for names in [["x", "wide"], ["wide", "x"]] {
             #expect(throws: Problem.self) { try identity(names.map { CertificateName(.dns, $0) }, 60) }

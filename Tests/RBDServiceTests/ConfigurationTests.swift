@@ -184,7 +184,7 @@ struct ConfigurationTests {
     }
 }
 
-/// The pages say exactly what the code does.
+/// The reference pages say exactly what the code does.
 struct ReferencePagesTests {
     @Test func theTableOfSettingsIsComplete() throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -197,7 +197,7 @@ struct ReferencePagesTests {
         }
     }
 
-    /// What systemd's unit is set up with: each setting with its default, or with an example where there is none.
+    /// The environment file of systemd's unit has each setting with its default, or with an example if there is none.
     @Test func theEnvironmentFileIsComplete() throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("deploy/systemd/rbd-rest-api.env")
@@ -205,12 +205,12 @@ struct ReferencePagesTests {
         let values = lines.compactMap { $0.wholeMatch(of: /#(RBD_REST_API_[A-Z_]+)=(.+)/)?.output }
         #expect(values.map { String($0.1) }.sorted() == Settings.all.map(\.environmentName).sorted())
         let found = Dictionary(values.map { (String($0.1), String($0.2)) }) { first, _ in first }
-        // The unit itself sets another place for this one.
+        // The unit itself sets another value for this one.
         for setting in Settings.all where setting.name != Settings.declared.auditLog.name {
             guard let value = setting.defaultValue else { continue }
             #expect(found[setting.environmentName] == value, "\(setting.name)")
         }
-        // As systemd reads it: whatever is no comment would be a setting.
+        // systemd would read every line that is not a comment as a setting.
         #expect(lines.allSatisfy { $0.hasPrefix("#") })
     }
 

@@ -8,7 +8,7 @@ import Testing
 
 @testable import RBDService
 
-/// The clock with a time of its own.
+/// The clock of a connection, with simulated time.
 struct ConnectionClockTests {
     private static let limits = DoorLimits(
         idleTimeout: .seconds(75),
@@ -61,7 +61,7 @@ struct ConnectionClockTests {
         #expect(slow == 0)
         channel.embeddedEventLoop.advanceTime(by: .seconds(2))
         #expect(slow == 1)
-        // While the answer is made nothing is awaited of the client.
+        // While the service answers, it waits for nothing from the client.
         clock.enter(.answering)
         channel.embeddedEventLoop.advanceTime(by: .seconds(600))
         #expect(channel.isActive)

@@ -13,7 +13,7 @@ import YAML
 
 @testable import RBDService
 
-/// `openapi.yaml` says what the router and the types do: neither may drift.
+/// `openapi.yaml` must agree with the router and the types.
 struct ContractTests {
     private let contract: YAMLNode
 
@@ -57,7 +57,7 @@ struct ContractTests {
         for kind in OperationKind.all { #expect(described.contains("`\(kind)`")) }
     }
 
-    /// They are no enumerations in the contract, because newer services may have more of them.
+    /// The values are not enumerations in the contract, because newer services may have more of them.
     @Test func everyRemedyIsInTheContract() throws {
         let properties = try #require(contract["components"]?["schemas"]?["Remedy"]?["properties"])
         let actions = try #require(properties["action"]?["description"]?.text)

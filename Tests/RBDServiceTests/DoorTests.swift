@@ -9,10 +9,10 @@ import Testing
 
 @testable import RBDService
 
-/// What the service does with clients that are broken, slow or hostile, over real sockets. No cluster is needed:
-/// nothing of it may get that far.
+/// What the service does with broken, slow or hostile clients, over real sockets. No cluster is needed, because no
+/// request may get that far.
 struct DoorTests {
-    /// Sends all at once and reads until the service closes the connection.
+    /// Sends the whole text at once and reads until the service closes the connection.
     private func exchange(_ text: String, to server: TestServer) async throws -> String {
         let connection = try RawConnection(to: server.url)
         connection.send(text)
@@ -32,7 +32,7 @@ struct DoorTests {
 
     private static let host = "Host: x\r\n"
 
-    /// Each is followed by a request that must not be answered.
+    /// Each of these requests is followed by another one that must not be answered.
     static let rude: [Rudeness] = [
         Rudeness(400, "GET /livez HTTP/1.1\r\n\r\n"),
         Rudeness(400, "GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
@@ -79,7 +79,7 @@ struct DoorTests {
                 rudeness.request + "GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n",
                 to: server
             )
-            // One answer, and none to what follows.
+            // There is one answer, and none to the request that follows.
             #expect(RawConnection.statuses(in: answer) == [rudeness.status], "\(answer.prefix(300))")
             #expect(answer.contains("Connection: close"))
             #expect(answer.contains("application/problem+json"))
@@ -104,14 +104,14 @@ struct DoorTests {
         try await TestServer.run { server in
             let smuggled = "DELETE /v1/pools/rbd/images/x HTTP/1.1\r\nHost: x\r\n\r\n"
             let padding = String(repeating: " ", count: 60_000)
-            // Answered 404 before the body has come.
+            // The request is answered 404 before its body has arrived.
             let connection = try RawConnection(to: server.url)
             connection.send("POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 60100\r\n\r\n")
             _ = await connection.read { $0.contains("route-not-found") }
             connection.send(smuggled + padding + smuggled)
             let rest = await connection.read()
             #expect(RawConnection.statuses(in: rest).isEmpty, "\(rest.prefix(300))")
-            // The same with a length that is too large to be waited for.
+            // The same with a body that is too long to wait for.
             let answer = try await exchange(
                 "POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + smuggled,
                 to: server
@@ -131,7 +131,7 @@ struct DoorTests {
         }
     }
 
-    /// The head would else be a packet of its own, and the client be woken for it.
+    /// Otherwise, the head would be a packet of its own, and would wake the client.
     @Test func aShortAnswerIsOnePacket() async throws {
         try await TestServer.run { server in
             let connection = try RawConnection(to: server.url)
@@ -154,7 +154,7 @@ struct DoorTests {
         }
     }
 
-    /// The compressor joins a connection between two answers, so that it sees requests and answers in pairs.
+    /// The compressor is added to a connection between two answers, so that it sees requests and answers in pairs.
     @Test func compressionBeginsBetweenAnswers() async throws {
         try await TestServer.run { server in
             let get = { (path: String, fields: String) in "GET \(path) HTTP/1.1\r\nHost: x\r\n\(fields)\r\n" }
@@ -199,7 +199,7 @@ struct DoorTests {
                 + "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
             let answer = try await exchange(text, to: server)
             #expect(RawConnection.statuses(in: answer) == [404, 200])
-            // The refusal of a HEAD has no body either.
+            // The refusal of a HEAD request has no body either.
             let head = try await exchange("HEAD /livez HTTP/1.1\r\n\r\n", to: server)
             #expect(RawConnection.statuses(in: head) == [400])
             #expect(head.hasSuffix("\r\n\r\n"))
@@ -216,12 +216,12 @@ struct DoorTests {
             let first = await connection.read { $0.contains("\r\n\r\n") }
             #expect(RawConnection.statuses(in: first) == [100])
             connection.send("{}")
-            // The name is missing: the body was read.
+            // The name is missing in the body, which shows that the body was read.
             #expect(RawConnection.statuses(in: await connection.read()) == [400])
         }
     }
 
-    /// A server that has little patience.
+    /// Runs a server with short timeouts.
     private func withHaste(
         _ change: @escaping @Sendable (inout ServiceConfiguration) -> Void,
         _ body: @escaping @Sendable (TestServer) async throws -> Void
@@ -234,7 +234,7 @@ struct DoorTests {
         try await withHaste({ $0.headerTimeout = .milliseconds(300) }) { server in
             let connection = try RawConnection(to: server.url)
             connection.send("GET /livez HTTP/1.1\r\n")
-            // A byte now and then is no excuse.
+            // A byte now and then does not prevent the timeout.
             let trickle = Task {
                 while connection.send("X") { try await Task.sleep(for: .milliseconds(50)) }
             }
@@ -290,12 +290,12 @@ struct DoorTests {
         }
     }
 
-    /// A connection that is accepted while the service ends is closed, although nobody takes it up.
+    /// A connection that is accepted while the service ends is closed, although no handler takes it.
     @Test(arguments: 0..<20)
     func connectionsMayComeAtTheEnd(round: Int) async throws {
         try await TestServer.run { server in
             for _ in 0..<2 {
-                // It ends when nobody listens any more.
+                // The thread ends when the server no longer listens.
                 Thread.detachNewThread { while (try? RawConnection(to: server.url)) != nil {} }
             }
             try await Task.sleep(for: .milliseconds(round))

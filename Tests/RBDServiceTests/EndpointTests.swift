@@ -9,7 +9,7 @@ import YAML
 
 @testable import RBDService
 
-/// `openapi.yaml` and `docs/security.md` say of each endpoint what its declaration says.
+/// `openapi.yaml` and `docs/security.md` agree with the declaration of each endpoint.
 struct EndpointTests {
     private let endpoints: [Endpoint]
     private let contract: YAMLNode
@@ -28,7 +28,7 @@ struct EndpointTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
-    /// The page that people read has the verb of each route, and no route that does not exist.
+    /// The page has the verb of each route, and no route that does not exist.
     @Test func theRulesAreInTheDocumentation() throws {
         let page = Self.root.appendingPathComponent("docs/security.md")
         let rows = try String(contentsOf: page, encoding: .utf8).split(separator: "\n").filter { row in
@@ -50,7 +50,7 @@ struct EndpointTests {
         #expect(documented.isEmpty)
     }
 
-    /// Nothing but reading is allowed to who may only read.
+    /// A caller that may only read can't change anything.
     @Test func everyChangeNeedsMoreThanRead() throws {
         for endpoint in endpoints where endpoint.method != .get {
             #expect(endpoint.rule.verb.map { $0 != .read } == true, "\(endpoint.method) \(endpoint.path)")
@@ -88,7 +88,7 @@ struct EndpointTests {
         }
     }
 
-    /// The formats of the bodies of Kubernetes are not ours.
+    /// Kubernetes defines the bodies of its requests.
     @Test func everyOperationHasTheBodyOfItsEndpoint() throws {
         for endpoint in endpoints where !endpoint.path.hasPrefix("/kubernetes/") {
             let name = "\(endpoint.method) \(endpoint.path)"
@@ -103,7 +103,7 @@ struct EndpointTests {
         }
     }
 
-    /// The errors that follow from an endpoint's declaration.
+    /// Each operation has the errors that follow from its endpoint's declaration.
     @Test func everyOperationHasTheErrorsOfItsEndpoint() throws {
         for endpoint in endpoints {
             let name = "\(endpoint.method) \(endpoint.path)"

@@ -5,8 +5,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A hint that is written in the service reaches rbdctl as it is. What HTTP clients and rbdctl have different words for
-/// is a `Remedy`.
+/// A hint in the service's code reaches rbdctl unchanged. If HTTP clients and rbdctl need different words, it is a
+/// `Remedy`.
 struct HintTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -20,7 +20,8 @@ struct HintTests {
             for hint in HintReader.hints(in: try String(contentsOf: file, encoding: .utf8)) {
                 count += 1
                 #expect(HTTPWords.found(in: hint).isEmpty, "\(file.lastPathComponent): \(hint)")
-                // Users of Kubernetes are told commands, because their volumes are no requests of theirs.
+                // Hints for Kubernetes users may contain commands, because the users do not send the requests
+                // themselves.
                 guard !file.path.contains("/RBDService/Kubernetes/") else { continue }
                 #expect(!hint.contains("rbdctl"), "\(file.lastPathComponent): \(hint)")
             }

@@ -6,17 +6,17 @@ import Testing
 
 @testable import RBDService
 
-/// What JSONDecoder lets pass is found, and nothing else.
+/// The check finds every flaw that JSONDecoder accepts, and nothing else.
 struct JSONFlawTests {
     @Test(
         arguments: [
             (#"{"name":"a","size":1,"size":2}"#, "size"),
             (#"{"name":"a","qos":{"iopsLimit":1,"bpsLimit":2,"iopsLimit":3}}"#, "qos.iopsLimit"),
-            // An escape makes no other name of it.
+            // An escape does not make another name.
             (#"{"name":"a","n\u0061me":"b"}"#, "name"),
             (#"{"a":[{"b":1},{"b":1,"b":2}]}"#, "a.b"),
             (#"{"":1,"":2}"#, ""),
-            // Nor does another spelling of a letter, to Swift.
+            // Nor does another encoding of a letter, because Swift compares them as equal.
             ("{\"ä\":1,\"a\u{308}\":2}", "a\u{308}"),
         ]
     )
@@ -50,7 +50,7 @@ struct JSONFlawTests {
         #expect(JSONFlaw(in: try #require(text.data(using: .utf16LittleEndian))) == .otherEncoding)
     }
 
-    /// It is asked of nothing that is not JSON; but whatever it is asked of, it comes back.
+    /// The check is only used for valid JSON, but must return for any bytes.
     @Test func whateverIsCutOffIsReadWithoutHarm() {
         let bytes = Array(#"{"a\"":["\\",{"b":"c,}"}],"d":1,]}"#.utf8)
         for start in bytes.indices {

@@ -9,7 +9,7 @@ import Testing
 
 @testable import RBDService
 
-/// Whatever the image, the writer writes what JSONEncoder would.
+/// The writer writes the same as JSONEncoder, for any image.
 struct JSONWriterTests {
     private static func encoded(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
@@ -23,7 +23,7 @@ struct JSONWriterTests {
         return String(buffer: writer.buffer)
     }
 
-    /// Where two texts part, byte by byte: texts of different bytes may be the same to Unicode.
+    /// The first difference of two texts, byte by byte, because Unicode may treat different bytes as equal.
     private static func difference(_ left: String, _ right: String) -> String? {
         guard !left.utf8.elementsEqual(right.utf8) else { return nil }
         let same = zip(left.utf8, right.utf8).prefix { $0 == $1 }.count
@@ -33,7 +33,7 @@ struct JSONWriterTests {
         return parts.map { $0.debugDescription }.joined(separator: " instead of ")
     }
 
-    /// A text of what is ugly in JSON, in Unicode and in sorting.
+    /// A random text with characters that are difficult in JSON, in Unicode and in sorting.
     private static func text<Generator: RandomNumberGenerator>(_ generator: inout Generator) -> String {
         let pieces = [
             "a", "B", "z", "10", "9", "_", "-", ".", "/", "\"", "\\", "\n", "\r\n", "\t", "\u{8}", "\u{C}", "\u{0}",

@@ -29,7 +29,7 @@ struct KeyedLocksTests {
         #expect(crowd.most == 1)
     }
 
-    /// Counts how many are inside at once.
+    /// Counts how many callers are inside at once.
     private final class Crowd: Sendable {
         private let counts = Mutex((inside: 0, most: 0))
 
@@ -88,12 +88,12 @@ struct KeyedLocksTests {
         try await locks.withLock("a", on: .cluster, .createImage) {}
     }
 
-    /// A call whose caller was let go still changes the image: the next change waits for it.
+    /// A call whose caller was released still changes the image, so the next change waits for it.
     @Test(.timeLimit(.minutes(1)), arguments: [["a"], ["a", "b"], ["b", "a"]])
     func theLockIsHeldUntilTheCallEnds(keys: [String]) async throws {
         let pool = BlockingPool()
         let work = SlowWork()
-        // A change of several things takes the locks of all, one within the other.
+        // A change of several keys takes all their locks, one inside the other.
         func withLocks(_ keys: ArraySlice<String>, _ body: () async throws -> Void) async throws {
             guard let key = keys.first else { return try await body() }
             try await locks.withLock(key, on: .cluster, .removeImage) {

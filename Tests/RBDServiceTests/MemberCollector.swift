@@ -3,7 +3,7 @@
 
 import Foundation
 
-/// Asks a type for the members that it encodes, by decoding one from a decoder that gives anything for everything.
+/// Finds the members that a type encodes, by decoding a value from a decoder that has a value for everything.
 enum MemberCollector {
     static func members(of type: any Decodable.Type) -> Set<String> {
         let collector = Collector()

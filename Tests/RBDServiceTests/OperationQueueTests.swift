@@ -16,7 +16,7 @@ final class OperationQueueTests {
         return queue
     }
 
-    /// Takes one after the other, so slowly that nobody's turn keeps anybody waiting.
+    /// Takes the operations one after the other, so slowly that no turn delays the next one.
     private func take(_ queue: inout OperationQueue) -> [String] {
         var ids: [String] = []
         clock += .seconds(2)
@@ -43,14 +43,14 @@ final class OperationQueueTests {
         #expect(take(&queue) == ["a0", "b4", "c6", "a1", "b5"])
     }
 
-    /// Long work of one owner keeps nobody waiting.
+    /// Long operations of one owner do not delay others.
     @Test func whoHasLittleAtWorkNeedNotWait() {
         var queue = queue(perPool: 4, Array(repeating: "a", count: 8))
         #expect(take(&queue).count == 4)
         for (number, owner) in ["b", "b", "b", "c"].enumerated() {
             queue.enqueue(.init(id: "\(owner)\(number)", owner: owner, pool: "p"))
         }
-        // Half of the places are there for each of them, and as many again for all.
+        // Each owner may use half of the places, and there are as many again for all.
         #expect(take(&queue) == ["b0", "c3", "b1"])
         queue.enqueue(.init(id: "d", owner: "d", pool: "p"))
         #expect(take(&queue) == ["d"])
@@ -60,7 +60,7 @@ final class OperationQueueTests {
         #expect(take(&queue) == ["e"])
     }
 
-    /// As long as others ask, too.
+    /// The same applies while others only send requests.
     @Test func besideOthersOneOperationIsBegunAtATime() {
         let now = ContinuousClock.now
         var queue = OperationQueue(perPool: 4, beginners: 4)
@@ -78,26 +78,26 @@ final class OperationQueueTests {
         #expect(take(at: now) == ["b0", "a0", "n0"])
         queue.ended("a0")
         #expect(take(at: now + .milliseconds(900)) == ["a1"])
-        // Nobody else has asked for a while.
+        // No other owner has sent a request for a while.
         #expect(take(at: now + .seconds(2)) == ["a2"])
         queue.ended("b0")
         queue.ended("n0")
         #expect(take(at: now + .milliseconds(2500)) == ["a3", "a4"])
-        // Whoever does one thing after the other is there all the time.
+        // An owner that sends one request after the other counts as present all the time.
         ask("b1", "b", at: now + .seconds(3))
         #expect(take(at: now + .seconds(3)) == ["b1"])
         for id in ["a1", "a2", "a3"] { queue.ended(id) }
         #expect(take(at: now + .seconds(3)) == [])
         queue.ended("a4")
         #expect(take(at: now + .seconds(3)) == ["a5"])
-        // What takes longer than a moment keeps nothing else of its owner waiting.
+        // An operation that takes longer than a moment does not delay others of its owner.
         ask("a6", "a", at: now + .seconds(3))
         ask("b2", "b", at: now + .seconds(4))
         #expect(take(at: now + .milliseconds(3900)) == [])
         #expect(take(at: now + .milliseconds(4100)) == ["a6", "b2"])
     }
 
-    /// Owners who do many short things at once take turns with those who do one.
+    /// Owners with many short operations take turns with owners of one operation.
     @Test func besideOthersOperationsAreBegunOneAfterTheOther() {
         let now = ContinuousClock.now
         var queue = OperationQueue(perPool: 4, beginners: 1)
@@ -118,19 +118,19 @@ final class OperationQueueTests {
         queue.ended("b0", at: now + .milliseconds(10))
         #expect(take(after: 15) == ["a0"])
         #expect(take(after: 40) == [])
-        // It came later than all of the other's, in both pools.
+        // The operation came later than all of the other owner's, in both pools.
         queue.ended("a0", at: now + .milliseconds(50))
         #expect(take(after: 50) == ["b1"])
         #expect(take(after: 149) == [])
-        // Whoever takes longer has had his turn.
+        // An owner whose operation takes longer has had its turn.
         #expect(take(after: 150) == ["a1"])
         #expect(take(after: 250) == ["a3"])
         #expect(take(after: 500) == [])
         queue.ended("a1", at: now + .milliseconds(500))
-        // It rests.
+        // The owner rests.
         #expect(take(after: 599) == [])
         #expect(take(after: 610) == ["a2"])
-        // Whoever waits has not gone.
+        // An owner with waiting operations still counts as present.
         ask("b3", "b", at: now + .milliseconds(620))
         for number in 4..<8 { ask("a\(number)", "a", at: now + .milliseconds(1600)) }
         queue.ended("b1", at: now + .milliseconds(1600))
@@ -138,7 +138,7 @@ final class OperationQueueTests {
         #expect(take(after: 1821) == ["a4"])
         queue.ended("b2", at: now + .milliseconds(1850))
         queue.ended("a4", at: now + .milliseconds(1850))
-        // Both rest.
+        // Both owners rest.
         #expect(take(after: 1860) == [])
         #expect(take(after: 1951) == ["b3"])
     }
@@ -165,13 +165,13 @@ final class OperationQueueTests {
         #expect(take(after: 5) == ["a0"])
         ask("b1", at: 6)
         #expect(take(after: 6) == ["b1"])
-        // As many again, and no more.
+        // As many again may begin, and no more.
         ask("c0", at: 7)
         #expect(take(after: 7) == [])
         end("b1", after: 10)
         #expect(take(after: 10) == ["c0"])
         end("c0", after: 20)
-        // Nothing waited when it had ended: it need not rest.
+        // No operation of the owner waited when this one ended, so it does not rest.
         ask("b2", at: 20)
         #expect(take(after: 20) == ["b2"])
         end("a0", after: 30)
@@ -193,7 +193,7 @@ final class OperationQueueTests {
         #expect(next(after: 59) == nil)
         #expect(queue.nextLook(after: now + .milliseconds(30)) == now + .milliseconds(60))
         #expect(next(after: 60) == "a1")
-        // Nobody else asks any more.
+        // No other owner sends requests any more.
         queue.enqueue(.init(id: "a2", owner: "a", pool: "p"))
         queue.ended("a1", at: now + .milliseconds(1500))
         #expect(next(after: 1501) == "a2")
@@ -237,7 +237,7 @@ struct MemoryBudgetTests {
         share = nil
         #expect(budget.used == 0)
         #expect(share == nil)
-        // The caller's half, too.
+        // The caller's half is free again, too.
         let whole = budget.take(50, for: "a")
         #expect(whole != nil)
         withExtendedLifetime(whole) {}
@@ -253,7 +253,7 @@ struct MemoryBudgetTests {
         withExtendedLifetime((one, other)) {}
     }
 
-    /// Or it would never be given at all.
+    /// Otherwise, it would never be admitted.
     @Test func whatIsMoreThanAllIsGivenToWhoeverIsAlone() {
         let budget = MemoryBudget(bytes: 100)
         let large = budget.take(500, for: "a")

@@ -10,7 +10,7 @@ import Testing
 
 @testable import RBDService
 
-/// Which pages may use the service from a browser: none, unless their origin is listed.
+/// Which web pages may use the service from a browser: none, unless their origin is listed.
 struct OriginTests {
     private static let listed = "https://console.example.com"
 
@@ -19,7 +19,7 @@ struct OriginTests {
         return try ServiceConfiguration(SettingValues(commandLine: line, environment: [:], file: nil))
     }
 
-    /// The headers that an answer has for browsers.
+    /// Returns the headers of an answer that concern browsers.
     private func ask(
         _ path: String,
         _ method: HTTPRequest.Method = .get,
@@ -75,7 +75,7 @@ struct OriginTests {
         )
     }
 
-    /// A form needs no permission to be sent.
+    /// A browser sends a form without a preflight request.
     @Test(arguments: [HTTPRequest.Method.post, .put, .patch, .delete])
     func noOtherPageChangesAnything(method: HTTPRequest.Method) async throws {
         let path = method == .post ? "/v1/pools" : "/v1/pools/rbd/images/vol-1"
@@ -99,12 +99,12 @@ struct OriginTests {
                 == "Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id"
         )
         #expect(answer.headers["access-control-max-age"] == "600")
-        // Nothing goes by itself with a request, so nothing is said of credentials.
+        // Browsers add no credentials to a request by themselves, so the header is not needed.
         #expect(answer.headers["access-control-allow-credentials"] == nil)
         let unknown = try await ask("/nothing", .options, headers)
         #expect(unknown.status == 404)
         #expect(unknown.headers["access-control-allow-methods"] == nil)
-        // OPTIONS is what it was where no browser asks.
+        // OPTIONS requests that do not come from a browser are answered as usual.
         #expect(try await ask("/v1/pools", .options, [:]).status == 204)
         #expect(try await ask("/v1/pools", .options, [:]).headers == ["vary": "Origin"])
     }

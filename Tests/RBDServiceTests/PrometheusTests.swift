@@ -60,7 +60,7 @@ struct PrometheusTests {
 
     @Test func valuesFallIntoTheirBuckets() throws {
         let timer = Timer(label: "t", factory: registry)
-        // A bound belongs to its own bucket.
+        // A value that equals a bound belongs to the bucket of that bound.
         for microseconds in [0, 500, 501, 60_000_000, 60_000_001] { timer.recordMicroseconds(microseconds) }
         let exposition = try Exposition(registry.text())
         #expect(exposition.values("t_seconds_bucket", ["le": "0.0005"]) == [2])
@@ -97,7 +97,7 @@ struct PrometheusTests {
         #expect(exposition.samples.count == PrometheusRegistry.maximumSeries + 1)
         #expect(exposition.values("c_total", ["overflow": "true"]) == [50])
         #expect(exposition.values("c_total").reduce(0, +) == Double(PrometheusRegistry.maximumSeries + 50))
-        // What was there before still counts on its own.
+        // Existing series are still counted separately.
         Counter(label: "c", dimensions: [("path", "/7")], factory: registry).increment()
         #expect(try Exposition(registry.text()).values("c_total", ["path": "/7"]) == [2])
     }
@@ -159,7 +159,7 @@ struct PrometheusTests {
     }
 }
 
-/// The reader that the other tests rely on refuses what is wrong.
+/// The parser that the other tests rely on refuses invalid input.
 struct ExpositionTests {
     @Test(arguments: [
         "# TYPE a gauge\na 1", "# TYPE a gauge\na one\n", "a 1\n", "# TYPE a gauge\na 1\na 2\n",

@@ -9,7 +9,7 @@ import Testing
 @testable import RBDService
 
 struct RequestPlacesTests {
-    /// A request that is served until it is told to end.
+    /// A request that is served until the test ends it.
     private final class Request: Sendable {
         let isServed = Mutex(false)
         private let (stream, end) = AsyncStream.makeStream(of: Void.self)
@@ -40,7 +40,7 @@ struct RequestPlacesTests {
 
     private func served(_ requests: [Request]) -> Int { requests.count { $0.isServed.withLock { $0 } } }
 
-    /// Waits until so many are served, and no more wait than are left.
+    /// Waits until this many requests are served, and exactly the others wait.
     private func wait(for number: Int, of requests: [Request], _ places: RequestPlaces) async throws {
         while served(requests) < number || places.waiting > requests.count - number {
             try await Task.sleep(for: .milliseconds(2))
@@ -61,7 +61,7 @@ struct RequestPlacesTests {
         #expect(places.waiting == 0)
     }
 
-    /// Where nobody is asked who he is, nobody can be told from others.
+    /// If callers are not authenticated, they can't be told apart.
     @Test func whoIsNotKnownNeverWaits() async throws {
         let places = RequestPlaces(rules: Self.patient)
         let known = requests(1, of: "a", places)
@@ -81,7 +81,7 @@ struct RequestPlacesTests {
             while served(greedy) + places.waiting < number { try await Task.sleep(for: .milliseconds(2)) }
         }
         #expect(greedy.map { $0.isServed.withLock { $0 } } == [true, true, false, false, false, false])
-        // The others are not kept waiting.
+        // Other identities do not wait.
         let second = requests(1, of: "modest", places)
         while served(second) == 0 { try await Task.sleep(for: .milliseconds(2)) }
         await end([greedy[1]])
@@ -93,7 +93,7 @@ struct RequestPlacesTests {
         #expect(places.waiting == 0)
     }
 
-    /// What takes long waits for something: it keeps nobody from asking.
+    /// A request that takes long is itself waiting for something, so it does not delay others.
     @Test func aLongRequestGivesItsPlaceUp() async throws {
         let places = RequestPlaces(
             rules: .init(places: 2, hold: .milliseconds(50), memory: .seconds(3600))

@@ -12,8 +12,8 @@ import Testing
 
 @testable import RBDService
 
-/// The service through its router, without a cluster: what is refused before Ceph is asked, and what is said while
-/// there is no cluster.
+/// The service through its router, without a cluster: requests that are refused before Ceph is contacted, and answers
+/// while there is no cluster.
 struct RouterTests {
     private func withClient(_ body: @escaping @Sendable (any TestClientProtocol) async throws -> Void) async throws {
         let values = try SettingValues(commandLine: ["audit-log": "off"], environment: [:], file: nil)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import RBDService
 
-/// What a scope says.
+/// Parsing and matching of scopes.
 struct ScopeTests {
     @Test(
         arguments: [
@@ -43,7 +43,7 @@ struct ScopeTests {
     private static let namespaces = ["", "team", "team-2"]
     private static let names = ["pvc-1", "pvc", "vol-1"]
 
-    /// What each covers, told by hand.
+    /// What each scope covers, written out by hand.
     @Test(
         arguments: [
             ("read:*", 1, 3, 9, 27), ("read:rbd", 0, 1, 3, 9), ("read:rbd*", 0, 2, 6, 18), ("read:rbd/*", 0, 0, 1, 3),
@@ -65,7 +65,7 @@ struct ScopeTests {
         )
         let targets = all.flatMap { place in Self.names.map { AccessTarget.name($0, place: place) } }
         #expect(targets.count(where: scope.covers) == names)
-        // What is covered is touched, and with it all that it is in.
+        // A scope that covers a place touches it and every place that contains it.
         for place in all {
             let touched = Self.names.contains { scope.covers(.name($0, place: place)) }
             if touched {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import RBDService
 
-/// When another replica is taken for dead.
+/// When a replica considers another one dead.
 struct SightingsTests {
     private let session = Sightings.Session(pool: "rbd", id: "s1")
     private let start = ContinuousClock.now
@@ -36,7 +36,7 @@ struct SightingsTests {
         #expect(sightings.patience(with: session, lease: lease, now: start + .seconds(14)) > .seconds(5))
     }
 
-    /// Who was stopped himself has seen nothing meanwhile.
+    /// A replica that was stopped itself has seen nothing meanwhile.
     @Test func whileNobodyLooksNoTimeCounts() {
         var sightings = Sightings()
         #expect(!see(&sightings, at: 0))
@@ -45,7 +45,7 @@ struct SightingsTests {
         #expect(see(&sightings, at: 68.1))
     }
 
-    /// While the cluster is slow to answer us, it may be slow to take the other one's signs, too.
+    /// While the cluster is slow to answer this replica, the other one's signs of life may be late, too.
     @Test func whileAnswersAreSlowNoTimeCounts() {
         var sightings = Sightings()
         for seconds in [0.0, 2, 4, 6] { #expect(!see(&sightings, at: seconds)) }

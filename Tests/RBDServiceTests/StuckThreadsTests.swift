@@ -7,7 +7,7 @@ import Testing
 
 @testable import RBDService
 
-/// Threads that hang are seen, in the metrics and in the log.
+/// The metrics and the log show threads that hang.
 struct StuckThreadsTests {
     @Test func metricsCountThem() async throws {
         let calls = BlockingPool(limits: .init(threads: 1, queue: 1))

@@ -52,7 +52,7 @@ struct TelemetryTests {
             try await client.execute(uri: "/v1/pools/rbd/images/vol-1", method: .get) { _ in }
             try await client.execute(uri: "/v1/pools/rbd", method: .delete) { _ in }
             try await client.execute(uri: "/v1/pools/rbd", method: .put) { _ in }
-            // Hummingbird takes it for the pool "images".
+            // Hummingbird parses this path as the pool "images".
             try await client.execute(uri: "/v1/pools//images", method: .get) { _ in }
             let found = try await scrape(client)
             let name = "rbd_rest_api_http_requests_total"
@@ -63,7 +63,7 @@ struct TelemetryTests {
             #expect(found.values(name, ["method": "DELETE", "route": "/v1/pools/{pool}", "status": "400"]) == [1])
             #expect(found.values(name, ["method": "PUT", "route": "unmatched", "status": "405"]) == [1])
             #expect(found.values(name, ["method": "GET", "route": "unmatched", "status": "404"]) == [1])
-            // The request that reads it.
+            // Only the request that reads the metrics is in flight.
             #expect(found.values("rbd_rest_api_http_requests_in_flight") == [1])
             #expect(found.values("rbd_rest_api_cluster_connected") == [0])
             #expect(found.values("rbd_rest_api_call_threads_stuck") == [0])
@@ -92,7 +92,7 @@ struct TelemetryTests {
 
     @Test func callersCannotMakeSeries() async throws {
         try await withClient(makeService()) { client in
-            // One of each kind, so that all series are there.
+            // One request of each kind, so that all series exist.
             func ask(_ number: Int) async throws {
                 try await client.execute(uri: "/nowhere/\(number)", method: .get) { _ in }
                 try await client.execute(
@@ -224,7 +224,7 @@ struct TelemetryTests {
     @Test func failuresOfCephAreInTheLine() async throws {
         try await withClient(makeService()) { try await $0.execute(uri: "/v1/pools", method: .get) { _ in } }
         let line = try #require(try lines().first)
-        // That the cluster is away is told once, where it is noticed.
+        // The outage of the cluster is logged once, when it is noticed.
         #expect(line["level"] as? String == "debug")
         #expect(line["problem.code"] as? String == "cluster-unavailable")
         #expect(line["ceph.operation"] as? String == "connect")

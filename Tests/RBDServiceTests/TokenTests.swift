@@ -13,9 +13,9 @@ import Testing
 
 @testable import RBDService
 
-/// Who is let in, and who is not. What the routes do then needs a cluster, and is tested with one.
+/// Authentication: which callers are let in. What the routes do then is tested with a cluster.
 struct TokenTests {
-    /// A token file that only its owner can read, gone when this goes.
+    /// A token file that only its owner can read, removed with its object.
     private final class File: Sendable {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
 
@@ -28,7 +28,7 @@ struct TokenTests {
         }
 
         func write(_ text: String) throws {
-            // As it is replaced by those who do it well: another file under the same name.
+            // Replaces the file as careful tools do: by a rename of another file.
             let other = "\(path).new"
             try Data(text.utf8).write(to: URL(fileURLWithPath: other))
             try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: other)
@@ -112,7 +112,7 @@ struct TokenTests {
     @Test func noTwoTokensAreAlike() {
         let tokens = Set((0..<1000).map { _ in AccessToken().text })
         #expect(tokens.count == 1000)
-        // 32 bytes in base64url.
+        // The random part has 32 bytes in base64url.
         #expect(tokens.allSatisfy { $0.wholeMatch(of: /rbd_[A-Za-z0-9_-]{43}/) != nil })
     }
 
@@ -132,11 +132,11 @@ struct TokenTests {
         }
         #expect(identity(old) == "one")
         #expect(identity(new) == nil)
-        // Rotation: for a time both are good.
+        // During a rotation, both tokens are valid.
         try kept.write(try file(("one", old), ("one", new)))
         while identity(new) == nil { try await Task.sleep(for: .milliseconds(50)) }
         #expect(identity(old) == "one")
-        // What can't be used changes nothing.
+        // An invalid file changes nothing.
         for text in ["identities: [", try file(("one", new), ("two", new))] {
             try kept.write(text)
             try await Task.sleep(for: .milliseconds(1100))
@@ -146,7 +146,7 @@ struct TokenTests {
         while identity(new) == "one" { try await Task.sleep(for: .milliseconds(50)) }
         #expect(identity(new) == "two")
         #expect(identity(old) == nil)
-        // Nor does a file that is not there for a moment.
+        // Nor does a file that is missing for a moment.
         try FileManager.default.removeItem(atPath: kept.path)
         try await Task.sleep(for: .milliseconds(1100))
         #expect(identity(new) == "two")
@@ -221,7 +221,7 @@ struct TokenTests {
         let written = try String(contentsOfFile: file.path, encoding: .utf8)
         #expect(written.hasPrefix(text + "\n  - name: backup\n"))
         #expect(try TokenFile(path: file.path).tokens.map(\.identity.name) == ["kubernetes", "backup"])
-        // A list that is written in one line has no end to add to.
+        // Nothing can be appended to a list that is written on one line.
         try file.write("identities: [{name: a}]\n")
         #expect(throws: ConfigurationError.self) {
             try TokenEntry(identity: "backup", scopes: ["read:rbd"], token: AccessToken(), lifetime: nil).add(

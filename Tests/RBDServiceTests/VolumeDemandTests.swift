@@ -8,7 +8,7 @@ import Testing
 
 @testable import RBDService
 
-/// What a PersistentVolume asks for, before the cluster is.
+/// The image that a PersistentVolume requests, without looking at the cluster.
 struct VolumeDemandTests {
     private static let fsid = "ba68226a-672f-4ba5-97bc-22840318b2ec"
     private let rules = VolumeRules(drivers: ["rbd.csi.ceph.com"])
@@ -59,7 +59,7 @@ struct VolumeDemandTests {
 
     @Test func whatSaysNothingOfFeaturesWantsNoneInParticular() throws {
         #expect(try demand(volume(attributes: ["imageFeatures": nil]))?.features == nil)
-        // An image without layering could never be cloned: that is not what nothing means.
+        // An empty list means the default features. An image without layering could never be cloned.
         for nothing in ["", " ", ",", " , "] {
             #expect(try demand(volume(attributes: ["imageFeatures": nothing]))?.features == nil)
         }
@@ -82,7 +82,7 @@ struct VolumeDemandTests {
         #expect(try demand(volume(attributes: ["staticVolume": nil])) == nil)
         #expect(try demand(volume(attributes: ["staticVolume": "false"])) == nil)
         #expect(try demand(#"{"metadata": {}, "spec": {"capacity": {"storage": "x"}, "nfs": {"server": "a"}}}"#) == nil)
-        // Not even looked at: they are none of ours.
+        // The values of other drivers' volumes are not checked.
         #expect(try demand(volume(storage: #""nonsense""#, driver: "other")) == nil)
     }
 
@@ -115,7 +115,7 @@ struct VolumeDemandTests {
         #expect(try self.demand(inTree(#"{"image": "img", "pool": ""}"#))?.place.pool == "rbd")
     }
 
-    /// A provisioner of that plugin has made the image.
+    /// These volumes have an image already, which the old plugin's provisioner has created.
     @Test func theOldPluginsProvisionedVolumesArePassedOver() throws {
         let json = inTree(#"{"image": "img", "pool": "elsewhere"}"#)
         func annotated(_ others: String) -> String {
@@ -127,7 +127,7 @@ struct VolumeDemandTests {
         }
         #expect(try demand(annotated("")) == nil)
         #expect(try demand(annotated(#", "rbd-rest-api.io/ensure": "true""#)) != nil)
-        // The static volumes of CSI say for themselves what they are.
+        // Static volumes of CSI are marked as static.
         let csi = volume().replacing(
             #""name": "pv""#,
             with: #""name": "pv", "annotations": {"pv.kubernetes.io/provisioned-by": "rbd.csi.ceph.com"}"#
@@ -135,7 +135,7 @@ struct VolumeDemandTests {
         #expect(try demand(csi) != nil)
     }
 
-    /// Kubernetes allows one source only, and says so after us.
+    /// Kubernetes allows only one source, and refuses the volume after the webhook.
     @Test func ofTwoSourcesTheDriversCounts() throws {
         let both = volume().replacing(#""csi":"#, with: #""rbd": {"image": "other"}, "csi":"#)
         #expect(try demand(both)?.image == "vol")
@@ -148,7 +148,7 @@ struct VolumeDemandTests {
         #expect(try demand(json)?.image == "vol")
     }
 
-    /// As Go's `strconv.ParseBool`, by which the driver reads it.
+    /// The same values as Go's `strconv.ParseBool`, which the driver uses.
     @Test(arguments: [
         ("true", true), ("True", true), ("TRUE", true), ("t", true), ("T", true), ("1", true),
         ("yes", false), ("tRUE", false), ("", false), ("0", false), (" true", false), ("f", false),

@@ -47,7 +47,7 @@ struct WatchedFilesTests {
         #expect(look() == 1)
         #expect(log.lines.isEmpty)
         try write("two")
-        // Not more often than once a second.
+        // The file is read at most once a second.
         #expect(watched.current(now: now + .milliseconds(500)) == 1)
         #expect(log.lines.isEmpty)
         for _ in 0..<5 { #expect(look() == 1) }
@@ -65,7 +65,7 @@ struct WatchedFilesTests {
         #expect(log.lines.last?.contains("the number was read again") == true)
     }
 
-    /// Whoever asks waits for what is being read, and no thread of his does.
+    /// Callers wait for a read that is running, without blocking a thread.
     @Test func aChangeIsReadOnceForAllWhoWaitForIt() async throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -87,7 +87,7 @@ struct WatchedFilesTests {
                     _ = seen.change { $0.append(watched.current(now: later)) }
                 }
             }
-            // All of them wait, and this task goes on.
+            // All callers wait, but this task continues.
             while reads.current < 2 { try? await Task.sleep(for: .milliseconds(1)) }
             #expect(seen.current.isEmpty)
             gate.signal()

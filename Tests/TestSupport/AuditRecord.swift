@@ -3,7 +3,7 @@
 
 import Foundation
 
-/// A line of the audit log as a test reads it.
+/// A line of the audit log, as tests read it.
 public struct AuditRecord: Decodable, Sendable {
     public struct Image: Decodable, Hashable, Sendable {
         public var name: String
@@ -35,7 +35,7 @@ public struct AuditRecord: Decodable, Sendable {
     public var before: Image?
     public var after: Image?
 
-    /// All lines of a file. Each must be whole.
+    /// Reads all lines of a file. Each must be complete.
     public static func read(_ path: String) throws -> [AuditRecord] {
         try parse(String(contentsOfFile: path, encoding: .utf8))
     }

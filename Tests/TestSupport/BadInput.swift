@@ -3,8 +3,8 @@
 
 public import Testing
 
-/// A body that must be refused, with the code and the field that say why. The same list goes through the router without
-/// a cluster and through a socket with one, where nothing may be left behind.
+/// A body that must be refused, with the expected code and field. The same list is sent through the router without a
+/// cluster, and through a socket with one. Nothing may be left behind there.
 public struct BadInput: Sendable, CustomTestStringConvertible {
     public var body: String
     public var code: String
@@ -68,9 +68,9 @@ public struct BadInput: Sendable, CustomTestStringConvertible {
             image(#""size":1,"featrues":["layering"]"#, "unknown-field", "featrues"),
         ]
 
-    /// What only Ceph itself can refuse.
+    /// Bodies that only Ceph itself can refuse.
     public static let imagesForCeph: [BadInput] = [
-        // EDOM, -33: what the first of these services answered without a word of explanation.
+        // librbd refuses this with EDOM (-33), without an explanation.
         image(#""size":"1KiB","objectSize":"1KiB""#, "invalid-object-size", "objectSize"),
         image(#""size":"1GiB","objectSize":"64MiB""#, "invalid-object-size", "objectSize"),
         image(#""size":9223372036854775807"#, "invalid-size", "size"),

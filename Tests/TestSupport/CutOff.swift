@@ -3,18 +3,17 @@
 
 import Foundation
 
-/// Programs that end, or stop, right before one of their changes to RBD's objects: `Tests/CutOff` is preloaded into
-/// them.
+/// Programs that end or stop right before one of their changes to RBD's objects. `Tests/CutOff` is preloaded into them.
 public enum CutOff {
-    /// What becomes of the program.
+    /// What happens to the program.
     public enum Ending: Int32, Sendable {
         case killed = 9
-        /// Until somebody sends it SIGCONT.
+        /// The program stops until it gets SIGCONT.
         case stopped = 19
     }
 
-    /// The environment of a program that is to be cut off.
-    /// - Parameter change: the number of the change that is not made, from 1.
+    /// The environment of a program to cut off.
+    /// - Parameter change: the number of the first change that is not made, counted from 1.
     public static func environment(at change: Int, _ ending: Ending = .killed) -> [String: String] {
         ProcessInfo.processInfo.environment.merging([
             "LD_PRELOAD": Subprocess.built("libCutOff.so"), "CUT_OFF_AT": "\(change)",
@@ -22,16 +21,16 @@ public enum CutOff {
         ]) { $1 }
     }
 
-    /// The environment of a program that takes it to be later than it is.
+    /// The environment of a program whose clock is ahead.
     public static func environment(ahead duration: Duration) -> [String: String] {
         ProcessInfo.processInfo.environment.merging([
             "LD_PRELOAD": Subprocess.built("libCutOff.so"), "CLOCK_AHEAD": "\(duration.components.seconds)",
         ]) { $1 }
     }
 
-    /// Runs the `rbd` that has the librbd of this process: what is preloaded was built beside it, and tools of another
-    /// release may lie in another Debian.
-    /// - Returns: false where it came to its end before that change.
+    /// Runs the `rbd` with the librbd of this process. The preloaded library was built for it, and the tools of another
+    /// release may be in another Debian.
+    /// - Returns: false if the program ended before that change.
     public static func rbd(at change: Int, _ arguments: [String]) async throws -> Bool {
         let result = try await Subprocess.run(
             "/usr/bin/rbd",
@@ -46,8 +45,8 @@ public enum CutOff {
 }
 
 extension TestCluster {
-    /// Accounts for every object of a pool, by a program that shares no code with the service.
-    /// - Returns: what it finds wrong, a line each.
+    /// Accounts for every object of a pool, with a program that shares no code with the service.
+    /// - Returns: one line for each finding.
     public static func audit(_ pool: String) async throws -> [String] {
         let program = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("Chaos/accounting.py").path

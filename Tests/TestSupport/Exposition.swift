@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// What `/metrics` answers, read as strictly as the format allows.
+/// The answer of `/metrics`, parsed as strictly as the format allows.
 public struct Exposition: Sendable {
     public struct Sample: Sendable {
         public var name: String
@@ -13,17 +13,18 @@ public struct Exposition: Sendable {
         public var description: String
     }
 
-    /// By the metric's name.
+    /// The types by the metric's name.
     public var types: [String: String] = [:]
     public var samples: [Sample] = []
     private var help: Set<String> = []
 
-    /// - Throws: `Failure` for the first line that is not as it must be.
+    /// - Throws: `Failure` for the first line that is not valid.
     public init(_ text: String) throws {
         guard text.unicodeScalars.last == "\n" else { throw Failure(description: "the last line is not ended") }
         var current = ""
         var seen: Set<String> = []
-        // By scalars: "\r\n" would be one character.
+        // Split by scalars, because "\r
+        // " is a single character.
         for scalars in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
             let line = String(scalars)
             let parts = line.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false).map(String.init)
@@ -50,7 +51,7 @@ public struct Exposition: Sendable {
         try checkValues()
     }
 
-    /// The values of one metric whose labels are, among others, these.
+    /// The values of all series of a metric that have these labels.
     public func values(_ name: String, _ labels: [String: String] = [:]) -> [Double] {
         samples.filter { sample in
             sample.name == name && labels.allSatisfy { sample.labels[$0.key] == $0.value }
@@ -113,7 +114,7 @@ public struct Exposition: Sendable {
         return Sample(name: name, labels: labels, value: value)
     }
 
-    /// Reads up to and with the closing quote.
+    /// Reads up to the closing quote and past it.
     private static func labelValue(_ rest: inout Substring, _ line: String) throws -> String {
         var scalars = rest.unicodeScalars
         var value = ""

@@ -3,7 +3,7 @@
 
 import Foundation
 
-/// What only clients of the HTTP API understand: methods, paths, parameters, headers and JSON.
+/// Words that only clients of the HTTP API understand: methods, paths, parameters, headers and JSON.
 public enum HTTPWords {
     private static let patterns = [
         #"\b(GET|HEAD|POST|PUT|PATCH|DELETE)\b"#, #"/v1/"#, #"/readyz|/openapi\.yaml"#, #"\?[A-Za-z~]+="#,
@@ -11,7 +11,7 @@ public enum HTTPWords {
         #"\{"#, #"(?i)\bheaders?\b"#, #"\bETag\b"#, #"(?i)\bquery\b"#, #"\bJSON\b"#,
     ]
 
-    /// - Returns: the words that were found, to be shown by a test; empty if there are none.
+    /// - Returns: the words that were found, for a test's message; empty if there are none.
     public static func found(in text: String) -> [String] {
         patterns.compactMap { pattern in
             text.range(of: pattern, options: .regularExpression).map { String(text[$0]) }

@@ -3,16 +3,16 @@
 
 public import Ceph
 
-/// The two steps in which an image goes, for tests that have no service in front of the pool.
+/// The two steps of a removal, for tests without the service.
 extension Pool {
-    /// Moves an image to the trash, from where it may go at once.
+    /// Moves an image to the trash, without a delay before it may be purged.
     public func trashImage(named name: String) async throws -> TrashEntry {
         let id = try await imageID(named: name)
         let now = try await Records(pool: cluster.pool(self.name), object: "test.clock").now()
         return try await moveToTrash(TrashEntry(id: id, name: RawName(name), deletedAt: now, deferredUntil: now))
     }
 
-    /// Removes an image in the trash, for ever.
+    /// Removes an image from the trash for good.
     public func purge(_ entry: TrashEntry) async throws {
         try await purgeImage(id: entry.id, call: LongCall(), on: Self.threads)
     }

@@ -4,7 +4,7 @@
 public import Ceph
 import Foundation
 
-/// What `rbd info --format json` says of an image: librbd's own word, to compare ours with.
+/// The output of `rbd info --format json` for an image: librbd's own view, to compare the service's with.
 public struct RBDInfo: Decodable, Hashable, Sendable {
     public struct Parent: Decodable, Hashable, Sendable {
         var pool: String
@@ -34,7 +34,7 @@ public struct RBDInfo: Decodable, Hashable, Sendable {
     var stripeUnit: UInt64?
     var stripeCount: UInt64?
 
-    /// - Parameter arguments: the image, as `rbd info` takes it.
+    /// - Parameter arguments: the image, in the arguments of `rbd info`.
     public static func read(_ arguments: String...) async throws -> RBDInfo {
         let text = try await TestCluster.run("rbd", ["info", "--format", "json"] + arguments)
         let decoder = JSONDecoder()
@@ -42,7 +42,7 @@ public struct RBDInfo: Decodable, Hashable, Sendable {
         return try decoder.decode(RBDInfo.self, from: Data(text.utf8))
     }
 
-    /// What `rbd info` would have to say of an image for ours to be right.
+    /// What `rbd info` must show for the service's view to be right.
     public init(_ image: ImageInfo) {
         let isOld = image.id.isEmpty
         name = image.name
@@ -77,11 +77,11 @@ public struct RBDInfo: Decodable, Hashable, Sendable {
         stripeCount = isStriped ? image.stripeCount : nil
     }
 
-    /// As C's `ctime` writes a time.
+    /// A time in the format of C's `ctime`.
     private static func text(_ date: Date) -> String {
         let formatter = DateFormatter()
         formatter.locale = Locale(identifier: "en_US_POSIX")
-        // Days below ten are padded with a space.
+        // Days below ten are padded with a blank.
         formatter.dateFormat = "EEE MMM"
         let day = Calendar(identifier: .gregorian).component(.day, from: date)
         let time = DateFormatter()

@@ -4,20 +4,20 @@
 import Dispatch
 import Foundation
 
-/// A connection on which anything can be said, byte by byte.
+/// A connection that can send anything, byte by byte.
 public final class RawConnection: Sendable {
     private let descriptor: Int32
 
     /// - Parameters:
     ///   - url: `http://127.0.0.1:PORT`
-    ///   - receiveBuffer: how many bytes may be on their way to a reader who does not read; nil for as many as the
-    ///     kernel wants.
+    ///   - receiveBuffer: the maximum number of bytes in flight to a reader that does not read; nil for the kernel's
+    ///     default.
     public init(to url: String, receiveBuffer: Int32? = nil) throws {
         guard let port = url.split(separator: ":").last.flatMap({ UInt16($0) }) else {
             throw TestCluster.Failure(description: "no port in \(url)")
         }
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        // Only before the connection is made it bounds what the other side may send ahead.
+        // The option bounds what the server may send ahead only if it is set before the connection is made.
         if var receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size))
         }
@@ -31,7 +31,7 @@ public final class RawConnection: Sendable {
             }
         }
         guard result == 0 else { throw TestCluster.Failure(description: String(cString: strerror(errno))) }
-        // Tests wait for an answer or an end; without either they fail after a minute.
+        // Tests wait for an answer or an end. Without either, they fail after a minute.
         var timeout = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     }
@@ -40,7 +40,7 @@ public final class RawConnection: Sendable {
         close(descriptor)
     }
 
-    /// - Returns: false where the other side no longer takes anything.
+    /// - Returns: false if the other side no longer accepts data.
     @discardableResult
     public func send(_ text: String) -> Bool {
         send(Array(text.utf8))
@@ -63,10 +63,10 @@ public final class RawConnection: Sendable {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
-    /// Reads until the other side closes, or until what was read fulfils the condition.
+    /// Reads until the other side closes, or until the text fulfils the condition.
     public func read(until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
         await withCheckedContinuation { continuation in
-            // Not on one of Swift's few threads.
+            // A blocking read must not occupy one of Swift's few threads.
             DispatchQueue.global().async { [self] in
                 var text: [UInt8] = []
                 var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -80,8 +80,8 @@ public final class RawConnection: Sendable {
         }
     }
 
-    /// Reads, and keeps nothing of it, until the other side closes or nothing more is wanted.
-    /// - Returns: how many bytes there were.
+    /// Reads and discards data until the other side closes or no more is wanted.
+    /// - Returns: the number of bytes.
     public func discard(while isWanted: @escaping @Sendable () -> Bool) async -> Int {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async { [self] in

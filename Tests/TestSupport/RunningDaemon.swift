@@ -17,8 +17,10 @@ public struct RunningDaemon: Sendable {
 
     /// Starts the daemon on a free port and waits until it is ready.
     /// - Parameters:
-    ///   - isUser: it is told which Ceph user to be; else that is left to the arguments and the environment.
-    ///   - waitsForCluster: until its cluster answers, too; else it is as ready as it can be without.
+    ///   - isUser: whether the daemon gets the options for the Ceph user of the tests. Otherwise, the arguments and the
+    ///     environment decide.
+    ///   - waitsForCluster: whether to wait until its cluster answers, too. Otherwise, the daemon is as ready as it can
+    ///     be without one.
     public static func start(
         _ arguments: [String] = [],
         path: String = RunningDaemon.path,
@@ -36,7 +38,7 @@ public struct RunningDaemon: Sendable {
             }
             return RunningDaemon(process: process, server: server)
         } catch {
-            // Nobody else knows of it.
+            // No other code knows this process.
             process.signal(SIGKILL)
             _ = await process.finish()
             throw error

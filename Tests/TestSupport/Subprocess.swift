@@ -3,13 +3,13 @@
 
 import Foundation
 
-/// A program run by a test, with all that it wrote.
+/// A program that a test has run, with all its output.
 public struct Subprocess: Sendable {
     public var status: Int32
     public var standardOutput: String
     public var standardError: String
 
-    /// Runs a program to its end.
+    /// Runs a program until it ends.
     /// - Parameter environment: replaces the test's own; nil keeps it.
     public static func run(
         _ path: String,
@@ -20,7 +20,7 @@ public struct Subprocess: Sendable {
         return await running.finish()
     }
 
-    /// A program of this package, built beside the tests.
+    /// The path of a program of this package, built beside the tests.
     public static func built(_ name: String) -> String {
         let tests = Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }
         let folder =
@@ -30,7 +30,7 @@ public struct Subprocess: Sendable {
     }
 }
 
-/// A program that runs while the test goes on.
+/// A program that runs while the test continues.
 public final class RunningProcess: Sendable {
     private let end: Task<Int32, Never>
     private let input: FileHandle?
@@ -38,7 +38,8 @@ public final class RunningProcess: Sendable {
     private let error: OutputFile
     public let processIdentifier: Int32
 
-    /// - Parameter holdsInput: the program's standard input stays open until ``endInput()``; else it is at its end.
+    /// - Parameter holdsInput: whether the program's standard input stays open until ``endInput()``. Otherwise, it is
+    ///   empty.
     public init(
         _ path: String,
         _ arguments: [String],
@@ -56,10 +57,10 @@ public final class RunningProcess: Sendable {
         error = try OutputFile()
         let handles = [try output.handleForWriting(), try error.handleForWriting()]
         (process.standardOutput, process.standardError) = (handles[0], handles[1])
-        // They are the program's from now on. Foundation would keep them, and does not start programs any more where
-        // there are many.
+        // The program owns these files from now on. Foundation would keep them open, and with many open files it starts
+        // no more programs.
         defer { for handle in handles { try? handle.close() } }
-        // Not waitUntilExit, which would block one of Swift's few threads in a run loop.
+        // This does not use waitUntilExit, which would block one of Swift's few threads in a run loop.
         let (ends, continuation) = AsyncStream.makeStream(of: Int32.self)
         process.terminationHandler = { process in
             continuation.yield(process.terminationStatus)
@@ -70,7 +71,7 @@ public final class RunningProcess: Sendable {
         processIdentifier = process.processIdentifier
     }
 
-    /// Ends the standard input that was held.
+    /// Closes the standard input.
     public func endInput() throws {
         try input?.close()
     }
@@ -89,15 +90,15 @@ public final class RunningProcess: Sendable {
         throw TestCluster.Failure(description: "no \"\(text)\" in: \(output.text) \(error.text)")
     }
 
-    /// Waits for the end.
+    /// Waits until the program ends.
     public func finish() async -> Subprocess {
         let status = await end.value
         return Subprocess(status: status, standardOutput: output.text, standardError: error.text)
     }
 }
 
-/// What a program writes goes to a file, which has room for all of it: a pipe would want a reader at all times, and
-/// those of Foundation (readabilityHandler) bring libdispatch down when many of them come and go.
+/// A program's output goes to a file, which has room for all of it. A pipe would need a reader all the time, and
+/// Foundation's readers (readabilityHandler) make libdispatch crash when many of them come and go.
 private final class OutputFile: Sendable {
     private let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).output").path
 

@@ -4,7 +4,7 @@
 public import Ceph
 public import Foundation
 
-/// Objects that are written byte by byte, because no tool makes what a test needs.
+/// Objects that tests write byte by byte, because no tool makes what they need.
 extension TestCluster {
     /// Writes an object's data.
     public static func put(_ data: Data, as object: String, into pool: String) async throws {
@@ -45,7 +45,8 @@ extension TestCluster {
         let dump = try await run("rados", ["--pool", pool, "--namespace", namespace, "listomapvals", object])
         var values: [String: Data] = [:]
         var key = ""
-        // A key, a line that counts its bytes, lines of sixteen bytes in hexadecimal, and an empty one.
+        // The dump has a key, a line with the number of bytes, lines of sixteen bytes in hexadecimal, and an empty
+        // line.
         for line in dump.split(separator: "\n") {
             if line.hasPrefix("value (") {
                 values[key] = Data()
@@ -58,7 +59,7 @@ extension TestCluster {
         return values
     }
 
-    /// Entries of a pool's directory, and nothing behind them: what creates leave that were interrupted.
+    /// Adds entries to a pool's directory without any other objects, as interrupted creates leave them.
     public static func listImages(_ count: Int, named prefix: String, in pool: String, _ cluster: Cluster) async throws
     {
         func encoded(_ text: String) -> [UInt8] {
@@ -76,7 +77,7 @@ extension TestCluster {
         }
     }
 
-    /// Of all that an image, or one of its snapshots, holds.
+    /// The checksum of all data of an image or a snapshot.
     public static func checksum(_ spec: String) async throws -> String {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
         defer { try? FileManager.default.removeItem(atPath: file) }
@@ -92,7 +93,7 @@ extension TestCluster {
         try await body(file)
     }
 
-    /// An image of the old format: librbd reads it but makes none any more. To be the pool's only one of its kind.
+    /// Writes an image of format 1, which librbd reads but can't create any more. It must be the pool's only one.
     public static func putFormat1Image(named name: String, sizeBytes: UInt64, into pool: String) async throws {
         try await put(Format1.header(order: 22, size: sizeBytes), as: "\(name).rbd", into: pool)
         try await put(Format1.directory(of: [name]), as: "rbd_directory", into: pool)
@@ -102,7 +103,7 @@ extension TestCluster {
 private enum Format1 {
     /// `rbd_obj_header_ondisk`
     static func header(order: UInt8, size: UInt64) -> Data {
-        // Not one sum of eleven terms: the compiler takes minutes to see through that.
+        // This is not a single sum of eleven terms, because the compiler would take minutes for it.
         let texts: [(text: String, length: Int)] = [
             ("<<< Rados Block Device Image >>>\n", 40), ("rb.0.1.1", 24), ("RBD", 4), ("001.005", 8),
         ]
@@ -116,7 +117,7 @@ private enum Format1 {
         return header
     }
 
-    /// An empty header and a map from names to nothing.
+    /// An empty header, and a map from names to nothing.
     static func directory(of names: [String]) -> Data {
         names.reduce(bytes(UInt32(0)) + bytes(UInt32(names.count))) { data, name in
             data + bytes(UInt32(name.utf8.count)) + Data(name.utf8) + bytes(UInt32(0))

@@ -3,7 +3,7 @@
 
 public import Ceph
 
-/// What differs between releases of Ceph, as far as the tests' own tools are concerned.
+/// The differences between releases of Ceph that the tests' own tools need.
 extension TestCluster {
     private static let foundRelease = Task {
         let words = try await run("ceph", ["--version"]).split(separator: " ")
@@ -13,12 +13,12 @@ extension TestCluster {
         return release
     }
 
-    /// That of the tools, which is the cluster's.
+    /// The release of the tools, which is the cluster's.
     public static func release() async throws -> Release {
         try await foundRelease.value
     }
 
-    /// Mirrors an image by its journal, which it must have. `rbd` of Ceph 14 knows no other way, and takes no mode.
+    /// Mirrors an image by its journal, which it must have. `rbd` of Ceph 14 only knows this way, and accepts no mode.
     public static func mirrorByJournal(_ spec: String) async throws {
         let mode = try await release().major < 16 ? [] : ["journal"]
         try await run("rbd", ["mirror", "image", "enable", spec] + mode)
@@ -27,7 +27,7 @@ extension TestCluster {
     /// Whether `rbd encryption` exists.
     public static func hasEncryption() async throws -> Bool { try await release().major >= 16 }
 
-    /// Runs `ceph osd blocklist`, which before Ceph 16 has another name.
+    /// Runs `ceph osd blocklist`, which has another name before Ceph 16.
     @discardableResult
     public static func blocklist(_ arguments: String...) async throws -> String {
         let command = try await release().major < 16 ? "blacklist" : "blocklist"

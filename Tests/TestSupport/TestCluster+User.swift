@@ -4,8 +4,8 @@
 public import Ceph
 import Foundation
 
-/// Whatever is tested is the user of `docs/security.md` that may administer pools too, made by the very command of that
-/// page. Tests go on as `client.admin` where they look from outside, with Ceph's own tools.
+/// All tests run as the user of `docs/security.md` that may also administer pools, created with the command of that
+/// page. Checks from outside, with Ceph's own tools, run as `client.admin`.
 extension TestCluster {
     public static let serviceUser = "client.rbd-pools"
 
@@ -41,7 +41,7 @@ extension TestCluster {
     private static let keyringPath = FileManager.default.temporaryDirectory
         .appendingPathComponent("\(UUID()).keyring").path
 
-    /// The default timeouts are for a cluster that is well; here it is busy with all the tests at once.
+    /// The default timeouts are for a healthy cluster. Here, all tests keep it busy at once.
     public static var configuration: ClusterConfiguration {
         get async throws {
             ClusterConfiguration(
@@ -53,14 +53,14 @@ extension TestCluster {
         }
     }
 
-    /// What the daemon is told of the user; nothing where there is no cluster to be tested with.
+    /// The daemon's options for the user; empty if there is no test cluster.
     public static var userOptions: [String] {
         get async throws {
             isAvailable ? ["--ceph-user", serviceUser, "--ceph-keyring", try await serviceKeyring] : []
         }
     }
 
-    /// The page's command that makes a user.
+    /// The page's command that creates a user.
     public static func command(of user: String) throws -> String {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("docs/security.md")

@@ -7,13 +7,13 @@ import Synchronization
 public import Testing
 
 extension Tag {
-    /// Needs a real Ceph cluster behind it.
+    /// Tests that need a real Ceph cluster.
     @Tag public static var cluster: Self
 }
 
 /// The real cluster that `dev/test` starts for the tests. It names the cluster in CEPH_CONF.
 public enum TestCluster {
-    /// Set by `dev/test`: without it a run of `swift test` must not touch whatever cluster the machine happens to know.
+    /// `dev/test` sets this. Without it, `swift test` must not touch any cluster that the machine may know.
     public static let isAvailable =
         ProcessInfo.processInfo.environment["RBD_REST_API_TEST_CLUSTER"] == "1"
         && ProcessInfo.processInfo.environment["CEPH_CONF"] != nil
@@ -21,7 +21,7 @@ public enum TestCluster {
     /// Path of the cluster's ceph.conf.
     public static var configFile: String { ProcessInfo.processInfo.environment["CEPH_CONF"] ?? "" }
 
-    /// The path of one of Ceph's own tools: those of the cluster's release lie in the directory that `dev/matrix`
+    /// The path of one of Ceph's own tools. The tools of the cluster's release are in the directory that `dev/matrix`
     /// names.
     public static func tool(_ name: String) -> String {
         "\(ProcessInfo.processInfo.environment["RBD_REST_API_TEST_TOOLS"] ?? "/usr/bin")/\(name)"
@@ -29,17 +29,17 @@ public enum TestCluster {
 
     private static let connection = Task { try await Cluster.connect(try await configuration) }
 
-    /// One connection for all the tests of a process.
+    /// One connection for all tests of a process.
     public static func connect() async throws -> Cluster {
         try await connection.value
     }
 
-    /// A name that no other test, and no other run, has.
+    /// A name that no other test and no other run uses.
     public static func uniqueName(_ prefix: String = "test") -> String {
         "\(prefix)-\(String(UInt64.random(in: .min ... .max), radix: 36))"
     }
 
-    /// Runs the body with a pool of its own, which is gone afterwards, also where the body throws.
+    /// Runs the body with a pool of its own, which is deleted afterwards, even if the body throws.
     public static func withPool<Value>(
         _ body: (_ name: String, _ cluster: Cluster) async throws -> Value
     ) async throws -> Value {
@@ -48,7 +48,7 @@ public enum TestCluster {
         do {
             _ = try await cluster.createPool(named: name, options: PoolOptions(pgNum: 8, size: 1, autoscale: .off))
         } catch let error as CephError where error.code == .poolExists {
-            // Nobody else has the name: librados has sent the command again, as it does when a monitor is slow.
+            // No other test uses the name, so librados has sent the command again, as it does when a monitor is slow.
         }
         try await cluster.initializePool(named: name)
         let result: Result<Value, any Error>
@@ -61,7 +61,7 @@ public enum TestCluster {
         return try result.get()
     }
 
-    /// Deletes a pool, also where a test forbids that for a moment to all.
+    /// Deletes a pool, and waits if a test forbids the deletion of all pools for a moment.
     private static func delete(_ pool: String, from cluster: Cluster) async throws {
         var attemptsLeft = 50
         while true {
@@ -75,7 +75,7 @@ public enum TestCluster {
     }
 
     /// Runs one of Ceph's own tools against the cluster.
-    /// - Returns: what it wrote to standard output.
+    /// - Returns: its standard output.
     @discardableResult
     public static func run(_ tool: String, _ arguments: [String]) async throws -> String {
         let result = try await Subprocess.run(Self.tool(tool), ["--conf", configFile] + arguments)
@@ -85,7 +85,8 @@ public enum TestCluster {
         return result.standardOutput
     }
 
-    /// Starts a client that has an image open, and waits until the cluster knows. It ends with its input.
+    /// Starts a client that has an image open, and waits until the cluster knows it. The client ends when its input
+    /// ends.
     public static func openClient(of spec: String) async throws -> RunningProcess {
         let client = try RunningProcess(tool("rbd"), ["--conf", configFile, "watch", spec], holdsInput: true)
         while try await !run("rbd", ["status", spec]).contains("watcher=") {

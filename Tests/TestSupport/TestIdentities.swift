@@ -4,12 +4,12 @@
 import Foundation
 import RBDService
 
-/// A token file with some identities in it, gone when this goes.
+/// A token file with some identities, removed with its object.
 public final class TestIdentities: Sendable {
     public let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
     private let tokens: [String: (scopes: [String], token: AccessToken)]
 
-    /// - Parameter scopes: of each identity, by its name.
+    /// - Parameter scopes: the scopes of each identity, by its name.
     public init(_ scopes: KeyValuePairs<String, [String]>) throws {
         var tokens: [String: (scopes: [String], token: AccessToken)] = [:]
         for (name, scopes) in scopes {
@@ -24,7 +24,7 @@ public final class TestIdentities: Sendable {
         try? FileManager.default.removeItem(atPath: path)
     }
 
-    /// Changes what an identity may do; without any scope its tokens are gone.
+    /// Changes the scopes of an identity. Without any scope, its tokens are removed.
     public func give(_ scopes: [String], to changed: String) throws {
         try FileManager.default.removeItem(atPath: path)
         for (name, (old, token)) in tokens {

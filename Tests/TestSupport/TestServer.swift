@@ -10,20 +10,20 @@ import NIOHTTP1
 public import RBDAPI
 public import RBDService
 
-/// The service on a real socket, with a real HTTP client in front of it.
+/// The service on a real socket, with a real HTTP client.
 public struct TestServer: Sendable {
     public let url: String
-    /// Sent with each request that does not say otherwise.
+    /// These headers are sent with each request, unless it has its own.
     private var headers: [String: String] = [:]
 
-    /// Where admission reviews are answered; nil where they are not.
+    /// The address for admission reviews; nil if there is none.
     public let webhookURL: String?
 
     public init(url: String, webhookURL: String? = nil) {
         (self.url, self.webhookURL) = (url, webhookURL)
     }
 
-    /// The same service, asked by somebody else.
+    /// The same service, with another caller.
     public func with(token: String) -> TestServer {
         var server = self
         server.headers["Authorization"] = "Bearer \(token)"
@@ -46,7 +46,7 @@ public struct TestServer: Sendable {
         )
         if let cluster { configuration.cluster = cluster }
         change(&configuration)
-        // Without a cluster of its own it looks for the one that the tests have, and is nobody else there.
+        // Without a cluster of its own, the service would use the tests' cluster, and needs the user for it.
         if cluster == nil, configuration.cluster.user == nil, TestCluster.isAvailable {
             let found = try await TestCluster.configuration
             configuration.cluster.user = found.user
@@ -81,7 +81,7 @@ public struct TestServer: Sendable {
         }
     }
 
-    /// The service with the test cluster behind it, once it is ready.
+    /// Runs the body with the service and the test cluster, once the service is ready.
     public static func withCluster<Value: Sendable>(
         change: (inout ServiceConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (TestServer) async throws -> Value
@@ -128,8 +128,8 @@ public struct TestServer: Sendable {
         try await send("PATCH", path, body: json, headers: ["Content-Type": "application/json"])
     }
 
-    /// One that does not ask for compressed answers, as the shared one does: a list shrinks to less than it puts up
-    /// with.
+    /// A client that does not ask for compressed answers, as the shared one does. The shared one refuses answers that
+    /// shrink as much as a list.
     private static let client = HTTPClient(
         eventLoopGroupProvider: .singleton,
         configuration: .init(redirectConfiguration: .disallow)

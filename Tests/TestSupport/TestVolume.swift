@@ -1,7 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-/// A PersistentVolume, as somebody writes it.
+/// A PersistentVolume, as a user writes it.
 public struct TestVolume: Sendable {
     public var pool: String
     public var fsid: String
@@ -37,7 +37,7 @@ public struct TestVolume: Sendable {
             + #"{"storage":"\#(storage)"},\#(source),"accessModes":["ReadWriteOnce"],"persistentVolumeReclaimPolicy":"Retain"}}"#
     }
 
-    /// The review that an API server would ask for of it.
+    /// The review that an API server would send for it.
     public func review(dryRun: Bool = false, uid: String = "u-1") -> String {
         #"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"\#(uid)","resource":{"group":"","#
             + #""version":"v1","resource":"persistentvolumes"},"operation":"CREATE","userInfo":{"username":"alice"},"#

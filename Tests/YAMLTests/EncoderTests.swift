@@ -39,7 +39,7 @@ private struct Sample: Encodable {
     }
 }
 
-/// Encodes its parts into one object, as CreateImageRequest does.
+/// Encodes its parts into one object, like CreateImageRequest.
 private struct Merged: Encodable {
     enum CodingKeys: String, CodingKey { case first }
 
@@ -111,7 +111,7 @@ private struct Merged: Encodable {
         #expect(try YAMLEncoder.encode(value).hasPrefix(text))
     }
 
-    /// What a reader of YAML 1.1 or 1.2 would not take for a text.
+    /// Texts that a parser of YAML 1.1 or 1.2 would not read as strings.
     static let lookalikes = [
         "", "~", "null", "Null", "NULL", "true", "False", "TRUE", "yes", "NO", "on", "Off", "y", "N", "=", "<<",
         "0", "10", "-1", "+1", "1.5", ".5", "1e3", "0x1F", "0o17", "017", "1_000", "190:20:30", ".inf", "-.INF",
@@ -122,7 +122,7 @@ private struct Merged: Encodable {
     func lookalikesAreQuoted(text: String) throws {
         let node = try YAMLNode.parse(YAMLEncoder.encode(["key": text]))
         #expect(node["key"]?.content == .scalar(text, isPlain: false))
-        // As a key as well: {on: 1} would come back as {true: 1}.
+        // The same applies to keys: {on: 1} would come back as {true: 1}.
         #expect(try YAMLEncoder.encode([text: 1]).first == "'")
     }
 
@@ -149,9 +149,9 @@ private struct Merged: Encodable {
         #expect(node["after"]?.text == "x")
         #expect(try YAMLNode.parse(YAMLEncoder.encode([text])).items?.first?.text == text)
         #expect(try YAMLNode.parse(YAMLEncoder.encode(text)).text == text)
-        // Nothing that commands a terminal.
+        // There are no control characters, which a terminal would interpret.
         #expect(!yaml.unicodeScalars.contains { $0.properties.generalCategory == .control && $0 != "\n" })
-        // A key as well, up to the 1024 characters that a YAML reader looks ahead.
+        // The same applies to keys, up to the 1024 characters that a YAML parser looks ahead.
         if text.count < 1000 {
             #expect(try YAMLNode.parse(YAMLEncoder.encode([text: "v"]))[text]?.text == "v")
         }

@@ -4,7 +4,7 @@
 import Testing
 import YAML
 
-/// The tree without its places, for comparison.
+/// The tree without the positions of its nodes, for comparison.
 indirect enum Tree: Equatable, Sendable, ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
     ExpressibleByDictionaryLiteral
 {
@@ -58,7 +58,7 @@ indirect enum Tree: Equatable, Sendable, ExpressibleByStringLiteral, Expressible
         #expect(try YAMLNode.parseAll("").isEmpty)
         #expect(try YAMLNode.parseAll("# nothing\n").isEmpty)
         #expect(try YAMLNode.parseAll("a: 1\n---\nb: 2\n").map(\.line) == [1, 3])
-        // An anchor is one of its own document.
+        // An anchor belongs to its own document.
         #expect(throws: YAMLError.self) { try YAMLNode.parseAll("a: &x 1\n---\nb: *x\n") }
         #expect(throws: YAMLError.self) { try YAMLNode.parseAll("a: 1\n---\na: [\n") }
     }
@@ -71,7 +71,7 @@ indirect enum Tree: Equatable, Sendable, ExpressibleByStringLiteral, Expressible
         #expect(try Tree(YAMLNode.parse(text)) == expected)
     }
 
-    /// The service's own files are read by it: there `<<` is a key like any other, and so an unknown one.
+    /// The parser reads the service's own files. There, `<<` is an ordinary key, and so an unknown one.
     @Test func aMergeKeyIsNoneByItself() throws {
         #expect(try Tree(YAMLNode.parse("a: {<<: {b: 1}}")) == ["a": ["<<": ["b": "1"]]])
     }
@@ -161,7 +161,7 @@ indirect enum Tree: Equatable, Sendable, ExpressibleByStringLiteral, Expressible
     }
 
     @Test func depthCountsWhatAliasesStandFor() throws {
-        // Each line is one level deeper than what it refers to.
+        // Each line is one level deeper than the one it refers to.
         func chain(_ lines: Int) -> String {
             (0..<lines).map { $0 == 0 ? "a0: &a0 x" : "a\($0): &a\($0) [*a\($0 - 1)]" }.joined(separator: "\n")
         }

@@ -4,8 +4,8 @@
 import Testing
 import YAML
 
-/// What `YAMLNode.parseAll` reads otherwise than `parse`. The expectations of both merge keys and JSON are what kubectl
-/// 1.32 makes of them.
+/// How `YAMLNode.parseAll` differs from `parse`. The expected results for merge keys and JSON are those of kubectl
+/// 1.32.
 @Suite struct StreamTests {
     private func last(_ text: String) throws -> YAMLNode {
         try #require(try YAMLNode.parseAll(text).last?.entries?.last?.value)
@@ -37,7 +37,7 @@ import YAML
         #expect(node.entries?.first?.line == 2)
     }
 
-    /// kubectl takes the one that comes last, which is the merged one; by the specification it is the other.
+    /// kubectl uses the last value, which is the merged one. By the specification, it would be the other one.
     @Test func aKeyAboveTheMergeKeyIsInDoubt() throws {
         let node = try last("x: &x {a: X, b: X}\ny:\n  a: own\n  <<: *x\n  b: own\n")
         #expect(Tree(node) == ["a": "own", "b": "own"])

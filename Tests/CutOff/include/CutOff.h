@@ -1,4 +1,4 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
-// Nothing is called: the library is preloaded into a program. SwiftPM wants a header of each C target.
+// This header is empty, because no program calls the library: it is preloaded. SwiftPM requires a header for each C target.
