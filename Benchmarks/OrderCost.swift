@@ -25,7 +25,7 @@ struct OrderCost {
         guard count >= Double(requests) else { return print("order between replicas: \(calls) calls for each \(what)") }
         print(
             "order between replicas: \(calls) calls for each \(what), \(decimals(seconds / count * 1000)) ms each on average;",
-            "claims are let go after the answer"
+            "claims are released after the answer"
         )
     }
 

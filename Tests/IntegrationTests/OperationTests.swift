@@ -304,7 +304,7 @@ struct OperationTests {
                     try await Task.sleep(for: .milliseconds(50))
                     seen = try await operation(other, id)
                     // If the operation had already finished, no replica would take it over.
-                    try #require(!seen.state.isFinished || seen.attempts > 1, "it was done before its owner died")
+                    try #require(!seen.state.isFinished || seen.attempts > 1, "it ended before its owner died")
                 }
                 // Within the lease, plus some time for a busy machine.
                 #expect(ContinuousClock.now - killed < .seconds(30))

@@ -112,7 +112,7 @@ struct StoppedReplicaTests {
     ) async throws {
         while true {
             let now = try await other.get("/v1/operations/\(operation.id)").decoded(as: RBDAPI.Operation.self)
-            try #require(!now.state.isFinished, "it was faster than this test: \(now)")
+            try #require(!now.state.isFinished, "the operation ended before the test could stop the replica: \(now)")
             if now.percent > 5 { break }
         }
         daemon.process.signal(SIGSTOP)

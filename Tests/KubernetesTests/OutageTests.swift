@@ -89,7 +89,7 @@ extension KubernetesTests {
                     let result = try await APIServer.applying(volume) {
                         let end = ContinuousClock.now + .seconds(8)
                         while try await replicas.requestsInFlight() == 0 {
-                            try #require(ContinuousClock.now < end, "no review came")
+                            try #require(ContinuousClock.now < end, "the service got no review")
                             try await Task.sleep(for: .milliseconds(20))
                         }
                         for number in 0..<Replicas.count { await replicas.stop(number, by: SIGKILL) }

@@ -228,7 +228,8 @@ def wire(items):
         deployment["spec"]["replicas"] == 2 and update["maxUnavailable"] == 0, "an update leaves less than two replicas"
     )
     expect(
-        not pod["automountServiceAccountToken"] and not pod["enableServiceLinks"], "the pod has what it does not need"
+        not pod["automountServiceAccountToken"] and not pod["enableServiceLinks"],
+        "the pod has a service account token or service links",
     )
     (account,) = known(items, "ServiceAccount")
     expect(account["metadata"]["name"] == pod["serviceAccountName"], "the pod has another service account")
