@@ -98,6 +98,9 @@ struct DeletionPlanTests {
                 #expect(explained.standardOutput.contains(step.subject))
                 #expect(explained.standardOutput.contains(step.detail ?? step.action.rawValue))
             }
+            for step in plan.steps.dropLast() {
+                #expect(explained.standardOutput.contains("rbdctl \(try command(step).joined(separator: " "))"))
+            }
             try await follow(plan, server, path)
         }
     }

@@ -62,7 +62,11 @@ extension Plan: Presentable {
     static func table(of items: [Plan], detailed: Bool) -> [Table] {
         let steps = Table(
             header: ["STEP", "SUBJECT", "DETAIL"],
-            rows: items.flatMap(\.steps).map { [$0.action.rawValue, $0.subject, $0.detail ?? ""] }
+            rows: items.flatMap { plan in
+                plan.steps.map {
+                    [$0.action.rawValue, $0.subject, $0.detail ?? (plan.allowed ? nil : $0.command) ?? ""]
+                }
+            }
         )
         let blockers = Table(
             header: ["BLOCKER", "NAME", "CLIENT", "ADDRESS", "SINCE"],
@@ -71,6 +75,19 @@ extension Plan: Presentable {
             }
         )
         return [steps] + [blockers].filter { !$0.rows.isEmpty }
+    }
+}
+
+extension Plan.Step {
+    /// The command that executes the step, if the subject is all that it needs.
+    fileprivate var command: String? {
+        switch action {
+        case .deleteGroupSnapshot: "rbdctl group snapshot delete \(subject)"
+        case .deleteSnapshot: "rbdctl snapshot delete \(subject)"
+        case .flattenClone: "rbdctl image flatten \(subject)"
+        case .unprotectSnapshot: "rbdctl snapshot unprotect \(subject)"
+        default: nil
+        }
     }
 }
 
