@@ -60,7 +60,6 @@ struct MonitorAnswer {
 extension RadosHandle {
     /// Sends a command to the monitors and waits for the answer.
     /// - Throws: `CephError`; its detail is the monitor's own message.
-    /// - C function: rados_mon_command
     func command(
         _ command: MonitorCommand,
         _ operation: CephError.Operation,

@@ -36,7 +36,6 @@ extension OpenImage {
     }
 
     /// - Returns: nil if the image is not mirrored.
-    /// - C function: rbd_mirror_image_get_info, rbd_mirror_image_get_mode
     func mirroring() throws(CephError) -> ImageMirroring? {
         var info = rbd_mirror_image_info_t()
         let size = MemoryLayout<rbd_mirror_image_info_t>.size

@@ -67,7 +67,6 @@ extension OpenImage {
     /// stopped in between.
     private static let objectsAtOnce: UInt64 = 4096
 
-    /// - C function: rbd_stat
     func stat() throws(CephError) -> rbd_image_info_t {
         var stat = rbd_image_info_t()
         try check(rbd_stat(pointer, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
@@ -77,7 +76,6 @@ extension OpenImage {
     /// Counts the data that exists, or has changed since a snapshot.
     /// - Returns: nil if counting would take too long.
     /// - Throws: `CephError` with `.timedOut` if the deadline has passed.
-    /// - C function: rbd_diff_iterate2
     private func countBytes(
         of stat: rbd_image_info_t,
         since earlier: String? = nil,

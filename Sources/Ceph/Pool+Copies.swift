@@ -195,7 +195,6 @@ extension OpenImage {
     }
 
     /// The data that exists in a part of the image, or has changed since an earlier snapshot, in whole objects.
-    /// - C function: rbd_diff_iterate2
     private func extents(
         since earlier: String?,
         _ range: Range<UInt64>,

@@ -102,7 +102,6 @@ private struct ChangedImage {
 }
 
 extension OpenImage {
-    /// - C function: rbd_get_size
     func sizeBytes() throws(CephError) -> UInt64 {
         var size: UInt64 = 0
         try check(rbd_get_size(pointer, &size), .readImage, on: resource)
@@ -110,7 +109,6 @@ extension OpenImage {
     }
 
     /// - Returns: nil if the key is not set.
-    /// - C function: rbd_metadata_get
     fileprivate func metadata(_ key: String, on resource: CephError.Resource) throws(CephError) -> String? {
         try GrowingRoom.fill(from: 4096) {
             rbd_metadata_get(pointer, key, $0, &$1)
@@ -121,7 +119,6 @@ extension OpenImage {
         }
     }
 
-    /// - C function: rbd_metadata_set, rbd_metadata_remove
     fileprivate func setMetadata(
         _ key: String,
         to value: String?,

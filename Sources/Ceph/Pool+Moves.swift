@@ -87,8 +87,6 @@ extension Pool {
 
 extension IOContext {
     /// Whether more belongs to an image than its own objects. librbd must handle an image with a journal or a mirror.
-    /// - C function: rados_aio_read_op_operate (`get_features` of `rbd_header.<id>`, `mirror_image_get` of
-    ///   `rbd_mirroring`)
     func isReplicated(_ id: String, on resource: CephError.Resource) throws(CephError) -> Bool {
         let header = CompoundRead(capacity: 1)
         let isReadOnly: UInt8 = 1

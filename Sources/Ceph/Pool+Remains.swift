@@ -57,8 +57,6 @@ extension IOContext {
     /// The names of objects that begin with one of the prefixes. All objects of the place are searched until there are
     /// enough.
     /// - Parameter limit: a few more may be returned.
-    /// - C function: rados_object_list_begin, rados_object_list_end, rados_object_list, rados_object_list_free,
-    ///   rados_object_list_cursor_free
     func objects(
         withPrefixes prefixes: [String],
         limit: Int,

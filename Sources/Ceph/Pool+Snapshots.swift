@@ -213,7 +213,6 @@ extension Pool {
 }
 
 extension OpenImage {
-    /// - C function: rbd_snap_protect, rbd_snap_unprotect
     fileprivate func setProtection(
         of snapshot: String,
         _ isProtected: Bool,

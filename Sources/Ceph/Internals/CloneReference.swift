@@ -33,7 +33,6 @@ struct CloneReference: Hashable, Sendable {
 
 extension IOContext {
     /// The clones of format 2 of a snapshot, from the header of its image.
-    /// - C function: rados_read_op_operate (`children_list` of `rbd_header.<id>`)
     func clones(
         ofSnapshot snapshot: UInt64,
         ofImage id: String,

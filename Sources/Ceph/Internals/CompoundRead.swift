@@ -35,7 +35,6 @@ final class CompoundRead {
     private var rados: RadosHandle?
 
     /// - Parameter capacity: the number of methods that will be called.
-    /// - C function: rados_create_read_op
     init(capacity: Int) {
         operation = rados_create_read_op()
         slots = .allocate(capacity: capacity)
@@ -68,7 +67,6 @@ final class CompoundRead {
     /// Adds a call.
     /// - Parameter mayFail: whether the other methods are answered even if this one fails.
     /// - Returns: the index of the answer for ``output(_:)``.
-    /// - C function: rados_read_op_exec, rados_read_op_set_flags
     @discardableResult
     func call(_ method: String, of objectClass: String = "rbd", input: [UInt8] = [], mayFail: Bool = false) -> Int {
         precondition(count < capacity, "more calls than the capacity")
@@ -93,7 +91,6 @@ final class CompoundRead {
 
     /// Adds a read of omap values. Only one per operation.
     /// - Parameter keys: sorted by their bytes, like the values.
-    /// - C function: rados_read_op_omap_get_vals_by_keys2
     func readValues(_ keys: [StaticString]) {
         precondition(values == nil, "values are read already")
         let values = UnsafeMutablePointer<Values>.allocate(capacity: 1)
@@ -120,13 +117,11 @@ final class CompoundRead {
     }
 
     /// Makes the operation fail with -ERANGE or -EOVERFLOW unless the object still has this version.
-    /// - C function: rados_read_op_assert_version
     func assertVersion(_ version: UInt64) {
         rados_read_op_assert_version(operation, version)
     }
 
     /// Adds a read of the size of the object's data, without its omap.
-    /// - C function: rados_read_op_stat
     func readSize() {
         precondition(objectSize == nil, "the size is read already")
         let size = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
@@ -139,7 +134,6 @@ final class CompoundRead {
     var size: UInt64 { objectSize?.pointee ?? 0 }
 
     /// Adds a read of the beginning of the object's data.
-    /// - C function: rados_read_op_read
     func readData(upTo length: Int) {
         precondition(dataBuffer == nil, "the data is read already")
         let (buffer, read) = (
@@ -186,7 +180,6 @@ final class CompoundRead {
 
     /// Waits for the answer of a submitted operation.
     /// - Returns: 0 or more, or -errno.
-    /// - C function: rados_aio_wait_for_complete, rados_aio_get_return_value
     func wait() -> CInt {
         guard let completion else { return 0 }
         rados_aio_wait_for_complete(completion)
@@ -194,11 +187,9 @@ final class CompoundRead {
     }
 
     /// The version of the object at the time of the read, after the operation was submitted and waited for.
-    /// - C function: rados_aio_get_version
     var version: UInt64 { completion.map { rados_aio_get_version($0) } ?? 0 }
 
     /// Sends the operation and waits for it.
-    /// - C function: rados_read_op_operate
     func operate(on object: String, in context: borrowing IOContext) -> CInt {
         rados_read_op_operate(operation, context.pointer, object, 0)
     }
@@ -222,7 +213,6 @@ final class CompoundRead {
 
     /// Passes on the values that exist, once, sorted by key: the index of the key, and the value, which is valid as
     /// long as this object exists.
-    /// - C function: rados_omap_get_next2
     func forEachValue(_ body: (Int, WireReader) -> Void) {
         guard let values, values.pointee.result >= 0, let iterator = values.pointee.iterator else { return }
         let keys = values.pointee.keys
@@ -249,7 +239,6 @@ extension IOContext {
     /// Calls one method of the class `rbd` whose answer is a text.
     /// - Returns: nil if the object, or what the method looks for in it, does not exist.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_read_op_operate
     func text(
         _ method: String,
         input: [UInt8] = [],

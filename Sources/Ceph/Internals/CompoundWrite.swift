@@ -7,7 +7,6 @@ internal import CRados
 struct CompoundWrite: ~Copyable {
     private let operation: rados_write_op_t
 
-    /// - C function: rados_create_write_op
     init() {
         operation = rados_create_write_op()
     }
@@ -17,20 +16,17 @@ struct CompoundWrite: ~Copyable {
     }
 
     /// Makes the operation fail with -ERANGE or -EOVERFLOW unless the object still has this version.
-    /// - C function: rados_write_op_assert_version
     func assertVersion(_ version: UInt64) {
         rados_write_op_assert_version(operation, version)
     }
 
     /// Creates the object. The operation fails with -EEXIST if it exists.
-    /// - C function: rados_write_op_create
     func create() {
         rados_write_op_create(operation, CInt(LIBRADOS_CREATE_EXCLUSIVE), nil)
     }
 
     /// Makes the operation fail, which ``foundDifference(_:)`` recognises, unless these bytes of the object's data are
     /// zero. Bytes beyond its end count as zero.
-    /// - C function: rados_write_op_cmpext
     func requireZeros(count: Int, at offset: UInt64) {
         let zeros = [CChar](repeating: 0, count: count)
         // librados copies the bytes.
@@ -39,7 +35,6 @@ struct CompoundWrite: ~Copyable {
 
     /// Makes the operation fail, which ``foundDifference(_:)`` recognises, unless the object's data begins with these
     /// bytes; with -ENOENT if the object does not exist.
-    /// - C function: rados_write_op_assert_exists, rados_write_op_cmpext
     func requireData(_ bytes: [UInt8]) {
         rados_write_op_assert_exists(operation)
         bytes.withUnsafeBytes { bytes in
@@ -55,7 +50,6 @@ struct CompoundWrite: ~Copyable {
     }
 
     /// Makes the operation fail with -ECANCELED unless the key of the object's omap has this value.
-    /// - C function: rados_write_op_omap_cmp2
     func requireValue(_ key: String, _ value: [UInt8]) {
         value.withUnsafeBytes { value in
             // librados copies the key and the value.
@@ -72,7 +66,6 @@ struct CompoundWrite: ~Copyable {
     }
 
     /// Sets a key of the object's omap.
-    /// - C function: rados_write_op_omap_set2
     func setValue(_ key: String, _ value: [UInt8]) {
         value.withUnsafeBytes { value in
             key.withCString { name in
@@ -92,13 +85,11 @@ struct CompoundWrite: ~Copyable {
         return result <= -lastErrno
     }
 
-    /// - C function: rados_write_op_remove
     func remove() {
         rados_write_op_remove(operation)
     }
 
     /// Calls a method of the object class `rbd`.
-    /// - C function: rados_write_op_exec
     func call(_ method: String, input: [UInt8]) {
         input.withUnsafeBytes { bytes in
             // librados copies the input.
@@ -115,7 +106,6 @@ struct CompoundWrite: ~Copyable {
 
     /// Sends the operation and waits for it.
     /// - Returns: 0, or -errno.
-    /// - C function: rados_write_op_operate
     consuming func operate(on object: String, in context: borrowing IOContext) -> CInt {
         rados_write_op_operate(operation, context.pointer, object, nil, 0)
     }
@@ -123,7 +113,6 @@ struct CompoundWrite: ~Copyable {
     /// Sends the operation and waits for it.
     /// - Parameter object: its name as a C string.
     /// - Returns: 0, or -errno.
-    /// - C function: rados_write_op_operate
     consuming func operate(on object: [CChar], in context: borrowing IOContext) -> CInt {
         rados_write_op_operate(operation, context.pointer, object, nil, 0)
     }

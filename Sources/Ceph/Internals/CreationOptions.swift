@@ -9,7 +9,6 @@ struct CreationOptions: ~Copyable {
     private let resource: CephError.Resource
 
     /// - Throws: `CephError` with `.other` if there is not enough memory.
-    /// - C function: rbd_image_options_create
     init(for resource: CephError.Resource) throws(CephError) {
         var pointer: rbd_image_options_t?
         rbd_image_options_create(&pointer)
@@ -42,7 +41,6 @@ struct CreationOptions: ~Copyable {
         try set(RBD_IMAGE_OPTION_CLONE_FORMAT, to: 2)
     }
 
-    /// - C function: rbd_image_options_set_uint64
     func set(_ option: Int, to value: UInt64?) throws(CephError) {
         guard let value else { return }
         try check(rbd_image_options_set_uint64(pointer, CInt(option), value), .createImage, on: resource)

@@ -122,7 +122,6 @@ final class DataCopy {
 
     /// Zeroes a range. It does not use a discard, because librbd ignores discards of less than an object. The zeros
     /// take no space afterwards.
-    /// - C function: rbd_aio_write_zeroes
     private func startZeroing(at offset: UInt64, count: Int) throws(CephError) -> rbd_completion_t {
         let completion = try completion()
         let result = rbd_aio_write_zeroes(target, offset, count, completion, 0, 0)
@@ -182,7 +181,6 @@ final class DataCopy {
         try check(failure, .copyImage, on: resource)
     }
 
-    /// - C function: rbd_aio_create_completion
     private func completion() throws(CephError) -> rbd_completion_t {
         var completion: rbd_completion_t?
         try check(rbd_aio_create_completion(nil, nil, &completion), .copyImage, on: resource)

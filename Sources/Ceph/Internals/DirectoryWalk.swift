@@ -191,7 +191,6 @@ struct DirectoryWalk: Sendable {
         return page.read.size
     }
 
-    /// - C function: rbd_list2, rbd_image_spec_list_cleanup
     private static func format1Entries(_ reader: borrowing ImageReader) throws(CephError) -> [ImageReader.Entry] {
         let (context, pool) = (reader.context.pointer, reader.context.pool)
         return try GrowingRoom.fill(from: 1024) {

@@ -55,7 +55,6 @@ private struct Watchers {
     let list: [ImageUse.Watcher]
 
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_notify2, rados_buffer_free
     init(of object: String, in context: borrowing IOContext, on resource: CephError.Resource) throws(CephError) {
         var (reply, length): (UnsafeMutablePointer<CChar>?, Int) = (nil, 0)
         let result = rados_notify2(
@@ -111,7 +110,6 @@ private struct LockRead {
     private let submitted: CInt
 
     /// Sends the request.
-    /// - C function: rados_aio_read_op_operate (`get_info` of the class `lock`)
     init(of object: String, in context: borrowing IOContext) {
         read.call("get_info", of: "lock", input: WireWriter.frame(WireWriter.string(Self.name)))
         submitted = read.submit(to: object, in: context)

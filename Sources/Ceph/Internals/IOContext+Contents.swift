@@ -7,23 +7,19 @@ internal import Glibc
 /// The contents of a pool or of one of its namespaces.
 extension IOContext {
     /// The pool's namespaces, without the default one.
-    /// - C function: rbd_namespace_list
     func namespaceNames() throws(CephError) -> [String] {
         try names(.listNamespaces) { rbd_namespace_list(pointer, $0, &$1) }
     }
 
-    /// - C function: rbd_group_list
     func groupCount() throws(CephError) -> Int {
         try names(.readGroup) { rbd_group_list(pointer, $0, &$1) }.count
     }
 
-    /// - C function: rbd_list2
     func imageCount() throws(CephError) -> Int {
         try count(.listImages) { rbd_list2(pointer, nil, &$0) }
     }
 
     /// The number of images in the trash, without those whose removal was interrupted.
-    /// - C function: rbd_trash_list
     func trashCount() throws(CephError) -> Int {
         try count(.listTrash) { rbd_trash_list(pointer, nil, &$0) }
     }

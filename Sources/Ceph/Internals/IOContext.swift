@@ -52,12 +52,10 @@ struct IOContext: ~Copyable {
         rados_ioctx_destroy(pointer)
     }
 
-    /// - C function: rados_ioctx_get_id
     var poolID: Int64 { rados_ioctx_get_id(pointer) }
 
     /// Checks that this namespace exists. A list of a namespace that does not exist would be empty.
     /// - Throws: `CephError` with `.namespaceNotFound`.
-    /// - C function: rbd_namespace_exists
     func requireNamespace() throws(CephError) {
         guard !namespace.isEmpty else { return }
         let resource = CephError.Resource.namespace(place)
@@ -74,7 +72,6 @@ extension RadosHandle {
     }
 
     /// The names of the pools in the client's own map. The monitors are not asked.
-    /// - C function: rados_pool_list
     func mapPools(_ resource: CephError.Resource) throws(CephError) -> [String] {
         var buffer = [CChar](repeating: 0, count: 4096)
         while true {
@@ -95,7 +92,6 @@ extension RadosHandle {
     }
 
     /// - Throws: `CephError` with `.poolNotFound`.
-    /// - C function: rados_pool_reverse_lookup
     func poolName(id: Int64) throws(CephError) -> String {
         // This function does not say what size it needs.
         try GrowingRoom.fill(from: 256) {

@@ -34,7 +34,6 @@ extension ImageReader {
 
     /// All entries, sorted by id.
     /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
     func trashEntries(_ operation: CephError.Operation) throws(CephError) -> [TrashEntry] {
         let resource = CephError.Resource.pool(context.pool)
         var entries: [TrashEntry] = []
@@ -87,7 +86,6 @@ struct TrashRead {
     private let submitted: CInt
 
     /// Sends the request.
-    /// - C function: rados_aio_read_op_operate (`trash_get` of `rbd_trash`)
     init(id: String, in context: borrowing IOContext) {
         self.id = id
         read.call("trash_get", input: WireWriter.string(id))

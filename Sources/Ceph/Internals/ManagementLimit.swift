@@ -30,7 +30,6 @@ final class ManagementLimit: Sendable {
     }
 
     /// Restores the option. Repeated calls do nothing.
-    /// - C function: rados_conf_set
     func end() {
         usual.withLock { usual in
             guard let value = usual else { return }

@@ -18,7 +18,6 @@ struct NameRead {
     private let submitted: (directory: CInt, object: CInt)
 
     /// Sends both requests.
-    /// - C function: rados_aio_read_op_operate (`dir_get_id` of `rbd_directory`, `get_id` of `rbd_id.<name>`)
     init(_ name: RawName, in context: borrowing IOContext) {
         directory.call("dir_get_id", input: name.wire)
         object.call("get_id")

@@ -37,7 +37,6 @@ extension IOContext {
     // MARK: rbd_directory
 
     /// - Returns: -EEXIST if the name is taken, -EBADF if the id has a name already.
-    /// - C function: rados_write_op_operate (`dir_add_image` of `rbd_directory`)
     func addToDirectory(_ name: RawName, _ id: String) -> CInt {
         let write = CompoundWrite()
         write.call("dir_add_image", input: name.wire + WireWriter.string(id))
@@ -45,7 +44,6 @@ extension IOContext {
     }
 
     /// - Returns: -ENOENT if the directory does not have the name, -ESTALE if the name has another id.
-    /// - C function: rados_write_op_operate (`dir_remove_image` of `rbd_directory`)
     func removeFromDirectory(_ name: RawName, _ id: String) -> CInt {
         let write = CompoundWrite()
         write.call("dir_remove_image", input: name.wire + WireWriter.string(id))
@@ -53,7 +51,6 @@ extension IOContext {
     }
 
     /// - Returns: -ENOENT or -ESTALE if the image does not have the name, -EEXIST if the new name is taken.
-    /// - C function: rados_write_op_operate (`dir_rename_image` of `rbd_directory`)
     func renameInDirectory(_ name: RawName, to newName: RawName, _ id: String) -> CInt {
         let write = CompoundWrite()
         write.call("dir_rename_image", input: name.wire + newName.wire + WireWriter.string(id))
@@ -63,7 +60,6 @@ extension IOContext {
     // MARK: rbd_trash
 
     /// - Returns: -EEXIST if the image is already in the trash.
-    /// - C function: rados_write_op_operate (`trash_add` of `rbd_trash`)
     func addToTrash(_ entry: TrashEntry) -> CInt {
         let write = CompoundWrite()
         write.call("trash_add", input: WireWriter.string(entry.id) + entry.wire)
@@ -71,7 +67,6 @@ extension IOContext {
     }
 
     /// - Returns: -ENOENT if the image is not in the trash, -ESTALE if the entry is in neither of the two states.
-    /// - C function: rados_write_op_operate (`trash_state_set` of `rbd_trash`)
     func setTrashState(of id: String, to state: TrashEntry.State, from expected: TrashEntry.State) -> CInt {
         let write = CompoundWrite()
         write.call(

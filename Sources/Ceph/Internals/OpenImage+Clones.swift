@@ -88,7 +88,6 @@ extension OpenImage {
     }
 
     /// Clones of both formats.
-    /// - C function: rbd_snap_set_by_id, rbd_list_children3, rbd_linked_image_spec_list_cleanup
     private func listChildren(of snapshot: SnapshotInfo) throws(CephError) -> [ImageClone] {
         let set = rbd_snap_set_by_id(pointer, snapshot.id)
         // The snapshot was just removed.
@@ -121,7 +120,6 @@ extension OpenImage {
     }
 
     /// - Returns: nil for images of the old format 1, which can't have clones of format 2.
-    /// - C function: rbd_get_old_format, rbd_get_id
     func imageID() throws(CephError) -> String? {
         var isOld: UInt8 = 0
         try check(rbd_get_old_format(pointer, &isOld), .readImage, on: resource)

@@ -77,7 +77,6 @@ extension OpenImage {
     }
 
     /// - Returns: nil if there is no limit.
-    /// - C function: rbd_snap_get_limit
     func snapshotLimit() throws(CephError) -> UInt64? {
         var limit: UInt64 = 0
         try check(rbd_snap_get_limit(pointer, &limit), .readImage, on: resource)
@@ -108,7 +107,6 @@ extension OpenImage {
 
     /// Whether the object map of a new snapshot is missing. In a full pool, librbd takes the snapshot and silently
     /// fails to create its map.
-    /// - C function: rbd_get_flags, rados_stat
     func lacksObjectMap(ofSnapshot snapshot: UInt64, in context: borrowing IOContext) throws(CephError) -> Bool {
         guard try features().contains(.objectMap), let id = try imageID() else { return false }
         var flags: UInt64 = 0
@@ -141,7 +139,6 @@ extension OpenImage {
         }
     }
 
-    /// - C function: rbd_snap_get_trash_namespace
     private func originalName(ofSnapshot id: UInt64) -> String? {
         // This function does not say what size it needs.
         try? GrowingRoom.fill(from: 256) {
@@ -152,7 +149,6 @@ extension OpenImage {
         }
     }
 
-    /// - C function: rbd_snap_get_group_namespace, rbd_snap_group_namespace_cleanup
     private func groupSnapshot(ofSnapshot id: UInt64, rados: RadosHandle) -> String? {
         var group = rbd_snap_group_namespace_t()
         let size = MemoryLayout<rbd_snap_group_namespace_t>.size
@@ -168,6 +164,5 @@ extension OpenImage {
 
 extension RadosHandle {
     /// The number in Ceph's name of this connection, `client.4123`.
-    /// - C function: rados_get_instance_id
     var instanceID: UInt64 { rados_get_instance_id(pointer) }
 }

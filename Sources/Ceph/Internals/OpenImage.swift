@@ -49,7 +49,6 @@ struct OpenImage: ~Copyable {
     /// Opens an image of the old format 1, which has no id.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`,
     ///   `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rados_stat, rbd_open_read_only, rbd_open
     init(
         format1 name: String,
         in context: borrowing IOContext,
@@ -77,7 +76,6 @@ struct OpenImage: ~Copyable {
     /// - Parameter resource: the name of the image in errors; nil for its id.
     /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageUnreadable`, `.parentNotFound`,
     ///   `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
-    /// - C function: rbd_open_by_id_read_only, rbd_open_by_id
     init(
         id: String,
         at snapshot: String? = nil,
@@ -117,7 +115,6 @@ struct OpenImage: ~Copyable {
 
     /// Why librbd does not open an image. If only its parent is gone or its header is damaged, an error that the image
     /// does not exist would invite callers to take its name.
-    /// - C function: rados_read_op_operate
     private static func refusal(
         _ result: CInt,
         of id: String,
@@ -165,7 +162,6 @@ struct OpenImage: ~Copyable {
         return use
     }
 
-    /// - C function: rbd_get_features
     func features() throws(CephError) -> ImageFeatures {
         var bits: UInt64 = 0
         try check(rbd_get_features(pointer, &bits), .readImage, on: resource)
@@ -173,7 +169,6 @@ struct OpenImage: ~Copyable {
     }
 
     /// Whether the open image or snapshot still has a parent.
-    /// - C function: rbd_get_parent
     func hasParent() throws(CephError) -> Bool {
         var (image, snapshot) = (rbd_linked_image_spec_t(), rbd_snap_spec_t())
         let result = rbd_get_parent(pointer, &image, &snapshot)
@@ -184,7 +179,6 @@ struct OpenImage: ~Copyable {
         return true
     }
 
-    /// - C function: rbd_watchers_list, rbd_watchers_list_cleanup
     func watchers() throws(CephError) -> [ImageUse.Watcher] {
         try GrowingRoom.fill(from: 16) {
             rbd_watchers_list(pointer, $0, &$1)
@@ -207,7 +201,6 @@ struct OpenImage: ~Copyable {
         try allLocks().filter { !$0.isManaged }
     }
 
-    /// - C function: rbd_list_lockers
     func allLocks() throws(CephError) -> [ImageUse.Lock] {
         var exclusive: CInt = 0
         // A quarter of the room each for the tag, the clients, their cookies and their addresses.
@@ -251,7 +244,6 @@ struct OpenImage: ~Copyable {
         return (0..<count).map { String(decoding: parts[$0], as: UTF8.self) }
     }
 
-    /// - C function: rbd_snap_list, rbd_snap_list_end
     func listSnapshots() throws(CephError) -> [(id: UInt64, name: String, sizeBytes: UInt64)] {
         try GrowingRoom.fill(from: 16) { room, size in
             var count = CInt(size)
@@ -265,7 +257,6 @@ struct OpenImage: ~Copyable {
         }
     }
 
-    /// - C function: rbd_snap_get_timestamp
     func snapshotDate(id: UInt64) -> Date? {
         var time = timespec()
         guard rbd_snap_get_timestamp(pointer, id, &time) >= 0, time.tv_sec > 0 else { return nil }
@@ -273,7 +264,6 @@ struct OpenImage: ~Copyable {
     }
 
     /// The number of snapshots.
-    /// - C function: rbd_snap_list
     func snapshotCount() throws(CephError) -> Int {
         // For an empty buffer, it answers -ERANGE and the size that it needs, which is one more than the number of
         // snapshots.
@@ -283,7 +273,6 @@ struct OpenImage: ~Copyable {
         return Int(max(0, count - 1))
     }
 
-    /// - C function: rbd_get_group, rbd_group_info_cleanup
     func group(rados: RadosHandle, ownPool: String) throws(CephError) -> ImageUse.Group? {
         var info = rbd_group_info_t()
         let size = MemoryLayout<rbd_group_info_t>.size

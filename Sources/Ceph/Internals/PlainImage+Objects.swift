@@ -29,7 +29,6 @@ extension PlainImage {
 
     /// Like librbd: the number that the cluster gave this client, and random digits, up to `RBD_MAX_IMAGE_ID_LENGTH`.
     /// All digits are used, which makes duplicates rarer.
-    /// - C function: rados_get_instance_id
     private static func drawID(for rados: RadosHandle) -> String {
         let length = 14
         let random = String(UInt64.random(in: (1 << 60)...UInt64.max), radix: 16)
@@ -39,7 +38,6 @@ extension PlainImage {
     /// Adds name and id to the pool's directory.
     /// - Returns: 0, or -errno: -EEXIST if the name is taken, -ENOENT if the namespace is missing; a number that
     ///   ``CompoundWrite/foundDifference(_:)`` recognises if the directory has images of format 1.
-    /// - C function: rados_write_op_operate (`dir_state_assert`, `dir_add_image` of `rbd_directory`)
     private func takeName(_ id: String, in context: borrowing IOContext) -> CInt {
         let write = CompoundWrite()
         // Images of format 1 are in the directory's data, after four bytes of a header and four bytes of their count.

@@ -17,7 +17,6 @@ struct RBDInfoRead {
 
     /// Sends the request. A namespace does not have this object: the object of the pool is read then, and the answer is
     /// waited for.
-    /// - C function: rados_aio_read_op_operate, rados_read_op_operate (`metadata_list` of `rbd_info`)
     init(of context: borrowing IOContext) throws(CephError) {
         let one: UInt64 = 1
         read.readData(upTo: Self.validated.count + 1)

@@ -30,14 +30,12 @@ final class RadosHandle: @unchecked Sendable {
     }
 
     /// The value of one of Ceph's options; empty if there is none.
-    /// - C function: rados_conf_get
     func option(_ name: String) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         guard rados_conf_get(pointer, name, &buffer, buffer.count) >= 0 else { return "" }
         return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    /// - C function: rados_getaddrs
     var address: String {
         var text: UnsafeMutablePointer<CChar>?
         guard rados_getaddrs(pointer, &text) >= 0, let text else { return "" }

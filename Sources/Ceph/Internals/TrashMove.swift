@@ -56,7 +56,6 @@ struct TrashMove {
     }
 
     /// librbd writes times of this machine's clock.
-    /// - C function: rbd_trash_move
     func byLibrbd(in context: borrowing IOContext) throws(CephError) -> TrashEntry {
         let delay = UInt64(max(0, Int64(entry.deferredUntil.seconds) - Int64(entry.deletedAt.seconds)))
         let result = name.withCString { rbd_trash_move(context.pointer, $0, delay) }
