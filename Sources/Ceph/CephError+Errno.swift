@@ -124,6 +124,7 @@ extension CephError {
 
 /// Throws for a negative number, which is Ceph's convention: 0 or more is success, negative is -errno. The C library's
 /// own errno is not used.
+/// - Throws: `CephError`. Any call may fail with `.timedOut`, `.credentialsRefused` and `.clientBlocklisted`.
 @discardableResult
 func check(
     _ result: CInt,

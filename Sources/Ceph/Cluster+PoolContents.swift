@@ -32,7 +32,7 @@ public struct DependentImage: Hashable, Sendable {
 
 extension Pool {
     /// Counts the contents of the pool, in all of its namespaces.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rbd_namespace_list, rbd_list2, rbd_trash_list, rbd_group_list
     public func contents() async throws -> PoolContents {
         try await withContext(.listImages, on: .pool(name)) { context throws(CephError) in
@@ -55,7 +55,6 @@ extension Cluster {
     ///   - duration: how long to search.
     ///   - limit: the maximum number of images to find.
     /// - Returns: the images, and whether all pools were searched.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`osd pool ls detail`), rados_aio_read_op_operate (class `rbd`),
     ///   rbd_migration_status
     public func images(

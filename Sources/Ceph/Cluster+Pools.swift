@@ -8,7 +8,6 @@ import Naming
 
 extension Cluster {
     /// All pools, sorted by name.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`osd pool ls detail`, `df detail`)
     public func pools() async throws -> [PoolInfo] {
         let rados = rados
@@ -18,7 +17,7 @@ extension Cluster {
     }
 
     /// One pool.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_mon_command (`osd pool ls detail`, `df detail`)
     public func poolInfo(named name: String) async throws -> PoolInfo {
         let rados = rados
@@ -29,9 +28,8 @@ extension Cluster {
 
     /// Creates a pool. The pool serves I/O when its placement groups are active:
     /// ``Pool/waitForPlacementGroups(_:call:on:)``. Images can be created in it after ``initializePool(named:on:)``.
-    /// - Throws: `CephError` with `.poolExists`, `.invalidPoolOption` (its detail is the monitor's reason),
-    ///   `.timedOut`, `.credentialsRefused`. If the pool was created but overwrites or the autoscaler could not be set,
-    ///   the operation of the error is `.changePool`.
+    /// - Throws: `CephError` with `.poolExists`, `.invalidPoolOption` (its detail is the monitor's reason). If the pool
+    ///   was created but overwrites or the autoscaler could not be set, the operation of the error is `.changePool`.
     /// - C function: rados_mon_command (`osd erasure-code-profile get`, `osd erasure-code-profile set`, `osd pool
     ///   create`, `osd pool set`), rados_wait_for_latest_osdmap
     public func createPool(named name: String, options: PoolOptions = PoolOptions()) async throws -> PoolInfo {
@@ -69,7 +67,7 @@ extension Cluster {
 
     /// Changes one setting of a pool.
     /// - Throws: `CephError` with `.poolNotFound`, `.poolExists` (the new name), `.invalidPoolOption` (its detail is
-    ///   the monitor's reason), `.poolBusy`, `.timedOut`, `.credentialsRefused`.
+    ///   the monitor's reason), `.poolBusy`.
     /// - C function: rados_mon_command (`osd pool set`, `osd pool set-quota`, `osd pool rename`),
     ///   rados_wait_for_latest_osdmap
     public func changePool(named name: String, _ change: PoolChange) async throws {
@@ -80,7 +78,6 @@ extension Cluster {
     }
 
     /// The names of the cluster's erasure code profiles.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`osd erasure-code-profile ls`)
     public func erasureCodeProfiles() async throws -> [String] {
         let rados = rados
@@ -92,7 +89,7 @@ extension Cluster {
 
     /// Enables the application `rbd` on a pool, and writes RBD's own records to it. Repeating this is safe.
     /// - Parameter threads: where to make the call; nil for the connection's own.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`.
+    /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_wait_for_latest_osdmap, rbd_pool_init
     public func initializePool(named name: String, on threads: BlockingPool? = nil) async throws {
         let rados = rados
@@ -102,8 +99,7 @@ extension Cluster {
     }
 
     /// Deletes a pool and everything in it, immediately and for good.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolDeletionDisabled` (its detail says what forbids it),
-    ///   `.timedOut`, `.credentialsRefused`.
+    /// - Throws: `CephError` with `.poolNotFound`, `.poolDeletionDisabled` (its detail says what forbids it).
     /// - C function: rados_mon_command (`osd pool delete`), rados_wait_for_latest_osdmap
     public func deletePool(named name: String) async throws {
         let rados = rados

@@ -8,7 +8,6 @@ import Naming
 /// work. They bypass the breakers, which wait for them.
 extension Cluster {
     /// Sends a command to the monitors.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`health`)
     public func probeMonitors(through pool: BlockingPool) async throws {
         let rados = rados
@@ -20,8 +19,7 @@ extension Cluster {
     }
 
     /// Reads a pool's directory, and an image in the pool.
-    /// - Throws: `CephError` with `.poolNotFound`, `.imageNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolNotFound`, `.imageNotFound`.
     /// - C function: rados_stat, rados_read_op_operate
     public func probe(
         pool name: String,

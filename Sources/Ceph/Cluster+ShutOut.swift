@@ -10,7 +10,7 @@ extension Cluster {
     /// - Parameters:
     ///   - address: IP address, port and nonce, as in ``address`` of the other connection.
     ///   - duration: how long. It must be longer than the longest time that a process may be stopped and then continue.
-    /// - Throws: `CephError` with `.ownClient`, `.credentialsRefused`, `.timedOut`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.ownClient`.
     /// - C function: rados_blocklist_add, rados_wait_for_latest_osdmap
     public func shutOut(clientAt address: String, for duration: Duration) async throws {
         let rados = rados

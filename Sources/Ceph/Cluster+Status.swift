@@ -24,7 +24,6 @@ public struct ClusterState: Hashable, Sendable {
 
 extension Cluster {
     /// Health, version and raw capacity.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`health`, `versions`, `df`)
     public func state() async throws -> ClusterState {
         let rados = rados
@@ -50,7 +49,6 @@ extension Cluster {
 
 extension Cluster {
     /// The release that the monitors run; the lowest one if they differ. Nil if it is not known.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_mon_command (`versions`)
     public func release() async throws -> Release? {
         let rados = rados

@@ -9,6 +9,10 @@ internal import Synchronization
 /// threads.
 ///
 /// It closes when its last reference is released, including those of running calls.
+///
+/// Each method that calls the cluster may throw `CephError` with `.clusterUnreachable`, `.timedOut`,
+/// `.credentialsRefused` and `.clientBlocklisted`, and with the codes of ``BlockingPool/run(_:on:deadline:_:)``. The
+/// comment of a method says what else it throws.
 public final class Cluster: Sendable {
     /// The Ceph user of this connection, such as `client.admin`.
     public let entity: String

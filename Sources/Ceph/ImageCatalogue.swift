@@ -36,8 +36,7 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
         /// Taken over from the previous batch.
         var hadSnapshots: Bool
 
-        /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-        ///   `.clientBlocklisted`; `CancellationError`.
+        /// - Throws: `CephError` with `.namespaceNotFound`; `CancellationError`.
         /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`, `rbd_header.<id>`)
         public mutating func next() async throws -> Batch? {
             guard !walk.isOver, rest > 0 else { return nil }

@@ -36,8 +36,7 @@ extension Pool {
     /// - Parameters:
     ///   - name: for messages, if there is an id.
     ///   - id: empty for images of the old format 1.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`,
-    ///   `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.namespaceNotFound`.
     /// - C function: rbd_open_by_id_read_only, rbd_open_read_only, rbd_diff_iterate2, rbd_watchers_list,
     ///   rbd_list_children3, rados_read_op_operate (`children_list` of `rbd_header.<id>`), rbd_mirror_image_get_info,
     ///   rbd_mirror_image_get_mode, rbd_migration_status, rbd_read

@@ -59,7 +59,6 @@ public struct ImageStanding: Hashable, Sendable {
 
 extension Pool {
     /// Reads the state of a name.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate (`dir_get_id`, `dir_get_name` of `rbd_directory`, `get_id` of
     ///   `rbd_id.<name>`, `trash_get` of `rbd_trash`), rados_read_op_stat (of `rbd_header.<id>`)
     public func standing(of name: RawName) async throws -> ImageStanding {
@@ -70,7 +69,6 @@ extension Pool {
     }
 
     /// Reads the traces of an image by its id.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate (`dir_get_name` of `rbd_directory`, `trash_get` of `rbd_trash`),
     ///   rados_read_op_stat (of `rbd_header.<id>`)
     public func trace(ofImageID id: String) async throws -> ImageStanding.Trace {

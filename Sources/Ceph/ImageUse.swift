@@ -51,8 +51,7 @@ public struct ImageUse: Hashable, Sendable {
 extension Pool {
     /// Finds out what uses an image. librbd itself would hang in some of these cases, and would move an image to the
     /// trash while clients have it open.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.namespaceNotFound`,
-    ///   `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.namespaceNotFound`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate, rados_notify2; if something uses the image:
     ///   rbd_open_by_id_read_only, rbd_watchers_list, rbd_list_lockers, rbd_snap_list, rbd_get_group, rbd_get_features
     public func use(ofImage name: String) async throws -> ImageUse {
@@ -75,8 +74,7 @@ extension Pool {
     }
 
     /// Finds out what uses an image, by its id. The image may be in the trash.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`.
     /// - C function: as of ``use(ofImage:)``: rados_notify2
     public func use(ofImageID id: String) async throws -> ImageUse {
         let resource = resource(ofImage: "#\(id)")

@@ -27,8 +27,7 @@ public struct NamespaceMirroring: Hashable, Sendable {
 extension Pool {
     /// How this place, a namespace or the pool's default namespace, is mirrored. It is read from the OSDs, because
     /// librbd only knows the modes of its own release.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. A
-    ///   namespace that does not exist is returned as not mirrored.
+    /// - Returns: for a namespace that does not exist, that it is not mirrored.
     /// - C function: rados_read_op_operate (`mirror_mode_get`, `mirror_remote_namespace_get` of `rbd_mirroring`)
     public func namespaceMirroring() async throws -> NamespaceMirroring {
         try await withContext(.findNamespace, on: resource) { context throws(CephError) in

@@ -8,8 +8,7 @@ internal import CRados
 /// (blocklisted), and loses everything that it has open.
 extension Pool {
     /// All locks of an image, including those of librbd's own exclusive-lock feature.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`.
     /// - C function: rbd_open_read_only, rbd_list_lockers
     public func locks(ofImage name: String) async throws -> [ImageUse.Lock] {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
@@ -18,8 +17,7 @@ extension Pool {
     }
 
     /// The clients that have an image open.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`.
     /// - C function: rbd_open_read_only, rbd_watchers_list
     public func watchers(ofImage name: String) async throws -> [ImageUse.Watcher] {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
@@ -29,7 +27,7 @@ extension Pool {
 
     /// Takes a lock from its holder. Also blocklists the holder unless `rbd_blocklist_on_break_lock` is false.
     /// - Throws: `CephError` with `.lockNotFound`, `.ownClient` (the holder is this very connection), `.imageNotFound`,
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.namespaceNotFound`, `.poolFull`.
     /// - C function: rbd_open_read_only, rbd_list_lockers, rbd_break_lock
     public func breakLock(ofImage name: String, heldBy client: String, cookie: String) async throws {
         let resource = resource(ofImage: name)
@@ -50,7 +48,7 @@ extension Pool {
     /// Blocklists a client that has an image open, for the monitors' default duration. Its watch ends when the OSD
     /// learns of that, which takes about a second.
     /// - Throws: `CephError` with `.watcherNotFound`, `.ownClient` (it is this very connection), `.imageNotFound`,
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.namespaceNotFound`.
     /// - C function: rbd_watchers_list, rados_blocklist_add
     public func evictClient(_ client: String, ofImage name: String) async throws {
         let resource = resource(ofImage: name)

@@ -17,7 +17,6 @@ extension Pool {
     /// Checks whether a clone's parent refers to the clone.
     /// - Parameter image: as it was just read.
     /// - Returns: nil if it does, and for an image that is not a clone.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`children_list`, `get_protection_status` of `rbd_header.<id>`)
     public func unattachedClone(_ image: ImageInfo) async throws -> UnattachedClone? {
         guard image.parent != nil, !image.id.isEmpty else { return nil }
@@ -52,8 +51,7 @@ extension Pool {
 
     /// Completes an interrupted clone: records in both headers that one is a clone of the other. Only for a clone whose
     /// creator is dead: a living creator would find this done, and undo everything.
-    /// - Throws: `CephError` with `.sourceNotFound` if the snapshot no longer exists, `.poolNotFound`, `.poolFull`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.sourceNotFound` if the snapshot no longer exists, `.poolFull`.
     /// - C function: rados_write_op_operate (`op_features_set`, `child_attach` of `rbd_header.<id>`)
     public func attach(_ clone: UnattachedClone) async throws {
         let resource = resource(ofImage: clone.name)

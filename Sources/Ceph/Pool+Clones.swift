@@ -9,8 +9,8 @@ extension Pool {
     /// Clones a snapshot in clone format 2: the snapshot need not be protected, and its clones can be found without a
     /// search of all pools. Options that are nil take the values of the parent.
     /// - Throws: `CephError` with `.imageExists`, `.sourceNotFound`, `.invalidSource` (it can't be cloned),
-    ///   `.namespaceNotFound`, `.dataPoolNotFound`, `.poolNotFound`, `.invalidObjectSize`, `.invalidFeatures`,
-    ///   `.invalidImageOption`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.namespaceNotFound`, `.dataPoolNotFound`, `.invalidObjectSize`, `.invalidFeatures`, `.invalidImageOption`,
+    ///   `.poolFull`.
     /// - C function: rbd_clone3
     public func cloneImage(
         named name: String,
@@ -65,8 +65,7 @@ extension Pool {
     }
 
     /// Checks whether a snapshot, in any pool, can be cloned.
-    /// - Throws: `CephError` with `.sourceNotFound`, `.invalidSource`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.sourceNotFound`, `.invalidSource`.
     /// - C function: rbd_open_read_only, rbd_snap_list
     public func requireCloneable(_ source: SnapshotSpec) async throws {
         do {
@@ -81,8 +80,7 @@ extension Pool {
 
     /// The clones that still need an image's snapshots.
     /// - Parameter snapshot: only the clones of the snapshot with this name, of any kind.
-    /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.namespaceNotFound`.
     /// - C function: rbd_list_children3 (for protected snapshots, which may have clones of format 1),
     ///   rados_read_op_operate (`children_list` of `rbd_header.<id>`)
     public func clones(ofImage name: String, snapshot: String? = nil) async throws -> [ImageClone] {
@@ -100,8 +98,7 @@ extension Pool {
 
     /// The images that an image depends on: its parent, the parent's parent, and so on. The list ends at the first one
     /// that can't be read.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
     public func ancestors(ofImage name: String) async throws -> [ImageInfo.Parent] {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in

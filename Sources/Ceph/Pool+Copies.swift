@@ -16,7 +16,7 @@ extension Pool {
     ///   - withSnapshots: whether to copy the user's snapshots that are older than this one, too.
     ///   - target: the place of the copy.
     /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageExists`, `.imageEncrypted`, `.stopped`,
-    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.poolFull`.
     /// - C function: rbd_snap_set_by_id, rbd_diff_iterate2, rbd_aio_read, rbd_aio_write, rbd_aio_discard, rbd_resize2,
     ///   rbd_snap_create, rbd_snap_protect, rbd_metadata_set; and those of ``createImage(named:sizeBytes:options:)``
     public func copyImage(
@@ -67,8 +67,7 @@ extension Pool {
     public static let copyBytes = 16 << 20
 
     /// Takes the snapshot that a copy is made from, unless a snapshot of that name exists.
-    /// - Throws: `CephError` with `.imageNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.poolFull`.
     /// - C function: rbd_snap_create
     public func takeCopySnapshot(
         _ snapshot: String,
@@ -85,7 +84,6 @@ extension Pool {
     }
 
     /// Removes the snapshot that a copy was made from. It is not an error if it does not exist.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_snap_remove
     public func removeCopySnapshot(
         _ snapshot: String,
@@ -106,8 +104,7 @@ extension Pool {
     }
 
     /// Removes the snapshots that a stopped copy has already created, so that the copy can be discarded.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolFull`.
     /// - C function: rbd_snap_remove2
     public func removeSnapshots(ofCopy id: String, on threads: BlockingPool) async throws {
         let resource = resource(ofImage: "#\(id)")

@@ -16,7 +16,6 @@ extension Pool {
 
     /// Stores a short text about the pool in the OSD map, and enables the application RBD on the pool.
     /// - Parameter value: at most ``markLength`` bytes; nil to remove it.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_application_enable, rados_application_metadata_set, rados_application_metadata_remove,
     ///   rados_wait_for_latest_osdmap
     public func setMark(_ key: String, to value: String?) async throws {
@@ -63,8 +62,7 @@ extension Pool {
 
     /// Waits until each placement group of the pool answers a listing of its objects.
     /// - Parameter count: the number of placement groups.
-    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.timedOut` (one does not answer; try again),
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.stopped`, `.timedOut` (one does not answer; try again).
     /// - C function: rados_object_list_slice, rados_object_list
     public func waitForPlacementGroups(_ count: Int, call: LongCall, on threads: BlockingPool) async throws {
         let resource = resource
@@ -103,7 +101,6 @@ extension Pool {
 
 extension Cluster {
     /// Updates this client's map to that of the monitors. A client that sends no requests gets no updates.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`, `.clusterUnreachable`.
     /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
     public func refreshMap() async throws {
         let rados = rados

@@ -13,8 +13,7 @@ extension Pool {
     /// Whether a clone was encrypted with its own key, as librbd 17 and newer can do. The data that it shares with its
     /// parent has another key, or is not encrypted. Without the passphrases, that data can't be copied into the clone.
     /// - Parameter snapshot: the state to look at; nil for the image as it is.
-    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageUnreadable`, `.parentNotFound`,
-    ///   `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageUnreadable`, `.parentNotFound`.
     /// - C function: rbd_get_overlap, rbd_read
     public func isEncryptedClone(imageID id: String, at snapshot: String? = nil) async throws -> Bool {
         try await withContext(.readImage, on: resource(ofImage: "#\(id)")) { context throws(CephError) in

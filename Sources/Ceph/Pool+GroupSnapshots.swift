@@ -13,8 +13,8 @@ extension Pool {
 
     /// Takes a snapshot of all images of a group at one moment. Clients that have an image open are asked to hold their
     /// writes meanwhile. An advisory lock on an image blocks it: check with ``use(ofGroupImages:)`` first.
-    /// - Throws: `CephError` with `.groupSnapshotExists`, `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`,
-    ///   `.imageBusy`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.groupSnapshotExists`, `.groupNotFound`, `.namespaceNotFound`, `.imageBusy`,
+    ///   `.poolFull`.
     /// - C function: rbd_group_snap_create2
     public func createSnapshot(named snapshot: String, ofGroup group: String) async throws -> GroupSnapshotInfo {
         let resource = resource(ofSnapshot: snapshot, ofGroup: group)
@@ -26,8 +26,7 @@ extension Pool {
         }
     }
 
-    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupNotFound`, `.namespaceNotFound`.
     /// - C function: rbd_group_snap_remove
     public func removeSnapshot(named snapshot: String, ofGroup group: String) async throws {
         let resource = resource(ofSnapshot: snapshot, ofGroup: group)
@@ -42,8 +41,7 @@ extension Pool {
     /// data to copy. librbd would also do it while clients have an image open: check with ``use(ofGroupImages:)``
     /// first.
     /// - Throws: `CephError` with `.groupSnapshotNotFound`, `.groupSnapshotIncomplete`, `.groupChanged` (other images
-    ///   than then), `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.imageBusy`, `.poolFull`, `.stopped`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   than then), `.groupNotFound`, `.namespaceNotFound`, `.imageBusy`, `.poolFull`, `.stopped`.
     /// - C function: rbd_group_snap_rollback_with_progress
     public func rollBack(
         group: String,
@@ -77,7 +75,6 @@ extension Pool {
     }
 
     /// Finds out what uses the images of a group or of its snapshots. Images that no longer exist are left out.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only, rbd_watchers_list, rbd_list_lockers
     public func use(ofGroupImages images: [GroupImage]) async throws -> [GroupImageUse] {
         try await withContext(.readGroup, on: resource) { context throws(CephError) in

@@ -12,8 +12,7 @@ extension Pool {
     }
 
     /// The names of all groups, sorted.
-    /// - Throws: `CephError` with `.poolNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.namespaceNotFound`.
     /// - C function: rbd_group_list
     public func groups() async throws -> [String] {
         let resource = resource
@@ -32,8 +31,7 @@ extension Pool {
     }
 
     /// A group with its images and snapshots.
-    /// - Throws: `CephError` with `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.groupNotFound`, `.namespaceNotFound`.
     /// - C function: rados_read_op_operate (`group_image_list`, `group_snap_list`)
     public func group(named name: String) async throws -> GroupInfo {
         try await withContext(.readGroup, on: resource(ofGroup: name)) { context throws(CephError) in
@@ -43,8 +41,7 @@ extension Pool {
     }
 
     /// - Returns: the new group, which has neither images nor snapshots.
-    /// - Throws: `CephError` with `.groupExists`, `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.groupExists`, `.namespaceNotFound`, `.poolFull`.
     /// - C function: rbd_group_create, rados_read_op_operate (`dir_get_id` of the group directory)
     public func createGroup(named name: String) async throws -> GroupInfo {
         let resource = resource(ofGroup: name)
@@ -59,7 +56,7 @@ extension Pool {
 
     /// Removes a group. Its images stay as they are.
     /// - Throws: `CephError` with `.groupNotFound`, `.groupHasSnapshots` (librbd would remove them silently),
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.namespaceNotFound`.
     /// - C function: rbd_group_remove
     public func removeGroup(named name: String) async throws {
         try await withContext(.changeGroup, on: resource(ofGroup: name)) { context throws(CephError) in
@@ -72,8 +69,7 @@ extension Pool {
         }
     }
 
-    /// - Throws: `CephError` with `.groupNotFound`, `.groupExists`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.groupNotFound`, `.groupExists`, `.namespaceNotFound`.
     /// - C function: rbd_group_rename
     public func renameGroup(named name: String, to newName: String) async throws {
         let taken = resource(ofGroup: newName)
@@ -88,7 +84,7 @@ extension Pool {
     /// - Parameter pool: the image's own pool. Its namespace is that of the group: librbd does not mix them.
     /// - Returns: false if the image was in the group already.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageInGroup` (another one), `.groupNotFound`,
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.namespaceNotFound`.
     /// - C function: rbd_group_image_add
     public func addImage(named image: String, ofPool pool: Pool, toGroup name: String) async throws -> Bool {
         let (imagePool, resource) = (pool.name, pool.resource(ofImage: image))
@@ -109,8 +105,7 @@ extension Pool {
     }
 
     /// Removes an image from a group. The group's snapshots keep their data of it.
-    /// - Throws: `CephError` with `.imageNotInGroup`, `.groupNotFound`, `.namespaceNotFound`, `.poolNotFound`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotInGroup`, `.groupNotFound`, `.namespaceNotFound`.
     /// - C function: rbd_group_image_remove_by_id
     public func removeImage(named image: String, ofPool pool: Pool, fromGroup name: String) async throws {
         let (imagePool, resource) = (pool.name, pool.resource(ofImage: image))

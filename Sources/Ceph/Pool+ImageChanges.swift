@@ -10,8 +10,8 @@ extension Pool {
     /// a smaller size.
     /// - Parameter id: the image's id, so that another image that has taken the name is not changed.
     /// - Throws: `CephError` if nothing was tried: `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory
-    ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`. In the
-    ///   outcome also `.invalidMetadata`, `.invalidFeatures`, `.imageExists`, `.imageReadOnly`, `.poolFull`.
+    ///   lock), `.namespaceNotFound`. In the outcome also `.invalidMetadata`, `.invalidFeatures`, `.imageExists`,
+    ///   `.imageReadOnly`, `.poolFull`.
     /// - C function: rbd_open_by_id, rbd_metadata_set, rbd_metadata_remove, rbd_update_features, rbd_resize2; and that
     ///   of ``renameImage(_:id:to:on:)``: rados_write_op_operate
     public func changeImage(named name: String, id: String, _ changes: [ImageChange]) async throws -> ImageChangeOutcome

@@ -14,8 +14,7 @@ public struct ImagePage: Hashable, Sendable {
 extension Pool {
     /// One image.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, but there is no complete
-    ///   image behind it), `.imageUnreadable`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    ///   image behind it), `.imageUnreadable`, `.namespaceNotFound`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`)
     public func image(named name: String) async throws -> ImageInfo {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
@@ -26,7 +25,7 @@ extension Pool {
 
     /// One image, by its id.
     /// - Throws: `CephError` with `.imageNotFound`, also if it is in the trash; `.imageIncomplete`, `.imageUnreadable`,
-    ///   `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.namespaceNotFound`.
     /// - C function: rados_aio_read_op_operate (`dir_get_name` of `rbd_directory`, class `rbd`)
     public func image(id: String) async throws -> ImageInfo {
         let resource = resource(ofImage: "#\(id)")
@@ -43,8 +42,7 @@ extension Pool {
     }
 
     /// The id of the image with this name in the pool's directory; empty for an image of the old format 1.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`.
     /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_stat
     public func imageID(named name: String) async throws -> String {
         let resource = resource(ofImage: name)
@@ -66,8 +64,7 @@ extension Pool {
     ///   - prefix: only names that begin with it.
     ///   - after: where the previous page ended.
     ///   - limit: the maximum number of images.
-    /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.namespaceNotFound`.
     /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`, `rbd_header.<id>`)
     public func images(
         prefix: String = "",
@@ -88,9 +85,8 @@ extension Pool {
 
     /// Creates an image and reads it back, because librbd silently drops some features.
     /// - Parameter name: any name that librbd accepts; callers check it with `Names` first.
-    /// - Throws: `CephError` with `.imageExists`, `.namespaceNotFound`, `.dataPoolNotFound`, `.poolNotFound`,
-    ///   `.invalidObjectSize`, `.invalidFeatures`, `.invalidImageOption`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageExists`, `.namespaceNotFound`, `.dataPoolNotFound`, `.invalidObjectSize`,
+    ///   `.invalidFeatures`, `.invalidImageOption`, `.poolFull`.
     /// - C function: rados_write_op_operate (class `rbd`); rbd_create4 if the image is not a plain one
     public func createImage(
         named name: String,
@@ -158,8 +154,7 @@ extension Pool {
     /// Removes an image of the old format 1 and its data for good, because it can't be in the trash. It takes time in
     /// proportion to the data to remove.
     /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.imageBusy` (a client has it open),
-    ///   `.imageHasSnapshots`, `.imageInGroup`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    ///   `.imageHasSnapshots`, `.imageInGroup`, `.poolFull`.
     /// - C function: rbd_remove
     public func removeFormat1Image(named name: String) async throws {
         let resource = resource(ofImage: name)

@@ -8,8 +8,7 @@ internal import Glibc
 /// observes and stops it. All of it can be started again after it was stopped or its process died.
 extension Pool {
     /// Copies the data that a clone still shares with its parent into the clone, and detaches it from the parent.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageHasNoParent`, `.imageEncrypted`, `.stopped`,
-    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageHasNoParent`, `.imageEncrypted`, `.stopped`, `.poolFull`.
     /// - C function: rbd_flatten_with_progress, rbd_read
     public func flattenImage(
         named name: String,
@@ -40,8 +39,7 @@ extension Pool {
     /// Frees the space of blocks that contain only zeros.
     /// - Parameter blockBytes: the minimum length of a run of zeros: a power of two from 4 KiB to the image's object
     ///   size.
-    /// - Throws: `CephError` with `.imageNotFound`, `.invalidImageOption`, `.stopped`, `.poolNotFound`, `.poolFull`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.invalidImageOption`, `.stopped`, `.poolFull`.
     /// - C function: rbd_sparsify_with_progress
     public func sparsifyImage(
         named name: String,
@@ -57,7 +55,7 @@ extension Pool {
 
     /// Checks again which of the image's objects exist. Does the same for its snapshots that have no object map.
     /// - Throws: `CephError` with `.imageNotFound`, `.invalidImageOption` (it has no object map), `.stopped`,
-    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.poolFull`.
     /// - C function: rbd_rebuild_object_map, rbd_snap_set_by_id
     public func rebuildObjectMap(
         ofImage name: String,
@@ -84,8 +82,7 @@ extension Pool {
     }
 
     /// Whether a snapshot has no object map although the image has one, because taking the snapshot was interrupted.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.poolNotFound`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`.
     /// - C function: rbd_open_by_id_read_only, rbd_snap_list, rados_stat
     public func lacksSnapshotMaps(ofImageID id: String) async throws -> Bool {
         try await withContext(.readImage, on: resource(ofImage: "#\(id)")) { context throws(CephError) in
@@ -98,7 +95,7 @@ extension Pool {
     /// until it is rolled back completely.
     /// - Parameter snapshotID: identifies the snapshot, which may be renamed while the work waits for its turn.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory
-    ///   lock), `.stopped`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   lock), `.stopped`, `.poolFull`.
     /// - C function: rbd_watchers_list, rbd_list_lockers, rbd_snap_rollback_with_progress
     public func rollBackImage(
         named name: String,
@@ -126,7 +123,7 @@ extension Pool {
     /// stopped shrink, the image still has its old size, but part of the data beyond the new size is gone.
     /// - Parameter bytes: the new size; an image that is no larger stays as it is.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageBusy` (open elsewhere, or an advisory lock), `.stopped`,
-    ///   `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.poolFull`.
     /// - C function: rbd_resize2
     public func shrinkImage(
         named name: String,

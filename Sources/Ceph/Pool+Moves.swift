@@ -14,8 +14,7 @@ extension Pool {
     /// - Parameter entry: the trash entry to write, with times of the cluster's clock.
     /// - Returns: the entry as it is now.
     /// - Throws: `CephError` with `.imageChanged` (the image has just lost the name, or come to the trash),
-    ///   `.imageBusy` (it is being migrated), `.imageReadOnly` (it is mirrored from another cluster), `.poolNotFound`,
-    ///   `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.imageBusy` (it is being migrated), `.imageReadOnly` (it is mirrored from another cluster), `.poolFull`.
     /// - C function: rados_write_op_operate (`trash_add`, `trash_state_set` of `rbd_trash`, `dir_remove_image` of
     ///   `rbd_directory`), rados_write_op_remove (of `rbd_id.<name>`); rbd_trash_move for images that are mirrored or
     ///   have a journal
@@ -33,8 +32,7 @@ extension Pool {
     /// Moves an image out of the trash.
     /// - Parameter entry: as it was read. Another stay of the image in the trash is not changed.
     /// - Throws: `CephError` with `.trashEntryNotFound`, `.imageExists`, `.imageBusy` (its removal has begun),
-    ///   `.imageChanged` (another client has just restored it), `.poolNotFound`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.imageChanged` (another client has just restored it), `.poolFull`.
     /// - C function: rados_write_op_operate (`trash_state_set`, `trash_remove` of `rbd_trash`, `set_id` of
     ///   `rbd_id.<name>`, `dir_add_image` of `rbd_directory`); rbd_trash_restore for images that are mirrored or have a
     ///   journal
@@ -50,8 +48,7 @@ extension Pool {
     /// Keeps an image in the trash for longer.
     /// - Parameter until: by the cluster's clock.
     /// - Returns: the entry as it is now.
-    /// - Throws: `CephError` with `.imageChanged` (the trash no longer has this stay of it), `.poolNotFound`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageChanged` (the trash no longer has this stay of it).
     /// - C function: rados_write_op_omap_cmp2, rados_write_op_omap_set2
     public func deferRemoval(of entry: TrashEntry, until: ClusterTime) async throws -> TrashEntry {
         let resource = resource(ofImage: entry.name)
@@ -68,8 +65,7 @@ extension Pool {
     }
 
     /// Renames an image within its pool and namespace.
-    /// - Throws: `CephError` with `.imageExists`, `.imageChanged` (it no longer has the name), `.poolNotFound`,
-    ///   `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageExists`, `.imageChanged` (it no longer has the name), `.poolFull`.
     /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`, `dir_rename_image` of `rbd_directory`),
     ///   rados_write_op_remove; rbd_rename for images that are mirrored or have a journal
     public func renameImage(

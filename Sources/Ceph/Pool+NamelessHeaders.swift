@@ -19,8 +19,7 @@ extension Pool {
     ///   - call: records the progress of the search, and stops it.
     ///   - threads: the pool to make the call in.
     /// - Returns: the ids whose objects were removed.
-    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.namespaceNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.stopped`, `.namespaceNotFound`.
     /// - C function: rados_object_list, rados_write_op_assert_version, rados_write_op_remove
     public func removeNamelessHeaders(
         idPrefix: String,

@@ -17,7 +17,6 @@ public struct NamespaceContents: Hashable, Sendable {
 
 extension Pool {
     /// The pool's namespaces, without the default one, sorted by name.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_namespace_list
     public func namespaces() async throws -> [String] {
         try await withContext(.listNamespaces, on: .pool(name)) { context throws(CephError) in
@@ -26,8 +25,7 @@ extension Pool {
     }
 
     /// The contents of this place, which may also be the default namespace.
-    /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.namespaceNotFound`.
     /// - C function: rbd_namespace_exists, rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rbd_trash_list,
     ///   rbd_group_list
     public func namespaceContents() async throws -> NamespaceContents {
@@ -38,8 +36,7 @@ extension Pool {
 
     /// Creates a namespace in this pool.
     /// - Parameter name: any name that librbd accepts; callers check it with `Names` first.
-    /// - Throws: `CephError` with `.namespaceExists`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.namespaceExists`, `.poolFull`.
     /// - C function: rbd_namespace_create
     public func createNamespace(named namespace: String) async throws {
         let resource = CephError.Resource.namespace(Place(pool: name, namespace: namespace))
@@ -50,8 +47,7 @@ extension Pool {
     }
 
     /// Removes an empty namespace. librbd itself checks only for images and trash, and groups would become unreachable.
-    /// - Throws: `CephError` with `.namespaceNotFound`, `.namespaceNotEmpty`, `.poolNotFound`, `.poolFull`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.namespaceNotFound`, `.namespaceNotEmpty`, `.poolFull`.
     /// - C function: rbd_namespace_exists, rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rbd_trash_list,
     ///   rbd_group_list, rbd_namespace_remove
     public func removeNamespace(named namespace: String) async throws {

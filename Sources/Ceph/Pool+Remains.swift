@@ -16,8 +16,7 @@ extension Pool {
     ///   - call: records the progress of the search, and stops it.
     ///   - threads: the pool to make the call in.
     /// - Returns: the names of some objects of the image; empty if there are none.
-    /// - Throws: `CephError` with `.stopped`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.stopped`.
     /// - C function: rados_object_list
     public func remains(ofImageID id: String, call: LongCall, on threads: BlockingPool) async throws -> [String] {
         let resource = resource(ofImage: "#\(id)")

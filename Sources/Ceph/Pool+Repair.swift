@@ -10,8 +10,7 @@ extension Pool {
     /// Frees a name without an image: the remains of a create that was interrupted before the header was written.
     /// - Parameter standing: of the state `.withoutHeader`. Callers have checked that there is no data either, see
     ///   ``remains(ofImageID:call:on:)``.
-    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageChanged`.
     /// - C function: rados_write_op_cmpext, rados_write_op_remove, rados_write_op_operate (`dir_remove_image` of
     ///   `rbd_directory`)
     public func freeName(_ standing: ImageStanding) async throws {
@@ -29,8 +28,7 @@ extension Pool {
     /// Completes a move to the trash: removes the name that the image still has.
     /// - Parameter standing: of the state `.halfTrashed`, or `.beingRemoved`, whose rest is left to a purge.
     /// - Returns: the entry of the trash.
-    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageChanged`.
     /// - C function: rados_write_op_cmpext, rados_write_op_remove, rados_write_op_operate (`dir_remove_image` of
     ///   `rbd_directory`, `trash_state_set` of `rbd_trash`)
     public func finishMove(_ standing: ImageStanding) async throws -> TrashEntry? {
@@ -48,8 +46,7 @@ extension Pool {
 
     /// Sets the final state of a trash entry, which says that the image is nowhere else. A move or a restore was
     /// interrupted before that.
-    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageChanged`.
     /// - C function: rados_write_op_operate (`trash_state_set` of `rbd_trash`)
     public func settleInTrash(_ entry: TrashEntry) async throws -> TrashEntry {
         let resource = resource(ofImage: "#\(entry.id)")
@@ -63,8 +60,7 @@ extension Pool {
 
     /// Completes a restore: the image gets its name, and its trash entry is removed.
     /// - Parameter standing: of the state `.halfTrashed`.
-    /// - Throws: `CephError` with `.imageChanged`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageChanged`.
     /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`, `trash_remove` of `rbd_trash`)
     public func finishRestore(_ standing: ImageStanding) async throws {
         guard let image = standing.image, let entry = image.trash, entry.source != .removing else { return }
@@ -84,7 +80,6 @@ extension Pool {
     /// Removes `rbd_id.<name>` if it is all that exists of the name. An interrupted rename or restore left it, and
     /// Ceph's own tools would take it for a second name of the image.
     /// - Parameter standing: of the state `.strayNameObject`.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_write_op_cmpext, rados_write_op_remove
     public func removeStrayNameObject(_ standing: ImageStanding) async throws {
         guard standing.state == .strayNameObject, let stray = standing.nameObject else { return }
@@ -99,8 +94,7 @@ extension Pool {
 
     /// Creates `rbd_id.<name>`, so that Ceph's own tools find the image by its name again.
     /// - Parameter standing: of the state `.withoutNameObject`.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolFull`.
     /// - C function: rados_write_op_operate (`set_id` of `rbd_id.<name>`)
     public func makeNameObject(_ standing: ImageStanding) async throws {
         guard standing.state == .withoutNameObject else { return }
@@ -112,7 +106,6 @@ extension Pool {
 
     /// Images whose removal has begun and that had this name.
     /// - Returns: their ids.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
     public func interruptedRemovals(ofImage name: String) async throws -> [TrashEntry] {
         try await withContext(.readImage, on: resource(ofImage: name)) { context throws(CephError) in
@@ -124,8 +117,7 @@ extension Pool {
     /// image.
     /// - Parameter image: as it was just read.
     /// - Returns: whether it was missing.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolFull`.
     /// - C function: rados_write_op_operate (`object_map_resize` of `rbd_object_map.<id>`)
     @discardableResult
     public func completeObjectMap(of image: ImageInfo) async throws -> Bool {
@@ -145,7 +137,6 @@ extension Pool {
 
     /// The missing parts without which other clients can't find or map the image.
     /// - Parameter image: as it was just read.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_stat (of `rbd_object_map.<id>`), rados_aio_read_op_operate (`get_id` of `rbd_id.<name>`)
     public func missingParts(of image: ImageInfo) async throws -> MissingParts {
         guard !image.id.isEmpty else { return [] }

@@ -15,8 +15,7 @@ extension Pool {
 
     /// All snapshots of an image, oldest first, including those of groups, and those that were removed while clones
     /// needed them.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`.
     /// - C function: rbd_open_read_only, rbd_snap_list, rbd_snap_get_namespace_type, rbd_snap_is_protected
     public func snapshots(ofImage image: String) async throws -> [SnapshotInfo] {
         try await withContext(.readImage, on: resource(ofImage: image)) { context throws(CephError) in
@@ -28,8 +27,7 @@ extension Pool {
     /// The amount of data that each user snapshot holds and the previous one does not, by the snapshots' ids.
     /// - Parameter only: the only snapshot to check, instead of all.
     /// - Returns: no entry for a snapshot that was removed meanwhile.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`.
     /// - C function: rbd_open_read_only, rbd_snap_set_by_id, rbd_diff_iterate2
     public func usage(ofSnapshotsOf image: String, only: UInt64? = nil) async throws -> [UInt64: SnapshotUsage] {
         let deadline = Deadline.current
@@ -52,8 +50,7 @@ extension Pool {
     /// The maximum number of snapshots of an image, and the number that it has.
     /// - Returns: the limit, which is nil if there is none, and the count. Like Ceph's, the count includes snapshots of
     ///   all kinds.
-    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.namespaceNotFound`.
     /// - C function: rbd_snap_get_limit, rbd_snap_list
     public func snapshotLimit(ofImage image: String) async throws -> (limit: UInt64?, count: Int) {
         try await withContext(.readImage, on: resource(ofImage: image)) { context throws(CephError) in
@@ -69,8 +66,7 @@ extension Pool {
     /// ``SnapshotInfo/lacksObjectMap``.
     /// - Parameter name: any name that librbd accepts; callers check it with `Names` first.
     /// - Throws: `CephError` with `.snapshotExists`, `.snapshotLimitReached`, `.imageNotFound`, `.imageBusy` (an
-    ///   advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    ///   advisory lock), `.namespaceNotFound`, `.poolFull`.
     /// - C function: rbd_snap_create2
     public func createSnapshot(named name: String, ofImage image: String) async throws -> SnapshotInfo {
         let resource = resource(ofSnapshot: name, image: image)
@@ -102,8 +98,7 @@ extension Pool {
     ///   - isProtected: nil leaves the protection as it is. It is not an error if the snapshot already has this state.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.snapshotExists`, `.snapshotHasClones` (of
     ///   format 1, which need the protection), `.unsupported` (no layering), `.imageNotFound`, `.imageBusy` (an
-    ///   advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    ///   advisory lock), `.namespaceNotFound`, `.poolFull`.
     /// - C function: rbd_snap_protect, rbd_snap_unprotect, rbd_snap_rename
     public func changeSnapshot(
         named name: String,
@@ -133,8 +128,7 @@ extension Pool {
     /// - Parameter evenIfCloned: if clones of format 2 need the snapshot, it only loses its name, and is removed with
     ///   the last of them; until then the image can't be removed. Otherwise the snapshot stays as it is.
     /// - Throws: `CephError` with `.snapshotNotFound`, `.snapshotManaged`, `.snapshotProtected`, `.snapshotHasClones`,
-    ///   `.imageNotFound`, `.imageBusy` (an advisory lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`,
-    ///   `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.imageNotFound`, `.imageBusy` (an advisory lock), `.namespaceNotFound`, `.poolFull`.
     /// - C function: rbd_snap_remove2
     public func removeSnapshot(named name: String, ofImage image: String, evenIfCloned: Bool = false) async throws {
         let resource = resource(ofSnapshot: name, image: image)
@@ -155,7 +149,7 @@ extension Pool {
     /// Completes interrupted removals of snapshots: removes those that have lost their names and that no clone needs.
     /// They can't be restored or cloned, and while they exist the image can't be removed.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.parentNotFound`, `.imageBusy` (an advisory
-    ///   lock), `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   lock), `.poolFull`.
     /// - C function: rbd_snap_remove_by_id
     public func removeAbandonedSnapshots(ofImageID id: String) async throws {
         let resource = resource(ofImage: "#\(id)")
@@ -176,8 +170,7 @@ extension Pool {
     /// Sets the maximum number of snapshots of an image.
     /// - Parameter limit: nil for no limit.
     /// - Throws: `CephError` with `.invalidSnapshotLimit` (it has more), `.imageNotFound`, `.imageBusy` (an advisory
-    ///   lock), `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    ///   lock), `.namespaceNotFound`, `.poolFull`.
     /// - C function: rbd_snap_set_limit
     public func setSnapshotLimit(ofImage image: String, to limit: UInt64?) async throws {
         let resource = resource(ofImage: image)

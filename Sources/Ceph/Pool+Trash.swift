@@ -18,8 +18,7 @@ extension Pool {
     ///   - id: only entries after this one.
     ///   - limit: the maximum number of entries.
     ///   - isWanted: selects entries by the name that the image had; all others are left out.
-    /// - Throws: `CephError` with `.namespaceNotFound`, `.poolNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.namespaceNotFound`.
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`), rados_aio_read_op_operate (class `rbd`)
     public func trash(
         after id: String = "",
@@ -40,8 +39,7 @@ extension Pool {
     /// One entry of the trash.
     /// - Parameter isWanted: selects the entry by the name that the image had; an entry that is not selected appears
     ///   not to exist.
-    /// - Throws: `CephError` with `.trashEntryNotFound`, `.namespaceNotFound`, `.poolNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.trashEntryNotFound`, `.namespaceNotFound`.
     /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`), rados_aio_read_op_operate (class `rbd`)
     public func trashedImage(
         id: String,
@@ -65,8 +63,7 @@ extension Pool {
     ///   - call: observes and stops it.
     ///   - threads: the pool to make the call in; the duration depends on the amount of data.
     /// - Throws: `CephError` with `.trashEntryNotFound`, `.imageBusy` (a client has it open), `.imageHasSnapshots`,
-    ///   `.imageInGroup`, `.stopped`, `.poolNotFound`, `.poolFull`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    ///   `.imageInGroup`, `.stopped`, `.poolFull`.
     /// - C function: rbd_trash_remove_with_progress
     public func purgeImage(id: String, call: LongCall, on threads: BlockingPool) async throws {
         let resource = resource(ofImage: "#\(id)")

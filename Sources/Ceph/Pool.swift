@@ -4,6 +4,10 @@
 public import Naming
 
 /// A pool or one of its namespaces, which holds images. It is a value: nothing is opened until it is used.
+///
+/// Each method that calls the cluster may throw `CephError` with `.poolNotFound`, `.poolUnavailable`, `.timedOut`,
+/// `.credentialsRefused` and `.clientBlocklisted`, and with the codes of ``BlockingPool/run(_:on:deadline:_:)``. The
+/// comment of a method says what else it throws.
 public struct Pool: Sendable {
     public let cluster: Cluster
     public let place: Place
@@ -55,7 +59,7 @@ extension Cluster {
     public func pool(_ place: Place) -> Pool { Pool(cluster: self, place: place) }
 
     /// Ensures that the client's map has a pool that was just created.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`.
+    /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
     func learnPool(named name: String) async throws {
         let rados = rados

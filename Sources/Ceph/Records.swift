@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Small persistent records, shared by all processes that serve one pool: the keys and values of one RADOS object.
-/// Several are changed together, under conditions that the OSD checks in the same operation.
+/// Several are changed together, under conditions that the OSD checks in the same operation. The errors are those of
+/// all calls of a ``Pool``.
 public struct Records: Sendable {
     public let pool: Pool
     /// The object's name.
@@ -57,8 +58,6 @@ public struct Records: Sendable {
     }
 
     /// Whether nothing has changed since this version was read.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_assert_version
     public func isUnchanged(since version: Version) async throws -> Bool {
         let (object, resource) = (object, pool.resource)
@@ -69,8 +68,6 @@ public struct Records: Sendable {
 
     /// The version of the records, nil if there never were any, and then the values of the keys with this prefix. The
     /// values may include later changes, which have a newer version.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals2, rados_get_last_version
     public func versionAndValues(
         prefix: String
@@ -90,8 +87,6 @@ public struct Records: Sendable {
     ///   - prefix: only keys that begin with it.
     ///   - after: only keys after this one.
     ///   - limit: the maximum number of keys.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals2
     public func values(
         prefix: String,
@@ -121,8 +116,6 @@ public struct Records: Sendable {
     }
 
     /// The value of one key; nil if it does not exist.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
     public func value(_ key: String) async throws -> [UInt8]? {
         let (object, resource) = (object, pool.resource)
@@ -133,8 +126,7 @@ public struct Records: Sendable {
 
     /// Makes the changes.
     /// - Returns: false if a condition is not met; then nothing was changed.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolFull`.
     /// - C function: rados_write_op_operate, rados_write_op_create, rados_write_op_omap_cmp2, rados_write_op_omap_set2,
     ///   rados_write_op_omap_rm_keys2, rados_write_op_exec (`set_modify_timestamp` of the class `rbd`)
     public func apply(_ change: Change) async throws -> Bool {
@@ -145,8 +137,6 @@ public struct Records: Sendable {
     }
 
     /// The values of some keys; keys that do not exist are left out.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
     public func values(of keys: [String]) async throws -> [String: [UInt8]] {
         let (object, resource) = (object, pool.resource)
@@ -156,8 +146,6 @@ public struct Records: Sendable {
     }
 
     /// The time of the last change that recorded its time.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
     public func timeOfChange() async throws -> ClusterTime {
         let (object, resource) = (object, pool.resource)
@@ -167,8 +155,7 @@ public struct Records: Sendable {
     }
 
     /// The current time, by the clock of the OSD that stores the records.
-    /// - Throws: `CephError` with `.poolNotFound`, `.poolFull`, `.timedOut`, `.poolUnavailable`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.poolFull`.
     /// - C function: rados_write_op_operate (`set_modify_timestamp`), rados_read_op_omap_get_vals_by_keys2
     public func now() async throws -> ClusterTime {
         var change = Change()
@@ -204,7 +191,6 @@ extension Cluster {
 
 extension Pool {
     /// The pool's id.
-    /// - Throws: `CephError` with `.poolNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_ioctx_get_id
     public func id() async throws -> Int64 {
         try await withContext(.openPool, on: .pool(name)) { context throws(CephError) in context.poolID }

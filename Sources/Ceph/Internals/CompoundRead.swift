@@ -238,7 +238,6 @@ final class CompoundRead {
 extension IOContext {
     /// Calls one method of the class `rbd` whose answer is a text.
     /// - Returns: nil if the object, or what the method looks for in it, does not exist.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     func text(
         _ method: String,
         input: [UInt8] = [],

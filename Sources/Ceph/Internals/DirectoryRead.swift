@@ -13,7 +13,6 @@ enum DirectoryRead {
         case nobody
     }
 
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_stat, rados_read_op_operate (`dir_get_id` of `rbd_directory`)
     static func image(
         named name: RawName,

@@ -69,7 +69,7 @@ struct DirectoryWalk: Sendable {
     var isOver: Bool { isStarted && held == nil }
 
     /// The next entries, up to this number.
-    /// - Throws: `CephError` with `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.namespaceNotFound`.
     /// - C function: rados_aio_read_op_operate (`dir_list` of `rbd_directory`), rados_read_op_operate (`trash_list` of
     ///   `rbd_trash`)
     mutating func next(_ count: Int, in reader: borrowing ImageReader) throws(CephError) -> [ImageReader.Entry] {

@@ -23,8 +23,7 @@ struct GroupReader: ~Copyable {
         var id: String
     }
 
-    /// - Throws: `CephError` with `.groupNotFound`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.groupNotFound`, `.namespaceNotFound`.
     /// - C function: rados_read_op_operate (`dir_get_id` of the group directory)
     init(named name: String, in context: consuming IOContext) throws(CephError) {
         let resource = CephError.Resource.group(context.place.group(name))

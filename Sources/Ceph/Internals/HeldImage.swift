@@ -9,8 +9,7 @@ internal import Glibc
 extension IOContext {
     /// If nothing uses the image, as with most images that are deleted, one round trip is enough. Otherwise librbd is
     /// asked, because it knows addresses and names. If librbd can't open the image, the result has numbers instead.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`.
     /// - C function: rados_aio_read_op_operate (`get_info` of the class `lock`), rados_notify2
     func use(ofImageID id: String, on resource: CephError.Resource) throws(CephError) -> ImageUse {
         let object = ImageHeader.object(id: id)
@@ -54,7 +53,6 @@ private struct Watchers {
 
     let list: [ImageUse.Watcher]
 
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     init(of object: String, in context: borrowing IOContext, on resource: CephError.Resource) throws(CephError) {
         var (reply, length): (UnsafeMutablePointer<CChar>?, Int) = (nil, 0)
         let result = rados_notify2(
@@ -116,7 +114,6 @@ private struct LockRead {
     }
 
     /// Waits for the answer.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     func answer(on resource: CephError.Resource) throws(CephError) -> [ImageUse.Lock] {
         try check(submitted, .readImage, on: resource)
         let result = read.wait()

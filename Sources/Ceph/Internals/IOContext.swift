@@ -29,7 +29,7 @@ struct IOContext: ~Copyable {
         self.init(pointer, place, rados: rados)
     }
 
-    /// - Throws: `CephError` with `.poolNotFound`, `.clientBlocklisted`, `.timedOut`.
+    /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_ioctx_create2, rados_ioctx_set_namespace
     init(poolID: Int64, namespace: String, rados: RadosHandle) throws(CephError) {
         let name = try rados.poolName(id: poolID)

@@ -49,7 +49,6 @@ extension ImageReader {
     /// version is checked, and the header is read only if that has changed. Snapshots are counted if there ever was
     /// one. The names of parents and groups are read meanwhile, each once.
     /// - Parameter tellsIncomplete: whether to return names that the directory still has but that have no header.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_aio_read_op_operate
     mutating func images(_ entries: [Entry], tellsIncomplete: Bool = false) throws(CephError) -> [ImageInfo] {
         let place = NumberedPlace(poolID: context.poolID, namespace: context.namespace)

@@ -11,7 +11,6 @@ extension ImageReader {
     /// Reads an image of the old format 1, which has its header in another form. These are few, and `rbd` has refused
     /// to create them for years.
     /// - Returns: nil if there is none.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_stat, rbd_open_read_only
     func format1Image(named name: String) throws(CephError) -> ImageInfo? {
         // This check is cheaper than librbd's open for an image that does not exist.
@@ -25,7 +24,6 @@ extension ImageReader {
 
     /// Reads an image whose header has a layout that is not known here.
     /// - Returns: nil if the image no longer exists.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rbd_open_by_id_read_only
     func openedImage(_ entry: Entry) throws(CephError) -> ImageInfo? {
         try unlessGone(entry.name) { () throws(CephError) in

@@ -18,7 +18,6 @@ extension ImageReader {
         var trashed: Set<String> = []
     }
 
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
     func leavingImages() throws(CephError) -> Leaving {
         var leaving = Leaving()
@@ -33,7 +32,6 @@ extension ImageReader {
     }
 
     /// All entries, sorted by id.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     func trashEntries(_ operation: CephError.Operation) throws(CephError) -> [TrashEntry] {
         let resource = CephError.Resource.pool(context.pool)
         var entries: [TrashEntry] = []
@@ -72,7 +70,6 @@ extension ImageReader {
     }
 
     /// - Returns: nil if there is none.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`)
     func trashEntry(id: String, _ operation: CephError.Operation) throws(CephError) -> TrashEntry? {
         try TrashRead(id: id, in: context).entry(operation, on: resource("#\(id)"))

@@ -37,7 +37,7 @@ struct ImageReader: ~Copyable {
     }
 
     /// The whole directory of the pool, sorted by name. It includes images whose removal has begun, and marks them.
-    /// - Throws: `CephError` with `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.namespaceNotFound`.
     /// - C function: rados_read_op_operate (`dir_list` of `rbd_directory`, `trash_list` of `rbd_trash`)
     func entries() throws(CephError) -> [Entry] {
         var walk = DirectoryWalk()
@@ -46,8 +46,7 @@ struct ImageReader: ~Copyable {
 
     /// One image by its name in the pool's directory.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, but there is no complete
-    ///   image behind it), `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`,
-    ///   `.clientBlocklisted`.
+    ///   image behind it), `.imageUnreadable`, `.namespaceNotFound`.
     /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_aio_read_op_operate (`trash_get` of
     ///   `rbd_trash`, `metadata_list` of the header)
     mutating func image(named name: RawName) throws(CephError) -> ImageInfo {
@@ -96,7 +95,7 @@ struct ImageReader: ~Copyable {
     }
 
     /// Reads an image that was just created from nothing, which needs fewer requests.
-    /// - Throws: `CephError` with `.imageNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`.
     mutating func newImage(named name: RawName, id: String) throws(CephError) -> ImageInfo {
         guard var image = try images([Entry(nameBytes: name.bytes, id: id, isNew: true)]).first else {
             throw CephError(.imageNotFound, .readImage, on: resource(name.text))

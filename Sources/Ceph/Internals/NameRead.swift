@@ -25,7 +25,6 @@ struct NameRead {
     }
 
     /// Waits for both answers.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     func answer(
         _ operation: CephError.Operation = .readImage,
         on resource: CephError.Resource

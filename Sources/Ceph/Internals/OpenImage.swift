@@ -22,7 +22,7 @@ struct OpenImage: ~Copyable {
     /// Opens an image by its name in the pool's directory. librbd would use `rbd_id.<name>`, which an interrupted
     /// rename or restore leaves behind.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete`, `.imageUnreadable`, `.parentNotFound`,
-    ///   `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.namespaceNotFound`.
     /// - C function: rados_read_op_operate (`dir_get_id` of `rbd_directory`), rbd_open_by_id_read_only, rbd_open_by_id
     static func named(
         _ name: String,
@@ -47,8 +47,7 @@ struct OpenImage: ~Copyable {
     }
 
     /// Opens an image of the old format 1, which has no id.
-    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageNotFound`, `.imageUnreadable`, `.namespaceNotFound`.
     init(
         format1 name: String,
         in context: borrowing IOContext,
@@ -75,7 +74,7 @@ struct OpenImage: ~Copyable {
     /// Opens an image by its id. The image may be in the trash.
     /// - Parameter resource: the name of the image in errors; nil for its id.
     /// - Throws: `CephError` with `.imageNotFound`, `.snapshotNotFound`, `.imageUnreadable`, `.parentNotFound`,
-    ///   `.namespaceNotFound`, `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
+    ///   `.namespaceNotFound`.
     init(
         id: String,
         at snapshot: String? = nil,

@@ -9,8 +9,7 @@ extension PlainImage {
     /// Creates the image.
     /// - Returns: its id; nil if there is an unusual condition, so that librbd must create the image. Nothing was done
     ///   then.
-    /// - Throws: `CephError` with `.imageExists`, `.namespaceNotFound`, `.poolNotFound`, `.poolFull`, `.timedOut`,
-    ///   `.credentialsRefused`, `.clientBlocklisted`.
+    /// - Throws: `CephError` with `.imageExists`, `.namespaceNotFound`, `.poolFull`.
     /// - C function: rados_aio_read_op_operate, rados_read_op_operate, rados_write_op_operate
     func make(in context: borrowing IOContext) throws(CephError) -> String? {
         let resource = CephError.Resource.image(context.place.image(name))

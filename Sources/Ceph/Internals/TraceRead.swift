@@ -26,7 +26,6 @@ struct TraceRead {
     }
 
     /// Waits for the answers.
-    /// - Throws: `CephError` with `.timedOut`, `.credentialsRefused`, `.clientBlocklisted`.
     func answer(on resource: CephError.Resource) throws(CephError) -> ImageStanding.Trace {
         var trace = ImageStanding.Trace(id: id)
         try check(submitted.directory, .readImage, on: resource)
