@@ -10,8 +10,7 @@ extension Cluster {
     /// All pools, sorted by name.
     /// - C function: rados_mon_command (`osd pool ls detail`, `df detail`)
     public func pools() async throws -> [PoolInfo] {
-        let rados = rados
-        return try await run(.listPools, on: .cluster) { () throws(CephError) in
+        try await run(.listPools, on: .cluster) { rados throws(CephError) in
             try rados.poolInfos(.cluster)
         }
     }
@@ -20,8 +19,7 @@ extension Cluster {
     /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_mon_command (`osd pool ls detail`, `df detail`)
     public func poolInfo(named name: String) async throws -> PoolInfo {
-        let rados = rados
-        return try await run(.listPools, on: .pool(name)) { () throws(CephError) in
+        try await run(.listPools, on: .pool(name)) { rados throws(CephError) in
             try rados.poolInfo(named: name)
         }
     }
@@ -33,8 +31,7 @@ extension Cluster {
     /// - C function: rados_mon_command (`osd erasure-code-profile get`, `osd erasure-code-profile set`, `osd pool
     ///   create`, `osd pool set`), rados_wait_for_latest_osdmap
     public func createPool(named name: String, options: PoolOptions = PoolOptions()) async throws -> PoolInfo {
-        let rados = rados
-        try await run(.createPool, on: .pool(name)) { () throws(CephError) in
+        try await run(.createPool, on: .pool(name)) { rados throws(CephError) in
             try rados.createPool(named: name, options: options)
         }
         // This is a separate call: a deadline that passes now must not look as if there were no pool.
@@ -48,8 +45,7 @@ extension Cluster {
 
     /// A pool that was just created.
     private func readBack(_ name: String) async throws -> PoolInfo {
-        let rados = rados
-        return try await run(.listPools, on: .pool(name)) { () throws(CephError) in
+        try await run(.listPools, on: .pool(name)) { rados throws(CephError) in
             do throws(CephError) {
                 return try rados.poolInfo(named: name)
             } catch {
@@ -71,8 +67,7 @@ extension Cluster {
     /// - C function: rados_mon_command (`osd pool set`, `osd pool set-quota`, `osd pool rename`),
     ///   rados_wait_for_latest_osdmap
     public func changePool(named name: String, _ change: PoolChange) async throws {
-        let rados = rados
-        try await run(.changePool, on: .pool(name)) { () throws(CephError) in
+        try await run(.changePool, on: .pool(name)) { rados throws(CephError) in
             try rados.change(change, ofPool: name)
         }
     }
@@ -80,8 +75,7 @@ extension Cluster {
     /// The names of the cluster's erasure code profiles.
     /// - C function: rados_mon_command (`osd erasure-code-profile ls`)
     public func erasureCodeProfiles() async throws -> [String] {
-        let rados = rados
-        return try await run(.listPools, on: .cluster) { () throws(CephError) in
+        try await run(.listPools, on: .cluster) { rados throws(CephError) in
             try rados.command(MonitorCommand("osd erasure-code-profile ls"), .listPools, on: .cluster)
                 .decoded(as: [String].self, .listPools)
         }
@@ -92,8 +86,7 @@ extension Cluster {
     /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_wait_for_latest_osdmap, rbd_pool_init
     public func initializePool(named name: String, on threads: BlockingPool? = nil) async throws {
-        let rados = rados
-        try await run(.initializePool, on: .pool(name), through: threads) { () throws(CephError) in
+        try await run(.initializePool, on: .pool(name), through: threads) { rados throws(CephError) in
             try rados.initializePool(named: name)
         }
     }
@@ -102,8 +95,7 @@ extension Cluster {
     /// - Throws: `CephError` with `.poolNotFound`, `.poolDeletionDisabled` (its detail says what forbids it).
     /// - C function: rados_mon_command (`osd pool delete`), rados_wait_for_latest_osdmap
     public func deletePool(named name: String) async throws {
-        let rados = rados
-        try await run(.deletePool, on: .pool(name)) { () throws(CephError) in
+        try await run(.deletePool, on: .pool(name)) { rados throws(CephError) in
             try rados.deletePool(named: name)
         }
     }

@@ -13,8 +13,7 @@ extension Cluster {
     /// - Throws: `CephError` with `.ownClient`.
     /// - C function: rados_blocklist_add, rados_wait_for_latest_osdmap
     public func shutOut(clientAt address: String, for duration: Duration) async throws {
-        let rados = rados
-        try await run(.shutOutClient, on: .cluster) { () throws(CephError) in
+        try await run(.shutOutClient, on: .cluster) { rados throws(CephError) in
             guard address != rados.address else { throw CephError(.ownClient, .shutOutClient, on: .cluster) }
             var text = Array(address.utf8CString)
             let seconds = UInt32(clamping: duration.components.seconds)

@@ -26,8 +26,7 @@ extension Cluster {
     /// Health, version and raw capacity.
     /// - C function: rados_mon_command (`health`, `versions`, `df`)
     public func state() async throws -> ClusterState {
-        let rados = rados
-        return try await run(.readStatus, on: .cluster) { () throws(CephError) in
+        try await run(.readStatus, on: .cluster) { rados throws(CephError) in
             let health = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
                 .decoded(as: HealthAnswer.self, .readStatus)
             let release = try rados.lowestMonitorRelease()
@@ -51,8 +50,7 @@ extension Cluster {
     /// The release that the monitors run; the lowest one if they differ. Nil if it is not known.
     /// - C function: rados_mon_command (`versions`)
     public func release() async throws -> Release? {
-        let rados = rados
-        return try await run(.readStatus, on: .cluster) { () throws(CephError) in try rados.lowestMonitorRelease() }
+        try await run(.readStatus, on: .cluster) { rados throws(CephError) in try rados.lowestMonitorRelease() }
     }
 }
 

@@ -149,7 +149,7 @@ public final class Cluster: Sendable {
         on resource: CephError.Resource,
         through threads: BlockingPool? = nil,
         isLong: Bool = false,
-        _ body: @escaping @Sendable () throws(CephError) -> Value
+        _ body: @escaping @Sendable (RadosHandle) throws(CephError) -> Value
     ) async throws -> Value {
         let start = ContinuousClock.now
         let threads = threads ?? (isLong ? self.threads(for: .longReads) : calls)
@@ -161,7 +161,7 @@ public final class Cluster: Sendable {
                 try breakers.admit(scope, operation, on: resource)
                 // Here, and not in the waiting task: its caller may be released earlier.
                 do throws(CephError) {
-                    let value = try body()
+                    let value = try body(rados)
                     record(scope, nil)
                     return value
                 } catch {

@@ -54,8 +54,7 @@ extension Pool {
         let resource = resource(ofImage: name)
         let addresses = Set(try await watchers(ofImage: name).filter { $0.client == client }.map(\.address))
         guard !addresses.isEmpty else { throw CephError(.watcherNotFound, .evictClient, on: resource) }
-        let rados = cluster.rados
-        try await cluster.run(.evictClient, on: resource) { () throws(CephError) in
+        try await cluster.run(.evictClient, on: resource) { rados throws(CephError) in
             for address in addresses {
                 guard !rados.isOwn(client: client, address: address) else {
                     throw CephError(.ownClient, .evictClient, on: resource, detail: client)

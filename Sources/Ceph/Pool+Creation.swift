@@ -103,8 +103,7 @@ extension Cluster {
     /// Updates this client's map to that of the monitors. A client that sends no requests gets no updates.
     /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
     public func refreshMap() async throws {
-        let rados = rados
-        try await run(.listPools, on: .cluster) { () throws(CephError) in
+        try await run(.listPools, on: .cluster) { rados throws(CephError) in
             _ = try rados.refreshMap(.listPools, on: .cluster)
         }
     }

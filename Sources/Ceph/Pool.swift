@@ -37,8 +37,8 @@ public struct Pool: Sendable {
         isLong: Bool = false,
         _ body: @escaping @Sendable (consuming IOContext) throws(CephError) -> Value
     ) async throws -> Value {
-        let (place, rados) = (place, cluster.rados)
-        let call: @Sendable () throws(CephError) -> Value = { () throws(CephError) in
+        let place = place
+        let call: @Sendable (RadosHandle) throws(CephError) -> Value = { rados throws(CephError) in
             let context = try IOContext(place, rados: rados)
             return try body(context)
         }
@@ -62,8 +62,7 @@ extension Cluster {
     /// - Throws: `CephError` with `.poolNotFound`.
     /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
     func learnPool(named name: String) async throws {
-        let rados = rados
-        try await run(.openPool, on: .pool(name)) { () throws(CephError) in
+        try await run(.openPool, on: .pool(name)) { rados throws(CephError) in
             let names = try rados.refreshMap(.openPool, on: .pool(name))
             guard names.contains(name) else { throw CephError(.poolNotFound, .openPool, on: .pool(name)) }
         }
