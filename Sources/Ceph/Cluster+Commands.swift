@@ -4,39 +4,24 @@
 internal import CRados
 internal import FoundationEssentials
 
-/// A command for the monitors, in the JSON form that `ceph` sends. Every value keeps its JSON type.
-struct MonitorCommand: Encodable {
-    enum Value: Encodable, ExpressibleByStringLiteral, ExpressibleByBooleanLiteral {
-        case string(String)
-        case integer(Int)
-        case boolean(Bool)
-        case strings([String])
+/// The value of an argument of a monitor command. It keeps its JSON type.
+enum MonitorValue: Encodable, ExpressibleByStringLiteral, ExpressibleByBooleanLiteral {
+    case string(String)
+    case integer(Int)
+    case boolean(Bool)
+    case strings([String])
 
-        init(stringLiteral value: String) { self = .string(value) }
-        init(booleanLiteral value: Bool) { self = .boolean(value) }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.singleValueContainer()
-            switch self {
-            case .string(let value): try container.encode(value)
-            case .integer(let value): try container.encode(value)
-            case .boolean(let value): try container.encode(value)
-            case .strings(let value): try container.encode(value)
-            }
-        }
-    }
-
-    private var members: [String: Value]
-
-    init(_ prefix: String, _ arguments: [String: Value] = [:]) {
-        members = arguments
-        members["prefix"] = .string(prefix)
-        members["format"] = "json"
-    }
+    init(stringLiteral value: String) { self = .string(value) }
+    init(booleanLiteral value: Bool) { self = .boolean(value) }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
-        try container.encode(members)
+        switch self {
+        case .string(let value): try container.encode(value)
+        case .integer(let value): try container.encode(value)
+        case .boolean(let value): try container.encode(value)
+        case .strings(let value): try container.encode(value)
+        }
     }
 }
 
@@ -44,30 +29,38 @@ struct MonitorCommand: Encodable {
 struct MonitorAnswer {
     var data: [UInt8]
     var message: String
+}
 
-    func decoded<Value: Decodable>(
-        as type: Value.Type = Value.self,
-        _ operation: CephError.Operation
+extension RadosHandle {
+    /// Sends a command to the monitors, and decodes the JSON of the answer.
+    func answer<Value: Decodable>(
+        to prefix: String,
+        with arguments: [String: MonitorValue] = [:],
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource
     ) throws(CephError) -> Value {
+        let answer = try command(prefix, with: arguments, operation, on: resource)
         do {
-            return try JSONDecoder().decode(type, from: Data(data))
+            return try JSONDecoder().decode(Value.self, from: Data(answer.data))
         } catch {
             throw CephError(.other, operation, on: .cluster, detail: "the monitor's answer can't be read: \(error)")
         }
     }
-}
 
-extension RadosHandle {
-    /// Sends a command to the monitors and waits for the answer.
+    /// Sends a command to the monitors, in the JSON form that `ceph` sends, and waits for the answer.
     /// - Throws: `CephError`; its detail is the monitor's own message.
     func command(
-        _ command: MonitorCommand,
+        _ prefix: String,
+        with arguments: [String: MonitorValue] = [:],
         _ operation: CephError.Operation,
         on resource: CephError.Resource
     ) throws(CephError) -> MonitorAnswer {
+        var members = arguments
+        members["prefix"] = .string(prefix)
+        members["format"] = "json"
         let json: String
         do {
-            json = String(decoding: try JSONEncoder().encode(command), as: UTF8.self)
+            json = String(decoding: try JSONEncoder().encode(members), as: UTF8.self)
         } catch {
             throw CephError(.other, operation, on: resource, detail: "the command can't be written: \(error)")
         }

@@ -76,8 +76,7 @@ extension Cluster {
     /// - C function: rados_mon_command (`osd erasure-code-profile ls`)
     public func erasureCodeProfiles() async throws -> [String] {
         try await run(.listPools, on: .cluster) { rados throws(CephError) in
-            try rados.command(MonitorCommand("osd erasure-code-profile ls"), .listPools, on: .cluster)
-                .decoded(as: [String].self, .listPools)
+            try rados.answer(to: "osd erasure-code-profile ls", .listPools, on: .cluster)
         }
     }
 
@@ -103,10 +102,9 @@ extension Cluster {
 
 extension RadosHandle {
     fileprivate func poolInfos(_ resource: CephError.Resource) throws(CephError) -> [PoolInfo] {
-        let details = try command(MonitorCommand("osd pool ls", ["detail": "detail"]), .listPools, on: resource)
-            .decoded(as: [PoolDetail].self, .listPools)
-        let usage = try command(MonitorCommand("df", ["detail": "detail"]), .listPools, on: resource)
-            .decoded(as: PoolUsageAnswer.self, .listPools)
+        let arguments: [String: MonitorValue] = ["detail": "detail"]
+        let details: [PoolDetail] = try answer(to: "osd pool ls", with: arguments, .listPools, on: resource)
+        let usage: PoolUsageAnswer = try answer(to: "df", with: arguments, .listPools, on: resource)
         let stats = Dictionary(usage.pools.map { ($0.id, $0.stats) }) { first, _ in first }
         return details.map { $0.info(usage: stats[$0.poolID]) }.sorted { $0.name < $1.name }
     }
@@ -119,7 +117,7 @@ extension RadosHandle {
     }
 
     fileprivate func createPool(named name: String, options: PoolOptions) throws(CephError) {
-        var arguments: [String: MonitorCommand.Value] = ["pool": .string(name), "pool_type": "replicated"]
+        var arguments: [String: MonitorValue] = ["pool": .string(name), "pool_type": "replicated"]
         if let code = options.erasureCode {
             arguments["pool_type"] = "erasure"
             arguments["erasure_code_profile"] = .string(try profile(for: code, pool: name))
@@ -132,7 +130,7 @@ extension RadosHandle {
             // configured otherwise.
             if size == 1 { arguments["yes_i_really_mean_it"] = true }
         }
-        let answer = try command(MonitorCommand("osd pool create", arguments), .createPool, on: .pool(name))
+        let answer = try command("osd pool create", with: arguments, .createPool, on: .pool(name))
         // The monitors report success for a pool that existed before. Only their message shows it.
         if answer.message.contains("already exists") { throw CephError(.poolExists, .createPool, on: .pool(name)) }
         // The client's own map may not have the pool yet. Opening the pool would then wait for a monitor.
@@ -157,12 +155,8 @@ extension RadosHandle {
             {
                 return name
             }
-            let arguments: [String: MonitorCommand.Value] = ["name": .string(name), "profile": .strings(values)]
-            _ = try command(
-                MonitorCommand("osd erasure-code-profile set", arguments),
-                .createPool,
-                on: .pool(pool)
-            )
+            let arguments: [String: MonitorValue] = ["name": .string(name), "profile": .strings(values)]
+            _ = try command("osd erasure-code-profile set", with: arguments, .createPool, on: .pool(pool))
             return name
         }
     }
@@ -170,16 +164,17 @@ extension RadosHandle {
     /// - Returns: nil if there is no profile of that name.
     private func erasureCodeProfile(named name: String, pool: String) throws(CephError) -> ErasureCodeProfile? {
         do throws(CephError) {
-            let arguments: [String: MonitorCommand.Value] = ["name": .string(name)]
-            return try command(MonitorCommand("osd erasure-code-profile get", arguments), .createPool, on: .pool(pool))
-                .decoded(as: ErasureCodeProfile.self, .createPool)
+            let arguments: [String: MonitorValue] = ["name": .string(name)]
+            let command = "osd erasure-code-profile get"
+            let profile: ErasureCodeProfile = try answer(to: command, with: arguments, .createPool, on: .pool(pool))
+            return profile
         } catch  where error.errno == ENOENT {
             return nil
         }
     }
 
     fileprivate func change(_ change: PoolChange, ofPool name: String) throws(CephError) {
-        let (prefix, arguments): (String, [String: MonitorCommand.Value]) =
+        let (prefix, arguments): (String, [String: MonitorValue]) =
             switch change {
             case .quotaBytes(let limit): ("set-quota", ["field": "max_bytes", "val": .string("\(limit)")])
             case .quotaObjects(let limit): ("set-quota", ["field": "max_objects", "val": .string("\(limit)")])
@@ -192,10 +187,10 @@ extension RadosHandle {
             case .allowOverwrites: ("set", ["var": "allow_ec_overwrites", "val": "true"])
             case .rename(let newName): ("rename", ["destpool": .string(newName)])
             }
-        let subject = ["pool": MonitorCommand.Value.string(name)]
-        let renamed = ["srcpool": MonitorCommand.Value.string(name)]
+        let subject = ["pool": MonitorValue.string(name)]
+        let renamed = ["srcpool": MonitorValue.string(name)]
         let all = arguments.merging(prefix == "rename" ? renamed : subject) { first, _ in first }
-        _ = try command(MonitorCommand("osd pool \(prefix)", all), .changePool, on: .pool(name))
+        _ = try command("osd pool \(prefix)", with: all, .changePool, on: .pool(name))
         // The next caller that opens the pool must find the new name.
         try check(rados_wait_for_latest_osdmap(pointer), .changePool, on: .pool(name))
     }
@@ -210,10 +205,10 @@ extension RadosHandle {
     fileprivate func deletePool(named name: String) throws(CephError) {
         // If a monitor is slow, librados sends the command again. The answer is then that there is no such pool.
         let isThere = try refreshMap(.deletePool, on: .pool(name)).contains(name)
-        let arguments: [String: MonitorCommand.Value] = [
+        let arguments: [String: MonitorValue] = [
             "pool": .string(name), "pool2": .string(name), "yes_i_really_really_mean_it": true,
         ]
-        let answer = try command(MonitorCommand("osd pool delete", arguments), .deletePool, on: .pool(name))
+        let answer = try command("osd pool delete", with: arguments, .deletePool, on: .pool(name))
         if !isThere, answer.message.contains("does not exist") {
             throw CephError(.poolNotFound, .deletePool, on: .pool(name))
         }

@@ -13,7 +13,7 @@ extension Cluster {
         let rados = rados
         try await noticing {
             try await pool.run(.readStatus, on: .cluster) { () throws(CephError) in
-                _ = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
+                _ = try rados.command("health", .readStatus, on: .cluster)
             }
         }
     }

@@ -27,11 +27,9 @@ extension Cluster {
     /// - C function: rados_mon_command (`health`, `versions`, `df`)
     public func state() async throws -> ClusterState {
         try await run(.readStatus, on: .cluster) { rados throws(CephError) in
-            let health = try rados.command(MonitorCommand("health"), .readStatus, on: .cluster)
-                .decoded(as: HealthAnswer.self, .readStatus)
+            let health: HealthAnswer = try rados.answer(to: "health", .readStatus, on: .cluster)
             let release = try rados.lowestMonitorRelease()
-            let usage = try rados.command(MonitorCommand("df"), .readStatus, on: .cluster)
-                .decoded(as: UsageAnswer.self, .readStatus)
+            let usage: UsageAnswer = try rados.answer(to: "df", .readStatus, on: .cluster)
             return ClusterState(
                 version: release?.description,
                 health: health.status,
@@ -44,9 +42,7 @@ extension Cluster {
             )
         }
     }
-}
 
-extension Cluster {
     /// The release that the monitors run; the lowest one if they differ. Nil if it is not known.
     /// - C function: rados_mon_command (`versions`)
     public func release() async throws -> Release? {
@@ -56,8 +52,8 @@ extension Cluster {
 
 extension RadosHandle {
     fileprivate func lowestMonitorRelease() throws(CephError) -> Release? {
-        try command(MonitorCommand("versions"), .readStatus, on: .cluster)
-            .decoded(as: VersionsAnswer.self, .readStatus).lowestMonitorRelease
+        let versions: VersionsAnswer = try answer(to: "versions", .readStatus, on: .cluster)
+        return versions.lowestMonitorRelease
     }
 }
 

@@ -92,7 +92,7 @@ public final class Cluster: Sendable {
     /// (`ConfigProxy::call_observers`, `ConfigProxy::remove_observer`).
     private static func settle(_ rados: RadosHandle) {
         // The answers do not matter.
-        for _ in 0..<2 { _ = try? rados.command(MonitorCommand("fsid"), .connect, on: .cluster) }
+        for _ in 0..<2 { _ = try? rados.command("fsid", .connect, on: .cluster) }
     }
 
     /// Reads the configuration like `connect`, without contacting the cluster. An error of this method persists until

@@ -114,10 +114,7 @@ extension RadosHandle {
     /// - C function: rados_mon_command (`osd pool ls`), rados_wait_for_latest_osdmap
     func refreshMap(_ operation: CephError.Operation, on resource: CephError.Resource) throws(CephError) -> [String] {
         // Only a command has a timeout, so it comes first.
-        let names = try command(MonitorCommand("osd pool ls"), operation, on: resource).decoded(
-            as: [String].self,
-            operation
-        )
+        let names: [String] = try answer(to: "osd pool ls", operation, on: resource)
         try check(rados_wait_for_latest_osdmap(pointer), operation, on: resource)
         return names
     }
