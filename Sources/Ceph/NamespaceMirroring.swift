@@ -31,12 +31,10 @@ extension Pool {
     /// - C function: rados_read_op_operate (`mirror_mode_get`, `mirror_remote_namespace_get` of `rbd_mirroring`)
     public func namespaceMirroring() async throws -> NamespaceMirroring {
         try await withContext(.findNamespace, on: resource) { context throws(CephError) in
-            let read = CompoundRead(capacity: 1)
-            let answer = read.call("mirror_mode_get")
-            let result = read.operate(on: Self.mirroringObject, in: context)
-            if result == -ENOENT { return .disabled }
-            try check(result, .findNamespace, on: resource)
-            var reader = read.output(answer)
+            let read = CompoundRead(calling: "mirror_mode_get")
+            read.operate(on: Self.mirroringObject, in: context)
+            guard try read.isFound(.findNamespace, on: resource) else { return .disabled }
+            var reader = read.output
             let mode = reader?.integer(UInt32.self).flatMap { NamespaceMirroring.Mode(rawValue: $0) }
             if mode == .disabled { return .disabled }
             return NamespaceMirroring(mode: mode, remoteNamespace: try Self.remoteNamespace(of: context, on: resource))
@@ -52,12 +50,10 @@ extension Pool {
     ) throws(CephError) -> String? {
         // Read separately from the mode: OSDs of releases before 20 do not know the method, and refuse the whole
         // operation.
-        let read = CompoundRead(capacity: 1)
-        let answer = read.call("mirror_remote_namespace_get")
-        let result = read.operate(on: mirroringObject, in: context)
-        if result == -EOPNOTSUPP || result == -ENOENT { return nil }
-        try check(result, .findNamespace, on: resource)
-        var reader = read.output(answer)
+        let read = CompoundRead(calling: "mirror_remote_namespace_get")
+        if read.operate(on: mirroringObject, in: context) == -EOPNOTSUPP { return nil }
+        guard try read.isFound(.findNamespace, on: resource) else { return nil }
+        var reader = read.output
         let name = reader?.string()
         return name == context.namespace ? nil : name
     }

@@ -23,9 +23,8 @@ extension Pool {
         let resource = resource(ofImage: image.name)
         return try await withContext(.readImage, on: resource) { context throws(CephError) in
             let read = ImageHeader.read(withSnapshots: false)
-            let result = read.operate(on: ImageHeader.object(id: image.id), in: context)
-            if result == -ENOENT { return nil }
-            try check(result, .readImage, on: resource)
+            read.operate(on: ImageHeader.object(id: image.id), in: context)
+            guard try read.isFound(.readImage, on: resource) else { return nil }
             guard let parent = ImageHeader(read, withSnapshots: false)?.parent else { return nil }
             let clone = CloneReference(
                 poolID: rados_ioctx_get_id(context.pointer),
@@ -38,12 +37,11 @@ extension Pool {
             guard !known.contains(clone) else { return nil }
             // Clones of format 1 are not in this list. Their snapshot is protected, and they lack this feature.
             if !image.features.contains(.operations) {
-                let status = CompoundRead(capacity: 1)
-                let answer = status.call("get_protection_status", input: WireWriter.integer(parent.snapshotID))
-                let result = status.operate(on: ImageHeader.object(id: parent.imageID), in: place)
-                if result == -ENOENT { return nil }
-                try check(result, .readImage, on: resource)
-                guard var reader = status.output(answer), reader.integer(UInt8.self) == 0 else { return nil }
+                let input = WireWriter.integer(parent.snapshotID)
+                let status = CompoundRead(calling: "get_protection_status", input: input)
+                status.operate(on: ImageHeader.object(id: parent.imageID), in: place)
+                guard try status.isFound(.readImage, on: resource) else { return nil }
+                guard var reader = status.output, reader.integer(UInt8.self) == 0 else { return nil }
             }
             return UnattachedClone(name: image.name, parent: parent, clone: clone)
         }

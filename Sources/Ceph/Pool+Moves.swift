@@ -84,20 +84,18 @@ extension Pool {
 extension IOContext {
     /// Whether more belongs to an image than its own objects. librbd must handle an image with a journal or a mirror.
     func isReplicated(_ id: String, on resource: CephError.Resource) throws(CephError) -> Bool {
-        let header = CompoundRead(capacity: 1)
         let isReadOnly: UInt8 = 1
-        header.call("get_features", input: ImageHeader.noSnapshot + WireWriter.integer(isReadOnly))
-        try check(header.submit(to: ImageHeader.object(id: id), in: self), .readImage, on: resource)
-        let mirror = CompoundRead(capacity: 1)
-        mirror.call("mirror_image_get", input: WireWriter.string(id))
-        let mirrored = mirror.operate(on: "rbd_mirroring", in: self)
-        if mirrored != -ENOENT { try check(mirrored, .readImage, on: resource) }
-        let found = header.wait()
+        let input = ImageHeader.noSnapshot + WireWriter.integer(isReadOnly)
+        let header = CompoundRead(calling: "get_features", input: input)
+        header.submit(to: ImageHeader.object(id: id), in: self)
+        let mirror = CompoundRead(calling: "mirror_image_get", input: WireWriter.string(id))
+        mirror.operate(on: "rbd_mirroring", in: self)
+        let isMirrored = try mirror.isFound(.readImage, on: resource)
         // An image without a header has no journal either.
-        if found != -ENOENT { try check(found, .readImage, on: resource) }
-        var reader = header.output(0)
+        guard try header.isFound(.readImage, on: resource) else { return isMirrored }
+        var reader = header.output
         let features = ImageFeatures(rawValue: reader?.integer(UInt64.self) ?? 0)
-        return mirrored >= 0 || features.contains(.journaling)
+        return isMirrored || features.contains(.journaling)
     }
 
     /// Renames an image, in librbd's order.

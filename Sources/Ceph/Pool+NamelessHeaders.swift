@@ -58,9 +58,8 @@ extension IOContext {
     /// Whether an image is unchanged since it was created.
     fileprivate func isUntouched(headerOf id: String, on resource: CephError.Resource) throws(CephError) -> Bool {
         let read = ImageHeader.read(withSnapshots: false)
-        let result = read.operate(on: ImageHeader.object(id: id), in: self)
-        if result == -ENOENT { return false }
-        try check(result, .repairImage, on: resource)
+        read.operate(on: ImageHeader.object(id: id), in: self)
+        guard try read.isFound(.repairImage, on: resource) else { return false }
         // A header with an unknown layout is not removed.
         guard let header = ImageHeader(read, withSnapshots: false) else { return false }
         return header.snapshotSequence == 0 && header.parent == nil && header.group == nil

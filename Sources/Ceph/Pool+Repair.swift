@@ -142,16 +142,14 @@ extension Pool {
         guard !image.id.isEmpty else { return [] }
         let resource = resource(ofImage: image.name)
         return try await withContext(.readImage, on: resource) { context throws(CephError) in
-            let name = CompoundRead(capacity: 1)
-            name.call("get_id")
-            try check(name.submit(to: image.fullName.idObject, in: context), .readImage, on: resource)
+            let name = CompoundRead(calling: "get_id")
+            name.submit(to: image.fullName.idObject, in: context)
             var missing: MissingParts = []
             if image.hasTrustedObjectMap {
                 let found = rados_stat(context.pointer, ObjectMap.object(id: image.id), nil, nil)
                 if found == -ENOENT { missing.insert(.objectMap) } else { try check(found, .readImage, on: resource) }
             }
-            let found = name.wait()
-            if found == -ENOENT { missing.insert(.nameObject) } else { try check(found, .readImage, on: resource) }
+            if try !name.isFound(.readImage, on: resource) { missing.insert(.nameObject) }
             return missing
         }
     }

@@ -38,14 +38,12 @@ extension IOContext {
         ofImage id: String,
         on resource: CephError.Resource
     ) throws(CephError) -> [CloneReference] {
-        let read = CompoundRead(capacity: 1)
-        let answer = read.call("children_list", input: WireWriter.integer(snapshot))
-        let result = read.operate(on: ImageHeader.object(id: id), in: self)
+        let read = CompoundRead(calling: "children_list", input: WireWriter.integer(snapshot))
+        read.operate(on: ImageHeader.object(id: id), in: self)
         // No list means no clones.
-        if result == -ENOENT { return [] }
-        try check(result, .readImage, on: resource)
+        guard try read.isFound(.readImage, on: resource) else { return [] }
         var clones: [CloneReference] = []
-        if var reader = read.output(answer), let count = reader.integer(UInt32.self) {
+        if var reader = read.output, let count = reader.integer(UInt32.self) {
             for _ in 0..<count {
                 guard let clone = CloneReference(&reader) else { break }
                 clones.append(clone)

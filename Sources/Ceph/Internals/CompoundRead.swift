@@ -4,12 +4,13 @@
 internal import CRados
 internal import Glibc
 
-/// One read operation on one object that calls several methods of an object class, and reads values of its omap, in a
-/// single round trip.
+/// One read operation on one object that calls a method of an object class, and reads values of its omap, in a single
+/// round trip.
 ///
 /// The buffers that librados fills must not move until it is done. This class owns them.
 final class CompoundRead {
-    private struct Slot {
+    /// The results that librados fills in for a call of a method.
+    private struct Answer {
         var data: UnsafeMutablePointer<CChar>?
         var length = 0
         var result: CInt = 0
@@ -23,36 +24,38 @@ final class CompoundRead {
     }
 
     private let operation: rados_read_op_t
-    private let slots: UnsafeMutablePointer<Slot>
-    private let capacity: Int
-    private var count = 0
+    private var answer: UnsafeMutablePointer<Answer>?
     private var values: UnsafeMutablePointer<Values>?
     private var objectSize: UnsafeMutablePointer<UInt64>?
     private var dataBuffer: UnsafeMutableBufferPointer<CChar>?
     private var dataLength: UnsafeMutablePointer<Int>?
     private var completion: rados_completion_t?
+    /// The result of an operation that was waited for, or could not be sent.
+    private var outcome: CInt = 0
     /// The connection must not be closed while an operation is running.
     private var rados: RadosHandle?
 
-    /// - Parameter capacity: the number of methods that will be called.
-    init(capacity: Int) {
+    init() {
         operation = rados_create_read_op()
-        slots = .allocate(capacity: capacity)
-        slots.initialize(repeating: Slot(), count: capacity)
-        self.capacity = capacity
+    }
+
+    /// An operation that only calls a method.
+    convenience init(calling method: String, of objectClass: String = "rbd", input: [UInt8] = []) {
+        self.init()
+        call(method, of: objectClass, input: input)
     }
 
     deinit {
-        // A running operation writes into the slots. It must end before they are freed.
+        // A running operation writes into the buffers. It must end before they are freed.
         if let completion {
             rados_aio_wait_for_complete(completion)
             rados_aio_release(completion)
         }
-        for index in 0..<count {
-            if let data = slots[index].data { rados_buffer_free(data) }
+        if let answer {
+            if let data = answer.pointee.data { rados_buffer_free(data) }
+            answer.deinitialize(count: 1)
+            answer.deallocate()
         }
-        slots.deinitialize(count: capacity)
-        slots.deallocate()
         if let values {
             if let iterator = values.pointee.iterator { rados_omap_get_end(iterator) }
             values.deinitialize(count: 1)
@@ -64,13 +67,13 @@ final class CompoundRead {
         rados_release_read_op(operation)
     }
 
-    /// Adds a call.
-    /// - Parameter mayFail: whether the other methods are answered even if this one fails.
-    /// - Returns: the index of the answer for ``output(_:)``.
-    @discardableResult
-    func call(_ method: String, of objectClass: String = "rbd", input: [UInt8] = [], mayFail: Bool = false) -> Int {
-        precondition(count < capacity, "more calls than the capacity")
-        let slot = slots + count
+    /// Adds a call. Only one per operation.
+    /// - Parameter mayFail: whether the rest of the operation is done even if the method fails.
+    func call(_ method: String, of objectClass: String = "rbd", input: [UInt8] = [], mayFail: Bool = false) {
+        precondition(answer == nil, "a method is called already")
+        let answer = UnsafeMutablePointer<Answer>.allocate(capacity: 1)
+        answer.initialize(to: Answer())
+        self.answer = answer
         input.withUnsafeBytes { bytes in
             // librados copies the input, and stores the three addresses.
             rados_read_op_exec(
@@ -79,14 +82,12 @@ final class CompoundRead {
                 method,
                 bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
                 bytes.count,
-                &slot.pointee.data,
-                &slot.pointee.length,
-                &slot.pointee.result
+                &answer.pointee.data,
+                &answer.pointee.length,
+                &answer.pointee.result
             )
         }
         if mayFail { rados_read_op_set_flags(operation, CInt(LIBRADOS_OP_FLAG_FAILOK)) }
-        defer { count += 1 }
-        return count
     }
 
     /// Adds a read of omap values. Only one per operation.
@@ -151,65 +152,68 @@ final class CompoundRead {
         return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(dataBuffer)[..<dataLength.pointee])
     }
 
-    /// Sends the operation and returns immediately.
+    /// Sends the operation and returns immediately. If it can't be sent, ``wait()`` returns the error.
     /// - C function: rados_aio_create_completion2, rados_aio_read_op_operate
-    func submit(to object: String, in context: borrowing IOContext) -> CInt {
+    func submit(to object: String, in context: borrowing IOContext) {
         object.withCString { submit(toObjectNamed: $0, in: context) }
     }
 
-    /// Sends the operation and returns immediately.
     /// - Parameter object: its name as a C string.
-    /// - C function: rados_aio_create_completion2, rados_aio_read_op_operate
-    func submit(to object: [CChar], in context: borrowing IOContext) -> CInt {
+    func submit(to object: [CChar], in context: borrowing IOContext) {
         object.withUnsafeBufferPointer { submit(toObjectNamed: $0.baseAddress, in: context) }
     }
 
-    private func submit(toObjectNamed object: UnsafePointer<CChar>?, in context: borrowing IOContext) -> CInt {
+    private func submit(toObjectNamed object: UnsafePointer<CChar>?, in context: borrowing IOContext) {
         var created: rados_completion_t?
-        let result = rados_aio_create_completion2(nil, nil, &created)
-        guard result >= 0, let created else { return result }
-        let submitted = rados_aio_read_op_operate(operation, context.pointer, created, object, 0)
-        guard submitted >= 0 else {
+        outcome = rados_aio_create_completion2(nil, nil, &created)
+        guard outcome >= 0, let created else { return }
+        outcome = rados_aio_read_op_operate(operation, context.pointer, created, object, 0)
+        guard outcome >= 0 else {
             rados_aio_release(created)
-            return submitted
+            return
         }
         completion = created
         rados = context.rados
-        return 0
     }
 
     /// Waits for the answer of a submitted operation.
     /// - Returns: 0 or more, or -errno.
     func wait() -> CInt {
-        guard let completion else { return 0 }
+        guard let completion else { return outcome }
         rados_aio_wait_for_complete(completion)
         return rados_aio_get_return_value(completion)
+    }
+
+    /// Waits for the answer, if the operation was submitted.
+    /// - Returns: false if the object, or what the method looks for in it, does not exist.
+    func isFound(_ operation: CephError.Operation, on resource: CephError.Resource) throws(CephError) -> Bool {
+        let result = wait()
+        if result == -ENOENT { return false }
+        try check(result, operation, on: resource)
+        return true
     }
 
     /// The version of the object at the time of the read, after the operation was submitted and waited for.
     var version: UInt64 { completion.map { rados_aio_get_version($0) } ?? 0 }
 
     /// Sends the operation and waits for it.
+    @discardableResult
     func operate(on object: String, in context: borrowing IOContext) -> CInt {
-        rados_read_op_operate(operation, context.pointer, object, 0)
+        outcome = rados_read_op_operate(operation, context.pointer, object, 0)
+        return outcome
     }
 
-    /// The answer of a method; nil if it failed. Valid as long as this object exists.
-    func output(_ index: Int) -> WireReader? {
-        let slot = slots[index]
-        guard slot.result >= 0 else { return nil }
-        return WireReader(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
+    /// The answer of the method; nil if it failed. Valid as long as this object exists.
+    var output: WireReader? { bytes.map { WireReader($0) } }
+
+    /// The answer of the method; nil if it failed. Valid as long as this object exists.
+    var bytes: UnsafeRawBufferPointer? {
+        guard let answer = answer?.pointee, answer.result >= 0 else { return nil }
+        return UnsafeRawBufferPointer(start: answer.data, count: answer.length)
     }
 
-    /// The result of a method: 0 or more, or -errno.
-    func result(_ index: Int) -> CInt { slots[index].result }
-
-    /// A copy of the answer of a method; nil if it failed.
-    func bytes(_ index: Int) -> [UInt8]? {
-        let slot = slots[index]
-        guard slot.result >= 0 else { return nil }
-        return Array(UnsafeRawBufferPointer(start: slot.data, count: slot.length))
-    }
+    /// The result of the method: 0 or more, or -errno.
+    var result: CInt { answer?.pointee.result ?? 0 }
 
     /// Passes on the values that exist, once, sorted by key: the index of the key, and the value, which is valid as
     /// long as this object exists.
@@ -245,12 +249,10 @@ extension IOContext {
         on resource: CephError.Resource,
         _ operation: CephError.Operation = .readImage
     ) throws(CephError) -> String? {
-        let read = CompoundRead(capacity: 1)
-        let answer = read.call(method, input: input)
-        let result = read.operate(on: object, in: self)
-        if result == -ENOENT { return nil }
-        try check(result, operation, on: resource)
-        guard var reader = read.output(answer), let text = reader.string() else {
+        let read = CompoundRead(calling: method, input: input)
+        read.operate(on: object, in: self)
+        guard try read.isFound(operation, on: resource) else { return nil }
+        guard var reader = read.output, let text = reader.string() else {
             throw CephError(.other, operation, on: resource, detail: "the answer to \(method) can't be read")
         }
         return text

@@ -20,17 +20,16 @@ enum DirectoryRead {
         on resource: CephError.Resource,
         _ operation: CephError.Operation = .readImage
     ) throws(CephError) -> Answer {
-        let read = CompoundRead(capacity: 1)
+        let read = CompoundRead()
         // Images of format 1 are in the directory's data.
         read.readSize()
-        let answer = read.call("dir_get_id", input: name.wire, mayFail: true)
-        let result = read.operate(on: "rbd_directory", in: context)
-        // The pool never had an image.
-        if result == -ENOENT { return .nobody }
-        try check(result, operation, on: resource)
-        switch read.result(answer) {
+        read.call("dir_get_id", input: name.wire, mayFail: true)
+        read.operate(on: "rbd_directory", in: context)
+        // Otherwise the pool never had an image.
+        guard try read.isFound(operation, on: resource) else { return .nobody }
+        switch read.result {
         case 0...:
-            guard var reader = read.output(answer), let id = reader.string() else {
+            guard var reader = read.output, let id = reader.string() else {
                 throw CephError(.other, operation, on: resource, detail: "whose name it is can't be read")
             }
             return .image(id: id)

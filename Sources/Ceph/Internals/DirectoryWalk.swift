@@ -145,7 +145,6 @@ struct DirectoryWalk: Sendable {
     struct Page: ~Copyable {
         fileprivate let read: CompoundRead
         fileprivate let limit: Int
-        fileprivate let submitted: CInt
     }
 
     /// Requests the entries for a later step of this size, so that other reads can run meanwhile.
@@ -156,25 +155,23 @@ struct DirectoryWalk: Sendable {
     }
 
     private func ask(_ limit: Int, in reader: borrowing ImageReader) -> Page {
-        let read = CompoundRead(capacity: 1)
-        read.call("dir_list", input: WireWriter.string(last) + WireWriter.integer(UInt64(limit)))
+        let input = WireWriter.string(last) + WireWriter.integer(UInt64(limit))
+        let read = CompoundRead(calling: "dir_list", input: input)
         read.readSize()
-        return Page(read: read, limit: limit, submitted: read.submit(to: "rbd_directory", in: reader.context))
+        read.submit(to: "rbd_directory", in: reader.context)
+        return Page(read: read, limit: limit)
     }
 
     /// - Returns: how much data the directory holds besides its names: a list of the images of the old format.
     @discardableResult
     mutating func take(_ page: consuming Page, in reader: borrowing ImageReader) throws(CephError) -> UInt64 {
         let resource = CephError.Resource.pool(reader.context.pool)
-        try check(page.submitted, .listImages, on: resource)
-        let result = page.read.wait()
-        guard result != -ENOENT else {
+        guard try page.read.isFound(.listImages, on: resource) else {
             // The pool never had an image.
             isRead = true
             return 0
         }
-        try check(result, .listImages, on: resource)
-        guard var list = page.read.output(0), let found = list.integer(UInt32.self) else {
+        guard var list = page.read.output, let found = list.integer(UInt32.self) else {
             throw CephError(.other, .listImages, on: resource, detail: "its directory can't be read")
         }
         var entries = Array(ahead)

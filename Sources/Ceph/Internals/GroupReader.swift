@@ -47,8 +47,9 @@ struct GroupReader: ~Copyable {
         var last: (id: String, pool: Int64) = ("", -1)
         while true {
             let start = WireWriter.frame(WireWriter.string(last.id) + WireWriter.integer(last.pool))
-            let read = CompoundRead(capacity: 1)
-            guard var list = try answer("group_image_list", start, read), let count = list.integer(UInt32.self)
+            let read = ask("group_image_list", start)
+            guard try read.isFound(.readGroup, on: resource), var list = read.output,
+                let count = list.integer(UInt32.self)
             else { break }
             for _ in 0..<count {
                 var status = list
@@ -75,8 +76,9 @@ struct GroupReader: ~Copyable {
                 WireWriter.string(last) + WireWriter.string("") + WireWriter.integer(state)
                     + WireWriter.integer(UInt32(0))
             )
-            let read = CompoundRead(capacity: 1)
-            guard var list = try answer("group_snap_list", start, read), let count = list.integer(UInt32.self)
+            let read = ask("group_snap_list", start)
+            guard try read.isFound(.readGroup, on: resource), var list = read.output,
+                let count = list.integer(UInt32.self)
             else { break }
             for _ in 0..<count {
                 var snapshot = list
@@ -117,17 +119,10 @@ struct GroupReader: ~Copyable {
         CephError(.other, .readGroup, on: resource, detail: "its record can't be read")
     }
 
-    /// - Returns: nil if the group no longer exists; valid as long as `read` exists.
-    private func answer(
-        _ method: String,
-        _ start: [UInt8],
-        _ read: CompoundRead
-    ) throws(CephError) -> WireReader? {
-        let answer = read.call(method, input: start + WireWriter.integer(Self.page))
-        let result = read.operate(on: header, in: context)
-        if result == -ENOENT { return nil }
-        try check(result, .readGroup, on: resource)
-        return read.output(answer)
+    private func ask(_ method: String, _ start: [UInt8]) -> CompoundRead {
+        let read = CompoundRead(calling: method, input: start + WireWriter.integer(Self.page))
+        read.operate(on: header, in: context)
+        return read
     }
 
     /// Finds the name for an id. An image that the service may not read is returned by its id.

@@ -14,7 +14,7 @@ extension IOContext {
     func use(ofImageID id: String, on resource: CephError.Resource) throws(CephError) -> ImageUse {
         let object = ImageHeader.object(id: id)
         let header = ImageHeader.read(withSnapshots: true)
-        try check(header.submit(to: object, in: self), .readImage, on: resource)
+        header.submit(to: object, in: self)
         let locks = LockRead(of: object, in: self)
         let watchers = try Watchers(of: object, in: self, on: resource)
         let found = header.wait()
@@ -104,22 +104,19 @@ private struct LockRead {
     private static let name = "rbd_lock"
     private static let exclusive: UInt8 = 1
 
-    private let read = CompoundRead(capacity: 1)
-    private let submitted: CInt
+    private let read: CompoundRead
 
     /// Sends the request.
     init(of object: String, in context: borrowing IOContext) {
-        read.call("get_info", of: "lock", input: WireWriter.frame(WireWriter.string(Self.name)))
-        submitted = read.submit(to: object, in: context)
+        let input = WireWriter.frame(WireWriter.string(Self.name))
+        read = CompoundRead(calling: "get_info", of: "lock", input: input)
+        read.submit(to: object, in: context)
     }
 
     /// Waits for the answer.
     func answer(on resource: CephError.Resource) throws(CephError) -> [ImageUse.Lock] {
-        try check(submitted, .readImage, on: resource)
-        let result = read.wait()
-        if result == -ENOENT { return [] }
-        try check(result, .readImage, on: resource)
-        guard let locks = read.output(0).flatMap(Self.locks) else {
+        guard try read.isFound(.readImage, on: resource) else { return [] }
+        guard let locks = read.output.flatMap(Self.locks) else {
             throw CephError(.other, .readImage, on: resource, detail: "its locks can't be told")
         }
         return locks

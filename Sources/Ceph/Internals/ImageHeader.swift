@@ -69,7 +69,7 @@ struct ImageHeader {
     /// The read to send and then to pass to ``init(_:withSnapshots:)``.
     /// - Parameter withSnapshots: whether to read the snapshots at once, which costs a third more.
     static func read(withSnapshots: Bool) -> CompoundRead {
-        let read = CompoundRead(capacity: withSnapshots ? 1 : 0)
+        let read = CompoundRead()
         read.readValues(keys)
         if withSnapshots { read.call("get_snapcontext") }
         return read
@@ -77,7 +77,7 @@ struct ImageHeader {
 
     /// An empty read, which fails with -ERANGE or -EOVERFLOW unless the header still has this version.
     static func check(version: UInt64) -> CompoundRead {
-        let read = CompoundRead(capacity: 0)
+        let read = CompoundRead()
         read.assertVersion(version)
         return read
     }
@@ -106,15 +106,11 @@ struct ImageHeader {
     }
 
     /// The read to send and then to pass to ``snapshotCount(in:)``.
-    static func readSnapshots() -> CompoundRead {
-        let read = CompoundRead(capacity: 1)
-        read.call("get_snapcontext")
-        return read
-    }
+    static func readSnapshots() -> CompoundRead { CompoundRead(calling: "get_snapcontext") }
 
     /// - Returns: nil if the answer has a layout that is not known here.
     static func snapshotCount(in read: CompoundRead) -> Int? {
-        guard var snapshots = read.output(0), snapshots.integer(UInt64.self) != nil else { return nil }
+        guard var snapshots = read.output, snapshots.integer(UInt64.self) != nil else { return nil }
         return snapshots.integer(UInt32.self).map(Int.init)
     }
 

@@ -96,7 +96,7 @@ extension ImageReader {
                 while next < indices.endIndex, window.hasRoom {
                     let entry = batch.entries[indices[next]]
                     let known = asksVersions ? batch.known.headers[indices[next]] : nil
-                    try window.append(submitRead(of: entry, known))
+                    window.append(submitRead(of: entry, known))
                     indices.formIndex(after: &next)
                 }
                 window.waitForFirst(Self.burst)
@@ -106,10 +106,7 @@ extension ImageReader {
     }
 
     /// - Returns: nil for an image of the old format, which has no header of this kind.
-    private func submitRead(
-        of entry: Entry,
-        _ known: HeaderCache.Known?
-    ) throws(CephError) -> ReadWindow.Read? {
+    private func submitRead(of entry: Entry, _ known: HeaderCache.Known?) -> ReadWindow.Read? {
         if entry.id.isEmpty { return nil }
         let read: ReadWindow.Read
         if let known {
@@ -120,8 +117,7 @@ extension ImageReader {
         } else {
             read = .init(question: .header, read: ImageHeader.read(withSnapshots: false))
         }
-        let submitted = read.read.submit(to: ImageHeader.object(id: entry.id), in: context)
-        try check(submitted, .readImage, on: resource(entry.name))
+        read.read.submit(to: ImageHeader.object(id: entry.id), in: context)
         return read
     }
 
@@ -212,7 +208,9 @@ extension ImageReader {
         if batch.snapshots.count >= Self.window, let first = batch.snapshots.popFirst() {
             try countSnapshots(first.read, of: first.index, in: &batch)
         }
-        batch.snapshots.append((index, try submitSnapshots(of: entry)))
+        let snapshots = ImageHeader.readSnapshots()
+        snapshots.submit(to: ImageHeader.object(id: entry.id), in: context)
+        batch.snapshots.append((index, snapshots))
     }
 
     private mutating func takeIn(
@@ -226,12 +224,6 @@ extension ImageReader {
         }
         hadSnapshots = header.snapshotSequence > 0
         batch.images[index] = try image(batch.entries[index], header)
-    }
-
-    private func submitSnapshots(of entry: Entry) throws(CephError) -> CompoundRead {
-        let read = ImageHeader.readSnapshots()
-        try check(read.submit(to: ImageHeader.object(id: entry.id), in: context), .readImage, on: resource(entry.name))
-        return read
     }
 
     private func countSnapshots(

@@ -36,14 +36,12 @@ extension ImageReader {
         let resource = CephError.Resource.pool(context.pool)
         var entries: [TrashEntry] = []
         while true {
-            let read = CompoundRead(capacity: 1)
             let after = WireWriter.string(entries.last?.id ?? "")
-            let answer = read.call("trash_list", input: after + WireWriter.integer(Self.trashPage))
-            let result = read.operate(on: "rbd_trash", in: context)
+            let read = CompoundRead(calling: "trash_list", input: after + WireWriter.integer(Self.trashPage))
+            read.operate(on: "rbd_trash", in: context)
             // A trash that was never used has no object.
-            if result == -ENOENT { return entries }
-            try check(result, operation, on: resource)
-            guard var reader = read.output(answer), let count = reader.integer(UInt32.self) else {
+            guard try read.isFound(operation, on: resource) else { return entries }
+            guard var reader = read.output, let count = reader.integer(UInt32.self) else {
                 throw CephError(.other, operation, on: resource, detail: "its trash can't be read")
             }
             for _ in 0..<count {
@@ -60,9 +58,8 @@ extension ImageReader {
     /// - C function: rados_read_op_operate (`dir_get_name` of `rbd_directory`, `trash_get` of `rbd_trash`)
     static func find(id: String, in pool: borrowing IOContext) throws(CephError) -> (name: String, isInTrash: Bool)? {
         let key = WireWriter.string(id)
-        let directory = CompoundRead(capacity: 1)
-        let name = directory.call("dir_get_name", input: key)
-        if directory.operate(on: "rbd_directory", in: pool) >= 0, var reader = directory.output(name) {
+        let directory = CompoundRead(calling: "dir_get_name", input: key)
+        if directory.operate(on: "rbd_directory", in: pool) >= 0, var reader = directory.output {
             return reader.string().map { ($0, false) }
         }
         let resource = CephError.Resource.image(pool.place.image("#\(id)"))
@@ -79,14 +76,13 @@ extension ImageReader {
 /// A lookup of one image in the trash.
 struct TrashRead {
     private let id: String
-    private let read = CompoundRead(capacity: 1)
-    private let submitted: CInt
+    private let read: CompoundRead
 
     /// Sends the request.
     init(id: String, in context: borrowing IOContext) {
         self.id = id
-        read.call("trash_get", input: WireWriter.string(id))
-        submitted = read.submit(to: "rbd_trash", in: context)
+        read = CompoundRead(calling: "trash_get", input: WireWriter.string(id))
+        read.submit(to: "rbd_trash", in: context)
     }
 
     /// Waits for the answer.
@@ -95,11 +91,8 @@ struct TrashRead {
         _ operation: CephError.Operation,
         on resource: CephError.Resource
     ) throws(CephError) -> TrashEntry? {
-        try check(submitted, operation, on: resource)
-        let result = read.wait()
-        if result == -ENOENT { return nil }
-        try check(result, operation, on: resource)
-        guard let reader = read.output(0), let entry = TrashEntry(id: id, reader) else {
+        guard try read.isFound(operation, on: resource) else { return nil }
+        guard let reader = read.output, let entry = TrashEntry(id: id, reader) else {
             throw CephError(.other, operation, on: resource, detail: "its entry in the trash can't be read")
         }
         return entry

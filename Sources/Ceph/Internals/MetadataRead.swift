@@ -9,32 +9,27 @@ struct MetadataRead {
 
     private let object: String
     private let read: CompoundRead
-    private let submitted: CInt
 
     /// Sends the request.
     /// - C function: rados_aio_read_op_operate (`metadata_list` of the header)
     init(id: String, in context: borrowing IOContext) {
         object = ImageHeader.object(id: id)
         read = Self.page(after: "")
-        submitted = read.submit(to: object, in: context)
+        read.submit(to: object, in: context)
     }
 
     private static func page(after key: String) -> CompoundRead {
-        let read = CompoundRead(capacity: 1)
-        read.call("metadata_list", input: WireWriter.string(key) + WireWriter.integer(pageSize))
-        return read
+        CompoundRead(calling: "metadata_list", input: WireWriter.string(key) + WireWriter.integer(pageSize))
     }
 
     /// Waits for the answer.
     /// - Returns: an empty result if the image no longer exists.
     func pairs(on resource: CephError.Resource, in context: borrowing IOContext) throws(CephError) -> [String: String] {
-        try check(submitted, .readImage, on: resource)
-        var (read, result) = (read, read.wait())
+        var read = read
         var pairs: [String: String] = [:]
         while true {
-            if result == -ENOENT { return pairs }
-            try check(result, .readImage, on: resource)
-            guard var reader = read.output(0), let count = reader.integer(UInt32.self) else {
+            guard try read.isFound(.readImage, on: resource) else { return pairs }
+            guard var reader = read.output, let count = reader.integer(UInt32.self) else {
                 throw CephError(.other, .readImage, on: resource, detail: "its metadata can't be read")
             }
             var last = ""
@@ -47,7 +42,7 @@ struct MetadataRead {
             }
             if UInt64(count) < Self.pageSize { return pairs }
             read = Self.page(after: last)
-            result = read.operate(on: object, in: context)
+            read.operate(on: object, in: context)
         }
     }
 }

@@ -13,15 +13,15 @@ struct NameRead {
         var objectID: String?
     }
 
-    private let directory = CompoundRead(capacity: 1)
-    private let object = CompoundRead(capacity: 1)
-    private let submitted: (directory: CInt, object: CInt)
+    private let directory: CompoundRead
+    private let object: CompoundRead
 
     /// Sends both requests.
     init(_ name: RawName, in context: borrowing IOContext) {
-        directory.call("dir_get_id", input: name.wire)
-        object.call("get_id")
-        submitted = (directory.submit(to: "rbd_directory", in: context), object.submit(to: name.idObject, in: context))
+        directory = CompoundRead(calling: "dir_get_id", input: name.wire)
+        object = CompoundRead(calling: "get_id")
+        directory.submit(to: "rbd_directory", in: context)
+        object.submit(to: name.idObject, in: context)
     }
 
     /// Waits for both answers.
@@ -30,23 +30,20 @@ struct NameRead {
         on resource: CephError.Resource
     ) throws(CephError) -> Answer {
         Answer(
-            directoryID: try Self.text(directory, submitted.directory, operation, resource),
-            objectID: try Self.text(object, submitted.object, operation, resource)
+            directoryID: try Self.text(directory, operation, resource),
+            objectID: try Self.text(object, operation, resource)
         )
     }
 
     private static func text(
         _ read: CompoundRead,
-        _ submitted: CInt,
         _ operation: CephError.Operation,
         _ resource: CephError.Resource
     ) throws(CephError) -> String? {
-        try check(submitted, operation, on: resource)
-        let result = read.wait()
         // RADOS limits the length of object names. No image has a longer name.
-        if result == -ENOENT || result == -ENAMETOOLONG { return nil }
-        try check(result, operation, on: resource)
-        guard var reader = read.output(0), let text = reader.string() else {
+        if read.wait() == -ENAMETOOLONG { return nil }
+        guard try read.isFound(operation, on: resource) else { return nil }
+        guard var reader = read.output, let text = reader.string() else {
             throw CephError(.other, operation, on: resource, detail: "whose name it is can't be read")
         }
         return text

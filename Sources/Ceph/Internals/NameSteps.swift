@@ -102,15 +102,13 @@ extension IOContext {
         _ entry: TrashEntry,
         _ change: (borrowing CompoundWrite, _ now: TrashEntry) -> Void
     ) -> CInt {
-        let read = CompoundRead(capacity: 1)
-        let answer = read.call("trash_get", input: WireWriter.string(entry.id))
+        let read = CompoundRead(calling: "trash_get", input: WireWriter.string(entry.id))
         let result = read.operate(on: "rbd_trash", in: self)
         guard result >= 0 else { return result }
-        guard let bytes = read.bytes(answer), let now = read.output(answer).flatMap({ TrashEntry(id: entry.id, $0) }),
-            now.stay == entry.stay
+        guard let bytes = read.bytes, let now = TrashEntry(id: entry.id, WireReader(bytes)), now.stay == entry.stay
         else { return -ESTALE }
         let write = CompoundWrite()
-        write.requireValue("id_\(entry.id)", bytes)
+        write.requireValue("id_\(entry.id)", Array(bytes))
         change(write, now)
         let changed = write.operate(on: "rbd_trash", in: self)
         return changed == -ECANCELED ? -ESTALE : changed

@@ -12,8 +12,7 @@ struct RBDInfoRead {
     private static let validated = Array("overwrite validated".utf8)
     private static let optionPrefix = Array("conf_".utf8)
 
-    private let read = CompoundRead(capacity: 1)
-    private let result: CInt
+    private let read = CompoundRead()
 
     /// Sends the request. A namespace does not have this object: the object of the pool is read then, and the answer is
     /// waited for.
@@ -22,12 +21,9 @@ struct RBDInfoRead {
         read.readData(upTo: Self.validated.count + 1)
         read.call("metadata_list", input: WireWriter.string(Self.optionPrefix) + WireWriter.integer(one))
         if context.namespace.isEmpty {
-            result = read.submit(to: "rbd_info", in: context)
+            read.submit(to: "rbd_info", in: context)
         } else {
-            result = read.operate(
-                on: "rbd_info",
-                in: try IOContext(Place(pool: context.pool), rados: context.rados)
-            )
+            read.operate(on: "rbd_info", in: try IOContext(Place(pool: context.pool), rados: context.rados))
         }
     }
 
@@ -35,11 +31,11 @@ struct RBDInfoRead {
     /// - Throws: `CephError` with `.timedOut`.
     /// - C function: rados_aio_wait_for_complete
     func isPlain(_ resource: CephError.Resource) throws(CephError) -> Bool {
-        let result = result < 0 ? result : read.wait()
+        let result = read.wait()
         // librbd will meet any other error, too.
         guard result >= 0 || result == -ETIMEDOUT else { return false }
         try check(result, .createImage, on: resource)
-        guard read.data.elementsEqual(Self.validated), var options = read.output(0),
+        guard read.data.elementsEqual(Self.validated), var options = read.output,
             let count = options.integer(UInt32.self)
         else { return false }
         if count == 0 { return true }

@@ -23,7 +23,7 @@ enum RecordRead {
         in context: borrowing IOContext,
         _ resource: CephError.Resource
     ) throws(CephError) -> Bool {
-        let read = CompoundRead(capacity: 0)
+        let read = CompoundRead()
         read.assertVersion(version)
         let result = read.operate(on: object, in: context)
         if result == -ERANGE || result == -EOVERFLOW || result == -ENOENT { return false }

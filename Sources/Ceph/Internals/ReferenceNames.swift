@@ -125,14 +125,10 @@ struct ReferenceNames: ~Copyable {
         in context: borrowing IOContext
     ) throws(CephError) {
         guard let place = try place(reference.poolID, reference.namespace, context.rados) else { return }
-        let image = CompoundRead(capacity: 1)
-        image.call("dir_get_name", input: WireWriter.string(reference.imageID))
-        let snapshot = CompoundRead(capacity: 1)
-        snapshot.call("snapshot_get", input: WireWriter.integer(reference.snapshotID))
-        // A read that can't be sent is treated as a missing name.
-        guard image.submit(to: "rbd_directory", in: place.context) >= 0,
-            snapshot.submit(to: ImageHeader.object(id: reference.imageID), in: place.context) >= 0
-        else { return }
+        let image = CompoundRead(calling: "dir_get_name", input: WireWriter.string(reference.imageID))
+        let snapshot = CompoundRead(calling: "snapshot_get", input: WireWriter.integer(reference.snapshotID))
+        image.submit(to: "rbd_directory", in: place.context)
+        snapshot.submit(to: ImageHeader.object(id: reference.imageID), in: place.context)
         parentQuestions[reference] = ParentQuestion(image: image, snapshot: snapshot)
     }
 
@@ -171,9 +167,8 @@ struct ReferenceNames: ~Copyable {
         in context: borrowing IOContext
     ) throws(CephError) {
         guard let place = try place(reference.poolID, context.namespace, context.rados) else { return }
-        let name = CompoundRead(capacity: 1)
-        name.call("dir_get_name", input: WireWriter.string(reference.id))
-        guard name.submit(to: Self.groups, in: place.context) >= 0 else { return }
+        let name = CompoundRead(calling: "dir_get_name", input: WireWriter.string(reference.id))
+        name.submit(to: Self.groups, in: place.context)
         groupQuestions[reference] = name
     }
 
@@ -198,10 +193,7 @@ struct ReferenceNames: ~Copyable {
     // MARK: Answers
 
     private static func text(_ read: CompoundRead, on resource: CephError.Resource) throws(CephError) -> String? {
-        let result = read.wait()
-        if result == -ENOENT { return nil }
-        try check(result, .readImage, on: resource)
-        guard var reader = read.output(0) else { return nil }
+        guard try read.isFound(.readImage, on: resource), var reader = read.output else { return nil }
         return reader.string()
     }
 
@@ -209,11 +201,9 @@ struct ReferenceNames: ~Copyable {
         _ read: CompoundRead,
         on resource: CephError.Resource
     ) throws(CephError) -> String? {
-        let result = read.wait()
-        if result == -ENOENT { return nil }
-        try check(result, .readImage, on: resource)
         // Its frame begins with the id, then follow the frame of the snapshot's namespace, and the name.
-        guard var reader = read.output(0), reader.enterFrame() != nil, reader.integer(UInt64.self) != nil,
+        guard try read.isFound(.readImage, on: resource), var reader = read.output, reader.enterFrame() != nil,
+            reader.integer(UInt64.self) != nil,
             reader.skipFrame() != nil
         else { return nil }
         return reader.string()
