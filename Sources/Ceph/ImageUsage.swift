@@ -30,9 +30,8 @@ extension OpenImage {
     /// - C function: rbd_stat, rbd_get_features, rbd_get_flags, rbd_diff_iterate2
     func usage(until deadline: ContinuousClock.Instant?) throws(CephError) -> ImageUsage {
         let stat = try stat()
-        var flags: UInt64 = 0
-        try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
-        let hasMap = try features().contains(.fastDiff) && ImageFlags(rawValue: flags).isEmpty
+        let (features, flags) = (try features(), try flags())
+        let hasMap = features.contains(.fastDiff) && flags.isEmpty
         let bytes = try countBytes(of: stat, hasMap: hasMap, wholeObjects: hasMap, until: deadline)
         return ImageUsage(provisionedBytes: stat.size, usedBytes: bytes, isApproximate: hasMap || bytes == nil)
     }
@@ -49,9 +48,8 @@ extension OpenImage {
         let set = rbd_snap_set_by_id(pointer, snapshot.id)
         if set == -ENOENT { return nil }
         try check(set, .readImage, on: resource)
-        var flags: UInt64 = 0
-        try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
-        let hasMap = try features().contains(.fastDiff) && flags & UInt64(RBD_FLAG_FAST_DIFF_INVALID) == 0
+        let (features, flags) = (try features(), try flags())
+        let hasMap = features.contains(.fastDiff) && !flags.contains(.fastDiffInvalid)
         do throws(CephError) {
             let (stat, name) = (try stat(), earlier?.name)
             let bytes = try countBytes(of: stat, since: name, hasMap: hasMap, wholeObjects: true, until: deadline)

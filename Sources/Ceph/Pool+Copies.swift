@@ -157,7 +157,7 @@ extension OpenImage {
                 try check(resized, .copyImage, on: resource)
             }
             let before = overlap
-            try check(rbd_get_overlap(pointer, &overlap), .copyImage, on: resource)
+            overlap = try overlapBytes(.copyImage)
             data.isFresh = previous == nil
             let step = try stepBytes(layout)
             var offset: UInt64 = 0
@@ -185,9 +185,8 @@ extension OpenImage {
 
     /// How much of the image to list at once: an amount that takes only a moment even if each object is checked.
     private func stepBytes(_ layout: ImageLayout) throws(CephError) -> UInt64 {
-        var flags: UInt64 = 0
-        try check(rbd_get_flags(pointer, &flags), .copyImage, on: resource)
-        let hasMap = try features().contains(.fastDiff) && ImageFlags(rawValue: flags).isEmpty
+        let (features, flags) = (try features(), try flags())
+        let hasMap = features.contains(.fastDiff) && flags.isEmpty
         return (hasMap ? 65_536 : 256) * layout.objectSizeBytes
     }
 

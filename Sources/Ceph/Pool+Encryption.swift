@@ -31,9 +31,7 @@ extension OpenImage {
 
     /// Whether the image is a clone with its own key, in the state that is set.
     func isEncryptedClone(_ operation: CephError.Operation) throws(CephError) -> Bool {
-        var overlap: UInt64 = 0
-        try check(rbd_get_overlap(pointer, &overlap), operation, on: resource)
-        guard overlap > 0 else { return false }
+        guard try overlapBytes(operation) > 0 else { return false }
         return try beginning(Self.magic.count, operation) == Self.magic
     }
 

@@ -102,11 +102,7 @@ private struct ChangedImage {
 }
 
 extension OpenImage {
-    func sizeBytes() throws(CephError) -> UInt64 {
-        var size: UInt64 = 0
-        try check(rbd_get_size(pointer, &size), .readImage, on: resource)
-        return size
-    }
+    func sizeBytes() throws(CephError) -> UInt64 { try number(rbd_get_size) }
 
     /// - Returns: nil if the key is not set.
     fileprivate func metadata(_ key: String, on resource: CephError.Resource) throws(CephError) -> String? {

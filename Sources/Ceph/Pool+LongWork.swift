@@ -48,8 +48,10 @@ extension Pool {
         call: LongCall,
         on threads: BlockingPool
     ) async throws {
-        try await withOpenImage(name, id, .sparsifyImage, call, threads) { image in
-            rbd_sparsify_with_progress(image, blockBytes, LongCall.callback, call.context)
+        let resource = resource(ofImage: name)
+        try await withOpenImage(id, .sparsifyImage, on: resource, call, threads) { image, _ throws(CephError) in
+            let result = rbd_sparsify_with_progress(image.pointer, blockBytes, LongCall.callback, call.context)
+            try check(result, .sparsifyImage, on: resource)
         }
     }
 
@@ -64,16 +66,17 @@ extension Pool {
         on threads: BlockingPool
     ) async throws {
         let resource = resource(ofImage: name)
-        try await withContext(.rebuildObjectMap, on: resource, through: threads) { context throws(CephError) in
-            try call.begin(.rebuildObjectMap, on: resource)
-            let image = try OpenImage(id: id, in: context, to: .write)
+        try await withOpenImage(id, .rebuildObjectMap, on: resource, call, threads) {
+            image,
+            context throws(CephError) in
+            let pointer = image.pointer
             func rebuild() throws(CephError) {
-                let result = rbd_rebuild_object_map(image.pointer, LongCall.callback, call.context)
+                let result = rbd_rebuild_object_map(pointer, LongCall.callback, call.context)
                 try check(result, .rebuildObjectMap, on: resource)
             }
             try rebuild()
             for snapshot in try image.snapshotsWithoutMaps(in: context) {
-                let set = rbd_snap_set_by_id(image.pointer, snapshot)
+                let set = rbd_snap_set_by_id(pointer, snapshot)
                 if set == -ENOENT { continue }
                 try check(set, .rebuildObjectMap, on: resource)
                 try rebuild()
@@ -106,9 +109,7 @@ extension Pool {
         on threads: BlockingPool
     ) async throws {
         let resource = resource(ofSnapshot: snapshot, image: name)
-        try await withContext(.rollBackImage, on: resource, through: threads) { context throws(CephError) in
-            try call.begin(.rollBackImage, on: resource)
-            let image = try OpenImage(id: id, in: context, to: .write)
+        try await withOpenImage(id, .rollBackImage, on: resource, call, threads) { image, context throws(CephError) in
             try image.requireNobodyElse(.rollBackImage, on: self.resource(ofImage: name), rados: context.rados)
             let snapshots = try image.snapshotInfos(rados: context.rados)
             guard let found = snapshots.first(where: { $0.id == snapshotID && $0.kind == .user }) else {
@@ -133,9 +134,7 @@ extension Pool {
         on threads: BlockingPool
     ) async throws {
         let resource = resource(ofImage: name)
-        try await withContext(.changeImage, on: resource, through: threads) { context throws(CephError) in
-            try call.begin(.changeImage, on: resource)
-            let image = try OpenImage(id: id, in: context, to: .write)
+        try await withOpenImage(id, .changeImage, on: resource, call, threads) { image, context throws(CephError) in
             try image.requireNobodyElse(.changeImage, on: resource, rados: context.rados)
             guard try image.sizeBytes() > bytes else { return }
             let result = rbd_resize2(image.pointer, bytes, true, LongCall.callback, call.context)
@@ -145,18 +144,17 @@ extension Pool {
 
     /// - Parameter id: identifies the image, which may be renamed while the work waits for its turn.
     private func withOpenImage(
-        _ name: String,
         _ id: String,
         _ operation: CephError.Operation,
+        on resource: CephError.Resource,
         _ call: LongCall,
         _ threads: BlockingPool,
-        _ body: @escaping @Sendable (rbd_image_t) -> CInt
+        _ body: @escaping @Sendable (borrowing OpenImage, borrowing IOContext) throws(CephError) -> Void
     ) async throws {
-        let resource = resource(ofImage: name)
         try await withContext(operation, on: resource, through: threads) { context throws(CephError) in
             try call.begin(operation, on: resource)
             let image = try OpenImage(id: id, in: context, to: .write)
-            try check(body(image.pointer), operation, on: resource)
+            try body(image, context)
         }
     }
 }

@@ -22,7 +22,9 @@ struct IOContext: ~Copyable {
     /// - C function: rados_ioctx_create, rados_ioctx_set_namespace, rados_set_pool_full_try
     init(_ place: Place, rados: RadosHandle) throws(CephError) {
         let pool = place.pool
-        guard try rados.mapHasPool(named: pool) else { throw CephError(.poolNotFound, .openPool, on: .pool(pool)) }
+        guard try rados.mapPools(.pool(pool)).contains(pool) else {
+            throw CephError(.poolNotFound, .openPool, on: .pool(pool))
+        }
         var pointer: rados_ioctx_t?
         try check(rados_ioctx_create(rados.pointer, pool, &pointer), .openPool, on: .pool(pool))
         guard let pointer else { throw CephError(.other, .openPool, on: .pool(pool)) }
@@ -66,28 +68,16 @@ struct IOContext: ~Copyable {
 }
 
 extension RadosHandle {
-    /// Whether the client's own map has the pool. The monitors are not asked.
-    fileprivate func mapHasPool(named name: String) throws(CephError) -> Bool {
-        try mapPools(.pool(name)).contains(name)
-    }
-
     /// The names of the pools in the client's own map. The monitors are not asked.
     func mapPools(_ resource: CephError.Resource) throws(CephError) -> [String] {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        while true {
-            let needed = Int(try check(rados_pool_list(pointer, &buffer, buffer.count), .openPool, on: resource))
-            guard needed > buffer.count else { break }
-            buffer = [CChar](repeating: 0, count: needed + 1024)
-        }
-        // Names one after another, each with its terminating zero; an empty name ends the list.
-        return buffer.withUnsafeBytes { bytes in
-            var names: [String] = []
-            var rest = bytes[...]
-            while let end = rest.firstIndex(of: 0), end > rest.startIndex {
-                names.append(String(decoding: rest[..<end], as: UTF8.self))
-                rest = rest[(end + 1)...]
-            }
-            return names
+        try GrowingRoom.fill(from: 4096) { room, size in
+            // This function returns the size that it needs, and no error if the buffer is too small.
+            let needed = rados_pool_list(pointer, room, size)
+            guard Int(needed) > size else { return needed }
+            size = Int(needed)
+            return -ERANGE
+        } then: { (names: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
+            GrowingRoom.texts(names, bytes: Int(try check(result, .openPool, on: resource)))
         }
     }
 

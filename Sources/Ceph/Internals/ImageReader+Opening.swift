@@ -49,12 +49,7 @@ extension OpenImage {
     ///   rbd_get_flags, rbd_get_create_timestamp, rbd_get_modify_timestamp, rbd_get_access_timestamp,
     ///   rbd_get_data_pool_id, rbd_get_parent, rbd_get_overlap, rbd_get_group
     func info(_ entry: ImageReader.Entry, in context: borrowing IOContext) throws(CephError) -> ImageInfo {
-        var stat = rbd_image_info_t()
-        try check(rbd_stat(pointer, &stat, MemoryLayout<rbd_image_info_t>.size), .readImage, on: resource)
-        let layout = try layout()
-        var (operationFeatures, flags): (UInt64, UInt64) = (0, 0)
-        try check(rbd_get_op_features(pointer, &operationFeatures), .readImage, on: resource)
-        try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
+        let (stat, layout) = (try stat(), try layout())
         var info = ImageInfo(
             name: entry.name,
             rawName: entry.rawName,
@@ -64,8 +59,8 @@ extension OpenImage {
             stripeUnitBytes: layout.stripeUnitBytes,
             stripeCount: layout.stripeCount,
             features: try features(),
-            operationFeatures: OperationFeatures(rawValue: operationFeatures),
-            flags: ImageFlags(rawValue: flags),
+            operationFeatures: OperationFeatures(rawValue: try number(rbd_get_op_features)),
+            flags: try flags(),
             snapshotCount: try snapshotCount(),
             createdAt: date(rbd_get_create_timestamp),
             modifiedAt: date(rbd_get_modify_timestamp),
@@ -98,15 +93,13 @@ extension OpenImage {
             rbd_linked_image_spec_cleanup(&image)
             rbd_snap_spec_cleanup(&snapshot)
         }
-        var overlap: UInt64 = 0
-        try check(rbd_get_overlap(pointer, &overlap), .readImage, on: resource)
         return ImageInfo.Parent(
             pool: String(cString: image.pool_name),
             namespace: String(cString: image.pool_namespace),
             image: String(cString: image.image_name),
             imageID: String(cString: image.image_id),
             snapshot: String(cString: snapshot.name),
-            overlapBytes: overlap
+            overlapBytes: try overlapBytes()
         )
     }
 }

@@ -17,11 +17,11 @@ struct ImageLayout: Hashable, Sendable {
 extension OpenImage {
     /// - C function: rbd_stat, rbd_get_stripe_unit, rbd_get_stripe_count
     func layout() throws(CephError) -> ImageLayout {
-        let stat = try stat()
-        var layout = ImageLayout(objectSizeBytes: stat.obj_size, stripeUnitBytes: 0, stripeCount: 0)
-        try check(rbd_get_stripe_unit(pointer, &layout.stripeUnitBytes), .readImage, on: resource)
-        try check(rbd_get_stripe_count(pointer, &layout.stripeCount), .readImage, on: resource)
-        return layout
+        ImageLayout(
+            objectSizeBytes: try stat().obj_size,
+            stripeUnitBytes: try number(rbd_get_stripe_unit),
+            stripeCount: try number(rbd_get_stripe_count)
+        )
     }
 
     /// Whether clones need a snapshot. Clones of format 1 are not searched for, because they need a protected snapshot.

@@ -13,11 +13,7 @@ extension OpenImage {
     func snapshotInfos(rados: RadosHandle) throws(CephError) -> [SnapshotInfo] {
         var infos: [SnapshotInfo] = []
         for snapshot in try listSnapshots() {
-            var type = RBD_SNAP_NAMESPACE_TYPE_USER
-            let result = rbd_snap_get_namespace_type(pointer, snapshot.id, &type)
-            // The snapshot was just removed.
-            if result == -ENOENT { continue }
-            try check(result, .readImage, on: resource)
+            guard let type = try namespaceType(ofSnapshot: snapshot.id) else { continue }
             var info = SnapshotInfo(
                 id: snapshot.id,
                 name: snapshot.name,
@@ -48,14 +44,10 @@ extension OpenImage {
     func abandonedSnapshots(in context: borrowing IOContext) throws(CephError) -> Set<UInt64> {
         var abandoned: Set<UInt64> = []
         for snapshot in try listSnapshots() {
-            var type = RBD_SNAP_NAMESPACE_TYPE_USER
-            let result = rbd_snap_get_namespace_type(pointer, snapshot.id, &type)
-            if result == -ENOENT { continue }
-            try check(result, .readImage, on: resource)
-            guard type == RBD_SNAP_NAMESPACE_TYPE_TRASH, try !hasClones(ofSnapshot: snapshot.id, in: context) else {
+            guard let type = try namespaceType(ofSnapshot: snapshot.id), type == RBD_SNAP_NAMESPACE_TYPE_TRASH else {
                 continue
             }
-            abandoned.insert(snapshot.id)
+            if try !hasClones(ofSnapshot: snapshot.id, in: context) { abandoned.insert(snapshot.id) }
         }
         return abandoned
     }
@@ -78,8 +70,7 @@ extension OpenImage {
 
     /// - Returns: nil if there is no limit.
     func snapshotLimit() throws(CephError) -> UInt64? {
-        var limit: UInt64 = 0
-        try check(rbd_snap_get_limit(pointer, &limit), .readImage, on: resource)
+        let limit = try number(rbd_snap_get_limit)
         return limit == .max ? nil : limit
     }
 
@@ -109,10 +100,8 @@ extension OpenImage {
     /// fails to create its map.
     func lacksObjectMap(ofSnapshot snapshot: UInt64, in context: borrowing IOContext) throws(CephError) -> Bool {
         guard try features().contains(.objectMap), let id = try imageID() else { return false }
-        var flags: UInt64 = 0
-        try check(rbd_get_flags(pointer, &flags), .readImage, on: resource)
         // If the image itself has no valid map, its snapshots get none.
-        guard flags & UInt64(RBD_FLAG_OBJECT_MAP_INVALID) == 0 else { return false }
+        guard try !flags().contains(.objectMapInvalid) else { return false }
         let number = String(snapshot, radix: 16)
         let object = "rbd_object_map.\(id).\(String(repeating: "0", count: 16 - number.count))\(number)"
         let result = rados_stat(context.pointer, object, nil, nil)
@@ -127,6 +116,15 @@ extension OpenImage {
             found.append(snapshot.id)
         }
         return found
+    }
+
+    /// - Returns: nil if the snapshot was just removed.
+    private func namespaceType(ofSnapshot id: UInt64) throws(CephError) -> rbd_snap_namespace_type_t? {
+        var type = RBD_SNAP_NAMESPACE_TYPE_USER
+        let result = rbd_snap_get_namespace_type(pointer, id, &type)
+        if result == -ENOENT { return nil }
+        try check(result, .readImage, on: resource)
+        return type
     }
 
     private static func kind(_ type: rbd_snap_namespace_type_t) -> SnapshotInfo.Kind {

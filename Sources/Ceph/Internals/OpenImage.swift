@@ -161,21 +161,27 @@ struct OpenImage: ~Copyable {
         return use
     }
 
-    func features() throws(CephError) -> ImageFeatures {
-        var bits: UInt64 = 0
-        try check(rbd_get_features(pointer, &bits), .readImage, on: resource)
-        return ImageFeatures(rawValue: bits)
+    /// A number that librbd knows of the image.
+    func number(
+        _ get: (rbd_image_t, UnsafeMutablePointer<UInt64>) -> CInt,
+        _ operation: CephError.Operation = .readImage
+    ) throws(CephError) -> UInt64 {
+        var number: UInt64 = 0
+        try check(get(pointer, &number), operation, on: resource)
+        return number
     }
 
-    /// Whether the open image or snapshot still has a parent.
-    func hasParent() throws(CephError) -> Bool {
-        var (image, snapshot) = (rbd_linked_image_spec_t(), rbd_snap_spec_t())
-        let result = rbd_get_parent(pointer, &image, &snapshot)
-        if result == -ENOENT { return false }
-        try check(result, .readImage, on: resource)
-        rbd_linked_image_spec_cleanup(&image)
-        rbd_snap_spec_cleanup(&snapshot)
-        return true
+    func features() throws(CephError) -> ImageFeatures {
+        ImageFeatures(rawValue: try number(rbd_get_features))
+    }
+
+    func flags() throws(CephError) -> ImageFlags {
+        ImageFlags(rawValue: try number(rbd_get_flags))
+    }
+
+    /// How much of the parent the open image or snapshot can still see; 0 without a parent.
+    func overlapBytes(_ operation: CephError.Operation = .readImage) throws(CephError) -> UInt64 {
+        try number(rbd_get_overlap, operation)
     }
 
     func watchers() throws(CephError) -> [ImageUse.Watcher] {
