@@ -10,16 +10,10 @@ import RBDAPI
 
 /// Writes every change and every refused request to the audit log before it is answered.
 struct AuditMiddleware: RouterMiddleware {
-    typealias Context = ServiceRequestContext
-
     let log: AuditLog
     let endpoints: EndpointTable
 
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
+    func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         guard log.isOn, let path = context.endpointPath, let endpoint = endpoints.endpoint(request.method, path) else {
             return try await next(request, context)
         }
@@ -52,7 +46,7 @@ struct AuditMiddleware: RouterMiddleware {
 
     private static func line(
         _ request: Request,
-        _ context: Context,
+        _ context: ServiceRequestContext,
         _ endpoint: Endpoint,
         _ query: Query,
         status: Int,

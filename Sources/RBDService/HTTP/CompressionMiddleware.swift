@@ -9,8 +9,6 @@ import NIOHTTPCompression
 /// Marks the answers that are worth compressing. The channel compresses them if the client accepts that. Only this
 /// middleware knows the request: the answer to a HEAD has no body to compress.
 struct CompressionMiddleware: RouterMiddleware {
-    typealias Context = ServiceRequestContext
-
     /// An answer that fits into one packet gains nothing.
     private static let worthwhileBytes = 1_400
     /// Event streams are left out: they are short, and must not wait for a block to fill.
@@ -19,11 +17,7 @@ struct CompressionMiddleware: RouterMiddleware {
     ]
     private static let mark = HTTPField.Name("X-Compress")!
 
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
+    func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         var response = try await next(request, context)
         guard Self.isWorthwhile(response) else { return response }
         let others = response.headers[.vary].map { "\($0), " } ?? ""

@@ -9,8 +9,6 @@ import RBDAPI
 /// Sets the deadline of every request. Calls to Ceph are abandoned then. A caller may ask for less time than the
 /// service's own limit, but not for more.
 struct DeadlineMiddleware: RouterMiddleware {
-    typealias Context = ServiceRequestContext
-
     let timeout: Duration
 
     /// The paths whose requests may set their own timeout.
@@ -18,11 +16,7 @@ struct DeadlineMiddleware: RouterMiddleware {
     /// The values that a caller may ask for, in seconds.
     static let range = 1...3600
 
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
+    func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         let timeout = min(timeout, try Self.requested(request) ?? timeout)
         return try await Deadline.$current.withValue(.now + timeout) {
             try await next(request, context)

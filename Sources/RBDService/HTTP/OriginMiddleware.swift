@@ -9,8 +9,6 @@ import Hummingbird
 ///
 /// Hummingbird's own middleware takes its origins one by one in the source, and answers for paths that do not exist.
 struct OriginMiddleware: RouterMiddleware {
-    typealias Context = ServiceRequestContext
-
     let origins: Set<String>
 
     private static let requestHeaders = "Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id"
@@ -18,11 +16,7 @@ struct OriginMiddleware: RouterMiddleware {
     /// How long a browser may cache the answer to a preflight request, in seconds.
     private static let patience = "600"
 
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
+    func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         var response = try await next(request, context)
         // An answer for one origin must not be cached for another.
         response.headers[.vary] = (response.headers[.vary].map { "\($0), " } ?? "") + "Origin"

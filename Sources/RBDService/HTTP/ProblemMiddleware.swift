@@ -10,15 +10,9 @@ import RBDAPI
 
 /// Turns thrown errors into problems, and answers requests for unknown paths and methods.
 struct ProblemMiddleware: RouterMiddleware {
-    typealias Context = ServiceRequestContext
-
     let endpoints: EndpointTable
 
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
+    func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         guard Self.isCanonical(request.uri.path) else {
             // The router matched another route, which does not count.
             context.coreContext.endpointPath.value = nil
@@ -43,7 +37,7 @@ struct ProblemMiddleware: RouterMiddleware {
 
     private static let slash = UInt8(ascii: "/")
 
-    private func unrouted(_ request: Request, context: Context) -> Response {
+    private func unrouted(_ request: Request, context: ServiceRequestContext) -> Response {
         guard let methods = endpoints.methods(of: request.uri.path) else {
             return response(Self.routeNotFound(request), request: request, context: context)
         }
@@ -84,7 +78,7 @@ struct ProblemMiddleware: RouterMiddleware {
         }
     }
 
-    private func response(_ problem: Problem, request: Request, context: Context) -> Response {
+    private func response(_ problem: Problem, request: Request, context: ServiceRequestContext) -> Response {
         var problem = problem
         problem.instance = context.requestID
         RequestNotes.current?.set(problem)

@@ -8,13 +8,7 @@ import Synchronization
 
 /// Gives every request an id, and returns it in a header of the answer.
 struct RequestIDMiddleware: RouterMiddleware {
-    typealias Context = ServiceRequestContext
-
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
+    func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         var context = context
         context.requestID = request.headers[.requestID].flatMap { Self.isSane($0) ? $0 : nil } ?? Self.makeID()
         context.logger[metadataKey: LogKeys.requestID] = "\(context.requestID)"

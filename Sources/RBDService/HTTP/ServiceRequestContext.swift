@@ -5,6 +5,9 @@ import Hummingbird
 import Logging
 import NIOCore
 
+/// The middlewares that are still to come, and the handler.
+typealias Next = (Request, ServiceRequestContext) async throws -> Response
+
 /// The context of a request.
 struct ServiceRequestContext: RequestContext {
     var coreContext: CoreRequestContextStorage

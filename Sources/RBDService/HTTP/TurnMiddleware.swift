@@ -9,11 +9,7 @@ import Hummingbird
 /// Pipelined requests are available at once, and many are answered without waiting for anything. Without this, the task
 /// of their connection would keep the loop until the last of them is answered.
 struct TurnMiddleware: RouterMiddleware {
-    func handle(
-        _ request: Request,
-        context: ServiceRequestContext,
-        next: (Request, ServiceRequestContext) async throws -> Response
-    ) async throws -> Response {
+    func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         await EventLoopTaskExecutor.giveWay()
         return try await next(request, context)
     }

@@ -9,15 +9,9 @@ import RBDAPI
 
 /// Counts every request and writes its log line.
 struct TelemetryMiddleware: RouterMiddleware {
-    typealias Context = ServiceRequestContext
-
     let metrics: RequestMetrics
 
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
+    func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         let start = ContinuousClock.now
         let notes = RequestNotes(logger: context.logger)
         metrics.began()
