@@ -3,6 +3,13 @@
 
 internal import Synchronization
 
+/// A pool, or a namespace of a pool, by the pool's number, because another pool may have had its name before.
+struct NumberedPlace: Hashable {
+    var poolID: Int64
+    /// Empty for the pool's default namespace.
+    var namespace: String
+}
+
 /// Cached image headers, each with the version that its object had.
 ///
 /// Cached headers are always revalidated: the OSD is asked whether the object still has that version, which it knows
