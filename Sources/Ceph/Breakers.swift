@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+public import Naming
 import Synchronization
 
 /// Remembers which parts of the cluster do not answer. Calls to them are refused immediately, instead of waiting for
@@ -29,14 +30,14 @@ public final class Breakers: Sendable {
     public struct Probe: Hashable, Sendable {
         public var scope: CallScope
         /// The image whose call timed out last. A pool may answer for some of its objects and not for others.
-        public var image: CephError.Resource?
+        public var image: ImageSpec?
     }
 
     private struct Breaker {
         var state = State.closed
         var timeouts = 0
         var openings = 0
-        var lastImage: CephError.Resource?
+        var lastImage: ImageSpec?
         var nextProbe = ContinuousClock.now
     }
 

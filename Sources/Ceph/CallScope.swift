@@ -47,12 +47,12 @@ extension CephError.Resource {
     /// The pool that this scope is, or is in.
     public var pool: String? { place?.pool }
 
-    /// The image that this scope is, or that it is a snapshot of.
-    var image: CephError.Resource? {
+    /// The image, or the image of the snapshot.
+    public var image: ImageSpec? {
         switch self {
         case .cluster, .pool, .namespace, .group, .groupSnapshot: nil
-        case .image: self
-        case .snapshot(let spec): .image(spec.image)
+        case .image(let spec): spec
+        case .snapshot(let spec): spec.image
         }
     }
 }

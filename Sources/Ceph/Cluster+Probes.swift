@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CRados
-import Naming
+public import Naming
 
 /// Probes that check whether the cluster answers. They run in a pool of their own, where they do not wait behind other
 /// work. They bypass the breakers, which wait for them.
@@ -21,20 +21,16 @@ extension Cluster {
     /// Reads a pool's directory, and an image in the pool.
     /// - Throws: `CephError` with `.poolNotFound`, `.imageNotFound`.
     /// - C function: rados_stat, rados_read_op_operate
-    public func probe(
-        pool name: String,
-        image: CephError.Resource? = nil,
-        through pool: BlockingPool
-    ) async throws {
+    public func probe(pool name: String, image: ImageSpec? = nil, through pool: BlockingPool) async throws {
         let rados = rados
         try await noticing {
             try await pool.run(.readImage, on: .pool(name)) { () throws(CephError) in
                 let context = try IOContext(image?.place ?? Place(pool: name), rados: rados)
                 // That it does not exist is an answer, too.
                 try check(rados_stat(context.pointer, "rbd_directory", nil, nil), .readImage, on: .pool(name))
-                if case .image(let spec) = image {
+                if let image {
                     var reader = ImageReader(context)
-                    _ = try reader.image(named: RawName(spec.image))
+                    _ = try reader.image(named: RawName(image.image))
                 }
             }
         }

@@ -84,7 +84,7 @@ struct BreakersTests {
         let start = ContinuousClock.now
         breakers.record(sick, timeout())
         let due = breakers.takeDueProbes(at: start + .milliseconds(1))
-        #expect(due == [Breakers.Probe(scope: sick, image: image)])
+        #expect(due == [Breakers.Probe(scope: sick, image: image.image)])
         #expect(breakers.takeDueProbes(at: start + .seconds(100)).isEmpty)
         #expect(isRefused(breakers, sick) == .poolUnavailable)
         breakers.probeEnded(sick, hasAnswered: false)

@@ -5,15 +5,6 @@ import Ceph
 import Naming
 
 extension CephError.Resource {
-    /// The image, or the image of the snapshot.
-    var image: ImageSpec? {
-        switch self {
-        case .image(let spec): spec
-        case .snapshot(let spec): spec.image
-        default: nil
-        }
-    }
-
     var snapshot: SnapshotSpec? {
         if case .snapshot(let spec) = self { spec } else { nil }
     }
