@@ -208,15 +208,13 @@ final class AuditLog: Service {
     /// An operation that this process ran has ended: its changes are complete.
     func finished(_ operation: RBDAPI.Operation) {
         guard isOn else { return }
-        let bytes = state.withLock { state in
-            Array(AuditLine.finished(operation, by: state.owners.removeValue(forKey: operation.id)).utf8)
-        }
         let isKept = state.withLock { state in
+            let owner = state.owners.removeValue(forKey: operation.id)
             guard state.entries.count < limits.kept else {
                 state.lost += 1
                 return false
             }
-            state.entries.append(Entry(bytes: bytes))
+            state.entries.append(Entry(bytes: Array(AuditLine.finished(operation, by: owner).utf8)))
             return true
         }
         if isKept { wake() } else { lostLines.increment() }

@@ -184,3 +184,18 @@ extension CephError {
     /// Whether a change may have been made although its call was abandoned.
     var isOutcomeUnknown: Bool { code == .timedOut && operation.isChange }
 }
+
+extension Problem {
+    /// The problem that a Ceph error means for the caller.
+    init(_ error: CephError) {
+        let meaning = error.meaning
+        self.init(
+            meaning.code,
+            detail: error.description + (error.isOutcomeUnknown ? "; whether the change was made is not known" : ""),
+            field: meaning.field,
+            errno: error.errno,
+            hint: meaning.hint,
+            remedy: meaning.remedy
+        )
+    }
+}

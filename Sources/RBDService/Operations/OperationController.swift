@@ -42,9 +42,12 @@ struct OperationController: Sendable {
         }
     }
 
+    /// The progress of an operation as server-sent events: an event with the whole operation whenever it has changed,
+    /// and otherwise a comment now and then.
     @Sendable private func events(_ call: Call) async throws -> Answer {
         let first = try await service.get(call.name("operation"))
-        return OperationEvents(followers: service.followers, first: first).answer
+        let body = ResponseBody(asyncSequence: service.followers.follow(first))
+        return .stream(body, mediaType: "text/event-stream", headers: [.cacheControl: "no-store"])
     }
 }
 

@@ -16,13 +16,6 @@ struct OperationStore: Sendable {
     var perIdentity: Int?
     private let read = ReadOperations()
 
-    init(connection: ClusterConnection, retention: Duration, creations: PoolCreations, perIdentity: Int? = nil) {
-        self.connection = connection
-        self.retention = retention
-        self.creations = creations
-        self.perIdentity = perIdentity
-    }
-
     enum Created {
         case new(OperationRecord)
         /// The same work on the same image was requested before, and is not finished.

@@ -59,7 +59,7 @@ enum LogText {
             default:
                 switch scalar.properties.generalCategory {
                 case .control, .format, .lineSeparator, .paragraphSeparator:
-                    for unit in String(scalar).utf16 { result += "\\u" + unit.text(digits: 4, radix: 16) }
+                    for unit in String(scalar).utf16 { result += "\\u\(unit.text(digits: 4, radix: 16))" }
                 default: result.unicodeScalars.append(scalar)
                 }
             }
@@ -68,9 +68,5 @@ enum LogText {
     }
 
     /// The time in the form of RFC 3339, in UTC, with milliseconds.
-    static func time(_ time: Date = .now) -> String {
-        time.formatted(timeFormat)
-    }
-
-    private static let timeFormat = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    static func time(_ time: Date = .now) -> String { Timestamp.text(time) }
 }
