@@ -3,11 +3,20 @@
 
 /// An image in its pool's trash (`cls::rbd::TrashImageSpec`).
 public struct TrashEntry: Hashable, Sendable {
-    /// What moved the image there (`rbd_trash_image_source_t`).
-    public enum Source: Hashable, Sendable {
-        case user, mirroring, migration, removing, userParent
-        /// A source that is not known here.
-        case other(UInt8)
+    /// What moved the image there (`rbd_trash_image_source_t`). A newer release may have further sources.
+    public struct Source: Hashable, Sendable {
+        fileprivate let number: UInt8
+
+        public static let user = Source(number: 0)
+        public static let migration = Source(number: 2)
+        public static let removing = Source(number: 3)
+
+        private static let names = ["user", "mirroring", "migration", "removing", "user-parent"]
+
+        /// As in `rbd trash ls`, in lower case.
+        public var name: String {
+            Int(number) < Self.names.count ? Self.names[Int(number)] : "unknown-\(number)"
+        }
     }
 
     /// The state of the entry (`cls::rbd::TrashImageState`).
@@ -58,43 +67,6 @@ public struct TrashEntry: Hashable, Sendable {
     public var stay: String { deletedAt.text }
 }
 
-extension TrashEntry.Source {
-    /// As in `rbd trash ls`, in lower case.
-    public var name: String {
-        switch self {
-        case .user: "user"
-        case .mirroring: "mirroring"
-        case .migration: "migration"
-        case .removing: "removing"
-        case .userParent: "user-parent"
-        case .other(let number): "unknown-\(number)"
-        }
-    }
-
-    init(rawValue: UInt8) {
-        self =
-            switch rawValue {
-            case 0: .user
-            case 1: .mirroring
-            case 2: .migration
-            case 3: .removing
-            case 4: .userParent
-            default: .other(rawValue)
-            }
-    }
-
-    fileprivate var rawValue: UInt8 {
-        switch self {
-        case .user: 0
-        case .mirroring: 1
-        case .migration: 2
-        case .removing: 3
-        case .userParent: 4
-        case .other(let number): number
-        }
-    }
-}
-
 extension TrashEntry {
     /// - Parameter reader: positioned before the entry's frame: source, name, time of the move, end of the deferment,
     ///   state.
@@ -109,7 +81,7 @@ extension TrashEntry {
         self.init(
             id: id,
             name: RawName(bytes: name),
-            source: Source(rawValue: source),
+            source: Source(number: source),
             deletedAt: deletedAt,
             deferredUntil: deferredUntil,
             state: State(rawValue: state)
@@ -118,7 +90,7 @@ extension TrashEntry {
 
     var wire: [UInt8] {
         WireWriter.frame(
-            WireWriter.integer(source.rawValue) + rawName.wire + deletedAt.wire + deferredUntil.wire
+            WireWriter.integer(source.number) + rawName.wire + deletedAt.wire + deferredUntil.wire
                 + WireWriter.integer((state ?? .normal).rawValue)
         )
     }

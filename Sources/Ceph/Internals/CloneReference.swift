@@ -8,7 +8,9 @@ struct CloneReference: Hashable, Sendable {
     var poolID: Int64
     var namespace: String
     var imageID: String
+}
 
+extension CloneReference {
     /// Reads one entry and moves behind it.
     init?(_ reader: inout WireReader) {
         var entry = reader
@@ -16,12 +18,6 @@ struct CloneReference: Hashable, Sendable {
             let imageID = entry.string(), let namespace = entry.string()
         else { return nil }
         self.init(poolID: poolID, namespace: namespace, imageID: imageID)
-    }
-
-    init(poolID: Int64, namespace: String, imageID: String) {
-        self.poolID = poolID
-        self.namespace = namespace
-        self.imageID = imageID
     }
 
     /// The version of the frame is the one that includes the namespace.

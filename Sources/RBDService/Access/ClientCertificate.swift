@@ -12,16 +12,12 @@ struct ClientCertificate: Sendable {
     var names: [CertificateName]
     /// When the certificate expires. A connection may last longer.
     var expires: Date
+}
 
-    init(names: [CertificateName], expires: Date) {
-        self.names = names
-        self.expires = expires
-    }
-
+extension ClientCertificate {
     /// A certificate that can't be read has no names. It still differs from having no certificate.
     init(_ certificate: NIOSSLCertificate) {
-        names = []
-        expires = .distantFuture
+        self.init(names: [], expires: .distantFuture)
         guard let read = try? Certificate(derEncoded: certificate.toDERBytes()),
             let alternatives = try? read.extensions.subjectAlternativeNames ?? SubjectAlternativeNames()
         else { return }

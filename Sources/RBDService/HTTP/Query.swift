@@ -130,13 +130,10 @@ struct Query: Sendable {
 /// Where a page ended. It is opaque to callers: the last item's name and id as base64url.
 struct Cursor: Hashable {
     var name: String
-    var id: String
+    var id = ""
+}
 
-    init(name: String, id: String = "") {
-        self.name = name
-        self.id = id
-    }
-
+extension Cursor {
     init?(_ text: String) {
         guard let data = Base64URL.decode(text), let decoded = String(data: data, encoding: .utf8) else { return nil }
         let parts = decoded.split(separator: "\0", omittingEmptySubsequences: false)

@@ -18,13 +18,10 @@ final class OperationFollowers: Sendable {
         var sentAt = ContinuousClock.now
     }
 
-    private struct Followed {
-        var followers: [UInt64: Follower] = [:]
-    }
-
     private struct State {
-        /// By the operation's id. Each has a task that reads the operation as long as there are followers.
-        var followed: [String: Followed] = [:]
+        /// The followers of each operation, by its id and their numbers. Each operation has a task that reads it as
+        /// long as there are followers.
+        var followed: [String: [UInt64: Follower]] = [:]
         var numbers: UInt64 = 0
     }
 
@@ -60,15 +57,12 @@ final class OperationFollowers: Sendable {
         let (number, isFirst) = state.withLock { state in
             state.numbers += 1
             let isFirst = state.followed[first.id] == nil
-            state.followed[first.id, default: Followed()].followers[state.numbers] = Follower(
-                access: access,
-                stream: stream,
-                sent: first
-            )
+            let follower = Follower(access: access, stream: stream, sent: first)
+            state.followed[first.id, default: [:]][state.numbers] = follower
             return (state.numbers, isFirst)
         }
         stream.onTermination = { [weak self] _ in
-            self?.state.withLock { $0.followed[first.id]?.followers[number] = nil }
+            self?.state.withLock { $0.followed[first.id]?[number] = nil }
         }
         if isFirst { lookAfter(first.id) }
         return events
@@ -82,7 +76,7 @@ final class OperationFollowers: Sendable {
                 // If no follower was left, the entry may belong to a new task by now.
                 guard await cancelWhenGracefulShutdown({ await self.run(id) }) else { return }
                 let rest = self.state.withLock { $0.followed.removeValue(forKey: id) }
-                for follower in (rest ?? Followed()).followers.values { follower.stream.finish() }
+                for follower in (rest ?? [:]).values { follower.stream.finish() }
             }
         }
         Deadline.$current.withValue(nil) {
@@ -102,7 +96,7 @@ final class OperationFollowers: Sendable {
                 return true
             }
             let followers = state.withLock { state -> [UInt64: Follower] in
-                let followers = state.followed[id]?.followers ?? [:]
+                let followers = state.followed[id] ?? [:]
                 // The next follower finds no entry, and starts a new task.
                 if followers.isEmpty { state.followed[id] = nil }
                 return followers
@@ -144,8 +138,8 @@ final class OperationFollowers: Sendable {
                 continue
             }
             state.withLock { state in
-                state.followed[id]?.followers[number]?.sent = operation
-                state.followed[id]?.followers[number]?.sentAt = .now
+                state.followed[id]?[number]?.sent = operation
+                state.followed[id]?[number]?.sentAt = .now
             }
         }
     }
