@@ -16,7 +16,6 @@ final class ShutdownDelay: Service {
         self.delay = delay
     }
 
-    /// Whether the shutdown has begun.
     var hasBegun: Bool { flag.isRaised }
 
     /// Must be the last service of its group: the last one is stopped first, and the others only after it has ended.

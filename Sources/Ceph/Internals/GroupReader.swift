@@ -41,7 +41,6 @@ struct GroupReader: ~Copyable {
         header = "rbd_group_header.\(id)"
     }
 
-    /// - C function: rados_read_op_operate (`group_image_list`)
     mutating func members() throws(CephError) -> [GroupMember] {
         var members: [GroupMember] = []
         var last: (id: String, pool: Int64) = ("", -1)
@@ -66,7 +65,6 @@ struct GroupReader: ~Copyable {
         return members.sorted { ($0.image.pool, $0.image.name) < ($1.image.pool, $1.image.name) }
     }
 
-    /// - C function: rados_read_op_operate (`group_snap_list`)
     mutating func snapshots() throws(CephError) -> [GroupSnapshotInfo] {
         var snapshots: [GroupSnapshotInfo] = []
         var last = ""

@@ -106,14 +106,12 @@ private struct LockRead {
 
     private let read: CompoundRead
 
-    /// Sends the request.
     init(of object: String, in context: borrowing IOContext) {
         let input = WireWriter.frame(WireWriter.string(Self.name))
         read = CompoundRead(calling: "get_info", of: "lock", input: input)
         read.submit(to: object, in: context)
     }
 
-    /// Waits for the answer.
     func answer(on resource: CephError.Resource) throws(CephError) -> [ImageUse.Lock] {
         guard try read.isFound(.readImage, on: resource) else { return [] }
         guard let locks = read.output.flatMap(Self.locks) else {

@@ -78,7 +78,6 @@ struct TrashRead {
     private let id: String
     private let read: CompoundRead
 
-    /// Sends the request.
     init(id: String, in context: borrowing IOContext) {
         self.id = id
         read = CompoundRead(calling: "trash_get", input: WireWriter.string(id))

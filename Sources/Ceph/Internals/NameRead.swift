@@ -16,7 +16,6 @@ struct NameRead {
     private let directory: CompoundRead
     private let object: CompoundRead
 
-    /// Sends both requests.
     init(_ name: RawName, in context: borrowing IOContext) {
         directory = CompoundRead(calling: "dir_get_id", input: name.wire)
         object = CompoundRead(calling: "get_id")
@@ -24,7 +23,6 @@ struct NameRead {
         object.submit(to: name.idObject, in: context)
     }
 
-    /// Waits for both answers.
     func answer(
         _ operation: CephError.Operation = .readImage,
         on resource: CephError.Resource

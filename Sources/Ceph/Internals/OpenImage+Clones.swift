@@ -15,7 +15,6 @@ struct ImageLayout: Hashable, Sendable {
 }
 
 extension OpenImage {
-    /// - C function: rbd_stat, rbd_get_stripe_unit, rbd_get_stripe_count
     func layout() throws(CephError) -> ImageLayout {
         ImageLayout(
             objectSizeBytes: try stat().obj_size,

@@ -147,7 +147,6 @@ struct OpenImage: ~Copyable {
         rbd_close(pointer)
     }
 
-    /// Everything that uses the image.
     func use(in context: borrowing IOContext) throws(CephError) -> ImageUse {
         var use = ImageUse()
         use.watchers = try watchers()
@@ -268,7 +267,6 @@ struct OpenImage: ~Copyable {
         return Date(timeIntervalSince1970: Double(time.tv_sec))
     }
 
-    /// The number of snapshots.
     func snapshotCount() throws(CephError) -> Int {
         // For an empty buffer, it answers -ERANGE and the size that it needs, which is one more than the number of
         // snapshots.

@@ -22,7 +22,6 @@ struct TraceRead {
         header.submit(to: ImageHeader.object(id: id), in: context)
     }
 
-    /// Waits for the answers.
     func answer(on resource: CephError.Resource) throws(CephError) -> ImageStanding.Trace {
         var trace = ImageStanding.Trace(id: id)
         if try directory.isFound(.readImage, on: resource) {

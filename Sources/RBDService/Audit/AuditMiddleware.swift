@@ -89,7 +89,6 @@ struct AuditMiddleware: RouterMiddleware {
 }
 
 extension ServiceRequestContext {
-    /// The client's end of the connection.
     fileprivate var auditPeer: AuditPeer? {
         get async {
             guard channel.localAddress?.protocol == .unix else {

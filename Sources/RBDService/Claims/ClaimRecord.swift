@@ -8,7 +8,6 @@ import RBDAPI
 /// The holder and the purpose of a claim, as stored beside the pool's records of operations. All keys of a claim have
 /// the same value.
 struct ClaimRecord: Codable, Hashable, Sendable {
-    /// The holder's session.
     var session: String
     /// The address of the holder's client, in case it must be shut out.
     var address: String
@@ -17,7 +16,6 @@ struct ClaimRecord: Codable, Hashable, Sendable {
     /// A new token for each claim.
     var token: String
     var purpose: ClaimPurpose
-    /// The keys of the claim.
     var keys: [String]
     /// The namespace of the images and names.
     var namespace: String

@@ -19,7 +19,6 @@ struct ClusterController: Sendable {
         ]
     }
 
-    /// The endpoints of the probes.
     var probes: [Endpoint] {
         [
             Endpoint(.get, "/livez", .everybody, query: nil, live),

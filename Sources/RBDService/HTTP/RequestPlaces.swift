@@ -60,7 +60,6 @@ final class RequestPlaces: Sendable {
         state = Mutex(State(callers: RecentCallers(memory: rules.memory)))
     }
 
-    /// How many requests are waiting.
     var waiting: Int { state.withLock { $0.desks.values.reduce(0) { $0 + $1.waiting.count } } }
 
     /// Serves a request as soon as it has a place.

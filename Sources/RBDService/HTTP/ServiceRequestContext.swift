@@ -16,7 +16,6 @@ struct ServiceRequestContext: RequestContext {
     var requestID: String
     /// The connection's client; nil if client certificates are not requested.
     let peer: Peer?
-    /// The request's connection.
     let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {

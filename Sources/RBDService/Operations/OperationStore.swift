@@ -155,7 +155,6 @@ struct OperationStore: Sendable {
         throw Self.inProgress(other, "image \"\(spec)\"")
     }
 
-    /// The unfinished operation on an image.
     func unfinished(onImage id: String, spec: ImageSpec) async throws -> OperationRecord? {
         let records = Records(of: try cluster().pool(spec.pool))
         let claim = OperationRecord.claim(onImage: id, namespace: spec.namespace)
@@ -163,7 +162,6 @@ struct OperationStore: Sendable {
         return try await records.operation(String(decoding: holder, as: UTF8.self))
     }
 
-    /// The unfinished operation on a group.
     func unfinished(onGroup group: GroupSpec) async throws -> OperationRecord? {
         let records = Records(of: try cluster().pool(group.pool))
         let claim = OperationRecord.claim(onGroup: group.name, namespace: group.namespace)

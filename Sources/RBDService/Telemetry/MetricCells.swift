@@ -12,7 +12,6 @@ protocol MetricCell: AnyObject, Sendable {
     func write(to text: inout PrometheusText)
 }
 
-/// Identifies a series.
 struct SeriesID: Hashable, Sendable {
     var name: String
     /// Sorted, escaped and joined as in the exposition: `a="1",b="2"`.

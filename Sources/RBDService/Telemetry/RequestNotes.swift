@@ -40,12 +40,10 @@ final class RequestNotes: Sendable {
         }
     }
 
-    /// Sets the caller.
     func set(_ identity: Identity) {
         state.withLock { $0.identity = identity }
     }
 
-    /// Sets the request's PersistentVolume.
     func set(volume: String) {
         state.withLock { $0.volume = volume }
     }
