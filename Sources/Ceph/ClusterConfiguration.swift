@@ -66,29 +66,20 @@ struct CephArguments: Hashable {
     var rest: [String] = []
 
     init(_ arguments: [String]) throws(CephError) {
-        var index = 0
-        while index < arguments.count {
-            let argument = arguments[index]
-            index += 1
+        var left = arguments[...]
+        while let argument = left.popFirst() {
             let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard let early = Self.early(parts[0]) else {
-                rest.append(argument)
-                continue
-            }
-            let value: String
-            if parts.count == 2 {
-                value = parts[1]
-            } else if index < arguments.count {
-                value = arguments[index]
-                index += 1
-            } else {
+            func value() throws(CephError) -> String {
+                if parts.count == 2 { return parts[1] }
+                if let next = left.popFirst() { return next }
                 throw CephError(.invalidConfiguration, .configure, on: .cluster, detail: "\(argument) needs a value")
             }
-            switch early {
-            case .conf: configFile = value
-            case .id: entity = "client.\(value)"
-            case .name: entity = value
-            case .cluster: cluster = value
+            switch parts[0] {
+            case "-c", "--conf": configFile = try value()
+            case "--id", "--user": entity = try "client.\(value())"
+            case "-n", "--name": entity = try value()
+            case "--cluster": cluster = try value()
+            default: rest.append(argument)
             }
         }
     }
@@ -96,19 +87,5 @@ struct CephArguments: Hashable {
     /// Splits a text as Ceph splits `CEPH_ARGS`: at white space, without quoting.
     init(splitting text: String) throws(CephError) {
         try self.init(text.split(whereSeparator: \.isWhitespace).map(String.init))
-    }
-
-    private enum Early {
-        case conf, id, name, cluster
-    }
-
-    private static func early(_ flag: String) -> Early? {
-        switch flag {
-        case "-c", "--conf": .conf
-        case "--id", "--user": .id
-        case "-n", "--name": .name
-        case "--cluster": .cluster
-        default: nil
-        }
     }
 }

@@ -55,21 +55,16 @@ extension Pool {
         let resource = resource(ofImage: clone.name)
         try await withContext(.repairImage, on: resource) { context throws(CephError) in
             let cloneChild: UInt64 = 1 << 1  // RBD_OPERATION_FEATURE_CLONE_CHILD
-            let mark = CompoundWrite()
-            mark.call("op_features_set", input: WireWriter.integer(cloneChild) + WireWriter.integer(cloneChild))
-            try check(
-                mark.operate(on: ImageHeader.object(id: clone.clone.imageID), in: context),
-                .repairImage,
-                on: resource
-            )
+            let bits = WireWriter.integer(cloneChild) + WireWriter.integer(cloneChild)
+            let mark = context.call("op_features_set", of: ImageHeader.object(id: clone.clone.imageID), input: bits)
+            try check(mark, .repairImage, on: resource)
             let place = try IOContext(
                 poolID: clone.parent.poolID,
                 namespace: clone.parent.namespace,
                 rados: context.rados
             )
-            let attach = CompoundWrite()
-            attach.call("child_attach", input: WireWriter.integer(clone.parent.snapshotID) + clone.clone.wire)
-            let result = attach.operate(on: ImageHeader.object(id: clone.parent.imageID), in: place)
+            let child = WireWriter.integer(clone.parent.snapshotID) + clone.clone.wire
+            let result = place.call("child_attach", of: ImageHeader.object(id: clone.parent.imageID), input: child)
             if result == -EEXIST { return }
             if result == -ENOENT { throw CephError(.sourceNotFound, .repairImage, on: resource, errno: ENOENT) }
             try check(result, .repairImage, on: resource)

@@ -29,7 +29,7 @@ extension Pool {
             }
             let creation = try CreationOptions(for: resource)
             try creation.set(options)
-            try creation.setCloneFormat2()
+            try creation.set(RBD_IMAGE_OPTION_CLONE_FORMAT, to: 2)
             let result = rbd_clone3(
                 parentContext.pointer,
                 source.image.image,

@@ -17,13 +17,7 @@ extension Pool {
     public func groups() async throws -> [String] {
         let resource = resource
         return try await withContext(.readGroup, on: resource) { context throws(CephError) in
-            let pointer = context.pointer
-            let names = try GrowingRoom.fill(from: 4096) {
-                rbd_group_list(pointer, $0, &$1)
-            } then: { (room: UnsafeMutablePointer<CChar>, _, result) throws(CephError) in
-                let bytes = try check(result, .readGroup, on: resource)
-                return GrowingRoom.texts(room, bytes: Int(bytes))
-            }
+            let names = try context.groupNames(on: resource)
             // A namespace that does not exist has an empty list.
             if names.isEmpty { try context.requireNamespace() }
             return names.sorted()

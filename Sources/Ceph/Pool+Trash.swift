@@ -48,7 +48,8 @@ extension Pool {
         let resource = resource(ofImage: "#\(id)")
         return try await withContext(.listTrash, on: resource) { context throws(CephError) in
             var reader = ImageReader(context)
-            guard let entry = try reader.trashEntry(id: id, .listTrash), isWanted(entry.name) else {
+            let found = try TrashRead(id: id, in: reader.context).entry(.listTrash, on: resource)
+            guard let entry = found, isWanted(entry.name) else {
                 try reader.context.requireNamespace()
                 throw CephError(.trashEntryNotFound, .listTrash, on: resource)
             }

@@ -57,12 +57,22 @@ public struct Records: Sendable {
         fileprivate let number: UInt64
     }
 
+    private func withObject<Value: Sendable>(
+        _ operation: CephError.Operation = .readRecord,
+        _ body: @escaping @Sendable (borrowing RecordObject) throws(CephError) -> Value
+    ) async throws -> Value {
+        let (object, resource) = (object, pool.resource)
+        return try await pool.withContext(operation, on: resource, through: threads) { context throws(CephError) in
+            let record = RecordObject(context: context, name: object, resource: resource)
+            return try body(record)
+        }
+    }
+
     /// Whether nothing has changed since this version was read.
     /// - C function: rados_read_op_assert_version
     public func isUnchanged(since version: Version) async throws -> Bool {
-        let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
-            try RecordRead.hasVersion(version.number, object, in: context, resource)
+        try await withObject { object throws(CephError) in
+            try object.hasVersion(version.number)
         }
     }
 
@@ -72,10 +82,8 @@ public struct Records: Sendable {
     public func versionAndValues(
         prefix: String
     ) async throws -> (version: Version?, values: [(key: String, value: [UInt8])]) {
-        let (object, resource) = (object, pool.resource)
-        let first = try await pool.withContext(.readRecord, on: resource, through: threads) {
-            context throws(CephError) in
-            try RecordRead.values(object, in: context, prefix: prefix, after: "", limit: RecordRead.page, resource)
+        let first = try await withObject { object throws(CephError) in
+            try object.values(prefix: prefix, after: "", limit: RecordObject.page)
         }
         var values = first.values
         if first.hasMore, let last = values.last?.key { values += try await self.values(prefix: prefix, after: last) }
@@ -93,20 +101,12 @@ public struct Records: Sendable {
         after: String = "",
         limit: Int = .max
     ) async throws -> [(key: String, value: [UInt8])] {
-        let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
+        try await withObject { object throws(CephError) in
             var found: [(key: String, value: [UInt8])] = []
             var last = after
             while found.count < limit {
-                let count = min(limit - found.count, RecordRead.page)
-                let page = try RecordRead.values(
-                    object,
-                    in: context,
-                    prefix: prefix,
-                    after: last,
-                    limit: count,
-                    resource
-                )
+                let count = min(limit - found.count, RecordObject.page)
+                let page = try object.values(prefix: prefix, after: last, limit: count)
                 found += page.values
                 guard page.hasMore, let key = page.values.last?.key else { break }
                 last = key
@@ -118,9 +118,8 @@ public struct Records: Sendable {
     /// The value of one key; nil if it does not exist.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
     public func value(_ key: String) async throws -> [UInt8]? {
-        let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
-            try RecordRead.values([key], of: object, in: context, resource)[key]
+        try await withObject { object throws(CephError) in
+            try object.values(of: [key])[key]
         }
     }
 
@@ -130,27 +129,24 @@ public struct Records: Sendable {
     /// - C function: rados_write_op_operate, rados_write_op_create, rados_write_op_omap_cmp2, rados_write_op_omap_set2,
     ///   rados_write_op_omap_rm_keys2, rados_write_op_exec (`set_modify_timestamp` of the class `rbd`)
     public func apply(_ change: Change) async throws -> Bool {
-        let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.changeRecord, on: resource, through: threads) { context throws(CephError) in
-            try RecordWrite.apply(change, to: object, in: context, resource)
+        try await withObject(.changeRecord) { object throws(CephError) in
+            try object.apply(change)
         }
     }
 
     /// The values of some keys; keys that do not exist are left out.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
     public func values(of keys: [String]) async throws -> [String: [UInt8]] {
-        let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
-            try RecordRead.values(keys, of: object, in: context, resource)
+        try await withObject { object throws(CephError) in
+            try object.values(of: keys)
         }
     }
 
     /// The time of the last change that recorded its time.
     /// - C function: rados_read_op_omap_get_vals_by_keys2
     public func timeOfChange() async throws -> ClusterTime {
-        let (object, resource) = (object, pool.resource)
-        return try await pool.withContext(.readRecord, on: resource, through: threads) { context throws(CephError) in
-            try RecordRead.time(of: object, in: context, resource)
+        try await withObject { object throws(CephError) in
+            try object.time()
         }
     }
 

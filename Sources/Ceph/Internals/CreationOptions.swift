@@ -35,12 +35,6 @@ struct CreationOptions: ~Copyable {
         }
     }
 
-    /// Makes the clone refer to its parent, and the parent to its clones, without a protected snapshot.
-    /// - C function: rbd_image_options_set_uint64
-    func setCloneFormat2() throws(CephError) {
-        try set(RBD_IMAGE_OPTION_CLONE_FORMAT, to: 2)
-    }
-
     func set(_ option: Int, to value: UInt64?) throws(CephError) {
         guard let value else { return }
         try check(rbd_image_options_set_uint64(pointer, CInt(option), value), .createImage, on: resource)

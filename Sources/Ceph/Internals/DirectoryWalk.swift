@@ -83,9 +83,16 @@ struct DirectoryWalk: Sendable {
     }
 
     private mutating func start(_ count: Int, in reader: borrowing ImageReader) throws(CephError) {
-        let leaving = try reader.leavingImages()
-        (removed, trashed) = (Set(leaving.removed.keys), leaving.trashed)
-        var others = leaving.removed.map { ImageReader.Entry(name: $0.value, id: $0.key, isBeingRemoved: true) }
+        var others: [ImageReader.Entry] = []
+        for entry in try reader.trashEntries(.listImages) {
+            // A move to the trash that is running or was interrupted leaves the name in the directory.
+            guard entry.source == .removing else {
+                trashed.insert(entry.id)
+                continue
+            }
+            removed.insert(entry.id)
+            others.append(ImageReader.Entry(name: entry.name, id: entry.id, isBeingRemoved: true))
+        }
         if try take(ask(Self.limit(count), in: reader), in: reader) > 0 { others += try Self.format1Entries(reader) }
         others.sort { $0.precedes($1) }
         self.others = others[...]

@@ -8,12 +8,14 @@ internal import Glibc
 extension IOContext {
     /// The pool's namespaces, without the default one.
     func namespaceNames() throws(CephError) -> [String] {
-        try names(.listNamespaces) { rbd_namespace_list(pointer, $0, &$1) }
+        try names(.listNamespaces, on: .pool(pool)) { rbd_namespace_list(pointer, $0, &$1) }
     }
 
-    func groupCount() throws(CephError) -> Int {
-        try names(.readGroup) { rbd_group_list(pointer, $0, &$1) }.count
+    func groupNames(on resource: CephError.Resource) throws(CephError) -> [String] {
+        try names(.readGroup, on: resource) { rbd_group_list(pointer, $0, &$1) }
     }
+
+    func groupCount() throws(CephError) -> Int { try groupNames(on: .pool(pool)).count }
 
     func imageCount() throws(CephError) -> Int {
         try count(.listImages) { rbd_list2(pointer, nil, &$0) }
@@ -35,10 +37,11 @@ extension IOContext {
     /// Names one after another, each with its terminating zero.
     private func names(
         _ operation: CephError.Operation,
+        on resource: CephError.Resource,
         _ list: (UnsafeMutablePointer<CChar>, inout Int) -> CInt
     ) throws(CephError) -> [String] {
         try GrowingRoom.fill(from: 4096, with: list) { room, size, result throws(CephError) in
-            try check(result, operation, on: .pool(pool))
+            try check(result, operation, on: resource)
             return GrowingRoom.texts(room, bytes: size)
         }
     }

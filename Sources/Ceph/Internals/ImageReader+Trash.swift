@@ -10,27 +10,6 @@ extension ImageReader {
     /// The number of entries per round trip.
     private static let trashPage: UInt64 = 1024
 
-    /// The trash entries of images that the directory may still have.
-    struct Leaving {
-        /// Images whose removal has begun: their names by their ids.
-        var removed: [String: String] = [:]
-        /// The ids of all others: a move that is running or was interrupted leaves their names in the directory.
-        var trashed: Set<String> = []
-    }
-
-    /// - C function: rados_read_op_operate (`trash_list` of `rbd_trash`)
-    func leavingImages() throws(CephError) -> Leaving {
-        var leaving = Leaving()
-        for entry in try trashEntries(.listImages) {
-            if entry.source == .removing {
-                leaving.removed[entry.id] = entry.name
-            } else {
-                leaving.trashed.insert(entry.id)
-            }
-        }
-        return leaving
-    }
-
     /// All entries, sorted by id.
     func trashEntries(_ operation: CephError.Operation) throws(CephError) -> [TrashEntry] {
         let resource = CephError.Resource.pool(context.pool)
@@ -64,12 +43,6 @@ extension ImageReader {
         }
         let resource = CephError.Resource.image(pool.place.image("#\(id)"))
         return try TrashRead(id: id, in: pool).entry(.readImage, on: resource).map { ($0.name, true) }
-    }
-
-    /// - Returns: nil if there is none.
-    /// - C function: rados_read_op_operate (`trash_get` of `rbd_trash`)
-    func trashEntry(id: String, _ operation: CephError.Operation) throws(CephError) -> TrashEntry? {
-        try TrashRead(id: id, in: context).entry(operation, on: resource("#\(id)"))
     }
 }
 

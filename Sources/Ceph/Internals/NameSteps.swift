@@ -11,6 +11,13 @@ internal import Glibc
 ///
 /// All steps return 0 or -errno.
 extension IOContext {
+    /// Calls a method of the object class `rbd` that changes an object.
+    func call(_ method: String, of object: String, input: [UInt8]) -> CInt {
+        let write = CompoundWrite()
+        write.call(method, input: input)
+        return write.operate(on: object, in: self)
+    }
+
     // MARK: rbd_id.<name>
 
     /// Creates `rbd_id.<name>` with an id.
@@ -38,42 +45,30 @@ extension IOContext {
 
     /// - Returns: -EEXIST if the name is taken, -EBADF if the id has a name already.
     func addToDirectory(_ name: RawName, _ id: String) -> CInt {
-        let write = CompoundWrite()
-        write.call("dir_add_image", input: name.wire + WireWriter.string(id))
-        return write.operate(on: "rbd_directory", in: self)
+        call("dir_add_image", of: "rbd_directory", input: name.wire + WireWriter.string(id))
     }
 
     /// - Returns: -ENOENT if the directory does not have the name, -ESTALE if the name has another id.
     func removeFromDirectory(_ name: RawName, _ id: String) -> CInt {
-        let write = CompoundWrite()
-        write.call("dir_remove_image", input: name.wire + WireWriter.string(id))
-        return write.operate(on: "rbd_directory", in: self)
+        call("dir_remove_image", of: "rbd_directory", input: name.wire + WireWriter.string(id))
     }
 
     /// - Returns: -ENOENT or -ESTALE if the image does not have the name, -EEXIST if the new name is taken.
     func renameInDirectory(_ name: RawName, to newName: RawName, _ id: String) -> CInt {
-        let write = CompoundWrite()
-        write.call("dir_rename_image", input: name.wire + newName.wire + WireWriter.string(id))
-        return write.operate(on: "rbd_directory", in: self)
+        call("dir_rename_image", of: "rbd_directory", input: name.wire + newName.wire + WireWriter.string(id))
     }
 
     // MARK: rbd_trash
 
     /// - Returns: -EEXIST if the image is already in the trash.
     func addToTrash(_ entry: TrashEntry) -> CInt {
-        let write = CompoundWrite()
-        write.call("trash_add", input: WireWriter.string(entry.id) + entry.wire)
-        return write.operate(on: "rbd_trash", in: self)
+        call("trash_add", of: "rbd_trash", input: WireWriter.string(entry.id) + entry.wire)
     }
 
     /// - Returns: -ENOENT if the image is not in the trash, -ESTALE if the entry is in neither of the two states.
     func setTrashState(of id: String, to state: TrashEntry.State, from expected: TrashEntry.State) -> CInt {
-        let write = CompoundWrite()
-        write.call(
-            "trash_state_set",
-            input: WireWriter.string(id) + WireWriter.integer(state.rawValue) + WireWriter.integer(expected.rawValue)
-        )
-        return write.operate(on: "rbd_trash", in: self)
+        let states = WireWriter.integer(state.rawValue) + WireWriter.integer(expected.rawValue)
+        return call("trash_state_set", of: "rbd_trash", input: WireWriter.string(id) + states)
     }
 
     /// Removes an entry of the trash if it still belongs to the same stay in the trash. The image itself is not

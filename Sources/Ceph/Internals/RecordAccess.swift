@@ -4,8 +4,8 @@
 internal import CRados
 internal import Glibc
 
-/// Reads keys and values of an object.
-enum RecordRead {
+/// The object that holds a pool's records, for one blocking call.
+struct RecordObject: ~Copyable {
     /// The number of keys per round trip.
     static let page = 1024
 
@@ -16,36 +16,28 @@ enum RecordRead {
         var version: UInt64?
     }
 
+    let context: IOContext
+    let name: String
+    let resource: CephError.Resource
+
     /// Whether the object still has this version.
-    static func hasVersion(
-        _ version: UInt64,
-        _ object: String,
-        in context: borrowing IOContext,
-        _ resource: CephError.Resource
-    ) throws(CephError) -> Bool {
+    func hasVersion(_ version: UInt64) throws(CephError) -> Bool {
         let read = CompoundRead()
         read.assertVersion(version)
-        let result = read.operate(on: object, in: context)
+        let result = read.operate(on: name, in: context)
         if result == -ERANGE || result == -EOVERFLOW || result == -ENOENT { return false }
         try check(result, .readRecord, on: resource)
         return true
     }
 
-    static func values(
-        _ object: String,
-        in context: borrowing IOContext,
-        prefix: String,
-        after: String,
-        limit: Int,
-        _ resource: CephError.Resource
-    ) throws(CephError) -> Page {
+    func values(prefix: String, after: String, limit: Int) throws(CephError) -> Page {
         let operation = rados_create_read_op()
         defer { rados_release_read_op(operation) }
         var iterator: rados_omap_iter_t?
         var hasMore: UInt8 = 0
         var status: CInt = 0
         rados_read_op_omap_get_vals2(operation, after, prefix, UInt64(limit), &iterator, &hasMore, &status)
-        let result = rados_read_op_operate(operation, context.pointer, object, 0)
+        let result = rados_read_op_operate(operation, context.pointer, name, 0)
         defer { if let iterator { rados_omap_get_end(iterator) } }
         // A pool without records has no such object.
         if result == -ENOENT { return Page(values: [], hasMore: false) }
@@ -53,18 +45,14 @@ enum RecordRead {
         try check(status, .readRecord, on: resource)
         let version = rados_get_last_version(context.pointer)
         // Zero is not a version that can be compared.
-        return Page(values: collect(iterator), hasMore: hasMore != 0, version: version > 0 ? version : nil)
+        return Page(values: Self.collect(iterator), hasMore: hasMore != 0, version: version > 0 ? version : nil)
     }
 
     /// The key that `set_modify_timestamp` of the class `rbd` writes.
     private static let timeKey = "modify_timestamp"
 
-    static func time(
-        of object: String,
-        in context: borrowing IOContext,
-        _ resource: CephError.Resource
-    ) throws(CephError) -> ClusterTime {
-        let bytes = try values([timeKey], of: object, in: context, resource)[timeKey] ?? []
+    func time() throws(CephError) -> ClusterTime {
+        let bytes = try values(of: [Self.timeKey])[Self.timeKey] ?? []
         let time = bytes.withUnsafeBytes { bytes in
             var reader = WireReader(bytes)
             return reader.time()
@@ -73,12 +61,7 @@ enum RecordRead {
         return time
     }
 
-    static func values(
-        _ keys: [String],
-        of object: String,
-        in context: borrowing IOContext,
-        _ resource: CephError.Resource
-    ) throws(CephError) -> [String: [UInt8]] {
+    func values(of keys: [String]) throws(CephError) -> [String: [UInt8]] {
         let operation = rados_create_read_op()
         defer { rados_release_read_op(operation) }
         var iterator: rados_omap_iter_t?
@@ -86,12 +69,12 @@ enum RecordRead {
         withArrays(keys.map { ($0, []) }) { names, _, lengths, _ in
             rados_read_op_omap_get_vals_by_keys2(operation, names, keys.count, lengths, &iterator, &status)
         }
-        let result = rados_read_op_operate(operation, context.pointer, object, 0)
+        let result = rados_read_op_operate(operation, context.pointer, name, 0)
         defer { if let iterator { rados_omap_get_end(iterator) } }
         if result == -ENOENT { return [:] }
         try check(result, .readRecord, on: resource)
         try check(status, .readRecord, on: resource)
-        return Dictionary(collect(iterator).map { ($0.key, $0.value) }) { first, _ in first }
+        return Dictionary(Self.collect(iterator).map { ($0.key, $0.value) }) { first, _ in first }
     }
 
     private static func collect(_ iterator: rados_omap_iter_t?) -> [(key: String, value: [UInt8])] {
@@ -112,14 +95,9 @@ enum RecordRead {
     }
 }
 
-/// Writes keys and values of an object.
-enum RecordWrite {
-    static func apply(
-        _ change: Records.Change,
-        to object: String,
-        in context: borrowing IOContext,
-        _ resource: CephError.Resource
-    ) throws(CephError) -> Bool {
+extension RecordObject {
+    /// - Returns: false if a condition is not met.
+    func apply(_ change: Records.Change) throws(CephError) -> Bool {
         let operation = rados_create_write_op()
         defer { rados_release_write_op(operation) }
         // If the object does not exist, nothing can be compared.
@@ -150,7 +128,7 @@ enum RecordWrite {
             }
         }
         if change.asksTime { rados_write_op_exec(operation, "rbd", "set_modify_timestamp", nil, 0, nil) }
-        let result = rados_write_op_operate(operation, context.pointer, object, nil, 0)
+        let result = rados_write_op_operate(operation, context.pointer, name, nil, 0)
         // A condition is not met.
         if result == -ECANCELED { return false }
         try check(result, .changeRecord, on: resource)
