@@ -84,9 +84,8 @@ final class AuditLog: Service {
         self.isRequired = isRequired
         self.limits = limits
         self.logger = logger
-        let name = Metric.auditLines.name
-        writtenLines = Counter(label: name, dimensions: [("outcome", "written")], factory: registry)
-        lostLines = Counter(label: name, dimensions: [("outcome", "lost")], factory: registry)
+        writtenLines = registry.counter(.auditLines, "written")
+        lostLines = registry.counter(.auditLines, "lost")
         var first = AuditSink(target)
         do {
             try first.open()

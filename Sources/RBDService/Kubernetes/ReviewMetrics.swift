@@ -29,11 +29,7 @@ final class ReviewMetrics: Sendable {
 
     private func count(_ key: Key) {
         counters.handle(for: key) {
-            Counter(
-                label: Metric.admissionReviews.name,
-                dimensions: [("verdict", key.verdict), ("code", key.code), ("dry_run", "\(key.isDryRun)")],
-                factory: registry
-            )
+            registry.counter(.admissionReviews, key.verdict, key.code, "\(key.isDryRun)")
         }.increment()
     }
 }

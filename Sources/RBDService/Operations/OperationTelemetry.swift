@@ -9,7 +9,7 @@ import Synchronization
 /// Counts and logs operations.
 final class OperationTelemetry: Sendable {
     private let inHand = Atomic(0)
-    private let counters: [String: [String: any CounterHandler]]
+    private let counters: [String: [String: Counter]]
     private let logger: Logger
     private let audit: AuditLog?
 
@@ -17,20 +17,11 @@ final class OperationTelemetry: Sendable {
         self.audit = audit
         self.logger = logger
         let outcomes = RBDAPI.Operation.State.allCases.filter(\.isFinished).map(\.rawValue)
-        counters = Dictionary(
-            uniqueKeysWithValues: OperationKind.all.map { kind in
-                let counters = outcomes.map { outcome in
-                    (
-                        outcome,
-                        registry.makeCounter(
-                            label: Metric.operationsFinished.name,
-                            dimensions: [("kind", kind.rawValue), ("outcome", outcome)]
-                        )
-                    )
-                }
-                return (kind.rawValue, Dictionary(uniqueKeysWithValues: counters))
+        counters = OperationKind.all.map(\.rawValue).reduce(into: [:]) { counters, kind in
+            for outcome in outcomes {
+                counters[kind, default: [:]][outcome] = registry.counter(.operationsFinished, kind, outcome)
             }
-        )
+        }
     }
 
     var sample: MetricSample { MetricSample(.operationsRunning, Double(inHand.load(ordering: .relaxed))) }
@@ -41,7 +32,7 @@ final class OperationTelemetry: Sendable {
 
     func finished(_ operation: RBDAPI.Operation) {
         audit?.finished(operation)
-        counters[operation.kind]?[operation.state.rawValue]?.increment(by: 1)
+        counters[operation.kind]?[operation.state.rawValue]?.increment()
         logger.info(
             "operation finished",
             metadata: [

@@ -26,13 +26,7 @@ final class CallTelemetry: CallObserver {
     func callEnded(_ call: CallRecord) {
         let key = Key(operation: call.operation, outcome: call.error?.code)
         let timer = timers.handle(for: key) {
-            Timer(
-                label: Metric.cephCallDuration.name,
-                dimensions: [
-                    ("operation", key.operation.label), ("outcome", key.outcome?.label ?? "ok"),
-                ],
-                factory: registry
-            )
+            registry.timer(.cephCallDuration, key.operation.label, key.outcome?.label ?? "ok")
         }
         timer.recordNanoseconds(call.duration.nanoseconds)
         let notes = RequestNotes.current

@@ -96,6 +96,18 @@ public final class PrometheusRegistry: MetricsFactory {
 }
 
 extension PrometheusRegistry {
+    /// - Parameter values: the values of the metric's labels, in their order.
+    func counter(_ metric: Metric, _ values: String...) -> Counter {
+        Counter(label: metric.name, dimensions: Array(zip(metric.labels, values)), factory: self)
+    }
+
+    /// - Parameter values: the values of the metric's labels, in their order.
+    func timer(_ metric: Metric, _ values: String...) -> Timer {
+        Timer(label: metric.name, dimensions: Array(zip(metric.labels, values)), factory: self)
+    }
+}
+
+extension PrometheusRegistry {
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         cell(CounterCell.self, label, suffix: "_total", dimensions) ?? NOOPMetricsHandler.instance
     }

@@ -49,7 +49,7 @@ final class RequestMetrics: Sendable {
     /// A request was refused before it reached a route.
     func refused(_ code: ProblemCode) {
         refusals.handle(for: code) {
-            Counter(label: Metric.httpRefusals.name, dimensions: [("code", code.rawValue)], factory: registry)
+            registry.counter(.httpRefusals, code.rawValue)
         }.increment()
     }
 
@@ -62,14 +62,9 @@ final class RequestMetrics: Sendable {
         inFlight.decrement()
         let key = Key(method: Method(method), route: route ?? Self.unmatched, status: status)
         let handles = handles.handle(for: key) {
-            let dimensions = [("method", key.method.rawValue), ("route", key.route)]
-            return Handles(
-                count: Counter(
-                    label: Metric.httpRequests.name,
-                    dimensions: dimensions + [("status", "\(key.status)")],
-                    factory: registry
-                ),
-                duration: Timer(label: Metric.httpRequestDuration.name, dimensions: dimensions, factory: registry)
+            Handles(
+                count: registry.counter(.httpRequests, key.method.rawValue, key.route, "\(key.status)"),
+                duration: registry.timer(.httpRequestDuration, key.method.rawValue, key.route)
             )
         }
         handles.count.increment()
