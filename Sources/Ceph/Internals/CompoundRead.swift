@@ -9,26 +9,26 @@ internal import Glibc
 ///
 /// The buffers that librados fills must not move until it is done. This class owns them.
 final class CompoundRead {
-    /// The results that librados fills in for a call of a method.
-    private struct Answer {
-        var data: UnsafeMutablePointer<CChar>?
-        var length = 0
-        var result: CInt = 0
-    }
-
-    /// The results that librados fills in for a read of the omap.
-    private struct Values {
-        var keys: [StaticString]
-        var iterator: rados_omap_iter_t?
-        var result: CInt = 0
+    /// What librados fills in.
+    private struct Results {
+        /// The answer of the method.
+        var answer: UnsafeMutablePointer<CChar>?
+        var answerLength = 0
+        var answerResult: CInt = 0
+        var values: rados_omap_iter_t?
+        var valuesResult: CInt = 0
+        /// The size of the object's data.
+        var size: UInt64 = 0
+        /// How much of the data was read.
+        var dataLength = 0
     }
 
     private let operation: rados_read_op_t
-    private var answer: UnsafeMutablePointer<Answer>?
-    private var values: UnsafeMutablePointer<Values>?
-    private var objectSize: UnsafeMutablePointer<UInt64>?
+    private let results: UnsafeMutablePointer<Results>
+    private var isCalling = false
+    /// The keys whose values are read.
+    private var keys: [StaticString] = []
     private var dataBuffer: UnsafeMutableBufferPointer<CChar>?
-    private var dataLength: UnsafeMutablePointer<Int>?
     private var completion: rados_completion_t?
     /// The result of an operation that was waited for, or could not be sent.
     private var outcome: CInt = 0
@@ -37,6 +37,8 @@ final class CompoundRead {
 
     init() {
         operation = rados_create_read_op()
+        results = .allocate(capacity: 1)
+        results.initialize(to: Results())
     }
 
     /// An operation that only calls a method.
@@ -51,29 +53,19 @@ final class CompoundRead {
             rados_aio_wait_for_complete(completion)
             rados_aio_release(completion)
         }
-        if let answer {
-            if let data = answer.pointee.data { rados_buffer_free(data) }
-            answer.deinitialize(count: 1)
-            answer.deallocate()
-        }
-        if let values {
-            if let iterator = values.pointee.iterator { rados_omap_get_end(iterator) }
-            values.deinitialize(count: 1)
-            values.deallocate()
-        }
-        objectSize?.deallocate()
+        if let answer = results.pointee.answer { rados_buffer_free(answer) }
+        if let values = results.pointee.values { rados_omap_get_end(values) }
+        results.deinitialize(count: 1)
+        results.deallocate()
         dataBuffer?.deallocate()
-        dataLength?.deallocate()
         rados_release_read_op(operation)
     }
 
     /// Adds a call. Only one per operation.
     /// - Parameter mayFail: whether the rest of the operation is done even if the method fails.
     func call(_ method: String, of objectClass: String = "rbd", input: [UInt8] = [], mayFail: Bool = false) {
-        precondition(answer == nil, "a method is called already")
-        let answer = UnsafeMutablePointer<Answer>.allocate(capacity: 1)
-        answer.initialize(to: Answer())
-        self.answer = answer
+        precondition(!isCalling, "a method is called already")
+        isCalling = true
         input.withUnsafeBytes { bytes in
             // librados copies the input, and stores the three addresses.
             rados_read_op_exec(
@@ -82,9 +74,9 @@ final class CompoundRead {
                 method,
                 bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
                 bytes.count,
-                &answer.pointee.data,
-                &answer.pointee.length,
-                &answer.pointee.result
+                &results.pointee.answer,
+                &results.pointee.answerLength,
+                &results.pointee.answerResult
             )
         }
         if mayFail { rados_read_op_set_flags(operation, CInt(LIBRADOS_OP_FLAG_FAILOK)) }
@@ -93,10 +85,8 @@ final class CompoundRead {
     /// Adds a read of omap values. Only one per operation.
     /// - Parameter keys: sorted by their bytes, like the values.
     func readValues(_ keys: [StaticString]) {
-        precondition(values == nil, "values are read already")
-        let values = UnsafeMutablePointer<Values>.allocate(capacity: 1)
-        values.initialize(to: Values(keys: keys))
-        self.values = values
+        precondition(self.keys.isEmpty, "values are read already")
+        self.keys = keys
         withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: keys.count) { names in
             withUnsafeTemporaryAllocation(of: Int.self, capacity: keys.count) { lengths in
                 for (index, key) in keys.enumerated() {
@@ -110,8 +100,8 @@ final class CompoundRead {
                     names.baseAddress,
                     keys.count,
                     lengths.baseAddress,
-                    &values.pointee.iterator,
-                    &values.pointee.result
+                    &results.pointee.values,
+                    &results.pointee.valuesResult
                 )
             }
         }
@@ -124,32 +114,23 @@ final class CompoundRead {
 
     /// Adds a read of the size of the object's data, without its omap.
     func readSize() {
-        precondition(objectSize == nil, "the size is read already")
-        let size = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
-        size.initialize(to: 0)
-        objectSize = size
-        rados_read_op_stat(operation, size, nil, nil)
+        rados_read_op_stat(operation, &results.pointee.size, nil, nil)
     }
 
     /// The result of ``readSize()``, in bytes.
-    var size: UInt64 { objectSize?.pointee ?? 0 }
+    var size: UInt64 { results.pointee.size }
 
     /// Adds a read of the beginning of the object's data.
     func readData(upTo length: Int) {
         precondition(dataBuffer == nil, "the data is read already")
-        let (buffer, read) = (
-            UnsafeMutableBufferPointer<CChar>.allocate(capacity: length),
-            UnsafeMutablePointer<Int>.allocate(capacity: 1)
-        )
-        read.initialize(to: 0)
-        (dataBuffer, dataLength) = (buffer, read)
-        rados_read_op_read(operation, 0, length, buffer.baseAddress, read, nil)
+        let buffer = UnsafeMutableBufferPointer<CChar>.allocate(capacity: length)
+        dataBuffer = buffer
+        rados_read_op_read(operation, 0, length, buffer.baseAddress, &results.pointee.dataLength, nil)
     }
 
     /// The result of ``readData(upTo:)``. Valid as long as this object exists.
     var data: UnsafeRawBufferPointer {
-        guard let dataBuffer, let dataLength else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(dataBuffer)[..<dataLength.pointee])
+        UnsafeRawBufferPointer(start: dataBuffer?.baseAddress, count: results.pointee.dataLength)
     }
 
     /// Sends the operation and returns immediately. If it can't be sent, ``wait()`` returns the error.
@@ -208,18 +189,18 @@ final class CompoundRead {
 
     /// The answer of the method; nil if it failed. Valid as long as this object exists.
     var bytes: UnsafeRawBufferPointer? {
-        guard let answer = answer?.pointee, answer.result >= 0 else { return nil }
-        return UnsafeRawBufferPointer(start: answer.data, count: answer.length)
+        guard result >= 0 else { return nil }
+        return UnsafeRawBufferPointer(start: results.pointee.answer, count: results.pointee.answerLength)
     }
 
     /// The result of the method: 0 or more, or -errno.
-    var result: CInt { answer?.pointee.result ?? 0 }
+    var result: CInt { results.pointee.answerResult }
 
     /// Passes on the values that exist, once, sorted by key: the index of the key, and the value, which is valid as
     /// long as this object exists.
     func forEachValue(_ body: (Int, WireReader) -> Void) {
-        guard let values, values.pointee.result >= 0, let iterator = values.pointee.iterator else { return }
-        let keys = values.pointee.keys
+        guard results.pointee.valuesResult >= 0, let iterator = results.pointee.values else { return }
+        let keys = keys
         var next = 0
         while true {
             var (key, value): (UnsafeMutablePointer<CChar>?, UnsafeMutablePointer<CChar>?)
