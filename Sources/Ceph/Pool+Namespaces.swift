@@ -66,7 +66,8 @@ extension Pool {
         let groups = try context.groupCount()
         let trash = try context.trashCount()
         // Images whose removal has got no further than the trash count once.
-        let images = try ImageReader(context).entries().count
-        return NamespaceContents(images: images, trash: trash, groups: groups)
+        var walk = DirectoryWalk()
+        let images = try walk.next(.max, in: ImageReader(context))
+        return NamespaceContents(images: images.count, trash: trash, groups: groups)
     }
 }

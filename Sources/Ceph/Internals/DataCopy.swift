@@ -105,10 +105,8 @@ final class DataCopy {
 
     private func move(at offset: UInt64, count: Int) throws(CephError) {
         let buffer = try freeBuffer()
-        let read = try completion()
-        let result = rbd_aio_read(source, offset, count, buffer.assumingMemoryBound(to: CChar.self), read)
-        if result < 0 { rbd_aio_release(read) }
-        try check(result, .copyImage, on: resource)
+        let data = buffer.assumingMemoryBound(to: CChar.self)
+        let read = try start { rbd_aio_read(source, offset, count, data, $0) }
         free.removeLast()
         reading.append(Piece(buffer: buffer, offset: offset, length: count, read: read))
     }
@@ -123,11 +121,7 @@ final class DataCopy {
     /// Zeroes a range. It does not use a discard, because librbd ignores discards of less than an object. The zeros
     /// take no space afterwards.
     private func startZeroing(at offset: UInt64, count: Int) throws(CephError) -> rbd_completion_t {
-        let completion = try completion()
-        let result = rbd_aio_write_zeroes(target, offset, count, completion, 0, 0)
-        if result < 0 { rbd_aio_release(completion) }
-        try check(CInt(clamping: result), .copyImage, on: resource)
-        return completion
+        try start { rbd_aio_write_zeroes(target, offset, count, $0, 0, 0) }
     }
 
     /// - Returns: a buffer that is not in use. It stays in the list of free buffers.
@@ -158,12 +152,9 @@ final class DataCopy {
             }
             end = run.upperBound
             if run.isEmpty { continue }
-            let write = try completion()
             let data = (piece.buffer + run.lowerBound).assumingMemoryBound(to: CChar.self)
-            let result = rbd_aio_write(target, piece.offset + UInt64(run.lowerBound), run.count, data, write)
-            if result < 0 { rbd_aio_release(write) }
-            try check(result, .copyImage, on: resource)
-            piece.writes.append(write)
+            let offset = piece.offset + UInt64(run.lowerBound)
+            piece.writes.append(try start { rbd_aio_write(target, offset, run.count, data, $0) })
         }
     }
 
@@ -181,10 +172,14 @@ final class DataCopy {
         try check(failure, .copyImage, on: resource)
     }
 
-    private func completion() throws(CephError) -> rbd_completion_t {
+    /// Makes an asynchronous call with a new completion.
+    private func start(_ call: (rbd_completion_t) -> CInt) throws(CephError) -> rbd_completion_t {
         var completion: rbd_completion_t?
         try check(rbd_aio_create_completion(nil, nil, &completion), .copyImage, on: resource)
         guard let completion else { throw CephError(.other, .copyImage, on: resource, detail: "out of memory") }
+        let result = call(completion)
+        if result < 0 { rbd_aio_release(completion) }
+        try check(result, .copyImage, on: resource)
         return completion
     }
 

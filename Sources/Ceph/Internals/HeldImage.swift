@@ -16,7 +16,7 @@ extension IOContext {
         let header = ImageHeader.read(withSnapshots: true)
         header.submit(to: object, in: self)
         let locks = LockRead(of: object, in: self)
-        let watchers = try Watchers(of: object, in: self, on: resource)
+        let watchers = try watchers(of: object, on: resource)
         let found = header.wait()
         if found == -ENOENT { try requireNamespace() }
         try check(found, .readImage, on: resource)
@@ -25,7 +25,7 @@ extension IOContext {
         }
         var use = ImageUse()
         use.locks = try locks.answer(on: resource).filter { !$0.isManaged }
-        use.watchers = watchers.list
+        use.watchers = watchers
         use.isMigrating = header.features.contains(.migrating)
         guard !use.watchers.isEmpty || !use.locks.isEmpty || header.snapshotCount > 0 || header.group != nil else {
             return use
@@ -45,40 +45,28 @@ extension IOContext {
     }
 }
 
-/// The clients that have an image open. They get a notification that its header may have changed, which for RBD clients
-/// is a notification without content. Each client answers, and the OSD returns those that did not answer in time.
-private struct Watchers {
+extension IOContext {
     /// How long a client may take to answer.
     private static let patienceMilliseconds: UInt64 = 1000
 
-    let list: [ImageUse.Watcher]
-
-    init(of object: String, in context: borrowing IOContext, on resource: CephError.Resource) throws(CephError) {
+    /// The clients that have an image open. They get a notification that its header may have changed, which for RBD
+    /// clients is a notification without content. Each client answers, and the OSD returns those that did not answer in
+    /// time.
+    private func watchers(of object: String, on resource: CephError.Resource) throws(CephError) -> [ImageUse.Watcher] {
         var (reply, length): (UnsafeMutablePointer<CChar>?, Int) = (nil, 0)
-        let result = rados_notify2(
-            context.pointer,
-            object,
-            nil,
-            0,
-            Self.patienceMilliseconds,
-            &reply,
-            &length
-        )
+        let result = rados_notify2(pointer, object, nil, 0, Self.patienceMilliseconds, &reply, &length)
         defer { if let reply { rados_buffer_free(reply) } }
-        if result == -ENOENT {
-            list = []
-            return
-        }
+        if result == -ENOENT { return [] }
         // A timeout of some clients comes with the list of these clients.
         if result != -ETIMEDOUT || reply == nil { try check(result, .readImage, on: resource) }
-        guard let found = Self.read(WireReader(UnsafeRawBufferPointer(start: reply, count: length))) else {
+        guard let found = Self.watchers(WireReader(UnsafeRawBufferPointer(start: reply, count: length))) else {
             throw CephError(.other, .readImage, on: resource, detail: "its clients can't be told")
         }
-        list = found
+        return found
     }
 
     /// The clients that answered: client, cookie, answer. The clients that did not: client, cookie.
-    private static func read(_ reader: WireReader) -> [ImageUse.Watcher]? {
+    private static func watchers(_ reader: WireReader) -> [ImageUse.Watcher]? {
         var (reader, watchers) = (reader, [ImageUse.Watcher]())
         func watcher(_ client: UInt64, _ cookie: UInt64) -> ImageUse.Watcher {
             ImageUse.Watcher(client: "client.\(client)", address: "", cookie: cookie)

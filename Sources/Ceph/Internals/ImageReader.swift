@@ -36,14 +36,6 @@ struct ImageReader: ~Copyable {
         .image(context.place.image(name))
     }
 
-    /// The whole directory of the pool, sorted by name. It includes images whose removal has begun, and marks them.
-    /// - Throws: `CephError` with `.namespaceNotFound`.
-    /// - C function: rados_read_op_operate (`dir_list` of `rbd_directory`, `trash_list` of `rbd_trash`)
-    func entries() throws(CephError) -> [Entry] {
-        var walk = DirectoryWalk()
-        return try walk.next(.max, in: self)
-    }
-
     /// One image by its name in the pool's directory.
     /// - Throws: `CephError` with `.imageNotFound`, `.imageIncomplete` (the name is taken, but there is no complete
     ///   image behind it), `.imageUnreadable`, `.namespaceNotFound`.
