@@ -25,7 +25,7 @@ struct Composer {
 
     mutating func document() throws(YAMLError) -> YAMLNode {
         _ = try events.next()  // the start of the stream
-        guard let root = try next() else { return YAMLNode(.scalar("", isPlain: true), line: 1, column: 1) }
+        guard let root = try next() else { return YAMLNode(content: .scalar("", isPlain: true), line: 1, column: 1) }
         let after = try events.next()
         guard case .streamEnd = after.kind else {
             throw Self.error(after, "a second document starts here; there may be only one")
@@ -60,11 +60,8 @@ struct Composer {
         var result: Piece
         switch event.kind {
         case .scalar(let text, let isPlain):
-            let node = YAMLNode(
-                .scalar(text, isPlain: isPlain && tag != .text),
-                line: event.line,
-                column: event.column
-            )
+            let content = YAMLNode.Content.scalar(text, isPlain: isPlain && tag != .text)
+            let node = YAMLNode(content: content, line: event.line, column: event.column)
             result = Piece(node: node, count: 1, height: 1)
         case .sequenceStart: result = try sequence(from: event, depth: depth)
         case .mappingStart: result = try mapping(from: event, depth: depth)
@@ -107,7 +104,7 @@ struct Composer {
             count += item.count
             height = max(height, item.height + 1)
         }
-        let node = YAMLNode(.sequence(items), line: start.line, column: start.column)
+        let node = YAMLNode(content: .sequence(items), line: start.line, column: start.column)
         return Piece(node: node, count: count, height: height)
     }
 
@@ -140,7 +137,7 @@ struct Composer {
             entries.append(YAMLNode.Entry(key: name, line: event.line, value: value.node))
         }
         if let merge { try Self.merge(merge.value, into: &entries, after: merge.start) }
-        let node = YAMLNode(.mapping(entries), line: start.line, column: start.column)
+        let node = YAMLNode(content: .mapping(entries), line: start.line, column: start.column)
         return Piece(node: node, count: count, height: height)
     }
 

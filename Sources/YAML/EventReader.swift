@@ -47,7 +47,7 @@ final class EventReader {
         input = .allocate(capacity: bytes.count)
         _ = input.initialize(from: bytes)
         // It clears the struct before anything can fail, so deinit may always delete it.
-        guard yaml_parser_initialize(parser) == 1 else { throw Self.outOfMemory }
+        guard yaml_parser_initialize(parser) == 1 else { throw YAMLError.outOfMemory }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
         yaml_parser_set_input_string(parser, input.baseAddress, input.count)
     }
@@ -96,7 +96,7 @@ final class EventReader {
     /// libyaml's error message as one sentence, with the position.
     private func failure() -> YAMLError {
         let state = parser.pointee
-        guard state.error != YAML_MEMORY_ERROR, let problem = state.problem else { return Self.outOfMemory }
+        guard state.error != YAML_MEMORY_ERROR, let problem = state.problem else { return YAMLError.outOfMemory }
         var reason = String(cString: problem)
         if state.error == YAML_READER_ERROR {
             // The text is valid UTF-8, so the only remaining fault is a character that YAML does not allow. It has no
@@ -128,6 +128,4 @@ final class EventReader {
     }
 
     static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-
-    private static var outOfMemory: YAMLError { YAMLError(line: 0, column: 0, reason: "out of memory") }
 }

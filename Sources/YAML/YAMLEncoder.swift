@@ -34,9 +34,7 @@ private final class EventWriter {
         output = .allocate(capacity: 1)
         output.initialize(to: [])
         // It clears the struct before anything can fail, so deinit may always delete it.
-        guard yaml_emitter_initialize(emitter) == 1 else {
-            throw YAMLError(line: 0, column: 0, reason: "out of memory")
-        }
+        guard yaml_emitter_initialize(emitter) == 1 else { throw YAMLError.outOfMemory }
         yaml_emitter_set_unicode(emitter, 1)
         yaml_emitter_set_indent(emitter, 2)
         // Long texts are never folded: one value per line, which suits grep.

@@ -15,6 +15,8 @@ public struct YAMLError: Error, Hashable, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
+    static let outOfMemory = YAMLError(line: 0, column: 0, reason: "out of memory")
+
     public var description: String {
         line > 0 ? "line \(line), column \(column): \(reason)" : reason
     }

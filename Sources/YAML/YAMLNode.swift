@@ -19,12 +19,6 @@ public struct YAMLNode: Hashable, Sendable {
         /// The line of the key, 1-based.
         public var line: Int
         public var value: YAMLNode
-
-        public init(key: String, line: Int, value: YAMLNode) {
-            self.key = key
-            self.line = line
-            self.value = value
-        }
     }
 
     public var content: Content
@@ -34,12 +28,6 @@ public struct YAMLNode: Hashable, Sendable {
     public var column: Int
     /// Why ``parse(_:)`` would have refused the node, if ``parseAll(_:)`` leaves that decision to the reader.
     public var objection: String?
-
-    public init(_ content: Content, line: Int, column: Int) {
-        self.content = content
-        self.line = line
-        self.column = column
-    }
 
     /// Reads one document; an empty text is a plain empty scalar, which is YAML's null.
     ///
