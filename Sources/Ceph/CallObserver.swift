@@ -14,16 +14,4 @@ public struct CallRecord: Sendable {
     public var error: CephError?
     /// From the request to the answer, including the wait for a thread.
     public var duration: Duration
-
-    public init(
-        operation: CephError.Operation,
-        resource: CephError.Resource,
-        error: CephError?,
-        duration: Duration
-    ) {
-        self.operation = operation
-        self.resource = resource
-        self.error = error
-        self.duration = duration
-    }
 }

@@ -10,12 +10,7 @@ public import FoundationEssentials
 public struct ClusterTime: Hashable, Sendable, Comparable {
     /// Since 1970.
     public var seconds: UInt32
-    public var nanoseconds: UInt32
-
-    public init(seconds: UInt32, nanoseconds: UInt32 = 0) {
-        self.seconds = seconds
-        self.nanoseconds = nanoseconds
-    }
+    public var nanoseconds: UInt32 = 0
 
     public var date: Date { Date(timeIntervalSince1970: Double(seconds) + Double(nanoseconds) / 1e9) }
 

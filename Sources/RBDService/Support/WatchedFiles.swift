@@ -20,12 +20,6 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         var reading: Task<Void, Never>?
     }
 
-    /// What to do after a check of the files.
-    private enum Finding {
-        case nothing
-        case read(hasChanged: Bool)
-    }
-
     private static var interval: Duration { .seconds(1) }
 
     private let paths: [String]
@@ -54,7 +48,7 @@ final class WatchedFiles<Value: Sendable>: Sendable {
 
     /// The current value. If the files have changed, this call reads them.
     func current(now: ContinuousClock.Instant = .now) -> Value {
-        if case .read(let hasChanged) = state.withLock({ look(now, &$0) }) { read(hasChanged: hasChanged) }
+        if let hasChanged = state.withLock({ look(now, &$0) }) { read(hasChanged: hasChanged) }
         return state.withLock { $0.value }
     }
 
@@ -63,7 +57,7 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     func refresh(now: ContinuousClock.Instant = .now) async {
         let reading = state.withLock { state -> Task<Void, Never>? in
             if let reading = state.reading { return reading }
-            guard case .read(let hasChanged) = look(now, &state) else { return nil }
+            guard let hasChanged = look(now, &state) else { return nil }
             let reading = Task {
                 await withCheckedContinuation { continuation in
                     DispatchQueue.global().async {
@@ -79,16 +73,17 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         await reading?.value
     }
 
-    private func look(_ now: ContinuousClock.Instant, _ state: inout State) -> Finding {
-        guard state.nextLook <= now else { return .nothing }
+    /// - Returns: whether the files have changed; nil if they need not be read.
+    private func look(_ now: ContinuousClock.Instant, _ state: inout State) -> Bool? {
+        guard state.nextLook <= now else { return nil }
         state.nextLook = now + Self.interval
         // Before reading, so that the next check finds changes that are made meanwhile.
         let stamps = Self.stamps(paths)
         let hasChanged = stamps != state.stamps
         // Invalid content is read again each time: the cause may be outside the files.
-        guard hasChanged || state.objection != nil else { return .nothing }
+        guard hasChanged || state.objection != nil else { return nil }
         state.stamps = stamps
-        return .read(hasChanged: hasChanged)
+        return hasChanged
     }
 
     private func read(hasChanged: Bool) {

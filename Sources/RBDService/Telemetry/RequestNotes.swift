@@ -16,9 +16,7 @@ final class RequestNotes: Sendable {
     private struct State {
         var identity: Identity?
         var isOutOfScope = false
-        var problemCode: String?
-        var problemStatus: Int?
-        var errno: CInt?
+        var problem: Problem?
         var failure: CephError?
         var operation: CephError.Operation?
         var resource: CephError.Resource?
@@ -33,11 +31,7 @@ final class RequestNotes: Sendable {
 
     /// Sets the problem in the request's answer.
     func set(_ problem: Problem) {
-        state.withLock { state in
-            state.problemCode = problem.code
-            state.problemStatus = problem.status
-            state.errno = problem.errno
-        }
+        state.withLock { $0.problem = problem }
     }
 
     func set(_ identity: Identity) {
@@ -49,7 +43,7 @@ final class RequestNotes: Sendable {
     }
 
     /// The status of the problem. The answer may have another status.
-    var problemStatus: Int? { state.withLock { $0.problemStatus } }
+    var problemStatus: Int? { state.withLock { $0.problem?.status } }
 
     /// Marks the request as one that names something out of the caller's scope.
     func refuse() {
@@ -64,7 +58,7 @@ final class RequestNotes: Sendable {
 
     /// The values that the audit log contains, too.
     var audited: (identity: String?, code: String?, errno: CInt?) {
-        state.withLock { ($0.identity?.name, $0.problemCode, $0.errno) }
+        state.withLock { ($0.identity?.name, $0.problem?.code, $0.problem?.errno) }
     }
 
     func add(_ call: CallRecord) {
@@ -95,8 +89,8 @@ final class RequestNotes: Sendable {
         var metadata = resource?.metadata ?? [:]
         metadata[LogKeys.identity] = state.identity.map { "\($0.name)" }
         metadata[LogKeys.volume] = state.volume.map { "\($0)" }
-        metadata[LogKeys.problem] = state.problemCode.map { "\($0)" }
-        metadata[LogKeys.errno] = state.errno.map { .stringConvertible($0) }
+        metadata[LogKeys.problem] = state.problem.map { "\($0.code)" }
+        metadata[LogKeys.errno] = state.problem?.errno.map { .stringConvertible($0) }
         metadata[LogKeys.operation] = (state.failure?.operation ?? state.operation).map { "\($0.label)" }
         metadata[LogKeys.error] = state.isOutOfScope ? nil : state.failure.map { "\($0.debugDescription)" }
         if state.isOutOfScope { metadata[LogKeys.access] = "outside" }
