@@ -17,15 +17,9 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
         public var isLast: Bool
     }
 
-    let pool: Pool
-    let walk: DirectoryWalk
-    let total: Int
-    let firstBatch: Int
-    let batch: Int
+    let start: AsyncIterator
 
-    public func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(pool: pool, walk: walk, rest: total, count: firstBatch, batch: batch, hadSnapshots: false)
-    }
+    public func makeAsyncIterator() -> AsyncIterator { start }
 
     public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
         let pool: Pool
@@ -34,7 +28,7 @@ public struct ImageCatalogue: AsyncSequence, Sendable {
         var count: Int
         let batch: Int
         /// Taken over from the previous batch.
-        var hadSnapshots: Bool
+        var hadSnapshots = false
 
         /// - Throws: `CephError` with `.namespaceNotFound`; `CancellationError`.
         /// - C function: rados_read_op_operate, rados_aio_read_op_operate (class `rbd`, `rbd_header.<id>`)
@@ -80,12 +74,8 @@ extension Pool {
         batch: Int = 1024,
         where matches: (@Sendable (String) -> Bool)? = nil
     ) -> ImageCatalogue {
-        ImageCatalogue(
-            pool: self,
-            walk: DirectoryWalk(in: ranges, after: position, where: matches),
-            total: total,
-            firstBatch: max(1, firstBatch),
-            batch: max(1, batch)
-        )
+        let walk = DirectoryWalk(in: ranges, after: position, where: matches)
+        let (first, further) = (max(1, firstBatch), max(1, batch))
+        return ImageCatalogue(start: .init(pool: self, walk: walk, rest: total, count: first, batch: further))
     }
 }

@@ -193,6 +193,20 @@ final class CompoundRead {
         return UnsafeRawBufferPointer(start: results.pointee.answer, count: results.pointee.answerLength)
     }
 
+    /// Waits for the answer, if the operation was submitted. It must be a text.
+    /// - Parameter objection: the detail of the error for any other answer.
+    /// - Returns: nil if the object, or what the method looks for in it, does not exist.
+    func text(
+        _ operation: CephError.Operation,
+        on resource: CephError.Resource,
+        orElse objection: String
+    ) throws(CephError) -> String? {
+        guard try isFound(operation, on: resource) else { return nil }
+        var reader = output
+        guard let text = reader?.string() else { throw CephError(.other, operation, on: resource, detail: objection) }
+        return text
+    }
+
     /// The result of the method: 0 or more, or -errno.
     var result: CInt { results.pointee.answerResult }
 
@@ -217,25 +231,5 @@ final class CompoundRead {
     private static func isSame(_ key: StaticString, _ bytes: UnsafeRawBufferPointer) -> Bool {
         key.utf8CodeUnitCount == bytes.count
             && UnsafeRawBufferPointer(start: key.utf8Start, count: bytes.count).elementsEqual(bytes)
-    }
-}
-
-extension IOContext {
-    /// Calls one method of the class `rbd` whose answer is a text.
-    /// - Returns: nil if the object, or what the method looks for in it, does not exist.
-    func text(
-        _ method: String,
-        input: [UInt8] = [],
-        of object: String,
-        on resource: CephError.Resource,
-        _ operation: CephError.Operation = .readImage
-    ) throws(CephError) -> String? {
-        let read = CompoundRead(calling: method, input: input)
-        read.operate(on: object, in: self)
-        guard try read.isFound(operation, on: resource) else { return nil }
-        guard var reader = read.output, let text = reader.string() else {
-            throw CephError(.other, operation, on: resource, detail: "the answer to \(method) can't be read")
-        }
-        return text
     }
 }

@@ -27,9 +27,10 @@ struct GroupReader: ~Copyable {
     /// - C function: rados_read_op_operate (`dir_get_id` of the group directory)
     init(named name: String, in context: consuming IOContext) throws(CephError) {
         let resource = CephError.Resource.group(context.place.group(name))
-        let key = WireWriter.string(name)
-        let id = try context.text("dir_get_id", input: key, of: Self.directory, on: resource, .readGroup)
-        guard let id else {
+        let read = CompoundRead(calling: "dir_get_id", input: WireWriter.string(name))
+        read.operate(on: Self.directory, in: context)
+        let found = try read.text(.readGroup, on: resource, orElse: "the answer to dir_get_id can't be read")
+        guard let id = found else {
             // Checked only now, because it costs a round trip.
             try context.requireNamespace()
             throw CephError(.groupNotFound, .readGroup, on: resource, errno: ENOENT)

@@ -40,10 +40,6 @@ struct NameRead {
     ) throws(CephError) -> String? {
         // RADOS limits the length of object names. No image has a longer name.
         if read.wait() == -ENAMETOOLONG { return nil }
-        guard try read.isFound(operation, on: resource) else { return nil }
-        guard var reader = read.output, let text = reader.string() else {
-            throw CephError(.other, operation, on: resource, detail: "whose name it is can't be read")
-        }
-        return text
+        return try read.text(operation, on: resource, orElse: "whose name it is can't be read")
     }
 }
