@@ -92,10 +92,7 @@ extension ServiceRequestContext {
     fileprivate var auditPeer: AuditPeer? {
         get async {
             guard channel.localAddress?.protocol == .unix else {
-                guard let address = channel.remoteAddress, let host = address.ipAddress, let port = address.port else {
-                    return nil
-                }
-                return AuditPeer(address: address.protocol == .inet6 ? "[\(host)]:\(port)" : "\(host):\(port)")
+                return channel.remoteAddress?.hostAndPort.map { AuditPeer(address: $0) }
             }
             var peer = AuditPeer(address: "unix")
             if let options = channel as? any SocketOptionProvider,

@@ -93,9 +93,15 @@ extension Listener.Address {
 
     fileprivate func url(_ bound: SocketAddress?, isSecure: Bool) -> String? {
         if case .socket(let socket) = self { return "unix:\(socket.path)" }
-        guard let bound, let host = bound.ipAddress, let port = bound.port else { return nil }
-        let scheme = isSecure ? "https" : "http"
-        return "\(scheme)://" + (bound.protocol == .inet6 ? "[\(host)]:\(port)" : "\(host):\(port)")
+        return bound?.hostAndPort.map { "\(isSecure ? "https" : "http")://\($0)" }
+    }
+}
+
+extension SocketAddress {
+    /// `127.0.0.1:8080`, `[::1]:8080`; nil for an address of another kind.
+    var hostAndPort: String? {
+        guard let ipAddress, let port else { return nil }
+        return self.protocol == .inet6 ? "[\(ipAddress)]:\(port)" : "\(ipAddress):\(port)"
     }
 }
 
