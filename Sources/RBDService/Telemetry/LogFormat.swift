@@ -18,25 +18,16 @@ extension LogFormat {
         let members = metadata.sorted { $0.key < $1.key }
         switch self {
         case .json:
-            var line = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"logger\":"
-            line += LogText.quoted(label)
-            line += ",\"message\":"
-            line += LogText.quoted(message)
+            var line = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"logger\":\(LogText.quoted(label))"
+            line += ",\"message\":\(LogText.quoted(message))"
             for (key, value) in members {
-                line += ","
-                line += LogText.quoted(Self.own.contains(key) ? "metadata.\(key)" : key)
-                line += ":"
-                line += LogText.json(value)
+                let name = Self.own.contains(key) ? "metadata.\(key)" : key
+                line += ",\(LogText.quoted(name)):\(LogText.json(value))"
             }
             return line + "}\n"
         case .text:
             var line = "\(time) \(level.rawValue) \(LogText.escaped(message))"
-            for (key, value) in members {
-                line += " "
-                line += LogText.plain(key)
-                line += "="
-                line += LogText.plain(value.description)
-            }
+            for (key, value) in members { line += " \(LogText.plain(key))=\(LogText.plain(value.description))" }
             return line + "\n"
         }
     }
