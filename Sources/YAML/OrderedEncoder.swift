@@ -148,7 +148,7 @@ struct OrderedEncoder: Encoder {
         var count: Int { slot.count }
 
         private func child() -> OrderedEncoder {
-            let key = PlainKey(stringValue: String(count), intValue: count)
+            let key = PlainKey(intValue: count)
             return OrderedEncoder(slot: slot.append(), codingPath: codingPath + [key])
         }
 
@@ -167,17 +167,8 @@ struct OrderedEncoder: Encoder {
         var stringValue: String
         var intValue: Int?
 
-        init(stringValue: String) {
-            self.stringValue = stringValue
-        }
+        init(stringValue: String) { self.stringValue = stringValue }
 
-        init(stringValue: String, intValue: Int) {
-            self.stringValue = stringValue
-            self.intValue = intValue
-        }
-
-        init?(intValue: Int) {
-            self.init(stringValue: String(intValue), intValue: intValue)
-        }
+        init(intValue: Int) { (stringValue, self.intValue) = (String(intValue), intValue) }
     }
 }
