@@ -46,17 +46,8 @@ extension Cluster {
     /// A pool that was just created.
     private func readBack(_ name: String) async throws -> PoolInfo {
         try await run(.listPools, on: .pool(name)) { rados throws(CephError) in
-            do throws(CephError) {
-                return try rados.poolInfo(named: name)
-            } catch {
-                // The error must not look as if the pool had not been created.
-                throw CephError(
-                    error.code == .poolNotFound ? .other : error.code,
-                    .createPool,
-                    on: .pool(name),
-                    errno: error.errno,
-                    detail: "it was created, but could not be read back"
-                )
+            try Pool.readBack(.createPool, on: .pool(name)) { () throws(CephError) in
+                try rados.poolInfo(named: name)
             }
         }
     }

@@ -140,9 +140,10 @@ extension Pool {
         do throws(CephError) {
             return try read()
         } catch {
-            let isGone = [.imageNotFound, .imageIncomplete, .snapshotNotFound].contains(error.code)
+            var missing: Set<CephError.Code> = [.imageNotFound, .imageIncomplete, .snapshotNotFound]
+            if operation == .createPool { missing.insert(.poolNotFound) }
             throw CephError(
-                isGone ? .other : error.code,
+                missing.contains(error.code) ? .other : error.code,
                 operation,
                 on: resource,
                 errno: error.errno,

@@ -16,12 +16,8 @@ struct GroupReader: ~Copyable {
     let id: String
     let resource: CephError.Resource
     private let header: String
-    private var imageNames: [ImageKey: GroupImage] = [:]
-
-    private struct ImageKey: Hashable {
-        var pool: Int64
-        var id: String
-    }
+    /// By pool and id.
+    private var knownImages: [Int64: [String: GroupImage]] = [:]
 
     /// - Throws: `CephError` with `.groupNotFound`, `.namespaceNotFound`.
     /// - C function: rados_read_op_operate (`dir_get_id` of the group directory)
@@ -126,8 +122,7 @@ struct GroupReader: ~Copyable {
 
     /// Finds the name for an id. An image that the service may not read is returned by its id.
     private mutating func image(id: String, poolID: Int64) throws(CephError) -> GroupImage {
-        let key = ImageKey(pool: poolID, id: id)
-        if let image = imageNames[key] { return image }
+        if let image = knownImages[poolID]?[id] { return image }
         var image = GroupImage(
             pool: "#\(poolID)",
             namespace: context.namespace,
@@ -142,7 +137,7 @@ struct GroupReader: ~Copyable {
         } catch  where error.code != .timedOut && error.code != .clientBlocklisted {
             // Handled above.
         }
-        imageNames[key] = image
+        knownImages[poolID, default: [:]][id] = image
         return image
     }
 }

@@ -14,12 +14,6 @@ struct ReferenceNames: ~Copyable {
         var snapshot = ""
     }
 
-    /// Reads that are in flight.
-    private struct ParentQuestion {
-        var image: CompoundRead
-        var snapshot: CompoundRead
-    }
-
     /// More would only take memory. Further reads first wait for an answer.
     private static let window = 64
     private static let groups = "rbd_group_directory"
@@ -27,7 +21,8 @@ struct ReferenceNames: ~Copyable {
     private var places: [NumberedPlace: Shared] = [:]
     private var pools: [Int64: String] = [:]
     private var parents: [ImageHeader.ParentReference: ParentNames] = [:]
-    private var parentQuestions: [ImageHeader.ParentReference: ParentQuestion] = [:]
+    /// Reads that are in flight.
+    private var parentQuestions: [ImageHeader.ParentReference: (image: CompoundRead, snapshot: CompoundRead)] = [:]
     private var groupNames: [ImageHeader.GroupReference: String] = [:]
     private var groupQuestions: [ImageHeader.GroupReference: CompoundRead] = [:]
 
@@ -129,7 +124,7 @@ struct ReferenceNames: ~Copyable {
         let snapshot = CompoundRead(calling: "snapshot_get", input: WireWriter.integer(reference.snapshotID))
         image.submit(to: "rbd_directory", in: place.context)
         snapshot.submit(to: ImageHeader.object(id: reference.imageID), in: place.context)
-        parentQuestions[reference] = ParentQuestion(image: image, snapshot: snapshot)
+        parentQuestions[reference] = (image, snapshot)
     }
 
     /// If the service may not read the parent's pool, the clone is still returned. Unknown names are left empty.
