@@ -20,7 +20,6 @@ struct GroupReader: ~Copyable {
     private var knownImages: [Int64: [String: GroupImage]] = [:]
 
     /// - Throws: `CephError` with `.groupNotFound`, `.namespaceNotFound`.
-    /// - C function: rados_read_op_operate (`dir_get_id` of the group directory)
     init(named name: String, in context: consuming IOContext) throws(CephError) {
         let resource = CephError.Resource.group(context.place.group(name))
         let read = CompoundRead(calling: "dir_get_id", input: WireWriter.string(name))

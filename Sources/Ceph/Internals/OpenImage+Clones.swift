@@ -48,18 +48,15 @@ extension OpenImage {
             CloneReference(poolID: $0.poolID, namespace: $0.namespace, imageID: "")
         }
         for (place, references) in places {
-            var found: [ImageClone] = []
             let pool = (try? context.rados.poolName(id: place.poolID)) ?? "#\(place.poolID)"
-            for reference in references {
-                found.append(
-                    ImageClone(
-                        pool: pool,
-                        namespace: reference.namespace,
-                        image: "",
-                        imageID: reference.imageID,
-                        snapshot: snapshot.name,
-                        isInTrash: false
-                    )
+            var found = references.map { reference in
+                ImageClone(
+                    pool: pool,
+                    namespace: reference.namespace,
+                    image: "",
+                    imageID: reference.imageID,
+                    snapshot: snapshot.name,
+                    isInTrash: false
                 )
             }
             do throws(CephError) {

@@ -36,13 +36,19 @@ struct WireReader {
         return bytes[offset..<offset + Int(length)]
     }
 
-    /// Enters the frame of a versioned structure (version, oldest compatible version, length).
-    /// - Returns: nil if the frame is longer than the remaining bytes.
-    mutating func enterFrame() -> Void? {
+    /// Reads the head of a versioned structure: version, oldest compatible version, length.
+    /// - Returns: the length; nil if the frame is longer than the remaining bytes.
+    private mutating func frameLength() -> Int? {
         guard integer(UInt8.self) != nil, integer(UInt8.self) != nil, let length = integer(UInt32.self),
             Int(length) <= bytes.count - offset
         else { return nil }
-        return ()
+        return Int(length)
+    }
+
+    /// Enters the frame of a versioned structure.
+    /// - Returns: nil if the frame is longer than the remaining bytes.
+    mutating func enterFrame() -> Void? {
+        frameLength().map { _ in }
     }
 
     /// Enters the frame of a versioned structure.
@@ -53,12 +59,9 @@ struct WireReader {
         return version
     }
 
-    /// Skips a versioned structure.
     mutating func skipFrame() -> Void? {
-        guard integer(UInt8.self) != nil, integer(UInt8.self) != nil, let length = integer(UInt32.self),
-            Int(length) <= bytes.count - offset
-        else { return nil }
-        offset += Int(length)
+        guard let length = frameLength() else { return nil }
+        offset += length
         return ()
     }
 }
