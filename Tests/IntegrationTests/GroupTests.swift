@@ -270,12 +270,9 @@ struct GroupTests {
             // The remains if the service is killed before the first image has its snapshot.
             let cluster = try await TestCluster.connect()
             try await cluster.pool(pool).withContext(.changeGroup, on: .pool(pool)) { context throws(CephError) in
-                let id = try context.text(
-                    "dir_get_id",
-                    input: WireWriter.string("g"),
-                    of: "rbd_group_directory",
-                    on: .pool(pool)
-                )
+                let read = CompoundRead(calling: "dir_get_id", input: WireWriter.string("g"))
+                read.operate(on: "rbd_group_directory", in: context)
+                let id = try read.text(.readImage, on: .pool(pool), orElse: "the group has no id")
                 let write = CompoundWrite()
                 let state: UInt8 = 0
                 write.call(
