@@ -59,6 +59,19 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         self.blockers = blockers
     }
 
+    /// A problem with one field of the request.
+    /// - Parameter reason: what is wrong, in words that follow the name of the field and a colon.
+    public init(
+        _ code: ProblemCode,
+        _ field: String,
+        _ reason: String,
+        errno: Int32? = nil,
+        hint: String? = nil,
+        remedy: Remedy? = nil
+    ) {
+        self.init(code, detail: "\(field): \(reason)", field: field, errno: errno, hint: hint, remedy: remedy)
+    }
+
     /// Replaces the remedy, and the hint with it.
     public mutating func offer(_ remedy: Remedy) {
         self.remedy = remedy

@@ -86,8 +86,8 @@ struct ImageClientService: Sendable {
         case (_?, let count):
             throw Problem(
                 .invalidParameter,
-                detail: "cookie: \(client) holds \(count) locks on image \"\(image)\", so the lock must be named",
-                field: "cookie",
+                "cookie",
+                "\(client) holds \(count) locks on image \"\(image)\", so the lock must be named",
                 hint: hint
             )
         case (nil, _) where !held.isEmpty:

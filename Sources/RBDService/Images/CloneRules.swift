@@ -12,12 +12,7 @@ extension ImageRules {
     func source(in place: Place) throws(Problem) -> SnapshotSpec? {
         guard let source = properties.source else { return nil }
         guard let snapshot = source.snapshot else {
-            throw Problem(
-                .invalidSource,
-                detail: "source: it names no snapshot",
-                field: "source",
-                remedy: .nameSource
-            )
+            throw Problem(.invalidSource, "source", "it names no snapshot", remedy: .nameSource)
         }
         try source.checkNames()
         return Place(pool: source.pool ?? place.pool, namespace: source.namespace ?? "").image(source.image).snapshot(
@@ -41,8 +36,8 @@ extension ImageService {
         guard size.bytes != snapshot.sizeBytes else { return }
         throw Problem(
             .invalidSize,
-            detail: "size: a clone has the size of its source; \(source) has \(ByteCount(snapshot.sizeBytes))",
-            field: "size",
+            "size",
+            "a clone has the size of its source; \(source) has \(ByteCount(snapshot.sizeBytes))",
             hint: "leave the size out, and change it afterwards"
         )
     }

@@ -27,8 +27,8 @@ extension ImageWorkService {
         if let field = options.first(where: \.isGiven)?.field {
             throw Problem(
                 .invalidImageOption,
-                detail: "\(field): a copy has the \(field) of its source",
-                field: field,
+                field,
+                "a copy has the \(field) of its source",
                 hint: "leave \(field) out, or clone a snapshot: a clone can have its own"
             )
         }
@@ -36,9 +36,8 @@ extension ImageWorkService {
         if let size = properties.size, size.bytes != subject.info.sizeBytes {
             throw Problem(
                 .invalidSize,
-                detail: "size: a copy has the size of its source; "
-                    + "\(subject.spec) has \(ByteCount(subject.info.sizeBytes))",
-                field: "size",
+                "size",
+                "a copy has the size of its source; \(subject.spec) has \(ByteCount(subject.info.sizeBytes))",
                 hint: "leave the size out, and change it afterwards"
             )
         }
@@ -68,11 +67,7 @@ extension ImageSource {
     func checkNames() throws(Problem) {
         let names = [pool, image, snapshot].compactMap(\.self)
         guard !names.contains(""), !(names + [namespace ?? ""]).contains(where: { $0.utf8.contains(0) }) else {
-            throw Problem(
-                .invalidSource,
-                detail: "source: a name is empty, or contains a zero byte",
-                field: "source"
-            )
+            throw Problem(.invalidSource, "source", "a name is empty, or contains a zero byte")
         }
     }
 }

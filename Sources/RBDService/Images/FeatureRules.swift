@@ -27,8 +27,8 @@ enum FeatureRules {
         guard both.isEmpty else {
             throw Problem(
                 .invalidFeatures,
-                detail: "disableFeatures: \(both.names.joined(separator: ", ")) is required by enableFeatures",
-                field: "disableFeatures",
+                "disableFeatures",
+                "\(both.names.joined(separator: ", ")) is required by enableFeatures",
                 hint: "do not enable a feature and disable one that it needs in the same request"
             )
         }
@@ -36,8 +36,8 @@ enum FeatureRules {
         if image.features.intersection(disabled).contains(.journaling), !unwanted.contains(.journaling) {
             throw Problem(
                 .invalidFeatures,
-                detail: "disableFeatures: the image has journaling, which needs exclusive-lock",
-                field: "disableFeatures",
+                "disableFeatures",
+                "the image has journaling, which needs exclusive-lock",
                 hint: "name journaling too, to confirm that it is disabled"
             )
         }

@@ -21,8 +21,8 @@ struct ImageAccess: Sendable {
         guard let largestImage, let bytes, bytes > largestImage.bytes else { return }
         throw Problem(
             .invalidSize,
-            detail: "size: the maximum size of an image is \(largestImage)",
-            field: "size",
+            "size",
+            "the maximum size of an image is \(largestImage)",
             hint: "choose a smaller size; the service's operator can raise the setting largest-image"
         )
     }

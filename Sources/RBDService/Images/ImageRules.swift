@@ -22,8 +22,8 @@ struct ImageRules {
         guard let objection = Names.objection(to: name) else { return }
         throw Problem(
             .invalidName,
-            detail: "\(field): the \(what)'s name \(objection)",
-            field: field,
+            field,
+            "the \(what)'s name \(objection)",
             hint: "a name matches \(Names.pattern)"
         )
     }
@@ -33,21 +33,21 @@ struct ImageRules {
     ///   `data-pool-not-found`.
     func options() throws(Problem) -> ImageOptions {
         if let size = properties.size, size.bytes == 0 {
-            throw Problem(.invalidSize, detail: "size: it must be at least 1 byte", field: "size")
+            throw Problem(.invalidSize, "size", "it must be at least 1 byte")
         }
         let features = try requestedFeatures()
         if properties.source != nil, let features, !features.contains(.layering) {
             throw Problem(
                 .invalidFeatures,
-                detail: "features: a clone needs layering",
-                field: "features",
+                "features",
+                "a clone needs layering",
                 hint: "add layering to the features"
             )
         }
         let order = try objectOrder()
         try checkStriping()
         if let dataPool = properties.dataPool, dataPool.isEmpty || dataPool.unicodeScalars.contains("\0") {
-            throw Problem(.dataPoolNotFound, detail: "dataPool: there is no pool of this name", field: "dataPool")
+            throw Problem(.dataPoolNotFound, "dataPool", "there is no pool of this name")
         }
         return ImageOptions(
             features: features,
@@ -76,16 +76,16 @@ struct ImageRules {
         where features.contains(feature) && !features.contains(needed) {
             throw Problem(
                 .invalidFeatures,
-                detail: "features: \(feature.names.joined()) needs \(needed.names.joined())",
-                field: "features",
+                "features",
+                "\(feature.names.joined()) needs \(needed.names.joined())",
                 hint: "add \(needed.names.joined()), or leave \(feature.names.joined()) out"
             )
         }
         if features.contains(.striping), !isStriped {
             throw Problem(
                 .invalidFeatures,
-                detail: "features: striping needs a stripe unit and count other than the defaults",
-                field: "features",
+                "features",
+                "striping needs a stripe unit and count other than the defaults",
                 hint: "give a stripe unit and a stripe count, or leave striping out"
             )
         }
@@ -105,8 +105,8 @@ struct ImageRules {
         guard bytes > 1, bytes.nonzeroBitCount == 1 else {
             throw Problem(
                 .invalidObjectSize,
-                detail: "objectSize: \(bytes) is not a power of two from 4KiB to 32MiB",
-                field: "objectSize",
+                "objectSize",
+                "\(bytes) is not a power of two from 4KiB to 32MiB",
                 hint: "write a power of two from 4KiB to 32MiB, or leave it out for the default"
             )
         }
@@ -118,23 +118,20 @@ struct ImageRules {
         case (nil, nil):
             return
         case (nil, _):
-            throw Self.striping("stripeUnit", "it is required together with stripeCount")
+            throw Problem(.invalidStriping, "stripeUnit", "it is required together with stripeCount")
         case (_, nil):
-            throw Self.striping("stripeCount", "it is required together with stripeUnit")
+            throw Problem(.invalidStriping, "stripeCount", "it is required together with stripeUnit")
         case (let unit?, let count?):
             // The layout has 32 bits for the count.
             guard (1...UInt64(UInt32.max)).contains(count) else {
-                throw Self.striping("stripeCount", "it must be from 1 to \(UInt32.max)")
+                throw Problem(.invalidStriping, "stripeCount", "it must be from 1 to \(UInt32.max)")
             }
-            guard unit > 0 else { throw Self.striping("stripeUnit", "it must be at least 1 byte") }
+            guard unit > 0 else { throw Problem(.invalidStriping, "stripeUnit", "it must be at least 1 byte") }
             if let objectSize = properties.objectSize?.bytes, !objectSize.isMultiple(of: unit) {
-                throw Self.striping("stripeUnit", "\(unit) does not divide the object size of \(objectSize)")
+                let reason = "\(unit) does not divide the object size of \(objectSize)"
+                throw Problem(.invalidStriping, "stripeUnit", reason)
             }
         }
-    }
-
-    private static func striping(_ field: String, _ detail: String) -> Problem {
-        Problem(.invalidStriping, detail: "\(field): \(detail)", field: field)
     }
 
     /// Why the object map would be too large; nil if it is not, or if there is none. If the request leaves out the
@@ -146,8 +143,8 @@ struct ImageRules {
         guard mayHaveMap, let objection = Self.objectionToMap(size.bytes, objectBytes: objectSize) else { return nil }
         return Problem(
             .invalidSize,
-            detail: "size: \(objection)",
-            field: "size",
+            "size",
+            objection,
             hint: "choose a larger object size, or features without object-map and fast-diff"
         )
     }
@@ -170,8 +167,8 @@ struct ImageRules {
         if properties.stripeUnit != nil {
             return Problem(
                 .invalidStriping,
-                detail: "stripeUnit: Ceph refused it; it must divide the object size",
-                field: "stripeUnit",
+                "stripeUnit",
+                "Ceph refused it; it must divide the object size",
                 errno: error.errno
             )
         }
@@ -185,8 +182,8 @@ struct ImageRules {
         }
         return Problem(
             .invalidImageOption,
-            detail: "size: Ceph refused the image; the likely reason is the size \(size)",
-            field: "size",
+            "size",
+            "Ceph refused the image; the likely reason is the size \(size)",
             errno: error.errno
         )
     }

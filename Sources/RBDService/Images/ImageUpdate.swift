@@ -100,15 +100,10 @@ struct ImageUpdate {
         guard isNew || size ?? 0 > image.sizeBytes,
             let objection = ImageRules.objectionToMap(size ?? image.sizeBytes, objectBytes: image.objectSizeBytes)
         else { return }
-        let field = isNew ? "enableFeatures" : "size"
-        throw Problem(
-            isNew ? .invalidFeatures : .invalidSize,
-            detail: "\(field): \(objection)",
-            field: field,
-            hint: isNew
-                ? "leave out object-map and fast-diff"
-                : "disable object-map and fast-diff of \(spec)"
-        )
+        if isNew {
+            throw Problem(.invalidFeatures, "enableFeatures", objection, hint: "leave out object-map and fast-diff")
+        }
+        throw Problem(.invalidSize, "size", objection, hint: "disable object-map and fast-diff of \(spec)")
     }
 
     /// - Returns: nil if the size does not change.
@@ -119,26 +114,14 @@ struct ImageUpdate {
     ) throws(Problem) -> UInt64? {
         guard let size = request.size else { return nil }
         guard size.bytes > 0 else {
-            throw Problem(.invalidSize, detail: "size: it must be at least 1 byte", field: "size")
+            throw Problem(.invalidSize, "size", "it must be at least 1 byte")
         }
         guard size.bytes < image.sizeBytes else { return size.bytes == image.sizeBytes ? nil : size.bytes }
         let loss =
             "size: image \"\(spec)\" has \(ByteCount(image.sizeBytes)); all data beyond \(size) would be lost permanently"
-        guard request.allowShrink == true else {
-            throw Problem(
-                .confirmationRequired,
-                detail: loss,
-                field: "allowShrink",
-                remedy: .confirmShrink(to: size)
-            )
-        }
-        guard request.confirmSize == size else {
-            throw Problem(
-                .confirmationRequired,
-                detail: loss,
-                field: "confirmSize",
-                remedy: .confirmShrink(to: size)
-            )
+        guard request.allowShrink == true, request.confirmSize == size else {
+            let missing = request.allowShrink == true ? "confirmSize" : "allowShrink"
+            throw Problem(.confirmationRequired, detail: loss, field: missing, remedy: .confirmShrink(to: size))
         }
         return size.bytes
     }
@@ -164,7 +147,7 @@ struct ImageUpdate {
 
     private static func check(_ key: String, _ value: String?) throws(Problem) {
         func refuse(_ reason: String, remedy: Remedy? = nil) -> Problem {
-            Problem(.invalidMetadata, detail: "metadata: \(reason)", field: "metadata", remedy: remedy)
+            Problem(.invalidMetadata, "metadata", reason, remedy: remedy)
         }
         guard !key.isEmpty, !key.utf8.contains(0), key.utf8.count <= 256 else {
             throw refuse("a key must have from 1 to 256 bytes, none of them zero")
@@ -217,7 +200,7 @@ struct ImageUpdate {
     }
 
     private static func invalid(_ limit: QoSLimit, _ reason: String) -> Problem {
-        Problem(.invalidQoS, detail: "qos.\(limit.rawValue): \(reason)", field: "qos.\(limit.rawValue)")
+        Problem(.invalidQoS, "qos.\(limit.rawValue)", reason)
     }
 }
 

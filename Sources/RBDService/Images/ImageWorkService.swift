@@ -116,8 +116,8 @@ struct ImageWorkService: Sendable {
         guard !withSnapshots || request.snapshot == nil else {
             throw Problem(
                 .invalidImageOption,
-                detail: "withSnapshots: a copy of one snapshot has no snapshots",
-                field: "withSnapshots",
+                "withSnapshots",
+                "a copy of one snapshot has no snapshots",
                 hint: "copy either one snapshot, or the image with all of them"
             )
         }
@@ -164,11 +164,8 @@ struct ImageWorkService: Sendable {
     private func requireSnapshot(_ snapshot: String, _ subject: Subject) async throws {
         let use = try await images.pool(subject.place).use(ofImage: subject.info.name)
         guard use.snapshots.contains(where: { $0.name == snapshot }) else {
-            throw Problem(
-                .invalidImageOption,
-                detail: "snapshot: image \"\(subject.spec)\" has no snapshot \"\(snapshot)\"",
-                field: "snapshot"
-            )
+            let reason = "image \"\(subject.spec)\" has no snapshot \"\(snapshot)\""
+            throw Problem(.invalidImageOption, "snapshot", reason)
         }
     }
 }

@@ -39,15 +39,16 @@ struct AdmissionController: Sendable {
         let deadline = ContinuousClock.now + min(timeout, try AdmissionTimeout.budget(of: call.query))
         let review = try await call.foreignBody(AdmissionReview.self)
         guard review.kind == AdmissionReview.kind, review.apiVersion == AdmissionReview.apiVersion else {
-            throw Self.malformed(
+            throw Problem(
+                .malformedBody,
                 "apiVersion",
                 "\"\(review.apiVersion.prefix(64))\", \(review.kind.prefix(64)) is not \(AdmissionReview.kind) of "
                     + AdmissionReview.apiVersion,
                 hint: "admissionReviewVersions of the webhook's configuration must be [\"v1\"]"
             )
         }
-        guard let admission = review.request else { throw Self.malformed("request", "it is missing") }
-        guard !admission.uid.isEmpty else { throw Self.malformed("request.uid", "it is empty") }
+        guard let admission = review.request else { throw Problem(.malformedBody, "request", "it is missing") }
+        guard !admission.uid.isEmpty else { throw Problem(.malformedBody, "request.uid", "it is empty") }
         guard admission.isNewVolume else {
             metrics.allowed(.skipped, isDryRun: admission.dryRun ?? false)
             return .json(AdmissionAnswer.allowed(admission.uid))
@@ -73,7 +74,7 @@ struct AdmissionController: Sendable {
     private func ensure(_ admission: AdmissionReview.Request) async throws -> VolumeOutcome {
         let object: PersistentVolume?
         do { object = try admission.object.get() } catch { throw Problem(error) }
-        guard let object else { throw Self.malformed("request.object", "it must not be null") }
+        guard let object else { throw Problem(.malformedBody, "request.object", "it must not be null") }
         let isDryRun = admission.dryRun ?? false
         AuditNotes.current?.set(["volume": object.name, "user": admission.userInfo?.username ?? ""])
         RequestNotes.current?.set(volume: object.name)
@@ -85,10 +86,6 @@ struct AdmissionController: Sendable {
                 if !isDryRun { try await AuditNotes.current?.begin(.create) }
             }
         )
-    }
-
-    private static func malformed(_ field: String, _ reason: String, hint: String? = nil) -> Problem {
-        Problem(.malformedBody, detail: "\(field): \(reason)", field: field, hint: hint)
     }
 }
 

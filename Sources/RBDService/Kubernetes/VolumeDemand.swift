@@ -135,10 +135,8 @@ extension VolumeRules {
             let names = showsNames ? ", which is \(known.keys.sorted().joined(separator: " or "))" : ""
             throw Problem(
                 .otherCluster,
-                detail:
-                    "spec.csi.volumeAttributes.clusterID: \"\(cluster.prefix(64))\" is not the cluster of this "
-                    + "service" + names,
-                field: "spec.csi.volumeAttributes.clusterID",
+                "spec.csi.volumeAttributes.clusterID",
+                "\"\(cluster.prefix(64))\" is not the cluster of this service\(names)",
                 hint:
                     "correct it, or add it to the service's setting kubernetes-cluster-ids, next to the other ids of this cluster"
             )
@@ -192,14 +190,13 @@ extension VolumeRules {
         let choice = known.isEmpty ? "choose another" : "choose one of \(known.joined(separator: ", "))"
         throw Problem(
             .poolNotAllowed,
-            detail:
-                "\(demand.fields.pool): pool \"\(demand.place.pool)\" may not hold images of volumes",
-            field: demand.fields.pool,
+            demand.fields.pool,
+            "pool \"\(demand.place.pool)\" may not hold images of volumes",
             hint: "\(choice), or add it to the service's setting kubernetes-pools"
         )
     }
 
     static func invalid(_ field: String, _ reason: String, hint: String? = nil) -> Problem {
-        Problem(.invalidPersistentVolume, detail: "\(field): \(reason)", field: field, hint: hint)
+        Problem(.invalidPersistentVolume, field, reason, hint: hint)
     }
 }

@@ -27,8 +27,8 @@ struct ErasureCodedPools {
         }
         return Problem(
             .invalidImageOption,
-            detail: "dataPool: the erasure-coded pool \"\(dataPool)\" does not allow overwrites",
-            field: "dataPool",
+            "dataPool",
+            "the erasure-coded pool \"\(dataPool)\" does not allow overwrites",
             errno: error.errno,
             remedy: .enableApplication(ofPool: dataPool)
         )

@@ -79,7 +79,7 @@ enum PoolRules {
     }
 
     static func invalid(_ field: String, _ reason: String, hint: String? = nil) -> Problem {
-        Problem(.invalidPoolOption, detail: "\(field): \(reason)", field: field, hint: hint)
+        Problem(.invalidPoolOption, field, reason, hint: hint)
     }
 
     /// The field of a new pool that the monitors' message is about.

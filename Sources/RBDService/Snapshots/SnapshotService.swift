@@ -128,11 +128,7 @@ struct SnapshotService: Sendable {
     func setLimit(of image: ImageSpec, to limit: UInt64?, isDryRun: Bool) async throws -> Attempt<SnapshotLimit> {
         // librbd uses the largest number for no limit.
         if let limit, limit > UInt64(Int64.max) {
-            throw Problem(
-                .invalidSnapshotLimit,
-                detail: "limit: it must be from 0 to \(Int64.max), or null for none",
-                field: "limit"
-            )
+            throw Problem(.invalidSnapshotLimit, "limit", "it must be from 0 to \(Int64.max), or null for none")
         }
         if isDryRun { return Attempt(try await step(limiting: image, to: limit)) }
         return try await changingClaimed(image, .changeImage) { pool in

@@ -51,12 +51,8 @@ struct TrashController: Sendable {
 
     @Sendable private func purgeExpired(_ call: Call) async throws -> Answer {
         guard try call.query.flag("expired") else {
-            throw Problem(
-                .confirmationRequired,
-                detail: "expired: only expired images can be purged together",
-                field: "expired",
-                remedy: .confirmPurgeOfExpired
-            )
+            let reason = "only expired images can be purged together"
+            throw Problem(.confirmationRequired, "expired", reason, remedy: .confirmPurgeOfExpired)
         }
         return try await Answer(service.purgeExpired(in: call.place, isDryRun: call.isDryRun)) {
             .json(PurgeAnswer(operations: $0), status: .accepted)
