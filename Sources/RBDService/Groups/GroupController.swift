@@ -42,14 +42,7 @@ struct GroupController: Sendable {
     // MARK: Groups
 
     @Sendable private func list(_ call: Call) async throws -> Answer {
-        .json(
-            try await groups.list(
-                in: call.place,
-                prefix: call.query["prefix"] ?? "",
-                after: try call.query.cursor(),
-                limit: try call.query.limit()
-            )
-        )
+        .json(try await groups.list(in: call.place, PageRequest(call.query)))
     }
 
     @Sendable private func create(_ call: Call, _ body: CreateGroupRequest) async throws -> Answer {
@@ -73,13 +66,7 @@ struct GroupController: Sendable {
     // MARK: Images of a group
 
     @Sendable private func listImages(_ call: Call) async throws -> Answer {
-        .json(
-            try await groups.listImages(
-                call.group,
-                after: try call.query.cursor(),
-                limit: try call.query.limit()
-            )
-        )
+        .json(try await groups.listImages(call.group, PageRequest(call.query)))
     }
 
     @Sendable private func addImage(_ call: Call) async throws -> Answer {
@@ -105,9 +92,7 @@ struct GroupController: Sendable {
     // MARK: Snapshots of a group
 
     @Sendable private func listSnapshots(_ call: Call) async throws -> Answer {
-        .json(
-            try await snapshots.list(call.group, after: try call.query.cursor(), limit: try call.query.limit())
-        )
+        .json(try await snapshots.list(call.group, PageRequest(call.query)))
     }
 
     @Sendable private func createSnapshot(_ call: Call, _ body: CreateGroupSnapshotRequest) async throws -> Answer {

@@ -10,16 +10,9 @@ struct GroupService: Sendable {
     let images: ImageAccess
     let operations: OperationStore
 
-    func list(
-        in place: Place,
-        prefix: String,
-        after cursor: Cursor?,
-        limit: Int
-    ) async throws -> Page<RBDAPI.Group> {
-        let names = try await images.pool(place).groups().filter { name in
-            (prefix.isEmpty || name.hasPrefix(prefix)) && Access.current.may(.read, .name(name, place: place))
-        }
-        return Page(names, after: cursor, limit: limit, by: \.self) { name in
+    func list(in place: Place, _ request: PageRequest) async throws -> Page<RBDAPI.Group> {
+        let names = try await images.pool(place).groups().filter { Access.current.may(.read, .name($0, place: place)) }
+        return Page(names, request, by: \.self) { name in
             RBDAPI.Group(pool: place.pool, namespace: place.namespace, name: name)
         }
     }
@@ -92,10 +85,10 @@ struct GroupService: Sendable {
         }
     }
 
-    func listImages(_ group: GroupSpec, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupImage> {
+    func listImages(_ group: GroupSpec, _ request: PageRequest) async throws -> Page<RBDAPI.GroupImage> {
         let members = try await info(group).members.map { RBDAPI.GroupImage($0) }
             .filter { Access.current.may(.read, $0.place) }
-        return Page(members, after: cursor, limit: limit, by: \.spec) { $0 }
+        return Page(members, request, by: \.spec) { $0 }
     }
 
     /// - Returns: the image, and whether it is new in the group.
@@ -187,24 +180,6 @@ struct GroupService: Sendable {
             errno: errno,
             remedy: .remove(image, fromGroup: spec),
             blockers: [Problem.Blocker(.group, name: spec)]
-        )
-    }
-}
-
-extension Page {
-    /// A page of a complete list, sorted by a key that is unique to each element.
-    init<Element>(
-        _ all: [Element],
-        after cursor: Cursor?,
-        limit: Int,
-        by key: (Element) -> String,
-        _ item: (Element) -> Item
-    ) {
-        let rest = all.sorted { key($0) < key($1) }.filter { element in cursor.map { $0.name < key(element) } ?? true }
-        let items = rest.prefix(limit)
-        self.init(
-            items: items.map(item),
-            nextCursor: rest.count > limit ? items.last.map { Cursor(name: key($0)).text } : nil
         )
     }
 }

@@ -10,9 +10,9 @@ struct GroupSnapshotService: Sendable {
     let images: ImageAccess
     let operations: OperationService
 
-    func list(_ group: GroupSpec, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.GroupSnapshot> {
+    func list(_ group: GroupSpec, _ request: PageRequest) async throws -> Page<RBDAPI.GroupSnapshot> {
         let snapshots = try await info(group).snapshots.map { RBDAPI.GroupSnapshot($0, of: group) }
-        return Page(snapshots, after: cursor, limit: limit, by: \.name) { $0 }
+        return Page(snapshots, request, by: \.name) { $0 }
     }
 
     func get(_ snapshot: String, of group: GroupSpec) async throws -> RBDAPI.GroupSnapshot {

@@ -127,6 +127,35 @@ struct Query: Sendable {
     }
 }
 
+/// The page of a list that a request asks for.
+struct PageRequest {
+    /// How the names of all items begin.
+    let prefix: String
+    let cursor: Cursor?
+    let limit: Int
+
+    /// - Throws: `Problem` with `invalid-parameter`.
+    init(_ query: Query) throws(Problem) {
+        prefix = query["prefix"] ?? ""
+        cursor = try query.cursor()
+        limit = try query.limit()
+    }
+}
+
+extension Page {
+    /// A page of a complete list, sorted by a key that is unique to each element.
+    init<Element>(_ all: [Element], _ request: PageRequest, by key: (Element) -> String, _ item: (Element) -> Item) {
+        let rest = all.sorted { key($0) < key($1) }.filter { element in
+            key(element).hasPrefix(request.prefix) && request.cursor.map { $0.name < key(element) } ?? true
+        }
+        let items = rest.prefix(request.limit)
+        self.init(
+            items: items.map(item),
+            nextCursor: rest.count > request.limit ? items.last.map { Cursor(name: key($0)).text } : nil
+        )
+    }
+}
+
 /// Where a page ended. It is opaque to callers: the last item's name and id as base64url.
 struct Cursor: Hashable {
     var name: String

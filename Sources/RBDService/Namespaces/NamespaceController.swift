@@ -25,14 +25,7 @@ struct NamespaceController: Sendable {
     }
 
     @Sendable private func list(_ call: Call) async throws -> Answer {
-        .json(
-            try await service.list(
-                in: call.name("pool"),
-                prefix: call.query["prefix"] ?? "",
-                after: try call.query.cursor(),
-                limit: try call.query.limit()
-            )
-        )
+        .json(try await service.list(in: call.name("pool"), PageRequest(call.query)))
     }
 
     @Sendable private func create(_ call: Call, _ body: CreateNamespaceRequest) async throws -> Answer {

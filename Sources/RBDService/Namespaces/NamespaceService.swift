@@ -9,19 +9,11 @@ import RBDAPI
 struct NamespaceService: Sendable {
     let connection: ClusterConnection
 
-    func list(in pool: String, prefix: String, after cursor: Cursor?, limit: Int) async throws -> Page<Namespace> {
-        let all = try await connection.cluster().pool(pool).namespaces()
-        let access = Access.current
-        let wanted = all.filter { name in
-            access.may(.read, someOf: .namespace(Place(pool: pool, namespace: name)))
-                && (prefix.isEmpty || name.hasPrefix(prefix))
-                && cursor.map { $0.name < name } ?? true
+    func list(in pool: String, _ request: PageRequest) async throws -> Page<Namespace> {
+        let names = try await connection.cluster().pool(pool).namespaces().filter { name in
+            Access.current.may(.read, someOf: .namespace(Place(pool: pool, namespace: name)))
         }
-        let items = wanted.prefix(limit)
-        return Page(
-            items: items.map { Namespace(pool: pool, name: $0, contents: nil, mirroring: nil) },
-            nextCursor: wanted.count > limit ? items.last.map { Cursor(name: $0).text } : nil
-        )
+        return Page(names, request, by: \.self) { Namespace(pool: pool, name: $0, contents: nil, mirroring: nil) }
     }
 
     func get(_ name: String, in pool: String) async throws -> Namespace {

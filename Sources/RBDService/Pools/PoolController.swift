@@ -19,13 +19,7 @@ struct PoolController: Sendable {
     }
 
     @Sendable private func list(_ call: Call) async throws -> Answer {
-        .json(
-            try await service.list(
-                prefix: call.query["prefix"] ?? "",
-                after: try call.query.cursor(),
-                limit: try call.query.limit()
-            )
-        )
+        .json(try await service.list(PageRequest(call.query)))
     }
 
     @Sendable private func create(_ call: Call, _ body: CreatePoolRequest) async throws -> Answer {

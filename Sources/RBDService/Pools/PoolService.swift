@@ -10,15 +10,9 @@ struct PoolService: Sendable {
     let creations: PoolCreations
     let operations: OperationService
 
-    func list(prefix: String, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.Pool> {
-        let all = try await connection.cluster().pools()
-        let wanted = all.filter { pool in
-            (prefix.isEmpty || pool.name.hasPrefix(prefix)) && Access.current.may(.read, .pool(pool.name))
-                && cursor.map { $0.name < pool.name } ?? true
-        }
-        let items = wanted.prefix(limit)
-        let next = wanted.count > limit ? items.last.map { Cursor(name: $0.name).text } : nil
-        return Page(items: items.map(RBDAPI.Pool.init), nextCursor: next)
+    func list(_ request: PageRequest) async throws -> Page<RBDAPI.Pool> {
+        let pools = try await connection.cluster().pools().filter { Access.current.may(.read, .pool($0.name)) }
+        return Page(pools, request, by: \.name) { RBDAPI.Pool($0) }
     }
 
     func get(_ name: String) async throws -> RBDAPI.Pool {

@@ -25,13 +25,7 @@ struct TrashController: Sendable {
     }
 
     @Sendable private func list(_ call: Call) async throws -> Answer {
-        .json(
-            try await service.list(
-                in: call.place,
-                after: try call.query.cursor(),
-                limit: try call.query.limit()
-            )
-        )
+        .json(try await service.list(in: call.place, PageRequest(call.query)))
     }
 
     @Sendable private func get(_ call: Call) async throws -> Answer {

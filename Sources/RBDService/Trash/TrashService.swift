@@ -14,15 +14,15 @@ struct TrashService: Sendable {
     let repair: ImageRepair
 
     /// The entries whose names are in the caller's scope.
-    func list(in place: Place, after cursor: Cursor?, limit: Int) async throws -> Page<RBDAPI.TrashedImage> {
+    func list(in place: Place, _ request: PageRequest) async throws -> Page<RBDAPI.TrashedImage> {
         // One more tells whether there is another page.
         let found = try await images.pool(place).trash(
-            after: cursor?.id ?? "",
-            limit: limit + 1,
+            after: request.cursor?.id ?? "",
+            limit: request.limit + 1,
             where: { [access = Access.current] in access.may(.read, .name($0, place: place)) }
         )
-        let items = found.prefix(limit).map { RBDAPI.TrashedImage($0, in: place) }
-        let next = found.count > limit ? items.last.map { Cursor(name: $0.name, id: $0.id).text } : nil
+        let items = found.prefix(request.limit).map { RBDAPI.TrashedImage($0, in: place) }
+        let next = found.count > request.limit ? items.last.map { Cursor(name: $0.name, id: $0.id).text } : nil
         return Page(items: items, nextCursor: next)
     }
 
