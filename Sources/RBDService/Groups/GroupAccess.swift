@@ -6,6 +6,10 @@ import Naming
 import RBDAPI
 
 extension ImageAccess {
+    func info(_ group: GroupSpec) async throws -> GroupInfo {
+        try await pool(group.place).group(named: group.name)
+    }
+
     /// Changes a group that has no unfinished operation.
     /// - Parameters:
     ///   - newName: the new name of the group.

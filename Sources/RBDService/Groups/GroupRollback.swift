@@ -39,7 +39,9 @@ extension GroupSnapshotService {
             try Self.requireSameImages(whole, as: info, spec)
             if let begun = try await begun(snapshot, of: group) { return .unchanged(begun, isDryRun: isDryRun) }
             return try await images.changing(all: info.images, isDryRun: isDryRun) {
-                try await Self.refuseHolders(of: info.images, in: pool, countsWatchers: true)
+                if let problem = try await Self.holders(of: info.images, in: pool, countsWatchers: true) {
+                    throw problem
+                }
                 if isDryRun {
                     let detail = "to its state in \(spec)"
                     return Attempt(

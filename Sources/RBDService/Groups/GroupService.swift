@@ -18,7 +18,7 @@ struct GroupService: Sendable {
     }
 
     func get(_ group: GroupSpec) async throws -> RBDAPI.Group {
-        RBDAPI.Group(try await info(group), of: group)
+        RBDAPI.Group(try await images.info(group), of: group)
     }
 
     func create(_ name: String, in place: Place, isDryRun: Bool) async throws -> Attempt<RBDAPI.Group> {
@@ -86,7 +86,7 @@ struct GroupService: Sendable {
     }
 
     func listImages(_ group: GroupSpec, _ request: PageRequest) async throws -> Page<RBDAPI.GroupImage> {
-        let members = try await info(group).members.map { RBDAPI.GroupImage($0) }
+        let members = try await images.info(group).members.map { RBDAPI.GroupImage($0) }
             .filter { Access.current.may(.read, $0.place) }
         return Page(members, request, by: \.spec) { $0 }
     }
@@ -150,10 +150,6 @@ struct GroupService: Sendable {
         }
     }
 
-    func info(_ group: GroupSpec) async throws -> GroupInfo {
-        try await images.pool(group.place).group(named: group.name)
-    }
-
     private func requireFree(_ group: GroupSpec, in pool: Ceph.Pool) async throws {
         guard try await pool.groups().contains(group.name) else { return }
         throw CephError(.groupExists, .changeGroup, on: .group(group))
@@ -161,10 +157,9 @@ struct GroupService: Sendable {
 
     private static func hasSnapshots(_ info: GroupInfo, _ group: GroupSpec) -> Problem? {
         guard let first = info.snapshots.first else { return nil }
-        let count = info.snapshots.count
         return Problem(
             .groupHasSnapshots,
-            detail: "group \"\(group)\" has \(count) snapshot\(count == 1 ? "" : "s")",
+            detail: "group \"\(group)\" has \(Problem.count(info.snapshots, "snapshot"))",
             field: "group",
             remedy: .delete(group.snapshot(first.name)),
             blockers: info.snapshots.map { Problem.Blocker(.snapshot, name: "\(group.snapshot($0.name))") }

@@ -11,12 +11,12 @@ struct GroupSnapshotService: Sendable {
     let operations: OperationService
 
     func list(_ group: GroupSpec, _ request: PageRequest) async throws -> Page<RBDAPI.GroupSnapshot> {
-        let snapshots = try await info(group).snapshots.map { RBDAPI.GroupSnapshot($0, of: group) }
+        let snapshots = try await images.info(group).snapshots.map { RBDAPI.GroupSnapshot($0, of: group) }
         return Page(snapshots, request, by: \.name) { $0 }
     }
 
     func get(_ snapshot: String, of group: GroupSpec) async throws -> RBDAPI.GroupSnapshot {
-        RBDAPI.GroupSnapshot(try await find(snapshot, of: group), of: group)
+        RBDAPI.GroupSnapshot(try await find(snapshot, in: group).snapshot, of: group)
     }
 
     /// Takes a snapshot of all images of the group at one moment. Clients may have the images open.
@@ -28,7 +28,7 @@ struct GroupSnapshotService: Sendable {
         try ImageRules.checkName(snapshot, field: "name", what: "snapshot")
         let pool = try images.pool(group.place)
         return try await images.changingQuiet(group, .changeGroupSnapshots, isDryRun: isDryRun) {
-            let info = try await info(group)
+            let info = try await images.info(group)
             guard !info.snapshots.contains(where: { $0.name == snapshot }) else {
                 throw CephError(
                     .groupSnapshotExists,
@@ -39,7 +39,7 @@ struct GroupSnapshotService: Sendable {
             let members = info.members.map(\.image)
             try Access.current.require(.modify, onAll: members.map(\.spec))
             return try await images.changing(all: members, isDryRun: isDryRun) {
-                try await Self.refuseHolders(of: members, in: pool, countsWatchers: false)
+                if let problem = try await Self.holders(of: members, in: pool, countsWatchers: false) { throw problem }
                 if isDryRun {
                     let steps = members.map { Plan.Step(.createSnapshot, $0.spec.description) }
                     return Attempt(steps + [Plan.Step(.createGroupSnapshot, "\(group.snapshot(snapshot))")])
@@ -53,10 +53,10 @@ struct GroupSnapshotService: Sendable {
     func delete(_ snapshot: String, of group: GroupSpec, isDryRun: Bool) async throws -> Attempt<Void> {
         let pool = try images.pool(group.place)
         return try await images.changingQuiet(group, .changeGroupSnapshots, isDryRun: isDryRun) {
-            let images = try await find(snapshot, of: group).images
+            let images = try await find(snapshot, in: group).snapshot.images
             try Access.current.require(.delete, onAll: images.map(\.spec))
             return try await self.images.changing(all: images, isDryRun: isDryRun) {
-                try await Self.refuseHolders(of: images, in: pool, countsWatchers: false)
+                if let problem = try await Self.holders(of: images, in: pool, countsWatchers: false) { throw problem }
                 if isDryRun {
                     let steps = images.map { Plan.Step(.deleteSnapshot, $0.spec.description) }
                     return Attempt(steps + [Plan.Step(.deleteGroupSnapshot, "\(group.snapshot(snapshot))")])
@@ -67,40 +67,19 @@ struct GroupSnapshotService: Sendable {
         }
     }
 
-    private func info(_ group: GroupSpec) async throws -> GroupInfo {
-        try await images.pool(group.place).group(named: group.name)
-    }
-
-    func find(_ snapshot: String, of group: GroupSpec) async throws -> GroupSnapshotInfo {
-        try await find(snapshot, in: group).snapshot
-    }
-
     func find(
         _ snapshot: String,
         in group: GroupSpec
     ) async throws -> (group: GroupInfo, snapshot: GroupSnapshotInfo) {
-        let whole = try await info(group)
+        let whole = try await images.info(group)
         guard let found = whole.snapshots.first(where: { $0.name == snapshot }) else {
-            throw CephError(
-                .groupSnapshotNotFound,
-                .readGroup,
-                on: .groupSnapshot(group.snapshot(snapshot))
-            )
+            throw CephError(.groupSnapshotNotFound, .readGroup, on: .groupSnapshot(group.snapshot(snapshot)))
         }
         return (whole, found)
     }
 
-    /// Refuses changes of images that are in use. librbd would roll back an image that a client has open, and would
-    /// wait forever for a lock that somebody has set by hand.
-    static func refuseHolders(
-        of images: [Ceph.GroupImage],
-        in pool: Ceph.Pool,
-        countsWatchers: Bool
-    ) async throws {
-        if let problem = try await holders(of: images, in: pool, countsWatchers: countsWatchers) { throw problem }
-    }
-
-    /// The problem that names the clients and locks on the images of a group.
+    /// The problem that names the clients and locks on the images of a group. librbd would roll back an image that a
+    /// client has open, and would wait forever for a lock that somebody has set by hand.
     /// - Returns: nil if there are none.
     static func holders(
         of images: [Ceph.GroupImage],
