@@ -14,6 +14,11 @@ struct ImageUpdate {
         var change: ImageChange
         var plan: Plan.Step
 
+        init(_ action: Plan.Action, _ spec: ImageSpec, _ field: String, _ change: ImageChange, _ detail: String) {
+            (self.field, self.change) = (field, change)
+            plan = Plan.Step(action, "\(spec)", detail: detail)
+        }
+
         /// Whether undoing this step leaves the image without a valid object map.
         var dropsObjectMap: Bool {
             guard case .features(let features, isEnabled: false) = change else { return false }
@@ -49,19 +54,18 @@ struct ImageUpdate {
         steps += try Self.qos(request, of: image, spec)
         let (disabled, enabled) = try FeatureRules.changes(request, of: image)
         if !enabled.isEmpty {
-            let plan = Plan.Step(.enableFeatures, "\(spec)", detail: enabled.names.joined(separator: ", "))
-            steps.append(Step(field: "enableFeatures", change: .features(enabled, isEnabled: true), plan: plan))
+            let change = ImageChange.features(enabled, isEnabled: true)
+            steps.append(Step(.enableFeatures, spec, "enableFeatures", change, enabled.names.joined(separator: ", ")))
         }
         needsObjectMap = !enabled.isDisjoint(with: [.objectMap, .fastDiff])
         if name != image.name {
             try ImageRules.checkName(name, field: "name", what: "image")
-            let plan = Plan.Step(.renameImage, "\(spec)", detail: "to \(place.image(name))")
-            steps.append(Step(field: "name", change: .rename(name), plan: plan))
+            steps.append(Step(.renameImage, spec, "name", .rename(name), "to \(place.image(name))"))
         }
         if !disabled.isEmpty {
-            let plan = Plan.Step(.disableFeatures, "\(spec)", detail: disabled.names.joined(separator: ", "))
+            let change = ImageChange.features(disabled, isEnabled: false)
             steps.append(
-                Step(field: "disableFeatures", change: .features(disabled, isEnabled: false), plan: plan)
+                Step(.disableFeatures, spec, "disableFeatures", change, disabled.names.joined(separator: ", "))
             )
         }
         let size = try Self.size(request, of: image, spec)
@@ -70,10 +74,7 @@ struct ImageUpdate {
         }
         let way = "from \(image.sizeBytes) to \(size ?? image.sizeBytes) bytes"
         let isGrown = size.map { $0 > image.sizeBytes } ?? false
-        if let size, isGrown {
-            let plan = Plan.Step(.growImage, "\(spec)", detail: way)
-            steps.append(Step(field: "size", change: .grow(bytes: size), plan: plan))
-        }
+        if let size, isGrown { steps.append(Step(.growImage, spec, "size", .grow(bytes: size), way)) }
         shrink = size.flatMap { size in
             guard size < image.sizeBytes else { return nil }
             let detail = "\(way), as an operation; all data beyond the new size is lost permanently"
@@ -136,11 +137,8 @@ struct ImageUpdate {
         for (key, value) in (request.metadata ?? [:]).sorted(by: { $0.key < $1.key }) {
             try check(key, value)
             guard image.metadata?[key] != value else { continue }
-            let plan =
-                value == nil
-                ? Plan.Step(.removeMetadata, "\(spec)", detail: key)
-                : Plan.Step(.setMetadata, "\(spec)", detail: key)
-            steps.append(Step(field: "metadata", change: .metadata(key: key, value: value), plan: plan))
+            let action: Plan.Action = value == nil ? .removeMetadata : .setMetadata
+            steps.append(Step(action, spec, "metadata", .metadata(key: key, value: value), key))
         }
         return steps
     }
@@ -172,8 +170,8 @@ struct ImageUpdate {
         var then = now
         var steps: [Step] = []
         for limit in QoSLimit.allCases {
-            guard let change = changes[limit] else { continue }
-            let value = change?.bytes
+            guard let requested = changes[limit] else { continue }
+            let value = requested?.bytes
             if limit.isSeconds, value == 0 {
                 throw Self.invalid(limit, "it must be at least 1")
             }
@@ -181,13 +179,8 @@ struct ImageUpdate {
             guard now[limit] != value else { continue }
             let way =
                 "\(limit.rawValue) from \(now[limit].map(String.init) ?? "none") to \(value.map(String.init) ?? "none")"
-            steps.append(
-                Step(
-                    field: "qos.\(limit.rawValue)",
-                    change: .metadata(key: limit.metadataKey, value: value.map(String.init)),
-                    plan: Plan.Step(.setQoS, "\(spec)", detail: way)
-                )
-            )
+            let change = ImageChange.metadata(key: limit.metadataKey, value: value.map(String.init))
+            steps.append(Step(.setQoS, spec, "qos.\(limit.rawValue)", change, way))
         }
         // librbd accepts such a pair, and then enforces neither limit.
         for burst in QoSLimit.allCases {

@@ -29,15 +29,13 @@ struct PoolService: Sendable {
         do {
             let pool = cluster.pool(try await cluster.createPool(named: request.name, options: options).name)
             return .done(try await creations.begin(pool))
-        } catch let error as CephError where error.operation == .changePool {
+        } catch let error as CephError where error.operation == .changePool || error.code == .invalidPoolOption {
             var problem = Problem(error)
             problem.field = PoolRules.field(blamedBy: error)
-            problem.detail += "; the pool was created, but it is not yet made ready for RBD"
-            problem.offer(.enableApplication(ofPool: request.name))
-            throw problem
-        } catch let error as CephError where error.code == .invalidPoolOption {
-            var problem = Problem(error)
-            problem.field = PoolRules.field(blamedBy: error)
+            if error.operation == .changePool {
+                problem.detail += "; the pool was created, but it is not yet made ready for RBD"
+                problem.offer(.enableApplication(ofPool: request.name))
+            }
             throw problem
         }
     }

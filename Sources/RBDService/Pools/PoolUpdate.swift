@@ -7,14 +7,10 @@ import RBDAPI
 /// The steps that change a pool as requested. Ceph makes them one by one. Steps that can be undone come first, a new
 /// name comes last.
 struct PoolUpdate {
-    enum Action {
-        case change(PoolChange)
-        case initialize
-    }
-
     struct Step {
         var field: String
-        var action: Action
+        /// Nil if the pool is made ready for RBD.
+        var change: PoolChange?
         var plan: Plan.Step
     }
 
@@ -45,42 +41,21 @@ struct PoolUpdate {
         if let name = request.name, name != pool.name { try ImageRules.checkName(name, field: "name", what: "pool") }
 
         var steps: [Step] = []
-        func add(_ action: Plan.Action, _ field: String, _ change: PoolChange, from old: String, to new: String) {
-            guard old != new else { return }
-            steps.append(
-                Step(
-                    field: field,
-                    action: .change(change),
-                    plan: Plan.Step(action, pool.name, detail: "from \(old) to \(new)")
-                )
-            )
+        func addStep(_ action: Plan.Action, _ field: String, _ change: PoolChange?, detail: String? = nil) {
+            steps.append(Step(field: field, change: change, plan: Plan.Step(action, pool.name, detail: detail)))
         }
+        func add(_ action: Plan.Action, _ field: String, _ change: PoolChange, from old: String, to new: String) {
+            if old != new { addStep(action, field, change, detail: "from \(old) to \(new)") }
+        }
+        func text(_ limit: UInt64) -> String { limit == 0 ? "no limit" : "\(limit)" }
         if let limit = request.quota?.maxBytes?.bytes {
-            add(
-                .setQuota,
-                "quota.maxBytes",
-                .quotaBytes(limit),
-                from: Self.limit(pool.quotaBytes),
-                to: Self.limit(limit)
-            )
+            add(.setQuota, "quota.maxBytes", .quotaBytes(limit), from: text(pool.quotaBytes), to: text(limit))
         }
         if let limit = request.quota?.maxObjects {
-            add(
-                .setQuota,
-                "quota.maxObjects",
-                .quotaObjects(limit),
-                from: Self.limit(pool.quotaObjects),
-                to: Self.limit(limit)
-            )
+            add(.setQuota, "quota.maxObjects", .quotaObjects(limit), from: text(pool.quotaObjects), to: text(limit))
         }
-        if let autoscale {
-            add(
-                .setAutoscale,
-                "autoscale",
-                .autoscale(autoscale),
-                from: pool.autoscale.rawValue,
-                to: autoscale.rawValue
-            )
+        if let mode = autoscale {
+            add(.setAutoscale, "autoscale", .autoscale(mode), from: pool.autoscale.rawValue, to: mode.rawValue)
         }
         if let size { add(.setSize, "size", .size(size), from: "\(pool.size)", to: "\(size)") }
         if let minSize {
@@ -91,24 +66,14 @@ struct PoolUpdate {
         if let pgNum { add(.setPGNum, "pgNum", .pgNum(pgNum), from: "\(pool.pgNum)", to: "\(pgNum)") }
         if request.application != nil {
             if !pool.allowsOverwrites {
-                steps.append(
-                    Step(
-                        field: "application",
-                        action: .change(.allowOverwrites),
-                        plan: Plan.Step(.allowOverwrites, pool.name, detail: "this can't be undone")
-                    )
-                )
+                addStep(.allowOverwrites, "application", .allowOverwrites, detail: "this can't be undone")
             }
             // Repeating this does no harm, and finishes an interrupted creation.
-            steps.append(
-                Step(field: "application", action: .initialize, plan: Plan.Step(.initializePool, pool.name))
-            )
+            addStep(.initializePool, "application", nil)
         }
         if let name = request.name { add(.renamePool, "name", .rename(name), from: pool.name, to: name) }
         self.steps = steps
     }
-
-    private static func limit(_ limit: UInt64) -> String { limit == 0 ? "no limit" : "\(limit)" }
 
     /// Runs the steps.
     /// - Returns: the pool's new name.
@@ -117,16 +82,18 @@ struct PoolUpdate {
         var name = pool
         for (index, step) in steps.enumerated() {
             do {
-                switch step.action {
-                case .change(let change):
+                if let change = step.change {
                     try await cluster.changePool(named: name, change)
                     if case .rename(let newName) = change { name = newName }
-                case .initialize: try await cluster.initializePool(named: name)
+                } else {
+                    try await cluster.initializePool(named: name)
                 }
             } catch let error as CephError {
                 var problem = Problem(error)
                 problem.field = step.field
-                if error.code == .poolExists { problem.detail = "pool \"\(step.newName ?? "")\" exists already" }
+                if error.code == .poolExists, case .rename(let newName)? = step.change {
+                    problem.detail = "pool \"\(newName)\" exists already"
+                }
                 problem.detail += summary(failedAt: index)
                 throw problem
             }
@@ -144,12 +111,5 @@ struct PoolUpdate {
         let done = list(steps[..<failed])
         let left = list(steps[failed...])
         return done.isEmpty ? "; nothing was changed" : "; changed already: \(done); not changed: \(left)"
-    }
-}
-
-extension PoolUpdate.Step {
-    fileprivate var newName: String? {
-        guard case .change(.rename(let name)) = action else { return nil }
-        return name
     }
 }
