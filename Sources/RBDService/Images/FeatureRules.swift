@@ -49,19 +49,14 @@ enum FeatureRules {
         field: String,
         among known: ImageFeatures
     ) throws(Problem) -> ImageFeatures {
-        var features: ImageFeatures = []
-        for name in names ?? [] {
-            guard let feature = ImageFeatures(named: name), known.contains(feature) else {
-                throw Problem(
-                    .invalidFeatures,
-                    detail: "\(field): the feature \"\(name.prefix(40))\" of an existing image can't be changed",
-                    field: field,
-                    hint: "use one of \(known.names.joined(separator: ", "))"
-                )
-            }
-            features.insert(feature)
+        try ImageFeatures.named(names ?? [], among: known) { name, hint in
+            Problem(
+                .invalidFeatures,
+                field,
+                "the feature \"\(name)\" of an existing image can't be changed",
+                hint: hint
+            )
         }
-        return features
     }
 
     private static func withNeeds(_ features: ImageFeatures) -> ImageFeatures {
@@ -77,5 +72,23 @@ enum FeatureRules {
         var all = features
         for (feature, needs) in ImageFeatures.requirements where !all.isDisjoint(with: needs) { all.insert(feature) }
         return all
+    }
+}
+
+extension ImageFeatures {
+    /// - Parameter refusal: the problem of a name that is not known. It gets the name, shortened, and a hint.
+    static func named(
+        _ names: [String],
+        among known: ImageFeatures,
+        refusal: (_ name: Substring, _ hint: String) -> Problem
+    ) throws(Problem) -> ImageFeatures {
+        var features: ImageFeatures = []
+        for name in names {
+            guard let feature = ImageFeatures(named: name), known.contains(feature) else {
+                throw refusal(name.prefix(40), "use one of \(known.names.joined(separator: ", "))")
+            }
+            features.insert(feature)
+        }
+        return features
     }
 }

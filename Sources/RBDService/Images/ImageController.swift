@@ -81,12 +81,7 @@ struct ImageController: Sendable {
             if: try Precondition(call.request),
             isDryRun: call.isDryRun
         )
-        return await Answer(outcome) { outcome in
-            switch outcome {
-            case .created(let image): created(image)
-            case .existed(let image): .image(image)
-            }
-        }
+        return await Answer(outcome) { found in found.isNew ? created(found.image) : .image(found.image) }
     }
 
     @Sendable private func update(_ call: Call, _ changes: UpdateImageRequest) async throws -> Answer {

@@ -13,12 +13,6 @@ struct ImageListing: Sendable {
     /// Kept here, because a stream is written after the request's handler has returned.
     let access = Access.current
 
-    init(service: ImageService, place: Place, query: ImageQuery) {
-        self.service = service
-        self.place = place
-        self.query = query
-    }
-
     /// The number of images that are read at a time. Between two batches, no read is on its way for a moment.
     private static let batch = 1024
 

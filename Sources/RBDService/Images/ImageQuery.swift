@@ -27,7 +27,10 @@ struct ImageQuery: Sendable {
     init(_ query: Query) throws(Problem) {
         prefix = query["prefix"] ?? ""
         pattern = query["name~"].map(NamePattern.init)
-        features = try Self.features(query["feature"] ?? "")
+        let names = (query["feature"] ?? "").split(separator: ",").map(String.init)
+        features = try ImageFeatures.named(names, among: .known) { name, hint in
+            Query.invalid("feature", "there is no feature \"\(name)\"", hint: hint)
+        }
         minimumSize = try Self.size("minSize", query)
         maximumSize = try Self.size("maxSize", query)
         if let minimumSize, let maximumSize, minimumSize > maximumSize {
@@ -60,21 +63,6 @@ struct ImageQuery: Sendable {
             )
         }
         return cursor
-    }
-
-    private static func features(_ text: String) throws(Problem) -> ImageFeatures {
-        var features: ImageFeatures = []
-        for name in text.split(separator: ",") {
-            guard let feature = ImageFeatures(named: String(name)) else {
-                throw Query.invalid(
-                    "feature",
-                    "there is no feature \"\(name.prefix(40))\"",
-                    hint: "use one of \(ImageFeatures.known.names.joined(separator: ", "))"
-                )
-            }
-            features.insert(feature)
-        }
-        return features
     }
 
     private static func size(_ name: String, _ query: Query) throws(Problem) -> UInt64? {

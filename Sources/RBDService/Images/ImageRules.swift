@@ -10,10 +10,6 @@ import RBDAPI
 struct ImageRules {
     let properties: ImageProperties
 
-    init(_ properties: ImageProperties) {
-        self.properties = properties
-    }
-
     /// The number of objects that librbd's object map can hold.
     static let maximumMappedObjects: UInt64 = 256_000_000
 
@@ -60,17 +56,8 @@ struct ImageRules {
 
     private func requestedFeatures() throws(Problem) -> ImageFeatures? {
         guard let names = properties.features else { return nil }
-        var features: ImageFeatures = []
-        for name in names {
-            guard let feature = ImageFeatures(named: name), ImageFeatures.creatable.contains(feature) else {
-                throw Problem(
-                    .invalidFeatures,
-                    detail: "features: an image can't be created with the feature \"\(name.prefix(40))\"",
-                    field: "features",
-                    hint: "use one of \(ImageFeatures.creatable.names.joined(separator: ", "))"
-                )
-            }
-            features.insert(feature)
+        let features = try ImageFeatures.named(names, among: .creatable) { name, hint in
+            Problem(.invalidFeatures, "features", "an image can't be created with the feature \"\(name)\"", hint: hint)
         }
         for (feature, needed) in ImageFeatures.requirements
         where features.contains(feature) && !features.contains(needed) {

@@ -13,11 +13,6 @@ struct ImageService: Sendable {
     let operations: OperationService
     let keeper: TrashKeeper
 
-    enum PutOutcome {
-        case created(RBDAPI.Image)
-        case existed(RBDAPI.Image)
-    }
-
     func get(_ name: String, in place: Place) async throws -> RBDAPI.Image {
         RBDAPI.Image(try await images.pool(place).image(named: name), in: place)
     }
@@ -30,7 +25,7 @@ struct ImageService: Sendable {
         isDryRun: Bool
     ) async throws -> Attempt<RBDAPI.Image> {
         try ImageRules.checkName(name, field: "name", what: "image")
-        let rules = ImageRules(properties)
+        let rules = ImageRules(properties: properties)
         if isDryRun {
             let creation = try await step(creating: name, rules, in: place)
             guard try await existingOrMendable(name, in: place) == nil else {
@@ -48,15 +43,16 @@ struct ImageService: Sendable {
     }
 
     /// Makes sure that the image exists as described. It never changes an existing image.
+    /// - Returns: the image, and whether this request has created it.
     func put(
         _ name: String,
         _ properties: ImageProperties,
         in place: Place,
         if precondition: Precondition = .none,
         isDryRun: Bool
-    ) async throws -> Attempt<PutOutcome> {
+    ) async throws -> Attempt<(image: RBDAPI.Image, isNew: Bool)> {
         try ImageRules.checkName(name, field: "image", what: "image")
-        let rules = ImageRules(properties)
+        let rules = ImageRules(properties: properties)
         // Impossible options are refused even if the image exists.
         _ = try rules.options()
         if isDryRun {
@@ -71,35 +67,28 @@ struct ImageService: Sendable {
             }
             return Attempt(try await step(creating: name, rules, in: place))
         }
-        switch try await ensure(
-            name,
-            rules,
-            in: place,
-            check: { image in try precondition.check(image.map { RBDAPI.Image($0, in: place) }) }
-        ) {
-        case .created(let image):
-            return .done(.created(RBDAPI.Image(image, in: place)))
-        case .existed(let image):
-            try await requireSame(image, rules, in: place)
-            return .done(.existed(RBDAPI.Image(image, in: place)))
+        let (image, isNew) = try await ensure(name, rules, in: place) { image in
+            try precondition.check(image.map { RBDAPI.Image($0, in: place) })
         }
+        if !isNew { try await requireSame(image, rules, in: place) }
+        return .done((RBDAPI.Image(image, in: place), isNew))
     }
 
     var deletion: ImageDeletion {
         ImageDeletion(images: images, repair: repair, operations: operations, keeper: keeper)
     }
 
-    enum Ensured {
-        case created(ImageInfo)
-        case existed(ImageInfo)
-    }
-
     /// Finds the image with this name, whatever its properties, or creates it. It looks for the image first: a full
     /// pool, or a name that could not be created, is no reason to refuse an existing image.
-    func findOrCreate(_ name: String, _ properties: ImageProperties, in place: Place) async throws -> Ensured {
-        if let image = try await whole(name, in: place) { return .existed(image) }
+    /// - Returns: the image, and whether this request has created it.
+    func findOrCreate(
+        _ name: String,
+        _ properties: ImageProperties,
+        in place: Place
+    ) async throws -> (image: ImageInfo, isNew: Bool) {
+        if let image = try await whole(name, in: place) { return (image, false) }
         try ImageRules.checkName(name, field: "image", what: "image")
-        return try await ensure(name, ImageRules(properties), in: place)
+        return try await ensure(name, ImageRules(properties: properties), in: place)
     }
 
     /// The number of attempts to find or create an image. Other clients do not take the name anew each time.
@@ -113,14 +102,14 @@ struct ImageService: Sendable {
         _ rules: ImageRules,
         in place: Place,
         check: (ImageInfo?) throws -> Void = { _ in }
-    ) async throws -> Ensured {
+    ) async throws -> (image: ImageInfo, isNew: Bool) {
         for attempt in 0..<Self.attempts {
             if let image = try await whole(name, in: place, isTaken: attempt > 0) {
                 try check(image)
-                return .existed(image)
+                return (image, false)
             }
             try check(nil)
-            if let image = try await make(name, rules, in: place) { return .created(image) }
+            if let image = try await make(name, rules, in: place) { return (image, true) }
         }
         throw Problem.incomplete(.image(place.image(name)))
     }

@@ -19,10 +19,6 @@ struct Quantity: Hashable, Sendable {
     /// More digits, or a larger exponent, can't be a real size. They would only make the multiplication expensive.
     private static let maximumDigits = 256
 
-    init(bytes: UInt64) {
-        self.bytes = bytes
-    }
-
     /// - Throws: ``ParseError``, with what to write instead.
     init(parsing text: String) throws(ParseError) {
         var rest = Substring(text).utf8

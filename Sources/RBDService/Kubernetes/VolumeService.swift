@@ -53,13 +53,10 @@ struct VolumeService: Sendable {
             _ = try await images.put(name, properties, in: place, isDryRun: true)
             return created(demand, sizeBytes: demand.sizeBytes, features: properties.features ?? [], isDryRun)
         }
-        switch try await images.findOrCreate(name, properties, in: place) {
-        case .created(let image):
-            AuditNotes.current?.after(AuditImage(image))
-            return created(demand, sizeBytes: image.sizeBytes, features: image.features.names, isDryRun)
-        case .existed(let image):
-            return try adopt(image, demand, isDryRun)
-        }
+        let (image, isNew) = try await images.findOrCreate(name, properties, in: place)
+        guard isNew else { return try adopt(image, demand, isDryRun) }
+        AuditNotes.current?.after(AuditImage(image))
+        return created(demand, sizeBytes: image.sizeBytes, features: image.features.names, isDryRun)
     }
 
     private func created(
