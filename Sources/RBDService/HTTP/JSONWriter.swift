@@ -29,14 +29,16 @@ struct JSONWriter {
         case object, array
     }
 
-    mutating func object(_ body: (inout JSONWriter) -> Void) { nest(.object, body) }
-
-    mutating func array(_ body: (inout JSONWriter) -> Void) { nest(.array, body) }
-
-    private mutating func nest(_ structure: Structure, _ body: (inout JSONWriter) -> Void) {
-        begin(structure)
+    mutating func object(_ body: (inout JSONWriter) -> Void) {
+        begin(.object)
         body(&self)
-        end(structure)
+        end(.object)
+    }
+
+    mutating func array<Element>(_ elements: [Element], _ write: (inout JSONWriter, Element) -> Void) {
+        begin(.array)
+        for element in elements { write(&self, element) }
+        end(.array)
     }
 
     /// For structures that are written in several steps. Each needs its ``end(_:)``.
@@ -96,6 +98,11 @@ struct JSONWriter {
     mutating func member(_ name: StaticString, _ value: some FixedWidthInteger) {
         key(name)
         number(value)
+    }
+
+    mutating func member(_ name: StaticString, _ value: Bool) {
+        key(name)
+        flag(value)
     }
 
     // MARK: Values

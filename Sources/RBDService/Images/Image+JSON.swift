@@ -22,12 +22,12 @@ extension JSONWriter {
         let image = seen.value
         object { json in
             json.member("accessedAt", image.accessedAt)
-            json.member("children", image.children) { $0.children($1) }
+            json.member("children", image.children) { $0.array($1) { $0.child($1) } }
             json.member("createdAt", image.createdAt)
             json.member("dataPool", image.dataPool)
             json.member("encryption", image.encryption)
-            json.member("features", image.features) { $0.strings($1) }
-            json.member("flags", image.flags) { $0.strings($1) }
+            json.member("features", image.features) { $0.array($1) { $0.string($1) } }
+            json.member("flags", image.flags) { $0.array($1) { $0.string($1) } }
             json.member("group", image.group) { $0.group($1) }
             json.member("id", image.id)
             json.member("metadata", image.metadata) { $0.dictionary($1) { $0.string($1) } }
@@ -37,7 +37,7 @@ extension JSONWriter {
             json.member("name", image.name)
             json.member("namespace", image.namespace)
             json.member("objectSizeBytes", image.objectSizeBytes) { $0.number($1) }
-            json.member("operationFeatures", image.operationFeatures) { $0.strings($1) }
+            json.member("operationFeatures", image.operationFeatures) { $0.array($1) { $0.string($1) } }
             json.member("parent", image.parent) { $0.parent($1) }
             json.member("pool", image.pool)
             json.member("problem", image.problem) { $0.problem($1) }
@@ -53,7 +53,7 @@ extension JSONWriter {
             json.member("stripeCount", image.stripeCount) { $0.number($1) }
             json.member("stripeUnitBytes", image.stripeUnitBytes) { $0.number($1) }
             json.member("usage", image.usage) { $0.usage($1) }
-            json.member("watchers", image.watchers) { $0.watchers($1) }
+            json.member("watchers", image.watchers) { $0.array($1) { $0.watcher($1) } }
         }
     }
 
@@ -86,8 +86,7 @@ extension JSONWriter {
         object { json in
             json.member("globalId", mirroring.globalID)
             json.member("mode", mirroring.mode)
-            json.key("primary")
-            json.flag(mirroring.primary)
+            json.member("primary", mirroring.primary)
             json.member("state", mirroring.state)
         }
     }
@@ -110,34 +109,24 @@ extension JSONWriter {
         }
     }
 
-    private mutating func children(_ children: [ImageChild]) {
-        array { json in
-            for child in children {
-                json.object { json in
-                    json.member("image", child.image)
-                    json.member("imageId", child.imageID)
-                    json.key("inTrash")
-                    json.flag(child.inTrash)
-                    json.member("namespace", child.namespace)
-                    json.member("pool", child.pool)
-                    json.member("snapshot", child.snapshot)
-                    json.member("spec", child.spec)
-                }
-            }
+    private mutating func child(_ child: ImageChild) {
+        object { json in
+            json.member("image", child.image)
+            json.member("imageId", child.imageID)
+            json.member("inTrash", child.inTrash)
+            json.member("namespace", child.namespace)
+            json.member("pool", child.pool)
+            json.member("snapshot", child.snapshot)
+            json.member("spec", child.spec)
         }
     }
 
-    private mutating func watchers(_ watchers: [ImageWatcher]) {
-        array { json in
-            for watcher in watchers {
-                json.object { json in
-                    json.member("address", watcher.address)
-                    json.member("client", watcher.client)
-                    json.member("cookie", watcher.cookie)
-                    json.key("own")
-                    json.flag(watcher.own)
-                }
-            }
+    private mutating func watcher(_ watcher: ImageWatcher) {
+        object { json in
+            json.member("address", watcher.address)
+            json.member("client", watcher.client)
+            json.member("cookie", watcher.cookie)
+            json.member("own", watcher.own)
         }
     }
 
@@ -153,8 +142,7 @@ extension JSONWriter {
                 json.key("remedy")
                 json.remedy(remedy)
             }
-            json.key("retryable")
-            json.flag(problem.retryable)
+            json.member("retryable", problem.retryable)
             json.member("status", problem.status)
             json.member("title", problem.title)
             json.member("type", problem.type)
@@ -164,10 +152,7 @@ extension JSONWriter {
     private mutating func remedy(_ remedy: Remedy) {
         object { json in
             json.member("action", remedy.action.rawValue)
-            if let cancellable = remedy.cancellable {
-                json.key("cancellable")
-                json.flag(cancellable)
-            }
+            if let cancellable = remedy.cancellable { json.member("cancellable", cancellable) }
             if let field = remedy.field { json.member("field", field) }
             if let kind = remedy.kind { json.member("kind", kind.rawValue) }
             if let subject = remedy.subject { json.member("subject", subject) }
@@ -175,16 +160,9 @@ extension JSONWriter {
         }
     }
 
-    private mutating func strings(_ texts: [String]) {
-        array { json in
-            for text in texts { json.string(text) }
-        }
-    }
-
     private mutating func usage(_ usage: ImageUsage) {
         object { json in
-            json.key("approximate")
-            json.flag(usage.approximate)
+            json.member("approximate", usage.approximate)
             json.member("provisionedBytes", usage.provisionedBytes)
             json.member("usedBytes", usage.usedBytes) { $0.number($1) }
         }

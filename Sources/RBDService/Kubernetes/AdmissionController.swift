@@ -64,7 +64,7 @@ struct AdmissionController: Sendable {
             RequestNotes.current?.set(problem)
             if problem.status == 403 { AuditNotes.current?.refuse() }
             metrics.denied(problem, isDryRun: admission.dryRun ?? false)
-            let volume = try? admission.object.get()?.metadata.name
+            let volume = try? admission.object?.volume.get().metadata.name
             return .json(
                 AdmissionAnswer.denied(admission.uid, problem, volume: volume, requestID: call.context.requestID)
             )
@@ -73,7 +73,7 @@ struct AdmissionController: Sendable {
 
     private func ensure(_ admission: AdmissionReview.Request) async throws -> VolumeOutcome {
         let object: PersistentVolume?
-        do { object = try admission.object.get() } catch { throw Problem(error) }
+        do { object = try admission.object?.volume.get() } catch { throw Problem(error) }
         guard let object else { throw Problem(.malformedBody, "request.object", "it must not be null") }
         let isDryRun = admission.dryRun ?? false
         AuditNotes.current?.set(["volume": object.name, "user": admission.userInfo?.username ?? ""])

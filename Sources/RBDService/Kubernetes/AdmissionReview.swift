@@ -20,9 +20,7 @@ struct AdmissionReview: Decodable {
         var subResource: String?
         var dryRun: Bool?
         var userInfo: UserInfo?
-        /// The object to review. If it is invalid, that is its author's fault, not the API server's. So the verdict
-        /// says so.
-        var object: Result<PersistentVolume?, DecodingError>
+        var object: Object?
 
         struct Resource: Decodable, Hashable {
             var group: String
@@ -34,22 +32,17 @@ struct AdmissionReview: Decodable {
             var username: String?
         }
 
-        private enum CodingKeys: String, CodingKey {
-            case uid, operation, resource, subResource, dryRun, userInfo, object
-        }
+        /// The object to review. If it is invalid, that is its author's fault, not the API server's. So the verdict
+        /// says so.
+        struct Object: Decodable {
+            var volume: Result<PersistentVolume, DecodingError>
 
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            uid = try container.decode(String.self, forKey: .uid)
-            operation = try container.decode(String.self, forKey: .operation)
-            resource = try container.decode(Resource.self, forKey: .resource)
-            subResource = try container.decodeIfPresent(String.self, forKey: .subResource)
-            dryRun = try container.decodeIfPresent(Bool.self, forKey: .dryRun)
-            userInfo = try container.decodeIfPresent(UserInfo.self, forKey: .userInfo)
-            do {
-                object = .success(try container.decodeIfPresent(PersistentVolume.self, forKey: .object))
-            } catch let error as DecodingError {
-                object = .failure(error)
+            init(from decoder: any Decoder) throws {
+                do {
+                    volume = .success(try PersistentVolume(from: decoder))
+                } catch let error as DecodingError {
+                    volume = .failure(error)
+                }
             }
         }
 
