@@ -45,8 +45,8 @@ extension ImageService {
     /// - Throws: `Problem` with `image-differs`.
     func requireSame(_ image: ImageInfo, _ rules: ImageRules, in place: Place) async throws {
         var differences = rules.differences(from: image, in: place.pool)
-        if let source = try rules.source(in: place), let difference = try await difference(of: image, from: source) {
-            differences.append(difference)
+        if let source = try rules.source(in: place), let actual = try await otherSource(of: image, than: source) {
+            differences.append(Problem.Difference(field: "source", requested: "\(source)", actual: actual))
         }
         guard !differences.isEmpty else { return }
         throw Problem(
@@ -61,26 +61,14 @@ extension ImageService {
         )
     }
 
-    /// Whether an image is a clone of exactly this snapshot. Another image may have the parent's name by now. So the
-    /// ids are compared, as long as the source exists.
-    private func difference(
-        of image: ImageInfo,
-        from source: SnapshotSpec
-    ) async throws -> Problem.Difference? {
-        guard let parent = image.parent else {
-            return Problem.Difference(field: "source", requested: source.description, actual: "none")
-        }
+    /// What an image was cloned from. Another image may have the parent's name by now. So the ids are compared, as long
+    /// as the source exists.
+    /// - Returns: nil if the image is a clone of exactly this snapshot.
+    private func otherSource(of image: ImageInfo, than source: SnapshotSpec) async throws -> String? {
+        guard let parent = image.parent else { return "none" }
         let actual = Place(pool: parent.pool, namespace: parent.namespace).image(parent.image).snapshot(parent.snapshot)
-        guard Access.current.may(.read, actual.image) else {
-            return Problem.Difference(
-                field: "source",
-                requested: source.description,
-                actual: "an image that is out of scope"
-            )
-        }
-        guard actual == source else {
-            return Problem.Difference(field: "source", requested: source.description, actual: actual.description)
-        }
+        guard Access.current.may(.read, actual.image) else { return "an image that is out of scope" }
+        guard actual == source else { return "\(actual)" }
         let pool = try images.pool(source.image.place)
         let found: ImageInfo
         do {
@@ -89,11 +77,7 @@ extension ImageService {
             return nil
         }
         guard found.id != parent.imageID else { return nil }
-        return Problem.Difference(
-            field: "source",
-            requested: source.description,
-            actual: "\(actual), but of an image with the id \(parent.imageID), not \(found.id)"
-        )
+        return "\(actual), but of an image with the id \(parent.imageID), not \(found.id)"
     }
 }
 

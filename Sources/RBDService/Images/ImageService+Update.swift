@@ -22,7 +22,9 @@ extension ImageService {
         isDryRun: Bool
     ) async throws -> Attempt<UpdateOutcome> {
         // If the same shrink is already running, it is the answer: that operation has the image.
-        if !isDryRun, let begun = try await shrinking(name, request, in: place, if: precondition) {
+        if !isDryRun, request.size != nil, request.allowShrink == true,
+            let begun = try await prepared(name, request, in: place, if: precondition).begun
+        {
             return .done(.shrinking(begun))
         }
         return try await images.changing(name, and: newNames(request), in: place, isDryRun: isDryRun) { _ in
@@ -99,7 +101,7 @@ extension ImageService {
         _ request: UpdateImageRequest,
         in place: Place,
         if precondition: Precondition
-    ) async throws -> (ImageInfo, ImageUpdate, RBDAPI.Operation?) {
+    ) async throws -> (image: ImageInfo, update: ImageUpdate, begun: RBDAPI.Operation?) {
         let pool = try images.pool(place)
         let spec = place.image(name)
         let image = try await pool.image(named: name)
@@ -132,17 +134,6 @@ extension ImageService {
     /// The new name of the image, if the request has a valid one.
     private func newNames(_ request: UpdateImageRequest) -> [String] {
         request.name.map { Names.objection(to: $0) == nil ? [$0] : [] } ?? []
-    }
-
-    /// - Returns: the operation that already does the same shrink, if there is one.
-    private func shrinking(
-        _ name: String,
-        _ request: UpdateImageRequest,
-        in place: Place,
-        if precondition: Precondition
-    ) async throws -> RBDAPI.Operation? {
-        guard request.size != nil, request.allowShrink == true else { return nil }
-        return try await prepared(name, request, in: place, if: precondition).2
     }
 
     /// The problem that says what failed, and which of the other changes were made.

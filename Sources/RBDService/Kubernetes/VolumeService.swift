@@ -84,19 +84,14 @@ struct VolumeService: Sendable {
         let spec = demand.place.image(demand.image).description
         guard image.sizeBytes >= demand.sizeBytes else {
             let needed = ByteCount(demand.sizeBytes)
+            let (requested, actual) = ("\(demand.sizeBytes)", "\(image.sizeBytes)")
             throw Problem(
                 .imageDiffers,
                 detail:
                     "image \(spec) exists already, but has only \(ByteCount(image.sizeBytes)); the volume needs \(needed)",
                 field: VolumeDemand.Fields.size,
                 hint: "enlarge the image with rbdctl image resize \(spec) \(needed), or write a smaller capacity",
-                differences: [
-                    Problem.Difference(
-                        field: "size",
-                        requested: "\(demand.sizeBytes)",
-                        actual: "\(image.sizeBytes)"
-                    )
-                ]
+                differences: [Problem.Difference(field: "size", requested: requested, actual: actual)]
             )
         }
         var found =

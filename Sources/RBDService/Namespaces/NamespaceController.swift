@@ -9,18 +9,14 @@ import RBDAPI
 struct NamespaceController: Sendable {
     let service: NamespaceService
 
+    private static let base = "/v1/pools/{pool}/namespaces"
+
     var endpoints: [Endpoint] {
         [
-            Endpoint(.get, "/v1/pools/{pool}/namespaces", .namespaces(.read), query: Query.page, list),
-            Endpoint(
-                .post,
-                "/v1/pools/{pool}/namespaces",
-                .namespaces(.admin),
-                body: CreateNamespaceRequest.self,
-                create
-            ),
-            Endpoint(.get, "/v1/pools/{pool}/namespaces/{namespace}", .namespace(.read), get),
-            Endpoint(.delete, "/v1/pools/{pool}/namespaces/{namespace}", .namespace(.admin), delete),
+            Endpoint(.get, Self.base, .namespaces(.read), query: Query.page, list),
+            Endpoint(.post, Self.base, .namespaces(.admin), body: CreateNamespaceRequest.self, create),
+            Endpoint(.get, "\(Self.base)/{namespace}", .namespace(.read), get),
+            Endpoint(.delete, "\(Self.base)/{namespace}", .namespace(.admin), delete),
         ]
     }
 

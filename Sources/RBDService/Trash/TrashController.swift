@@ -8,19 +8,15 @@ import RBDAPI
 struct TrashController: Sendable {
     let service: TrashService
 
+    private static let base = "/v1/pools/{pool}/trash"
+
     var endpoints: [Endpoint] {
         [
-            Endpoint(.get, "/v1/pools/{pool}/trash", .place(.read), query: ["limit", "cursor"], list),
-            Endpoint(.delete, "/v1/pools/{pool}/trash", .place(.purge), query: ["expired"], purgeExpired),
-            Endpoint(.get, "/v1/pools/{pool}/trash/{id}", .place(.read), get),
-            Endpoint(.delete, "/v1/pools/{pool}/trash/{id}", .place(.purge), query: ["force", "wait"], purge),
-            Endpoint(
-                .post,
-                "/v1/pools/{pool}/trash/{id}/restore",
-                .place(.create),
-                body: RestoreImageRequest.self,
-                restore
-            ),
+            Endpoint(.get, Self.base, .place(.read), query: ["limit", "cursor"], list),
+            Endpoint(.delete, Self.base, .place(.purge), query: ["expired"], purgeExpired),
+            Endpoint(.get, "\(Self.base)/{id}", .place(.read), get),
+            Endpoint(.delete, "\(Self.base)/{id}", .place(.purge), query: ["force", "wait"], purge),
+            Endpoint(.post, "\(Self.base)/{id}/restore", .place(.create), body: RestoreImageRequest.self, restore),
         ]
     }
 

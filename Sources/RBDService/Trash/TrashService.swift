@@ -168,8 +168,8 @@ struct TrashService: Sendable {
     private func purgeable(_ id: String, force: Bool, in place: Place) async throws -> Ceph.TrashedImage {
         let pool = try images.pool(place)
         let found = try await entry(id, .purge, in: place)
-        let isDue = if force || found.entry.isBeingRemoved { true } else { try await isOver(found.entry, in: place) }
-        guard isDue else {
+        // By the cluster's clock.
+        if !force, !found.entry.isBeingRemoved, found.entry.deferredUntil > (try await Records(of: pool).now()) {
             throw Problem(CephError(.trashDeferred, .purgeImage, on: .image(place.image(found.entry.name))))
         }
         do {
@@ -185,11 +185,6 @@ struct TrashService: Sendable {
             // Only the trash entry is left of the image.
         }
         return found
-    }
-
-    /// Whether an entry has expired, by the cluster's clock.
-    private func isOver(_ entry: TrashEntry, in place: Place) async throws -> Bool {
-        try await entry.deferredUntil <= Records(of: images.pool(place)).now()
     }
 
     /// Purges the expired images that this service moved to the trash. The service also does this by itself, regularly.
