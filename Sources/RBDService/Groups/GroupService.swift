@@ -167,7 +167,7 @@ struct GroupService: Sendable {
     }
 
     private static func inGroup(_ image: ImageSpec, _ other: ImageUse.Group, errno: CInt? = nil) -> Problem {
-        let spec = Problem.spec(of: other, with: image)
+        let spec = Problem.spec(of: other, with: image).description
         return Problem(
             .imageInGroup,
             detail: "image \"\(image)\" belongs to the group \(spec); an image can be in only one group",

@@ -39,11 +39,7 @@ struct DeletionSteps {
         }
         if let group = use.group {
             let name = Problem.spec(of: group, with: spec)
-            let isSeen = Access.current.may(
-                .read,
-                ImageSpec(pool: group.pool, namespace: spec.namespace, image: group.name)
-            )
-            let detail = isSeen ? "from \(name)" : "the group is out of scope"
+            let detail = Access.current.may(.read, name) ? "from \(name)" : "the group is out of scope"
             steps.append(Plan.Step(.removeImageFromGroup, "\(spec)", detail: detail))
         }
         // One step removes all mirror snapshots.

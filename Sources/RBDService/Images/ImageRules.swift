@@ -16,12 +16,7 @@ struct ImageRules {
     /// - Throws: `Problem` with `invalid-name`.
     static func checkName(_ name: String, field: String, what: String) throws(Problem) {
         guard let objection = Names.objection(to: name) else { return }
-        throw Problem(
-            .invalidName,
-            field,
-            "the \(what)'s name \(objection)",
-            hint: "a name matches \(Names.pattern)"
-        )
+        throw Problem(.invalidName, field, "the \(what)'s name \(objection)", hint: "a name matches \(Names.pattern)")
     }
 
     /// The options for librbd.
@@ -33,12 +28,7 @@ struct ImageRules {
         }
         let features = try requestedFeatures()
         if properties.source != nil, let features, !features.contains(.layering) {
-            throw Problem(
-                .invalidFeatures,
-                "features",
-                "a clone needs layering",
-                hint: "add layering to the features"
-            )
+            throw Problem(.invalidFeatures, "features", "a clone needs layering", hint: "add layering to the features")
         }
         let order = try objectOrder()
         try checkStriping()

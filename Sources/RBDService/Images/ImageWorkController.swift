@@ -15,13 +15,7 @@ struct ImageWorkController: Sendable {
             Endpoint(.post, "\(Self.image)/flatten", .image(.modify), query: ["wait"], flatten),
             Endpoint(.post, "\(Self.image)/copy", .copiedImage, query: ["wait"], body: CopyImageRequest.self, copy),
             Endpoint(.post, "\(Self.image)/sparsify", .image(.modify), query: ["blockSize", "wait"], sparsify),
-            Endpoint(
-                .post,
-                "\(Self.image)/rebuild-object-map",
-                .image(.modify),
-                query: ["wait"],
-                rebuildObjectMap
-            ),
+            Endpoint(.post, "\(Self.image)/rebuild-object-map", .image(.modify), query: ["wait"], rebuildObjectMap),
         ]
     }
 
