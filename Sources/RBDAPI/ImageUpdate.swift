@@ -42,5 +42,6 @@ public struct UpdateImageRequest: Codable, Hashable, Sendable, RequestBody {
     }
 }
 
-/// The body of `PATCH /v1/pools/{pool}/image-ids/{id}`: the image's new name. The image stays in its pool and namespace.
+/// The body of `PATCH /v1/pools/{pool}/image-ids/{id}`: the image's new name. The image stays in its pool and
+/// namespace.
 public typealias RenameImageRequest = NameRequest
