@@ -78,7 +78,9 @@ public struct RBDInfo: Decodable, Hashable, Sendable {
     }
 
     /// A time in the format of C's `ctime`.
-    private static func text(_ date: Date) -> String {
+    private static func text(_ exact: Date) -> String {
+        // DateFormatter rounds to milliseconds: it would take the last half of a millisecond for the next second.
+        let date = Date(timeIntervalSince1970: exact.timeIntervalSince1970.rounded(.down))
         let formatter = DateFormatter()
         formatter.locale = Locale(identifier: "en_US_POSIX")
         // Days below ten are padded with a blank.
