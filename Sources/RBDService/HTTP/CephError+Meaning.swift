@@ -21,7 +21,7 @@ extension CephError {
         }
     }
 
-    /// A row for each code.
+    /// A row for each code but `.other`.
     var meaning: Meaning {
         switch code {
         case .poolNotFound: Meaning(.poolNotFound, field: "pool", remedy: .listPools)
@@ -175,9 +175,9 @@ extension CephError {
         case .timedOut: Meaning(.deadlineExceeded, remedy: isOutcomeUnknown ? Remedy.checkOutcome : Remedy.checkCluster)
         case .notStarted: Meaning(.deadlineExceeded, hint: "try again; nothing was changed")
         case .overloaded: Meaning(.overloaded)
-        case .other: Meaning(.cephError)
         // The configuration is read before the service starts, so no request can get this error.
         case .invalidConfiguration: Meaning(.internalError)
+        default: Meaning(.cephError)
         }
     }
 

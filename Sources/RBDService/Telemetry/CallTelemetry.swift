@@ -45,19 +45,19 @@ final class CallTelemetry: CallObserver {
     }
 }
 
-extension RawRepresentable<String> {
+extension String {
     /// The name in metrics and logs: `imageNotFound` becomes `image-not-found`, as in problems.
     fileprivate var kebab: String {
-        rawValue.map { $0.isUppercase ? "-\($0.lowercased())" : String($0) }.joined()
+        map { $0.isUppercase ? "-\($0.lowercased())" : String($0) }.joined()
     }
 }
 
 extension CephError.Operation {
-    var label: String { kebab }
+    var label: String { rawValue.kebab }
 }
 
 extension CephError.Code {
-    var label: String { kebab }
+    var label: String { rawValue.kebab }
 }
 
 extension CephError.Resource {
