@@ -24,26 +24,51 @@ public struct ImageFeatures: OptionSet, Hashable, Sendable {
     public static let nonPrimary = ImageFeatures(rawValue: 1 << 10)
     public static let dirtyCache = ImageFeatures(rawValue: 1 << 11)
 
+    /// What a caller may request.
+    private enum Request {
+        case create, enable, disable
+    }
+
+    private struct Row {
+        var feature: ImageFeatures
+        var name: String
+        var requests: Set<Request> = []
+        /// The feature that this one needs. Without it, librbd refuses the feature, or silently drops fast-diff.
+        var needs: ImageFeatures?
+    }
+
+    /// A row for each feature, in the order of the bits.
+    private static let table = [
+        Row(feature: .layering, name: "layering", requests: [.create]),
+        Row(feature: .striping, name: "striping", requests: [.create]),
+        Row(feature: .exclusiveLock, name: "exclusive-lock", requests: [.create, .enable, .disable]),
+        Row(feature: .objectMap, name: "object-map", requests: [.create, .enable, .disable], needs: .exclusiveLock),
+        Row(feature: .fastDiff, name: "fast-diff", requests: [.create, .enable, .disable], needs: .objectMap),
+        Row(feature: .deepFlatten, name: "deep-flatten", requests: [.create, .disable]),
+        Row(feature: .journaling, name: "journaling", requests: [.create, .enable, .disable], needs: .exclusiveLock),
+        Row(feature: .dataPool, name: "data-pool"),
+        Row(feature: .operations, name: "operations"),
+        Row(feature: .migrating, name: "migrating"),
+        Row(feature: .nonPrimary, name: "non-primary"),
+        Row(feature: .dirtyCache, name: "dirty-cache"),
+    ]
+
+    private static func all(_ request: Request) -> ImageFeatures {
+        ImageFeatures(table.filter { $0.requests.contains(request) }.map(\.feature))
+    }
+
     /// The features that a caller may request. Ceph sets all others itself: `data-pool` if one is named, the rest
     /// during its work.
-    public static let creatable: ImageFeatures = [
-        .layering, .striping, .exclusiveLock, .objectMap, .fastDiff, .deepFlatten, .journaling,
-    ]
+    public static let creatable = all(.create)
 
-    /// The features that each feature needs. librbd refuses the first and the last case, and silently drops fast-diff.
-    public static let requirements: [(feature: ImageFeatures, needs: ImageFeatures)] = [
-        (.objectMap, .exclusiveLock),
-        (.fastDiff, .objectMap),
-        (.journaling, .exclusiveLock),
-    ]
+    /// The features that can be enabled for an existing image. librbd refuses the others with EINVAL and no reason.
+    public static let enableable = all(.enable)
 
-    /// In the order of the bits.
-    private static let table: [(name: String, feature: ImageFeatures)] = [
-        ("layering", .layering), ("striping", .striping), ("exclusive-lock", .exclusiveLock),
-        ("object-map", .objectMap), ("fast-diff", .fastDiff), ("deep-flatten", .deepFlatten),
-        ("journaling", .journaling), ("data-pool", .dataPool), ("operations", .operations),
-        ("migrating", .migrating), ("non-primary", .nonPrimary), ("dirty-cache", .dirtyCache),
-    ]
+    /// The features that can be disabled.
+    public static let disableable = all(.disable)
+
+    /// The features that need another.
+    public static let requirements = table.compactMap { row in row.needs.map { (feature: row.feature, needs: $0) } }
 
     private static let tableNames = table.map(\.name)
 

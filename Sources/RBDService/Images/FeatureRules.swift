@@ -4,24 +4,16 @@
 import Ceph
 import RBDAPI
 
-/// Which features of an existing image can be enabled and disabled. librbd refuses the others with EINVAL and no
-/// reason.
+/// How the features of an existing image are enabled and disabled.
 enum FeatureRules {
-    private static let mutable: ImageFeatures = [.exclusiveLock, .objectMap, .fastDiff, .journaling]
-
     /// The features to disable and to enable, including their dependents and requirements.
     /// - Throws: `Problem` with `invalid-features`.
     static func changes(
         _ request: UpdateImageRequest,
         of image: ImageInfo
     ) throws(Problem) -> (disabled: ImageFeatures, enabled: ImageFeatures) {
-        let asked = try features(request.enableFeatures, field: "enableFeatures", among: mutable)
-        // `deep-flatten` can be disabled, but not enabled again.
-        let unwanted = try features(
-            request.disableFeatures,
-            field: "disableFeatures",
-            among: mutable.union(.deepFlatten)
-        )
+        let asked = try features(request.enableFeatures, field: "enableFeatures", among: .enableable)
+        let unwanted = try features(request.disableFeatures, field: "disableFeatures", among: .disableable)
         let (enabled, disabled) = (withNeeds(asked), withDependents(unwanted))
         let both = enabled.intersection(disabled)
         guard both.isEmpty else {
