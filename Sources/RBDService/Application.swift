@@ -288,15 +288,16 @@ public struct RBDService: Sendable {
             ProblemMiddleware(endpoints: table)
             if let timeout { DeadlineMiddleware(timeout: timeout) }
         }
-        let largestPage = configuration.largestPage
         for endpoint in endpoints {
-            let limit = endpoint.bodyLimit ?? configuration.maximumBodyBytes
+            let limits = Call.Limits(
+                bodyBytes: endpoint.bodyLimit ?? configuration.maximumBodyBytes,
+                pageItems: configuration.largestPage
+            )
+            let gate = endpoint.rule.verb == nil ? nil : gate
             router.on(RouterPath(endpoint.path), method: endpoint.method) {
                 (request: Request, context: ServiceRequestContext) async throws -> Response in
-                guard let gate else { return try await endpoint.answer(try Call(request, context, bodyLimit: limit)) }
-                return try await Query.$largestPage.withValue(largestPage) {
-                    try await gate.enter(endpoint, request, context, bodyLimit: limit)
-                }
+                guard let gate else { return try await endpoint.answer(try Call(request, context, limits)) }
+                return try await gate.enter(endpoint, request, context, limits)
             }
         }
         return router

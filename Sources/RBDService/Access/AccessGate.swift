@@ -44,16 +44,12 @@ struct AccessGate: Sendable {
     }
 
     /// Answers a request if its caller is allowed to send it.
-    /// - Parameter bodyLimit: the maximum size of the body, in bytes.
     func enter(
         _ endpoint: Endpoint,
         _ request: Request,
         _ context: ServiceRequestContext,
-        bodyLimit: Int
+        _ limits: Call.Limits
     ) async throws -> Response {
-        if case .everybody = endpoint.rule {
-            return try await endpoint.answer(try Call(request, context, bodyLimit: bodyLimit))
-        }
         try refuseStrangePages(endpoint, request)
         let identity = try await admit(request, from: context.peer)
         if let identity { RequestNotes.current?.set(identity) }
@@ -63,7 +59,7 @@ struct AccessGate: Sendable {
                     try await admit(request, from: peer)
                 }
             } ?? .unlimited
-        var call = try Call(request, context, bodyLimit: bodyLimit)
+        var call = try Call(request, context, limits)
         try endpoint.rule.check(&access, call)
         call.replace(access.substitutes)
         try await AuditNotes.current?.begin()

@@ -14,7 +14,9 @@ struct AuditMiddleware: RouterMiddleware {
     let endpoints: EndpointTable
 
     func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
-        guard log.isOn, let path = context.endpointPath, let endpoint = endpoints.endpoint(request.method, path) else {
+        guard log.isOn, let path = context.endpointPath, let endpoint = endpoints.endpoint(request.method, path),
+            endpoint.canBeAudited
+        else {
             return try await next(request, context)
         }
         let query = Query(request)

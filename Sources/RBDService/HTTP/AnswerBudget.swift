@@ -26,7 +26,7 @@ struct AnswerBudget: Sendable {
         { [self] call in
             // Dozens of large pages could be made at the same time. Each waits until its memory fits into the budget.
             let items = call.query["limit"].flatMap { Int($0) } ?? 0
-            let expected = min(items, Query.largestPage) * Self.itemBytes
+            let expected = min(items, call.query.largestPage) * Self.itemBytes
             var share = expected > Self.small ? try await room(for: expected) : nil
             let answer = try await handler(call)
             guard let length = answer.response.body.contentLength, length > Self.small else { return answer }

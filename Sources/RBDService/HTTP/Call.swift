@@ -17,18 +17,25 @@ struct Call: Sendable {
     private(set) var isDryRun = false
     /// How long the caller waits for an operation that the request begins; nil if it does not wait.
     private(set) var wait: Duration?
-    /// The maximum size of the body, in bytes.
-    private let bodyLimit: Int
+    private let limits: Limits
+
+    /// The maximum that a request may send or ask for.
+    struct Limits: Sendable {
+        /// The size of the body, in bytes.
+        var bodyBytes: Int
+        /// The number of items of a page.
+        var pageItems: Int
+    }
 
     /// The query parameters that contain names.
     private static let namesInQuery = ["namespace", "imagePool"]
 
     /// - Throws: `Problem` with `invalid-parameter` if a name in the path can't be decoded.
-    init(_ request: Request, _ context: ServiceRequestContext, bodyLimit: Int) throws(Problem) {
+    init(_ request: Request, _ context: ServiceRequestContext, _ limits: Limits) throws(Problem) {
         self.request = request
         self.context = context
-        self.bodyLimit = bodyLimit
-        query = Query(request)
+        self.limits = limits
+        query = Query(request, largestPage: limits.pageItems)
         // The router passes them on as they were sent.
         for (key, text) in context.parameters {
             let key = String(key)
@@ -53,12 +60,12 @@ struct Call: Sendable {
 
     /// - Throws: what `Request.json` throws.
     func body<Body: RBDAPI.RequestBody>(_ type: Body.Type) async throws -> Body {
-        try await request.json(type, limit: bodyLimit)
+        try await request.json(type, limit: limits.bodyBytes)
     }
 
     /// - Throws: what `Request.foreignJSON` throws.
     func foreignBody<Body: Decodable>(_ type: Body.Type) async throws -> Body {
-        try await request.foreignJSON(type, limit: bodyLimit)
+        try await request.foreignJSON(type, limit: limits.bodyBytes)
     }
 
     /// The name of what the request destroys, as the caller has repeated it; nil if it has not.

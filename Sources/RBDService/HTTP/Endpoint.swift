@@ -78,6 +78,9 @@ struct Endpoint: Sendable {
     /// put in the wrong place.
     var auditedParameters: Set<String> { isAudited ? (parameters ?? []).subtracting(["dryRun"]) : rule.parameters }
 
+    /// False if none of its requests has a line in the audit log: it neither changes nor refuses anything.
+    var canBeAudited: Bool { isAudited || rule.verb != nil }
+
     /// Answers a request whose caller is allowed to send it.
     /// - Throws: `Problem` with `invalid-parameter`; what the handler throws.
     func answer(_ call: Call) async throws -> Response {

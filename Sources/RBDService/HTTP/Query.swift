@@ -17,8 +17,12 @@ struct Query: Sendable {
     }
 
     private let parameters: [Parameter]
+    /// The largest page that the configuration allows.
+    let largestPage: Int
 
-    init(_ request: Request) {
+    /// - Parameter largestPage: the largest page that the configuration allows.
+    init(_ request: Request, largestPage: Int = maximumLimit) {
+        self.largestPage = largestPage
         parameters = (request.uri.query ?? "").split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let value = parts.count == 2 ? PercentEncoding.decode(parts[1]) : ""
@@ -59,21 +63,19 @@ struct Query: Sendable {
     static let maximumLimit = 10_000
     private static let defaultLimit = 1_000
 
-    /// The largest page that the configuration allows.
-    @TaskLocal static var largestPage = maximumLimit
     /// How many items a page has without `limit`.
-    static var usualLimit: Int { min(defaultLimit, largestPage) }
+    var usualLimit: Int { min(Self.defaultLimit, largestPage) }
 
     /// - Throws: `Problem` with `invalid-parameter`.
     func limit() throws(Problem) -> Int {
-        guard let text = self["limit"] else { return Self.usualLimit }
+        guard let text = self["limit"] else { return usualLimit }
         guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
             throw Self.invalid("limit", "it must be a whole number from 1 to \(Self.maximumLimit)")
         }
-        guard limit <= Self.largestPage else {
+        guard limit <= largestPage else {
             throw Self.invalid(
                 "limit",
-                "it may be \(Self.largestPage) at most here",
+                "it may be \(largestPage) at most here",
                 hint: "the service's operator can raise the setting largest-page"
             )
         }

@@ -12,7 +12,7 @@ extension ImageListing {
     func page(for request: Request) async throws -> Answer {
         let precondition = try Precondition(request)
         // The maximum size. Unwritten capacity takes no memory, while growing the buffer would copy it.
-        var writer = JSONWriter(capacity: JSONWriter.imageBytes * ((query.limit ?? Query.usualLimit) + 1))
+        var writer = JSONWriter(capacity: JSONWriter.imageBytes * (query.pageItems + 1))
         writer.beginPage()
         let next = try await page { images in images.forEach { writer.image($0) } }
         writer.endPage(nextCursor: next?.text)

@@ -22,8 +22,7 @@ struct ImageListing: Sendable {
     /// - Parameter take: called with the images in order, several at a time.
     /// - Returns: where the next page begins; nil if there is none.
     func page(_ take: (Seen<[RBDAPI.Image]>) -> Void) async throws -> ImageCursor? {
-        let limit = query.limit ?? Query.usualLimit
-        return query.isInDirectoryOrder ? try await walk(limit, take) : try await select(limit, take)
+        try await query.isInDirectoryOrder ? walk(query.pageItems, take) : select(query.pageItems, take)
     }
 
     private func walk(_ limit: Int, _ take: (Seen<[RBDAPI.Image]>) -> Void) async throws -> ImageCursor? {

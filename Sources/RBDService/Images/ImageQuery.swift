@@ -16,6 +16,8 @@ struct ImageQuery: Sendable {
     var isDescending = false
     /// Nil if the request does not set it.
     var limit: Int?
+    /// How many items a page has.
+    var pageItems: Int
     var cursor: ImageCursor?
     var fields: Set<String> = []
 
@@ -37,7 +39,8 @@ struct ImageQuery: Sendable {
             throw Query.invalid("maxSize", "it is less than minSize")
         }
         fields = try query.fields(known: ImageService.fields)
-        limit = query["limit"] == nil ? nil : try query.limit()
+        pageItems = try query.limit()
+        limit = query["limit"] == nil ? nil : pageItems
         if let text = query["sort"] {
             guard let sort = ImageSort(rawValue: text) else {
                 let known = ImageSort.allCases.map(\.rawValue).joined(separator: ", ")
