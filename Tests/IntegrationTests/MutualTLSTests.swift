@@ -207,7 +207,7 @@ struct MutualTLSTests {
                 await #expect(throws: (any Error).self) { try await setting.get(url, showing: new) }
                 let text = try String(contentsOfFile: next.certificate, encoding: .utf8)
                 try setting.files.replace("authorities.pem", text)
-                let end = ContinuousClock.now + .seconds(5)
+                let end = ContinuousClock.now + .seconds(30)
                 var isKnown = false
                 while !isKnown, .now < end {
                     isKnown = (try? await setting.get(url, showing: new).status) == 200

@@ -78,8 +78,8 @@ struct Endpoint: Sendable {
     /// put in the wrong place.
     var auditedParameters: Set<String> { isAudited ? (parameters ?? []).subtracting(["dryRun"]) : rule.parameters }
 
-    /// False if none of its requests has a line in the audit log: it neither changes nor refuses anything.
-    var canBeAudited: Bool { isAudited || rule.verb != nil }
+    /// False if none of its requests has a line in the audit log: everybody may send them, and they change nothing.
+    var canBeAudited: Bool { method != .get || rule.verb != nil }
 
     /// Answers a request whose caller is allowed to send it.
     /// - Throws: `Problem` with `invalid-parameter`; what the handler throws.
