@@ -286,7 +286,7 @@ def wire(items):
     (webhook,) = configuration["webhooks"]
     client = webhook["clientConfig"]["service"]
     expect(
-        client["path"] == constant("Kubernetes/AdmissionController.swift", r'static let path = "([^"]+)"'),
+        client["path"] == constant("Kubernetes/AdmissionController.swift", r'Endpoint\(\s*\.post,\s*"([^"]+)"'),
         "the path is another",
     )
     expect(
