@@ -77,6 +77,22 @@ struct PoolCreationTests {
         }
     }
 
+    /// The end of the creation is recorded a second or two after the answer. Other operations do not wait for that.
+    @Test func theFirstOperationInANewPoolIsFoundAtOnce() async throws {
+        try await TestServer.withCluster { server in
+            let name = TestCluster.uniqueName()
+            let made = try await server.post("/v1/pools?wait=30s", #"{"name":"\#(name)",\#(Self.options)}"#)
+            #expect(made.status == 201, "\(made.text)")
+            #expect(try await server.put("/v1/pools/\(name)/images/vol-1", #"{"size":"1MiB"}"#).status == 201)
+            let begun = try await server.delete("/v1/pools/\(name)/images/vol-1?purge=true")
+            #expect(begun.status == 202, "\(begun.text)")
+            let id = try begun.decoded(as: RBDAPI.Operation.self).id
+            #expect(try await operation(id, server).kind == "purge-image")
+            #expect(try await operation(id, server, wait: "20s").state == .succeeded)
+            #expect(try await server.delete("/v1/pools/\(name)?confirm=\(name)").status == 204)
+        }
+    }
+
     @Test func rbdctlWaits() async throws {
         try await TestServer.withCluster { server in
             let name = TestCluster.uniqueName()

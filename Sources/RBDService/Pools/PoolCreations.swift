@@ -210,6 +210,8 @@ final class PoolCreations: Service {
         let threads = cluster.threads(for: Self.threads)
         try await pool.waitForPlacementGroups(groups, call: call, on: threads)
         try await cluster.initializePool(named: pool.name, on: threads)
+        // From now on, the pool can have images and operations, although its end is not recorded yet.
+        settle(start.id)
         let end = running.withLock { running in
             // The pool may have been ready before, while the monitors were too busy to record it.
             let end = running[id]?.finishedAt ?? Date()
