@@ -24,7 +24,20 @@ SIZE_TEXT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([BKMGTPE]?)")
 # Clients remove dots and the unprintable characters around them.
 LOST_IN_PATHS = re.compile(r"[.\s\x00-\x1f\x7f]*")
 ENDS_PATH_PART = re.compile(r"[/?#\x00-\x20\x7f]")
+# A row of the table of problem codes in the contract.
+PROBLEM_ROW = re.compile(r"\| `([a-z-]+)` \| ([0-9]+) \|")
 serial = itertools.count(1)
+
+
+@schemathesis.check
+def problem_code_is_listed(context, response, case):
+    """The contract has the codes in a table, not as an enumeration: newer services may have more of them."""
+    if not response.headers.get("content-type", [""])[0].startswith("application/problem+json"):
+        return
+    table = case.operation.schema.raw_schema["components"]["schemas"]["ProblemCode"]["description"]
+    code, status = response.json()["code"], str(response.status_code)
+    listed = dict(PROBLEM_ROW.findall(table)).get(code)
+    assert listed == status, f"{code} is answered with {status}; the contract says {listed}"
 
 
 @schemathesis.hook
