@@ -50,12 +50,16 @@ public final class BlockingPool: Sendable {
     }
 
     public let limits: Limits
+    let ignoresBreakers: Bool
     private let state: Mutex<State>
     private let workAvailable = DispatchSemaphore(value: 0)
     private let deadlineArmed = DispatchSemaphore(value: 0)
 
-    public init(limits: Limits = Limits()) {
-        self.limits = limits
+    /// - Parameters:
+    ///   - limits: how many threads, and how many calls may wait for them.
+    ///   - ignoresBreakers: whether calls are also made to parts of the cluster whose breaker is open.
+    public init(limits: Limits = Limits(), ignoresBreakers: Bool = false) {
+        (self.limits, self.ignoresBreakers) = (limits, ignoresBreakers)
         state = Mutex(State(calls: CallQueue(limits: limits)))
     }
 

@@ -8,9 +8,12 @@ internal import Synchronization
 public struct ThreadPurpose: Hashable, Sendable {
     public var name: String
     public var limits: BlockingPool.Limits
+    /// Whether the calls are also made to parts of the cluster whose breaker is open. A breaker is open for a whole
+    /// pool even if only a part of the pool does not answer.
+    public var ignoresBreakers: Bool
 
-    public init(_ name: String, _ limits: BlockingPool.Limits) {
-        (self.name, self.limits) = (name, limits)
+    public init(_ name: String, _ limits: BlockingPool.Limits, ignoresBreakers: Bool = false) {
+        (self.name, self.limits, self.ignoresBreakers) = (name, limits, ignoresBreakers)
     }
 
     /// Reads that may cover all of an image. They occupy their threads for seconds, and must not delay short reads.
@@ -23,7 +26,7 @@ extension Cluster {
     public func threads(for purpose: ThreadPurpose) -> BlockingPool {
         pools.withLock { pools in
             if let pool = pools[purpose] { return pool }
-            let pool = BlockingPool(limits: purpose.limits)
+            let pool = BlockingPool(limits: purpose.limits, ignoresBreakers: purpose.ignoresBreakers)
             pools[purpose] = pool
             return pool
         }

@@ -137,7 +137,8 @@ public final class Cluster: Sendable {
     /// anything about the cluster: a client that was suspended finds all of its calls timed out at once.
     public func retire() { retired.store(true, ordering: .relaxed) }
 
-    /// Makes a call on a thread of the pool and reports it to the observer, unless the breaker of its scope is open.
+    /// Makes a call on a thread of the pool and reports it to the observer, unless the breaker of its scope is open and
+    /// the pool's calls heed it.
     /// - Parameters:
     ///   - threads: the pool to make the call in; nil for the connection's own.
     ///   - isLong: whether the call takes long by its nature. It then has threads for its own kind, and its deadline
@@ -155,10 +156,10 @@ public final class Cluster: Sendable {
         let threads = threads ?? (isLong ? self.threads(for: .longReads) : calls)
         let scope = CallScope(operation, on: resource)
         do {
-            try breakers.admit(scope, operation, on: resource)
+            if !threads.ignoresBreakers { try breakers.admit(scope, operation, on: resource) }
             let value = try await threads.run(operation, on: resource) { [self] () throws(CephError) in
                 // The breaker may have opened while the call was queued.
-                try breakers.admit(scope, operation, on: resource)
+                if !threads.ignoresBreakers { try breakers.admit(scope, operation, on: resource) }
                 // Here, and not in the waiting task: its caller may be released earlier.
                 do throws(CephError) {
                     let value = try body(rados)

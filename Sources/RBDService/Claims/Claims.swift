@@ -24,8 +24,13 @@ final class Claims: Sendable {
     let isReady: @Sendable (Ceph.Pool) async -> Bool
     /// Separate threads: claims are released, and kept alive, even if the threads for images are stuck.
     static let threads = ThreadPurpose("claims", .init(threads: 8, queue: 4096, replacements: 24))
-    /// Only for signs of life.
-    static let heart = ThreadPurpose("heart", .init(threads: 4, queue: 4096, replacements: 12))
+    /// Only for signs of life. A replica whose calls to a pool are refused must not be taken for dead by those that can
+    /// still use the pool.
+    static let heart = ThreadPurpose(
+        "heart",
+        .init(threads: 4, queue: 4096, replacements: 12),
+        ignoresBreakers: true
+    )
     /// Whether the shutdown no longer waits for claims to be released.
     let isOver = Flag()
     let sightings: Mutex<Sightings>
@@ -155,8 +160,11 @@ final class Claims: Sendable {
         do {
             let records = records(pool, session)
             let isTaken = try await Hold.$current.withValue(claim) { try await records.apply(change) }
-            session.arrived(in: pool, sent: sent)
-            if isTaken { return claim }
+            if isTaken {
+                session.arrived(in: pool, sent: sent)
+                return claim
+            }
+            // The sign of life was not written either.
             claim.forget()
             return nil
         } catch let error as CephError {
