@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import re
 import resource
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -16,7 +18,23 @@ from child import die_with_parent
 from cluster import Cluster, within
 from wire import Address
 
+# Below the range from which the kernel takes the ports of clients. Otherwise, a connection may take the port of a daemon
+# that is down: a client that tries to connect to it can even be connected to itself.
+PORTS = range(20000, 32000)
 LISTENING = re.compile(r"rbd-rest-api listening on http://([0-9.]+):([0-9]+)")
+
+
+def free_port() -> int:
+    """A port that nothing on this machine listens on."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class Daemon:
@@ -38,7 +56,7 @@ class Daemon:
         self.group = group
         if lease:
             self.lease = lease
-        self.address: Address = ("127.0.0.1", 0)
+        self.address: Address = ("127.0.0.1", free_port())
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -60,7 +78,7 @@ class Daemon:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.prepare,
                 env=None if self.environment is None else os.environ | self.environment)
         if not within(20, lambda: self.listens(begin) or not self.lives, 0.01) or not self.lives:
-            raise RuntimeError(f"the daemon did not listen; its log is {self.log}")
+            raise RuntimeError(f"the daemon did not listen; its log is {self.log} and ends so: {self.last_words(begin)}")
         if ready and not within(30, self.is_ready, 0.05):
             raise RuntimeError(f"the daemon did not become ready; its log is {self.log}")
 
@@ -78,6 +96,11 @@ class Daemon:
         if found:
             self.address = (found[1], int(found[2]))
         return bool(found)
+
+    def last_words(self, begin: int) -> str:
+        with self.log.open("rb") as log:
+            log.seek(begin)
+            return log.read().decode(errors="replace")[-300:].strip() or "nothing"
 
     def is_ready(self) -> bool:
         return self.status("/readyz") == 200
