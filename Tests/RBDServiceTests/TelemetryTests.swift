@@ -135,9 +135,7 @@ struct TelemetryTests {
     @Test func callsAreCountedByOperationAndOutcome() async throws {
         let service = try makeService()
         let image = CephError.Resource.image(ImageSpec(pool: "rbd", namespace: "ns", image: "vol\n1"))
-        var logger = service.logger
-        logger[metadataKey: "request.id"] = "id-1"
-        let notes = RequestNotes(logger: logger)
+        let notes = RequestNotes(logger: service.logger, requestID: "id-1")
         RequestNotes.$current.withValue(notes) {
             let error = CephError(.imageNotFound, .readImage, on: image, errno: 2)
             service.telemetry.calls.callEnded(

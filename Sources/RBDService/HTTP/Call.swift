@@ -45,6 +45,7 @@ struct Call: Sendable {
             if name.unicodeScalars.contains("\0") { throw Query.invalid(key, "it contains a zero byte") }
             names[key] = name
         }
+        guard !query.isEmpty else { return }
         for key in Self.namesInQuery where names[key] == nil { names[key] = query[key] }
     }
 

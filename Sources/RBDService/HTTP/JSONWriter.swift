@@ -153,7 +153,7 @@ struct JSONWriter {
         case 0x0A: "\\n"
         case 0x0C: "\\f"
         case 0x0D: "\\r"
-        default: "\\u" + byte.text(digits: 4, radix: 16)
+        default: "\\u00" + byte.hexadecimal
         }
     }
 }

@@ -24,7 +24,7 @@ struct ProblemMiddleware: RouterMiddleware {
             // Handlers throw problems: only the router itself throws this.
             return unrouted(request, context: context)
         } catch {
-            return response(Problem(thrown: error, logger: context.logger), request: request, context: context)
+            return response(Problem(thrown: error, logger: context.requestLogger), request: request, context: context)
         }
     }
 

@@ -50,6 +50,8 @@ struct Query: Sendable {
         }
     }
 
+    var isEmpty: Bool { parameters.isEmpty }
+
     /// The value of a parameter; the first if there are several, which the check refuses.
     subscript(name: String) -> String? { values(of: name).first }
 

@@ -11,9 +11,6 @@ struct RequestIDMiddleware: RouterMiddleware {
     func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         var context = context
         context.requestID = request.headers[.requestID].flatMap { Self.isSane($0) ? $0 : nil } ?? Self.makeID()
-        context.logger[metadataKey: LogKeys.requestID] = "\(context.requestID)"
-        // Hummingbird's own id is of no use to the caller.
-        context.logger[metadataKey: "hb.request.id"] = nil
         var response = try await next(request, context)
         response.headers[.requestID] = context.requestID
         // Browsers must not guess other content types, and shared caches must not store answers.
@@ -45,7 +42,7 @@ struct RequestIDMiddleware: RouterMiddleware {
         var mixed = count.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return (mixed ^ (mixed >> 31)).text(digits: 16, radix: 16)
+        return (mixed ^ (mixed >> 31)).hexadecimal
     }
 }
 

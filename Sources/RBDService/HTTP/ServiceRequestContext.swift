@@ -24,4 +24,7 @@ struct ServiceRequestContext: RequestContext {
         peer = Peer.current
         channel = source.channel
     }
+
+    /// A logger whose lines have the request's id. Few requests write a line, so it is made when it is needed.
+    var requestLogger: Logger { logger.of(requestID) }
 }

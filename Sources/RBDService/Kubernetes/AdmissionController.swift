@@ -60,7 +60,7 @@ struct AdmissionController: Sendable {
             metrics.allowed(outcome.outcome, isDryRun: outcome.dryRun)
             return .json(AdmissionAnswer.allowed(admission.uid, warnings: outcome.warnings.map(AdmissionWarning.text)))
         } catch {
-            let problem = Problem(thrown: error, logger: call.context.logger)
+            let problem = Problem(thrown: error, logger: call.context.requestLogger)
             RequestNotes.current?.set(problem)
             if problem.status == 403 { AuditNotes.current?.refuse() }
             metrics.denied(problem, isDryRun: admission.dryRun ?? false)

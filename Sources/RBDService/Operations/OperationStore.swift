@@ -99,7 +99,7 @@ struct OperationStore: Sendable {
 
     /// The second part of an operation's id.
     static func newNumber() -> String {
-        UInt64.random(in: .min ... .max).text(digits: 16, radix: 16)
+        UInt64.random(in: .min ... .max).hexadecimal
     }
 
     private func create(_ record: OperationRecord, in pool: Ceph.Pool) async throws -> Created {

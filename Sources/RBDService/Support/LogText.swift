@@ -59,7 +59,7 @@ enum LogText {
             default:
                 switch scalar.properties.generalCategory {
                 case .control, .format, .lineSeparator, .paragraphSeparator:
-                    for unit in String(scalar).utf16 { result += "\\u\(unit.text(digits: 4, radix: 16))" }
+                    for unit in String(scalar).utf16 { result += "\\u\(unit.hexadecimal)" }
                 default: result.unicodeScalars.append(scalar)
                 }
             }

@@ -31,11 +31,10 @@ final class CallTelemetry: CallObserver {
         timer.recordNanoseconds(call.duration.nanoseconds)
         let notes = RequestNotes.current
         notes?.add(call)
-        log(call, to: notes?.logger ?? logger)
+        if logger.logLevel <= .debug { log(call, to: notes?.logger ?? logger) }
     }
 
     private func log(_ call: CallRecord, to logger: Logger) {
-        guard logger.logLevel <= .debug else { return }
         var metadata = call.resource.metadata
         metadata[LogKeys.operation] = "\(call.operation.label)"
         metadata[LogKeys.outcome] = "\(call.error?.code.label ?? "ok")"

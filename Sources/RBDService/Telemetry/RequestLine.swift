@@ -9,6 +9,7 @@ import RBDAPI
 /// A request's log line. It is written when this object is released: the answer need not wait for it, and it is written
 /// even if the client has gone.
 final class RequestLine: Sendable {
+    private let level: Logger.Level
     private let method: HTTPRequest.Method
     private let uri: URI
     private let route: String?
@@ -16,7 +17,10 @@ final class RequestLine: Sendable {
     private let duration: Duration
     private let notes: RequestNotes
 
-    init(request: Request, route: String?, status: Int, duration: Duration, notes: RequestNotes) {
+    /// Nil if the line is below the level of the log.
+    init?(request: Request, route: String?, status: Int, duration: Duration, notes: RequestNotes) {
+        level = Self.level(request.method, route: route, status: notes.problemStatus ?? status)
+        guard notes.logLevel <= level else { return nil }
         method = request.method
         uri = request.uri
         self.route = route
@@ -26,8 +30,6 @@ final class RequestLine: Sendable {
     }
 
     deinit {
-        let level = Self.level(method, route: route, status: notes.problemStatus ?? status)
-        guard notes.logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = [
             LogKeys.method: "\(method)",
             LogKeys.route: "\(route ?? RequestMetrics.unmatched)",

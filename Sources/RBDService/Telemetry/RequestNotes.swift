@@ -10,8 +10,8 @@ import Synchronization
 final class RequestNotes: Sendable {
     @TaskLocal static var current: RequestNotes?
 
-    /// Its metadata contain the request's id.
-    let logger: Logger
+    private let base: Logger
+    private let requestID: String
 
     private struct State {
         var identity: Identity?
@@ -25,9 +25,14 @@ final class RequestNotes: Sendable {
 
     private let state = Mutex(State())
 
-    init(logger: Logger) {
-        self.logger = logger
+    init(logger: Logger, requestID: String) {
+        (base, self.requestID) = (logger, requestID)
     }
+
+    var logLevel: Logger.Level { base.logLevel }
+
+    /// Its metadata contain the request's id. Few requests write a line, so it is made when it is needed.
+    var logger: Logger { base.of(requestID) }
 
     /// Sets the problem in the request's answer.
     func set(_ problem: Problem) {
@@ -95,5 +100,16 @@ final class RequestNotes: Sendable {
         metadata[LogKeys.error] = state.isOutOfScope ? nil : state.failure.map { "\($0.debugDescription)" }
         if state.isOutOfScope { metadata[LogKeys.access] = "outside" }
         return metadata
+    }
+}
+
+extension Logger {
+    /// The same logger, whose lines have the id of a request.
+    func of(_ requestID: String) -> Logger {
+        var logger = self
+        logger[metadataKey: LogKeys.requestID] = "\(requestID)"
+        // Hummingbird's own id is of no use to the caller.
+        logger[metadataKey: "hb.request.id"] = nil
+        return logger
     }
 }

@@ -13,9 +13,9 @@ struct TelemetryMiddleware: RouterMiddleware {
 
     func handle(_ request: Request, context: ServiceRequestContext, next: Next) async throws -> Response {
         let start = ContinuousClock.now
-        let notes = RequestNotes(logger: context.logger)
+        let notes = RequestNotes(logger: context.logger, requestID: context.requestID)
         metrics.began()
-        func ended(_ status: HTTPResponse.Status) -> RequestLine {
+        func ended(_ status: HTTPResponse.Status) -> RequestLine? {
             let duration = ContinuousClock.now - start
             // If no route matches, the router says "NotFound".
             let route = context.endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil }
@@ -26,7 +26,7 @@ struct TelemetryMiddleware: RouterMiddleware {
             var response = try await RequestNotes.$current.withValue(notes) { try await next(request, context) }
             let line = ended(response.status)
             // A stream may last for hours. Its line is written when it begins.
-            if response.body.contentLength != nil { response.body = response.body.keeping(line) }
+            if let line, response.body.contentLength != nil { response.body = response.body.keeping(line) }
             return response
         } catch {
             // ProblemMiddleware handles all expected errors, so this one is a bug.
