@@ -3,7 +3,7 @@
 
 extension CephError {
     /// What an error means. Newer releases may have more codes.
-    public struct Code: Hashable, CaseIterable, Sendable {
+    public struct Code: Hashable, Sendable {
         public let rawValue: String
         /// Whether the same call may succeed later without any repair.
         public let isRetriable: Bool
@@ -12,7 +12,7 @@ extension CephError {
         /// Own wording, because that of strerror misleads: it calls a blocklisted client "transport endpoint shutdown".
         let sentence: @Sendable (Resource) -> String
 
-        fileprivate init(
+        package init(
             _ rawValue: String,
             isRetriable: Bool = false,
             isOfTheWholePool: Bool = false,
@@ -146,18 +146,4 @@ extension CephError.Code {
     }
     public static let stopped = Self("stopped") { "the work on \($0) was interrupted" }
     public static let other = Self("other") { "Ceph reported an error for \($0)" }
-
-    public static let allCases: [Self] = [
-        .poolNotFound, .namespaceNotFound, .imageNotFound, .dataPoolNotFound, .trashEntryNotFound, .poolExists,
-        .imageExists, .trashDeferred, .imageHasNoParent, .imageEncrypted, .imageBusy, .imageHasSnapshots, .imageInGroup,
-        .imageReadOnly, .imageIncomplete, .imageUnreadable, .imageChanged, .parentNotFound, .lockNotFound,
-        .watcherNotFound, .ownClient, .groupNotFound, .groupExists, .groupHasSnapshots, .imageNotInGroup,
-        .groupSnapshotNotFound, .groupSnapshotExists, .groupSnapshotIncomplete, .groupChanged, .poolDeletionDisabled,
-        .poolFull, .poolErasureCoded, .poolBusy, .snapshotNotFound, .snapshotExists, .snapshotProtected,
-        .snapshotHasClones, .snapshotManaged, .snapshotLimitReached, .invalidSnapshotLimit, .sourceNotFound,
-        .invalidSource, .namespaceExists, .namespaceNotEmpty, .invalidObjectSize, .invalidFeatures, .invalidMetadata,
-        .invalidImageOption, .invalidPoolOption, .invalidConfiguration, .unsupported, .keyringNotFound, .keyUnsupported,
-        .credentialsRefused, .clientBlocklisted, .clusterUnreachable, .poolUnavailable, .timedOut, .notStarted,
-        .overloaded, .shutDown, .stopped, .other,
-    ]
 }

@@ -72,6 +72,9 @@ public struct Problem: Codable, Hashable, Sendable, Error {
         self.init(code, detail: "\(field): \(reason)", field: field, errno: errno, hint: hint, remedy: remedy)
     }
 
+    /// The code with its status and title. The code may be one of a newer service.
+    public var kind: ProblemCode { ProblemCode(code, status, title, isRetryable: retryable) }
+
     /// Replaces the remedy, and the hint with it.
     public mutating func offer(_ remedy: Remedy) {
         self.remedy = remedy

@@ -38,22 +38,17 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
         return "  \(number)\(String(repeating: " ", count: 4 - number.count))\(status.meaning)"
     }.joined(separator: "\n")
 
-    /// A code that this rbdctl does not know comes from a newer service. Then the HTTP status decides.
+    /// The HTTP status decides, with few exceptions. So the codes of newer services have a number, too.
     init(_ problem: Problem) {
-        self = ProblemCode(rawValue: problem.code).map(ExitStatus.init) ?? ExitStatus(httpStatus: problem.status)
-    }
-
-    /// The HTTP status of the code decides, with few exceptions.
-    init(_ code: ProblemCode) {
         self =
-            switch code {
+            switch problem.kind {
             // A path that the service does not know says nothing about an image. A script could take `notFound` to mean
             // "there is nothing to delete".
             case .routeNotFound: .other
             case .credentialsRefused: .forbidden
             case .preconditionFailed: .conflict
             case .requestTimeout, .headerTooLarge, .expectationFailed, .httpVersionNotSupported: .refused
-            default: ExitStatus(httpStatus: code.status)
+            default: ExitStatus(httpStatus: problem.status)
             }
     }
 

@@ -28,7 +28,7 @@ struct Failure: Error, Hashable, Sendable {
         detail = problem.detail
         notes = (problem.differences ?? []).map(Self.line) + (problem.blockers ?? []).map(Self.line)
         hint = problem.commandLineHint
-        code = ProblemCode(rawValue: problem.code)
+        code = problem.kind
         // For an error of the service, the id finds the request in the service's log.
         if problem.status >= 500, let request = problem.instance { notes.append("request id: \(request)") }
     }

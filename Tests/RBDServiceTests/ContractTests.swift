@@ -15,11 +15,13 @@ import YAML
 
 /// `openapi.yaml` must agree with the router and the types.
 struct ContractTests {
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
     private let contract: YAMLNode
 
     init() throws {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("openapi.yaml")
+        let file = Self.root.appendingPathComponent("openapi.yaml")
         contract = try YAMLNode.parse(String(contentsOf: file, encoding: .utf8))
     }
 
@@ -38,11 +40,27 @@ struct ContractTests {
         #expect(routed == Set(described))
     }
 
-    @Test func everyProblemCodeIsInTheContractAndTheOtherWayRound() throws {
+    /// The rows of the contract's table, such as `image-not-found 404`.
+    private func describedCodes() throws -> [String] {
         let text = try #require(contract["components"]?["schemas"]?["ProblemCode"]?["description"]?.text)
-        let described = text.matches(of: /\| `([a-z-]+)` \| ([0-9]+) \|/).map { "\($0.1) \($0.2)" }
-        #expect(described.count == Set(described).count)
-        #expect(Set(described) == Set(ProblemCode.allCases.map { "\($0.rawValue) \($0.status)" }))
+        return text.matches(of: /\| `([a-z-]+)` \| ([0-9]+) \|/).map { "\($0.1) \($0.2)" }
+    }
+
+    /// The codes that the sources declare, wherever they do: with the text, the status and the title.
+    @Test func everyProblemCodeIsInTheContractAndTheOtherWayRound() throws {
+        let described = try describedCodes()
+        let sources = Self.root.appendingPathComponent("Sources")
+        let files = try #require(FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
+            .compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
+        var declared: [String] = []
+        for file in files {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            let rows = text.matches(of: #/\(\s*"([^"\\]+)",\s*([0-9]{3}),\s*"/#)
+            declared += rows.map { "\($0.1) \($0.2)" }
+        }
+        #expect(declared.sorted() == described.sorted())
+        // No code has two statuses.
+        #expect(declared.count == Set(declared.map { $0.prefix { $0 != " " } }).count)
     }
 
     @Test func everyActionOfAPlanIsInTheContractAndTheOtherWayRound() throws {
@@ -67,10 +85,17 @@ struct ContractTests {
         for kind in Remedy.Kind.allCases { #expect(kinds.contains("`\(kind.rawValue)`"), "\(kind)") }
     }
 
-    @Test func everyErrorOfCephHasAProblem() {
-        for code in CephError.Code.allCases {
+    @Test func everyErrorOfCephHasAProblem() throws {
+        let described = try Set(describedCodes())
+        let file = Self.root.appendingPathComponent("Sources/Ceph/CephError+Code.swift")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let rows = text.matches(of: #/= Self\("(\w+)"([^{]*)\{/#)
+        #expect(rows.count > 50)
+        for row in rows {
+            // It is equal to the constant: codes are the same if their texts are.
+            let code = CephError.Code(String(row.1), isRetriable: row.2.contains("isRetriable: true")) { _ in "" }
             let problem = Problem(CephError(code, .readImage, on: .image(ImageSpec(pool: "rbd", image: "vol-1"))))
-            #expect(problem.status >= 400)
+            #expect(described.contains("\(problem.code) \(problem.status)"), "\(code)")
             // Each code but one has a row of its own.
             #expect((problem.code == "ceph-error") == (code == .other), "\(code)")
             #expect(problem.retryable == code.isRetriable, "\(code)")

@@ -180,7 +180,7 @@ extension Problem: Redacted {
         let seen = blockers.seen(with: access)
         guard seen != blockers else { return problem }
         problem.blockers = seen
-        switch ProblemCode(rawValue: code) {
+        switch kind {
         // The details of these problems name the blockers, too.
         case .imageInGroup, .snapshotHasClones, .snapshotProtected:
             problem.detail = "\(title.prefix(1).lowercased())\(title.dropFirst()), and some of that is out of scope"

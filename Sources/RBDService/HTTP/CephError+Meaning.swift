@@ -21,7 +21,7 @@ extension CephError {
         }
     }
 
-    /// A row for each code but `.other`.
+    /// A row for each code but `.other`. The row declares its problem code if nothing else mentions that.
     var meaning: Meaning {
         switch code {
         case .poolNotFound: Meaning(.poolNotFound, field: "pool", remedy: .listPools)
@@ -29,14 +29,14 @@ extension CephError {
             Meaning(.namespaceNotFound, field: "namespace", remedy: resource.place.map { Remedy.createNamespace($0) })
         case .imageNotFound: Meaning(.imageNotFound, field: "image")
         case .dataPoolNotFound: Meaning(.dataPoolNotFound, field: "dataPool", remedy: .listPools)
-        case .poolExists: Meaning(.poolExists, field: "name")
+        case .poolExists: Meaning(ProblemCode("pool-exists", 409, "The pool exists already"), field: "name")
         case .imageExists: Meaning(.imageExists, field: "name")
         case .imageBusy: Meaning(.imageInUse, remedy: resource.image.map { Remedy.listWatchers(of: $0) })
         case .imageHasSnapshots: Meaning(.imageHasSnapshots, remedy: resource.image.map { Remedy.explain($0) })
         case .imageInGroup: Meaning(.imageInGroup, hint: "remove the image from its group first")
         case .imageReadOnly:
             Meaning(
-                .imageReadOnly,
+                ProblemCode("image-read-only", 409, "The image can't be changed"),
                 hint:
                     "if it is being migrated: rbd migration commit or abort; if it is a mirrored copy: rbd mirror image promote"
             )
@@ -56,75 +56,119 @@ extension CephError {
         case .imageChanged: Meaning(.imageChanged, field: "image", hint: "try again")
         case .parentNotFound:
             Meaning(
-                .parentNotFound,
+                ProblemCode("parent-not-found", 409, "The parent of the clone is gone"),
                 field: "image",
                 hint: "restore the parent or its pool; the clone's own data is intact, and the clone can be deleted"
             )
         case .lockNotFound:
             Meaning(.lockNotFound, field: "client", remedy: resource.image.map { Remedy.listLocks(of: $0) })
         case .watcherNotFound:
-            Meaning(.watcherNotFound, field: "client", remedy: resource.image.map { Remedy.listWatchers(of: $0) })
-        case .ownClient: Meaning(.ownClient, field: "client", remedy: .listOperations)
+            Meaning(
+                ProblemCode("watcher-not-found", 404, "The client does not have the image open"),
+                field: "client",
+                remedy: resource.image.map { Remedy.listWatchers(of: $0) }
+            )
+        case .ownClient:
+            Meaning(
+                ProblemCode("own-client", 409, "The client is the service itself"),
+                field: "client",
+                remedy: .listOperations
+            )
         case .trashEntryNotFound:
             Meaning(.trashEntryNotFound, field: "id", remedy: resource.place.map { Remedy.listTrash(of: $0) })
-        case .trashDeferred: Meaning(.trashDeferred, field: "force", remedy: .confirmEarlyPurge)
-        case .imageHasNoParent: Meaning(.imageHasNoParent, field: "image")
+        case .trashDeferred:
+            Meaning(
+                ProblemCode("trash-deferred", 409, "The image is still kept in the trash"),
+                field: "force",
+                remedy: .confirmEarlyPurge
+            )
+        case .imageHasNoParent:
+            Meaning(ProblemCode("image-has-no-parent", 409, "The image is not a clone"), field: "image")
         case .imageEncrypted:
-            Meaning(.imageEncrypted, field: "image", hint: Problem.flatteningWithPassphrases(resource.commandLineName))
+            Meaning(
+                ProblemCode("image-encrypted", 409, "The clone is encrypted with its own key"),
+                field: "image",
+                hint: Problem.flatteningWithPassphrases(resource.commandLineName)
+            )
         case .stopped: Meaning(.operationStopped)
         case .groupNotFound:
             Meaning(.groupNotFound, field: "group", remedy: resource.place.map { Remedy.listGroups(of: $0) })
-        case .groupExists: Meaning(.groupExists, field: "name", hint: "choose another name, or delete that group first")
+        case .groupExists:
+            Meaning(
+                ProblemCode("group-exists", 409, "The group exists already"),
+                field: "name",
+                hint: "choose another name, or delete that group first"
+            )
         case .groupHasSnapshots:
             Meaning(.groupHasSnapshots, field: "group", remedy: resource.group.map { Remedy.listSnapshots(of: $0) })
         case .imageNotInGroup:
             Meaning(
-                .imageNotInGroup,
+                ProblemCode("image-not-in-group", 404, "The image does not belong to the group"),
                 field: "image",
                 hint: "list the group to see its images",
                 remedy: resource.group.map { Remedy.listImages(of: $0) }
             )
         case .groupSnapshotNotFound:
             Meaning(
-                .groupSnapshotNotFound,
+                ProblemCode("group-snapshot-not-found", 404, "The group snapshot does not exist"),
                 field: "snapshot",
                 remedy: resource.group.map { Remedy.listSnapshots(of: $0) }
             )
         case .groupSnapshotExists:
-            Meaning(.groupSnapshotExists, field: "name", hint: "choose another name, or delete that snapshot first")
+            Meaning(
+                ProblemCode("group-snapshot-exists", 409, "The group snapshot exists already"),
+                field: "name",
+                hint: "choose another name, or delete that snapshot first"
+            )
         case .groupSnapshotIncomplete:
             Meaning(
-                .groupSnapshotIncomplete,
+                ProblemCode("group-snapshot-incomplete", 409, "The group snapshot is incomplete"),
                 field: "snapshot",
                 remedy: resource.groupSnapshot.map { Remedy.delete($0) }
             )
         case .groupChanged: Meaning(.groupChanged, field: "snapshot")
         case .poolErasureCoded:
             Meaning(
-                .poolErasureCoded,
+                ProblemCode("pool-erasure-coded", 422, "The pool is erasure-coded"),
                 field: "pool",
                 hint: "create the image in a replicated pool, with this one as its data pool"
             )
         case .poolBusy:
-            Meaning(.poolBusy, hint: "try again when ceph status shows no placement groups that are being created")
+            Meaning(
+                ProblemCode("pool-busy", 409, "The pool is busy", isRetryable: true),
+                hint: "try again when ceph status shows no placement groups that are being created"
+            )
         case .snapshotNotFound:
             Meaning(.snapshotNotFound, field: "snapshot", remedy: resource.image.map { Remedy.listSnapshots(of: $0) })
-        case .snapshotExists: Meaning(.snapshotExists, field: "name")
+        case .snapshotExists: Meaning(ProblemCode("snapshot-exists", 409, "The snapshot exists already"), field: "name")
         case .snapshotProtected: Meaning(.snapshotProtected, remedy: resource.snapshot.map { Remedy.unprotect($0) })
         case .snapshotHasClones: Meaning(.snapshotHasClones, hint: "flatten or delete the clones first")
-        case .snapshotManaged: Meaning(.snapshotManaged)
+        case .snapshotManaged:
+            Meaning(ProblemCode("snapshot-managed", 409, "The snapshot belongs to a group, the trash or mirroring"))
         case .snapshotLimitReached:
-            Meaning(.snapshotLimitReached, remedy: resource.image.map { Remedy.raiseSnapshotLimit(of: $0) })
+            Meaning(
+                ProblemCode("snapshot-limit-reached", 409, "The image has reached its limit of snapshots"),
+                remedy: resource.image.map { Remedy.raiseSnapshotLimit(of: $0) }
+            )
         case .invalidSnapshotLimit:
             Meaning(.invalidSnapshotLimit, field: "limit", hint: "delete snapshots first, or choose a higher limit")
-        case .sourceNotFound: Meaning(.sourceNotFound, field: "source", remedy: .nameSource)
+        case .sourceNotFound:
+            Meaning(
+                ProblemCode("source-not-found", 422, "The source does not exist"),
+                field: "source",
+                remedy: .nameSource
+            )
         case .invalidSource: Meaning(.invalidSource, field: "source")
-        case .namespaceExists: Meaning(.namespaceExists, field: "name")
+        case .namespaceExists:
+            Meaning(ProblemCode("namespace-exists", 409, "The namespace exists already"), field: "name")
         case .namespaceNotEmpty:
-            Meaning(.namespaceNotEmpty, hint: "delete its images, purge its trash and delete its groups first")
+            Meaning(
+                ProblemCode("namespace-not-empty", 409, "The namespace is not empty"),
+                hint: "delete its images, purge its trash and delete its groups first"
+            )
         case .poolDeletionDisabled:
             Meaning(
-                .poolDeletionDisabled,
+                ProblemCode("pool-deletion-disabled", 403, "The cluster does not allow the pool to be deleted"),
                 hint: detail?.contains("nodelete") ?? false
                     ? "ceph osd pool set \(resource.commandLineName) nodelete false"
                     : "ceph config set mon mon_allow_pool_delete true (a value in the monitors' ceph.conf takes precedence)"

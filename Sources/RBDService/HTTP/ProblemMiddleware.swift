@@ -86,7 +86,7 @@ struct ProblemMiddleware: RouterMiddleware {
         response.headers[.contentType] = Problem.contentType
         // RFC 9110, section 11.6.1.
         if problem.status == 401 { response.headers[.wwwAuthenticate] = #"Bearer realm="rbd-rest-api""# }
-        response.headers[.retryAfter] = ProblemCode(rawValue: problem.code).flatMap(Self.retryAfter)
+        response.headers[.retryAfter] = Self.retryAfter(problem.kind)
         // Hummingbird removes the body of a HEAD answer only if a handler returns it, not if it is made from an error.
         return request.method == .head ? response.createHeadResponse() : response
     }

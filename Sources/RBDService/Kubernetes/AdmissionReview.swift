@@ -122,7 +122,7 @@ extension AdmissionAnswer.Status {
             default: (403, "Forbidden")
             }
         let cause = problem.field.map { Cause(message: problem.detail, field: $0) }
-        let pause = ProblemCode(rawValue: problem.code).flatMap(Self.retryAfterSeconds)
+        let pause = Self.retryAfterSeconds(problem.kind)
         self.init(code: code, reason: reason, message: message)
         if cause != nil || pause != nil {
             details = Details(name: volume, causes: cause.map { [$0] }, retryAfterSeconds: pause)

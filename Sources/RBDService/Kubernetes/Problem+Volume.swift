@@ -13,8 +13,7 @@ extension Problem {
             problem.field = theirs
             if detail.hasPrefix("\(own): ") { problem.detail = theirs + detail.dropFirst(own.count) }
         }
-        let ownHint = ProblemCode(rawValue: code).flatMap { Self.hint(for: $0, demand) }
-        if let hint = ownHint ?? remedy.flatMap({ Self.hint(for: $0) }) {
+        if let hint = Self.hint(for: kind, demand) ?? remedy.flatMap({ Self.hint(for: $0) }) {
             problem.advise(hint)
         } else if remedy == nil {
             problem.hint = hint?.replacing("try again", with: "apply the volume again")

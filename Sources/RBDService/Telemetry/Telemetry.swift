@@ -29,7 +29,7 @@ final class Telemetry: Sendable {
 
     /// A request was refused before it reached a route.
     @Sendable func refused(_ problem: Problem) {
-        if let code = ProblemCode(rawValue: problem.code) { requests.refused(code) }
+        requests.refused(problem.kind)
         logger.debug(
             "request refused",
             metadata: [
