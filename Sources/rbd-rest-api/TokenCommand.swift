@@ -48,19 +48,21 @@ struct TokenCommand: ParsableCommand {
         var addTo: String?
 
         func run() throws {
+            // A closed pipe must not end the process before it has tidied up.
+            signal(SIGPIPE, SIG_IGN)
             let token = AccessToken()
             do {
                 let entry = try TokenEntry(identity: name, scopes: scope, token: token, lifetime: lifetime)
                 if let addTo {
-                    try entry.add(to: addTo)
+                    try entry.add(to: addTo) { () throws(ConfigurationError) in try token.show(on: STDOUT_FILENO) }
                 } else {
                     guard !scope.isEmpty else { throw TokenEntry.noScope(name) }
+                    try token.show(on: STDOUT_FILENO)
                     Daemon.writeError("identities:\n\(entry.lines)")
                 }
             } catch {
                 throw ValidationError("\(error)")
             }
-            print(token.text)
         }
     }
 }

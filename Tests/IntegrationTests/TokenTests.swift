@@ -74,6 +74,27 @@ struct TokenProgramTests {
         }
     }
 
+    /// The token is shown before its digest is stored. If it can't be shown, nothing is stored.
+    @Test(arguments: [
+        #""$0" "$@" > /dev/full"#, #""$0" "$@" >&-"#,
+        // The reader is gone before the token is written.
+        #"set -o pipefail; { sleep 1; "$0" "$@"; } | true"#,
+    ])
+    func aTokenThatCannotBeShownIsNotMade(script: String) async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let file = directory.appendingPathComponent("tokens.yaml")
+        try Data("identities: []\n".utf8).write(to: file)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+        let command = ["token", "new", "--name", "backup", "--scope", "read:rbd", "--add-to", file.path]
+        let refused = try await Subprocess.run("/bin/bash", ["-c", script, RunningDaemon.path] + command)
+        #expect(refused.status == 64, "\(refused.standardError)")
+        #expect(refused.standardError.contains("no token was made"))
+        #expect(try String(contentsOf: file, encoding: .utf8) == "identities: []\n")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["tokens.yaml"])
+    }
+
     @Test func withoutTokensOnlyItsOwnMachineIsServed() async throws {
         let refused = try await Subprocess.run(RunningDaemon.path, ["--host", "0.0.0.0", "--port", "0"])
         #expect(refused.status == 78)

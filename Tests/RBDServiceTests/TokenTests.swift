@@ -16,7 +16,7 @@ import Testing
 /// Authentication: which callers are let in. What the routes do then is tested with a cluster.
 struct TokenTests {
     /// A token file that only its owner can read, removed with its object.
-    private final class File: Sendable {
+    final class File: Sendable {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
 
         init(_ text: String = "") throws {
@@ -204,45 +204,6 @@ struct TokenTests {
         try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file.path)
         let error = #expect(throws: ConfigurationError.self) { try configuration() }
         #expect(error?.description.contains("run chmod 0600 \(file.path)") == true)
-    }
-
-    @Test func whatWasWrittenByHandStaysAsItIs() throws {
-        let text = """
-            # Who may do what.
-            identities:
-              - name: kubernetes   # the provisioner
-                tokens:
-                  - sha256: \(AccessToken().sha256)
-            """
-        let file = try File(text)
-        try TokenEntry(identity: "backup", scopes: ["read:rbd"], token: AccessToken(), lifetime: "90d").add(
-            to: file.path
-        )
-        let written = try String(contentsOfFile: file.path, encoding: .utf8)
-        #expect(written.hasPrefix(text + "\n  - name: backup\n"))
-        #expect(try TokenFile(path: file.path).tokens.map(\.identity.name) == ["kubernetes", "backup"])
-        // Nothing can be appended to a list that is written on one line.
-        try file.write("identities: [{name: a}]\n")
-        #expect(throws: ConfigurationError.self) {
-            try TokenEntry(identity: "backup", scopes: ["read:rbd"], token: AccessToken(), lifetime: nil).add(
-                to: file.path
-            )
-        }
-        #expect(try String(contentsOfFile: file.path, encoding: .utf8) == "identities: [{name: a}]\n")
-    }
-
-    @Test func anotherTokenIsGoodForTheSame() throws {
-        let file = try File()
-        func add(_ identity: String, _ scopes: [String]) throws {
-            try TokenEntry(identity: identity, scopes: scopes, token: AccessToken(), lifetime: nil).add(to: file.path)
-        }
-        try add("backup", [#"read:rbd/a"b\c-*"#, "read,delete:rbd/team/*"])
-        try add("backup", [])
-        let scopes = try TokenFile(path: file.path).tokens.map { $0.identity.scopes.map(\.description) }
-        #expect(scopes.count == 2)
-        #expect(scopes.allSatisfy { $0 == [#"read:rbd/a"b\c-*"#, "read,delete:rbd/team/*"] })
-        let error = #expect(throws: ConfigurationError.self) { try add("other", []) }
-        #expect(error?.description.contains("--scope") == true)
     }
 
     // MARK: Safe by default
