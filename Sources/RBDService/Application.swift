@@ -236,8 +236,10 @@ public struct RBDService: Sendable {
 
     /// The endpoints of the webhook's own port.
     var webhookEndpoints: [Endpoint] {
-        AdmissionController(
-            service: volumes,
+        var service = volumes
+        service.isQuiet = configuration.kubernetesQuiet
+        return AdmissionController(
+            service: service,
             timeout: configuration.requestTimeout,
             metrics: ReviewMetrics(registry: telemetry.registry)
         ).endpoints

@@ -67,6 +67,30 @@ struct VolumeReviewTests {
         }
     }
 
+    /// With `kubernetes-quiet`, a volume whose image is as it should be gets no warning.
+    @Test func quietWarningsNameOnlyWhatIsUnusual() async throws {
+        try await withVolumeSetting(["kubernetes-quiet": "true"]) { setting in
+            for isDryRun in [true, false, true, false] {
+                let verdict = try await setting.review(setting.volume().review(dryRun: isDryRun))
+                #expect(verdict.allowed)
+                #expect(verdict.warnings == nil)
+            }
+            #expect(try await setting.images() == ["vol"])
+            let smaller = try await setting.review(setting.volume(storage: "1Mi").review())
+            #expect(smaller.allowed)
+            #expect(smaller.warnings?.count == 1)
+            #expect(smaller.warnings?.first?.hasSuffix("more than the 1048576 of the volume") == true)
+            var other = setting.volume()
+            other.features = "layering,exclusive-lock"
+            let differing = try await setting.review(other.review())
+            #expect(differing.warnings?.count == 1)
+            #expect(differing.warnings?.first?.contains("lacks exclusive-lock") == true)
+            // The callers of the API are always told.
+            let asked: VolumeOutcome = try await setting.ask(setting.volume()).decoded()
+            #expect(asked.warnings.first?.contains("used as it is") == true)
+        }
+    }
+
     /// A dry run finds every error that the real request would have.
     @Test func aDryRunFindsOutWhatLibrbdWould() async throws {
         try await withVolumeSetting { setting in

@@ -78,6 +78,9 @@ public struct Settings: Sendable {
         "Create images only for PersistentVolumes with the annotation rbd-rest-api.io/ensure: \"true\"."
     }
     public let cephConf = Setting("ceph-conf", .text("FILE")) {
+    public let kubernetesQuiet = Setting("kubernetes-quiet", .flag, default: "false") {
+        "The webhook's warnings name only what is unusual, and not that an image was created or found as it should be."
+    }
         "Ceph's configuration file. Unset: the file in CEPH_CONF, otherwise Ceph's default paths such as "
             + "/etc/ceph/ceph.conf."
     }

@@ -10,6 +10,8 @@ import RBDAPI
 struct VolumeService: Sendable {
     let rules: VolumeRules
     let images: ImageService
+    /// Whether outcomes leave out that an image was created, or that it exists as the volume describes it.
+    var isQuiet = false
 
     /// Creates the image if it is missing. An existing image is never changed.
     /// - Parameters:
@@ -70,12 +72,12 @@ struct VolumeService: Sendable {
         return VolumeOutcome(
             volume: "",
             outcome: .created,
+        let told = "image \(spec) \(isDryRun ? "would be" : "was") created: \(sizeBytes) bytes, \(made)"
             dryRun: isDryRun,
             image: spec,
             sizeBytes: sizeBytes,
             features: features,
-            warnings: ["image \(spec) \(isDryRun ? "would be" : "was") created: \(sizeBytes) bytes, \(made)"]
-                + demand.warnings
+            warnings: (isQuiet ? [] : [told]) + demand.warnings
         )
     }
 
@@ -96,7 +98,8 @@ struct VolumeService: Sendable {
         }
         var found =
             "image \(spec) exists already and \(isDryRun ? "would be" : "is") used as it is: \(image.sizeBytes) bytes"
-        if image.sizeBytes > demand.sizeBytes { found += ", more than the \(demand.sizeBytes) of the volume" }
+        let isLarger = image.sizeBytes > demand.sizeBytes
+        if isLarger { found += ", more than the \(demand.sizeBytes) of the volume" }
         return VolumeOutcome(
             volume: "",
             outcome: .adopted,
@@ -104,7 +107,7 @@ struct VolumeService: Sendable {
             image: spec,
             sizeBytes: image.sizeBytes,
             features: image.features.names,
-            warnings: [found] + missing(image, demand, spec) + demand.warnings
+            warnings: (isQuiet && !isLarger ? [] : [found]) + missing(image, demand, spec) + demand.warnings
         )
     }
 
