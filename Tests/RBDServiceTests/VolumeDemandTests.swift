@@ -229,9 +229,11 @@ struct VolumeDemandTests {
         }
     }
 
-    @Test func aPolicyThatWouldGetStuckIsTold() throws {
+    @Test func aPolicyThatDeletesNothingIsTold() throws {
         let warnings = try demand(volume(reclaim: "Delete"))?.warnings
         #expect(warnings?.count == 1)
         #expect(warnings?.first?.contains("write Retain") == true)
     }
 }
+        #expect(warnings?.first?.contains("the volume becomes Failed and the image stays") == true)
+        #expect(warnings?.allSatisfy { AdmissionWarning.text($0) == $0 } == true)

@@ -73,7 +73,8 @@ extension VolumeRules {
         }
         if csi != nil, volume.spec.persistentVolumeReclaimPolicy == "Delete" {
             demand.warnings.append(
-                "spec.persistentVolumeReclaimPolicy is Delete, which the CSI driver can't do for a static volume; write Retain"
+                "spec.persistentVolumeReclaimPolicy is Delete, but nothing deletes the image of a static volume: when its "
+                    + "claim is deleted, the volume becomes Failed and the image stays; write Retain"
             )
         }
         return demand
