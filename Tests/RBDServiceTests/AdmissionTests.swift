@@ -190,6 +190,11 @@ struct AdmissionTests {
 
     @Test func anObjectThatIsNotThereIsDenied() async throws {
         let head =
+            (
+                #""volumeHandle":"static-image""#,
+                #""volumeHandle":"0001-0009-rook-ceph-0000000000000002-5f6c2a5e-0c1d-11ef-9d3c-0242ac110002""#,
+                "spec.csi.volumeHandle"
+            ),
             #"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","#
         let resource = #""resource":{"group":"","version":"v1","resource":"persistentvolumes"}"#
         try await withClient { client in

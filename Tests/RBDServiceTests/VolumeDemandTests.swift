@@ -93,6 +93,28 @@ struct VolumeDemandTests {
         #expect(try demand(volume(), rules) == nil)
     }
 
+    /// With `staticVolume`, the driver takes the handle for the name of the image. So the image would be an empty one.
+    @Test(arguments: [
+        "0001-0024-ba68226a-672f-4ba5-97bc-22840318b2ec-0000000000000002-5f6c2a5e-0c1d-11ef-9d3c-0242ac110002",
+        "0001-0009-rook-ceph-000000000000001F-5F6C2A5E-0c1d-11ef-9d3c-0242ac110002",
+    ])
+    func aHandleThatTheDriverComposedIsNoName(handle: String) throws {
+        let problem = #expect(throws: Problem.self) { try demand(volume(handle: handle)) }
+        #expect(problem?.code == "invalid-persistent-volume")
+        #expect(problem?.field == "spec.csi.volumeHandle")
+        #expect(problem?.hint?.contains("staticVolume") == true)
+        // Without it, the driver has created the image.
+        #expect(try demand(volume(attributes: ["staticVolume": nil], handle: handle)) == nil)
+    }
+
+    @Test(arguments: [
+        "csi-vol-5f6c2a5e-0c1d-11ef-9d3c-0242ac110002", "0001-backup", "0001-0024-5f6c2a5e-0c1d-11ef-9d3c-0242ac110002",
+        String(repeating: "0001-", count: 1000),
+    ])
+    func otherNamesWithDigitsAreNames(handle: String) throws {
+        #expect(try demand(volume(handle: handle))?.image == handle)
+    }
+
     @Test func anAnnotationSaysWhetherItIsWanted() throws {
         var rules = rules
         #expect(try demand(volume(annotation: "false"), rules) == nil)
@@ -232,8 +254,8 @@ struct VolumeDemandTests {
     @Test func aPolicyThatDeletesNothingIsTold() throws {
         let warnings = try demand(volume(reclaim: "Delete"))?.warnings
         #expect(warnings?.count == 1)
+        #expect(warnings?.first?.contains("the volume becomes Failed and the image stays") == true)
+        #expect(warnings?.allSatisfy { AdmissionWarning.text($0) == $0 } == true)
         #expect(warnings?.first?.contains("write Retain") == true)
     }
 }
-        #expect(warnings?.first?.contains("the volume becomes Failed and the image stays") == true)
-        #expect(warnings?.allSatisfy { AdmissionWarning.text($0) == $0 } == true)
