@@ -137,6 +137,27 @@ struct AdmissionTests {
         }
     }
 
+    /// It is allowed, but its author is told that it has no image.
+    @Test func aStaticVolumeOfADriverThatIsNotConfiguredIsToldSo() async throws {
+        let review = try recorded("pv-csi-static-create").replacing(
+            #""driver":"rbd.csi.ceph.com""#,
+            with: #""driver":"rook-ceph.rbd.csi.ceph.com""#
+        )
+        for settings in [[:], ["kubernetes-quiet": "true"]] as [[String: String]] {
+            try await withClient(settings) { client in
+                let verdict = try verdict(try await ask(client, review))
+                #expect(verdict.allowed)
+                #expect(verdict.warnings?.count == 1)
+                #expect(verdict.warnings?.first?.contains("kubernetes-drivers") == true)
+            }
+        }
+        try await withClient(["kubernetes-drivers": "*.rbd.csi.ceph.com", "kubernetes-cluster-ids": "mine"]) { client in
+            let verdict = try verdict(try await ask(client, review))
+            #expect(!verdict.allowed)
+            #expect(verdict.status?.message.contains("clusterID") == true)
+        }
+    }
+
     @Test func aPoolThatIsNotListedIsDenied() async throws {
         try await withClient([
             "kubernetes-pools": "kube", "kubernetes-cluster-ids": "ba68226a-672f-4ba5-97bc-22840318b2ec",
@@ -169,6 +190,11 @@ struct AdmissionTests {
             (#""staticVolume":"true""#, #""staticVolume":true"#, "spec.csi.volumeAttributes.staticVolume"),
             (#""volumeHandle":"static-image","#, "", "spec.csi.volumeHandle"),
             (#""volumeHandle":"static-image""#, #""volumeHandle":7"#, "spec.csi.volumeHandle"),
+            (
+                #""volumeHandle":"static-image""#,
+                #""volumeHandle":"0001-0009-rook-ceph-0000000000000002-5f6c2a5e-0c1d-11ef-9d3c-0242ac110002""#,
+                "spec.csi.volumeHandle"
+            ),
             (#""driver":"rbd.csi.ceph.com","#, "", "spec.csi.driver"),
             (#""spec":{"capacity""#, #""other":{"capacity""#, "spec"),
             (#""pool":"rbd","#, "", "spec.csi.volumeAttributes.pool"),
@@ -190,11 +216,6 @@ struct AdmissionTests {
 
     @Test func anObjectThatIsNotThereIsDenied() async throws {
         let head =
-            (
-                #""volumeHandle":"static-image""#,
-                #""volumeHandle":"0001-0009-rook-ceph-0000000000000002-5f6c2a5e-0c1d-11ef-9d3c-0242ac110002""#,
-                "spec.csi.volumeHandle"
-            ),
             #"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","#
         let resource = #""resource":{"group":"","version":"v1","resource":"persistentvolumes"}"#
         try await withClient { client in

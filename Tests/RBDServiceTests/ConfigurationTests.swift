@@ -111,7 +111,9 @@ struct ConfigurationTests {
             (["kubernetes-pools": "rbd,*"], "write * alone"),
             (["kubernetes-cluster-ids": "a/"], "neither ID nor ID/NAMESPACE"),
             (["kubernetes-cluster-ids": "a/b/c"], "neither"), (["kubernetes-cluster-ids": "a,a/b"], "given twice"),
-            (["kubernetes-opt-in": "maybe"], "kubernetes-opt-in"),
+            (["kubernetes-opt-in": "maybe"], "kubernetes-opt-in"), (["kubernetes-quiet": "maybe"], "kubernetes-quiet"),
+            (["kubernetes-drivers": "a,*"], "the end of names"), (["kubernetes-drivers": "*a"], "the end of names"),
+            (["kubernetes-drivers": "a.*"], "the end of names"),
         ] as [([String: String], String)]
     )
     func settingsOfVolumesThatCannotBeAreNamed(settings: [String: String], sentence: String) throws {
@@ -127,7 +129,7 @@ struct ConfigurationTests {
     @Test func settingsOfVolumesAreLists() throws {
         let values = try SettingValues(
             commandLine: [
-                "audit-log": "off", "kubernetes-pools": "kube, fast", "kubernetes-drivers": "a,b",
+                "audit-log": "off", "kubernetes-pools": "kube, fast", "kubernetes-drivers": "a,*.b",
                 "kubernetes-cluster-ids": "one,two/team",
             ],
             environment: [:],
@@ -135,7 +137,7 @@ struct ConfigurationTests {
         )
         let rules = try ServiceConfiguration(values).volumes
         #expect(rules.pools == ["kube", "fast"])
-        #expect(rules.drivers == ["a", "b"])
+        #expect(rules.drivers == ["a", "*.b"])
         #expect(rules.clusters == ["one": "", "two": "team"])
     }
 

@@ -93,6 +93,42 @@ struct VolumeDemandTests {
         #expect(try demand(volume(), rules) == nil)
     }
 
+    /// The same drivers as in the webhook's matchConditions.
+    @Test(arguments: [
+        ("rook-ceph.rbd.csi.ceph.com", true), ("a.b.rbd.csi.ceph.com", true), ("rbd.csi.ceph.com", false),
+        ("xrbd.csi.ceph.com", false), ("rook-ceph.cephfs.csi.ceph.com", false), ("rook-ceph.rbd.csi.ceph.com.x", false),
+        ("", false),
+    ])
+    func anEndOfNamesStandsForAllDrivers(driver: String, isIncluded: Bool) throws {
+        var rules = rules
+        rules.drivers = ["*.rbd.csi.ceph.com"]
+        #expect(try (demand(volume(driver: driver), rules) != nil) == isIncluded)
+        rules.drivers = ["other", "*.rbd.csi.ceph.com", "rbd.csi.ceph.com"]
+        #expect(try (demand(volume(driver: driver), rules) != nil) == (isIncluded || driver == "rbd.csi.ceph.com"))
+    }
+
+    /// A static volume of Ceph's driver under another name is not passed over silently.
+    @Test func aDriverOfCephThatIsNotConfiguredIsTold() throws {
+        func hints(_ json: String, isOptIn: Bool = false) throws -> [String] {
+            var rules = rules
+            rules.isOptIn = isOptIn
+            return rules.hints(on: try JSONDecoder().decode(PersistentVolume.self, from: Data(json.utf8)))
+        }
+        let rook = "rook-ceph.rbd.csi.ceph.com"
+        let told = try hints(volume(driver: rook))
+        #expect(told.count == 1)
+        #expect(told.first?.contains(rook) == true)
+        #expect(told.first?.contains("kubernetes-drivers") == true)
+        #expect(try hints(volume(driver: rook, annotation: "true"), isOptIn: true).count == 1)
+        for silent in [
+            volume(), volume(driver: "ebs.csi.aws.com"), volume(attributes: ["staticVolume": nil], driver: rook),
+            volume(driver: rook, annotation: "false"), inTree(#"{"image": "img"}"#),
+        ] {
+            #expect(try hints(silent).isEmpty)
+        }
+        #expect(try hints(volume(driver: rook), isOptIn: true).isEmpty)
+    }
+
     /// With `staticVolume`, the driver takes the handle for the name of the image. So the image would be an empty one.
     @Test(arguments: [
         "0001-0024-ba68226a-672f-4ba5-97bc-22840318b2ec-0000000000000002-5f6c2a5e-0c1d-11ef-9d3c-0242ac110002",

@@ -12,6 +12,12 @@ public struct WebhookConfiguration: Sendable {
 extension ServiceConfiguration {
     static func volumes(_ settings: ParsedSettings) throws(ConfigurationError) -> VolumeRules {
         var rules = VolumeRules(drivers: Set(settings.kubernetesDrivers), isOptIn: settings.kubernetesOptIn)
+        if let text = settings.kubernetesDrivers.first(where: { !VolumeRules.isDriver($0) }) {
+            throw settings.error(
+                \.kubernetesDrivers,
+                "\"\(text)\" is neither the name of a driver nor *. and the end of names, such as *.rbd.csi.ceph.com"
+            )
+        }
         let pools = settings.kubernetesPools ?? []
         if !pools.isEmpty, pools != ["*"] { rules.pools = Set(pools) }
         guard pools == ["*"] || !pools.contains("*") else {

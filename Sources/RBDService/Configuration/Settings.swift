@@ -64,7 +64,8 @@ public struct Settings: Sendable {
             + "Unset: all clients are."
     }
     public let kubernetesDrivers = Setting("kubernetes-drivers", .list("NAMES"), default: "rbd.csi.ceph.com") {
-        "The CSI drivers whose static volumes get an image, separated by commas."
+        "The CSI drivers whose static volumes get an image, separated by commas. *.rbd.csi.ceph.com includes all drivers "
+            + "whose names end so, such as Rook's."
     }
     public let kubernetesPools = Setting("kubernetes-pools", .list("POOLS")) {
         "The pools that may hold images of PersistentVolumes, separated by commas; * for all. Required with the "
@@ -77,10 +78,10 @@ public struct Settings: Sendable {
     public let kubernetesOptIn = Setting("kubernetes-opt-in", .flag, default: "false") {
         "Create images only for PersistentVolumes with the annotation rbd-rest-api.io/ensure: \"true\"."
     }
-    public let cephConf = Setting("ceph-conf", .text("FILE")) {
     public let kubernetesQuiet = Setting("kubernetes-quiet", .flag, default: "false") {
         "The webhook's warnings name only what is unusual, and not that an image was created or found as it should be."
     }
+    public let cephConf = Setting("ceph-conf", .text("FILE")) {
         "Ceph's configuration file. Unset: the file in CEPH_CONF, otherwise Ceph's default paths such as "
             + "/etc/ceph/ceph.conf."
     }

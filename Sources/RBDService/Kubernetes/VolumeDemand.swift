@@ -6,7 +6,7 @@ import RBDAPI
 
 /// Which PersistentVolumes get an image from this service, and where the image may be.
 struct VolumeRules: Hashable, Sendable {
-    /// The CSI drivers whose static volumes get an image.
+    /// The CSI drivers whose static volumes get an image: names, or `*.` and the end of names.
     var drivers: Set<String> = []
     /// The pools that may hold images of volumes; nil for all.
     var pools: Set<String>?
@@ -95,16 +95,16 @@ extension VolumeRules {
 
     /// The driver itself has created the images of its other volumes.
     private func staticVolume(_ csi: PersistentVolume.CSI?) -> PersistentVolume.CSI? {
-        guard let csi, drivers.contains(csi.driver), let text = csi.volumeAttributes?["staticVolume"],
+        guard let csi, includes(driver: csi.driver), let text = csi.volumeAttributes?["staticVolume"],
             Self.truths.contains(text)
         else { return nil }
         return csi
     }
 
     /// The values that the driver takes for true (`strconv.ParseBool`).
-    private static let truths: Set<String> = ["1", "t", "T", "true", "TRUE", "True"]
+    static let truths: Set<String> = ["1", "t", "T", "true", "TRUE", "True"]
 
-    private func isWanted(_ volume: PersistentVolume) throws -> Bool {
+    func isWanted(_ volume: PersistentVolume) throws -> Bool {
         switch volume.metadata.annotations?[Self.annotation] {
         case nil: return !isOptIn
         case "true": return true

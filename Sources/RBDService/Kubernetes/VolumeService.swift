@@ -26,7 +26,10 @@ struct VolumeService: Sendable {
         admit: (VolumeDemand) async throws -> Void = { _ in }
     ) async throws -> VolumeOutcome {
         let demand = try rules.demand(of: volume) { try images.images.connection.cluster().fsid }
-        guard let demand else { return VolumeOutcome(volume: volume.name, outcome: .skipped, dryRun: isDryRun) }
+        guard let demand else {
+            let hints = rules.hints(on: volume)
+            return VolumeOutcome(volume: volume.name, outcome: .skipped, dryRun: isDryRun, warnings: hints)
+        }
         try authorize(demand)
         try rules.requireAllowed(demand)
         try await admit(demand)
@@ -69,10 +72,10 @@ struct VolumeService: Sendable {
     ) -> VolumeOutcome {
         let spec = demand.place.image(demand.image).description
         let made = features.isEmpty ? "without features" : "features \(features.joined(separator: ","))"
+        let told = "image \(spec) \(isDryRun ? "would be" : "was") created: \(sizeBytes) bytes, \(made)"
         return VolumeOutcome(
             volume: "",
             outcome: .created,
-        let told = "image \(spec) \(isDryRun ? "would be" : "was") created: \(sizeBytes) bytes, \(made)"
             dryRun: isDryRun,
             image: spec,
             sizeBytes: sizeBytes,
