@@ -38,6 +38,37 @@ enum APIServer {
         try await apply(volumes.map(\.json).joined(separator: "\n"), options)
     }
 
+    /// Runs `kubectl apply`, and repeats it as the documentation tells users to: while the service denies volumes
+    /// because Ceph does not answer in time, for example right after daemons were killed. All other failures are
+    /// returned at once.
+    /// - Returns: the last result, with the errors and warnings of all attempts.
+    static func applyPatiently(_ manifests: String, _ options: [String] = []) async throws -> Subprocess {
+        let end = ContinuousClock.now + .seconds(60)
+        var told = ""
+        while true {
+            var result = try await apply(manifests, options)
+            let isOver = result.status == 0 || !isDeniedForNow(result.standardError)
+            told += result.standardError
+            result.standardError = told
+            if isOver || ContinuousClock.now > end { return result }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+    }
+
+    static func applyPatiently(_ volumes: [TestVolume], _ options: String...) async throws -> Subprocess {
+        try await applyPatiently(volumes.map(\.json).joined(separator: "\n"), options)
+    }
+
+    /// Whether all errors of kubectl are verdicts that may be different in a moment.
+    private static func isDeniedForNow(_ standardError: String) -> Bool {
+        let errors = standardError.split(separator: "\n").filter { $0.hasPrefix("Error from server") }
+        return !errors.isEmpty
+            && errors.allSatisfy { error in
+                error.contains("denied the request: ")
+                    && (error.contains("(Timeout)") || error.contains("(ServiceUnavailable)"))
+            }
+    }
+
     /// Runs the body while `kubectl apply` waits for its answer.
     static func applying(_ volume: TestVolume, meanwhile body: () async throws -> Void) async throws -> Subprocess {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).json").path

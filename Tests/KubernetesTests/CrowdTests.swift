@@ -29,7 +29,7 @@ extension KubernetesTests {
                     for client in 0..<clients {
                         let own = stride(from: client, to: count, by: clients).map { volumes[$0] }
                         group.addTask {
-                            let result = try await APIServer.apply(own)
+                            let result = try await APIServer.applyPatiently(own)
                             #expect(result.status == 0, "\(result.standardError)")
                             return result.standardError.split(separator: "\n").filter {
                                 $0.hasPrefix("Warning: image ")
@@ -42,7 +42,9 @@ extension KubernetesTests {
                 let after = try await APIServer.webhookLatency()
 
                 #expect(try await APIServer.volumes(labelled: "test=\(label)").count == count)
-                #expect(warnings.filter { $0.contains(" was created: ") }.count == count, "\(warnings.count)")
+                // A volume that was denied because it took too long may find its image the second time.
+                let told = warnings.filter { $0.contains(" was created: ") || $0.contains(" is used as it is: ") }
+                #expect(told.count == count, "\(warnings.count)")
                 let answered = try await replicas.reviews()
                 #expect(answered.allSatisfy { $0 > 0 }, "\(answered)")
                 let sizes = try await self.sizes(in: pool)
@@ -59,7 +61,7 @@ extension KubernetesTests {
                 let figures = after.map { (bound: $0.key, count: $0.value - (before[$0.key] ?? 0)) }
                     .sorted { $0.bound < $1.bound }
                 let total = try #require(figures.last?.count)
-                #expect(total == count)
+                #expect(total >= count)
                 let p99 = try #require(figures.first { Double($0.count) >= 0.99 * Double(total) }?.bound)
                 let seconds = (duration / .milliseconds(100)).rounded() / 10
                 let all = figures.firstIndex { $0.count == total } ?? figures.count - 1
