@@ -22,6 +22,7 @@ struct PrehookTests {
           csi:
             driver: rbd.csi.ceph.com
             volumeHandle: \(name)
+            nodeStageSecretRef: {name: csi-rbd-secret, namespace: default}
             volumeAttributes: {clusterID: \(fsid), pool: \(pool), staticVolume: "true", imageFeatures: layering}
 
         """

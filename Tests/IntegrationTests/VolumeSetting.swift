@@ -59,8 +59,10 @@ struct VolumeSetting: Sendable {
 }
 
 /// Runs the body with the service, and with a pool of its own that is allowed for volumes.
+/// - Parameter otherPools: further pools that are allowed.
 func withVolumeSetting(
     _ settings: [String: String] = [:],
+    alsoAllowing otherPools: [String] = [],
     _ body: @escaping @Sendable (VolumeSetting) async throws -> Void
 ) async throws {
     try await TestCluster.withPool { pool, cluster in
@@ -68,7 +70,8 @@ func withVolumeSetting(
         var all = [
             "port": "0", "webhook-port": "0", "audit-log": "off",
             "webhook-tls-certificate": certificate.certificate,
-            "webhook-tls-key": certificate.key, "kubernetes-pools": "\(pool),absent",
+            "webhook-tls-key": certificate.key,
+            "kubernetes-pools": ([pool, "absent"] + otherPools).joined(separator: ","),
         ]
         all.merge(settings) { $1 }
         let values = try SettingValues(commandLine: all, environment: [:], file: nil)

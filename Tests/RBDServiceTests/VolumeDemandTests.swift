@@ -40,7 +40,8 @@ struct VolumeDemandTests {
         return #"""
             {"metadata": {"name": "pv"\#(annotations)}, "spec": {"capacity": {"storage": \#(storage)},
             "persistentVolumeReclaimPolicy": "\#(reclaim)",
-            "csi": {"driver": "\#(driver)", "volumeHandle": "\#(handle)", "volumeAttributes": {\#(texts)}}}}
+            "csi": {"driver": "\#(driver)", "volumeHandle": "\#(handle)", "volumeAttributes": {\#(texts)},
+            "nodeStageSecretRef": {"name": "csi-rbd-secret", "namespace": "default"}}}}
             """#
     }
 

@@ -9,6 +9,11 @@ public struct TestVolume: Sendable {
     public var storage: String
     public var features: String?
     public var isInTree = false
+    public var staticVolume = "true"
+    /// Further attributes of the CSI driver.
+    public var attributes: [String: String] = [:]
+    /// The fields of `spec.csi` that name a secret.
+    public var secrets = ["nodeStageSecretRef"]
     public var annotations: [String: String] = [:]
     public var labels: [String: String] = [:]
 
@@ -26,11 +31,13 @@ public struct TestVolume: Sendable {
 
     public var json: String {
         let features = features.map { #","imageFeatures":"\#($0)""# } ?? ""
+        let more = attributes.map { #","\#($0.key)":"\#($0.value)""# }.joined()
+        let references = secrets.map { #","\#($0)":{"name":"csi-rbd-secret","namespace":"default"}"# }.joined()
         let source =
             isInTree
             ? #""rbd":{"monitors":["127.0.0.1:6789"],"image":"\#(image)","pool":"\#(pool)"}"#
-            : #""csi":{"driver":"rbd.csi.ceph.com","volumeHandle":"\#(image)","volumeAttributes":"#
-                + #"{"clusterID":"\#(fsid)","pool":"\#(pool)","staticVolume":"true"\#(features)}}"#
+            : #""csi":{"driver":"rbd.csi.ceph.com","volumeHandle":"\#(image)"\#(references),"volumeAttributes":"#
+                + #"{"clusterID":"\#(fsid)","pool":"\#(pool)","staticVolume":"\#(staticVolume)"\#(features)\#(more)}}"#
         return
             #"{"apiVersion":"v1","kind":"PersistentVolume","metadata":{"name":"\#(name)","#
             + #""annotations":\#(Self.object(annotations)),"labels":\#(Self.object(labels))},"spec":{"capacity":"#
