@@ -65,7 +65,7 @@ struct VolumeTests {
                     "layering,exclusive-lock,object-map,fast-diff",
                     ["layering", "exclusive-lock", "object-map", "fast-diff"]
                 ),
-                ("", ["layering"]), (nil, ["layering"]), ("exclusive-lock", ["exclusive-lock"]),
+                (nil, ["layering"]), ("exclusive-lock,layering", ["layering", "exclusive-lock"]),
             ].enumerated() as EnumeratedSequence<[(String?, [String])]> {
                 var volume = setting.volume("vol-\(index)")
                 volume.features = features

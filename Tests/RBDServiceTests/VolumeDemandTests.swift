@@ -60,9 +60,10 @@ struct VolumeDemandTests {
 
     @Test func whatSaysNothingOfFeaturesWantsNoneInParticular() throws {
         #expect(try demand(volume(attributes: ["imageFeatures": nil]))?.features == nil)
-        // An empty list means the default features. An image without layering could never be cloned.
+        #expect(try demand(volume(attributes: ["imageFeatures": nil]))?.objectionToFeatures == nil)
+        // An empty list is not a missing one.
         for nothing in ["", " ", ",", " , "] {
-            #expect(try demand(volume(attributes: ["imageFeatures": nothing]))?.features == nil)
+            #expect(try demand(volume(attributes: ["imageFeatures": nothing]))?.features?.isEmpty == true)
         }
     }
 

@@ -43,6 +43,12 @@ struct PersistentVolume: Decodable, Sendable {
         var driver: String
         var volumeHandle: String
         var volumeAttributes: [String: String]?
+        var controllerPublishSecretRef: SecretReference?
+        var nodeStageSecretRef: SecretReference?
+    }
+
+    struct SecretReference: Decodable, Sendable {
+        var name: String?
     }
 
     /// `RBDPersistentVolumeSource` of the in-tree plugin, which Kubernetes had until 1.31.

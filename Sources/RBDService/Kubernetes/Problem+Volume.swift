@@ -26,7 +26,9 @@ extension Problem {
         let place = demand.place
         let image = place.image(demand.image).description
         return switch code {
-        case .poolNotFound: "correct the name, or create the pool: rbdctl pool create \(place.pool)"
+        case .poolNotFound:
+            demand.hintOnNamespaceInPool
+                ?? "correct the name, or create the pool: rbdctl pool create \(place.pool)"
         case .namespaceNotFound: "create the namespace: rbdctl namespace create \(place.pool)/\(place.namespace)"
         case .deadlineExceeded: "apply the volume again: if \(image) was created meanwhile, the volume gets it"
         case .poolUnavailable: "apply the volume again later; ceph health detail shows what is wrong with the pool"

@@ -16,6 +16,8 @@ struct VolumeRules: Hashable, Sendable {
     var isOptIn = false
 
     static let annotation = "rbd-rest-api.io/ensure"
+    /// The annotation of a volume whose image may be created without the feature `layering`.
+    static let withoutLayering = "rbd-rest-api.io/without-layering"
     /// The annotation with the provisioner of a dynamically provisioned volume.
     static let provisioner = "pv.kubernetes.io/provisioned-by"
 }
@@ -25,10 +27,16 @@ struct VolumeDemand: Hashable, Sendable {
     var place: Place
     var image: String
     var sizeBytes: UInt64
-    /// Nil if the volume names none.
+    /// Nil if the volume has no such list.
     var features: [String]?
     /// The names of the volume's fields that these values come from.
     var fields: Fields
+    /// Whether a CSI driver uses the image, and not the in-tree plugin.
+    var isCSI = false
+    /// The data pool that the volume names; nil if it names none.
+    var dataPool: String?
+    /// Whether the image may be created without the feature `layering`.
+    var mayLackLayering = false
     /// Problems of the volume that are no reason to refuse it.
     var warnings: [String] = []
 
@@ -61,7 +69,9 @@ extension VolumeRules {
         let size = try Self.size(of: volume)
         var demand: VolumeDemand
         if let csi {
+            try Self.requireAttachable(csi)
             demand = try self.demand(of: csi, size, fsid)
+            demand.mayLackLayering = try Self.flag(Self.withoutLayering, of: volume) ?? false
         } else if let rbd {
             demand = try Self.demand(of: rbd, size)
         } else {
@@ -103,15 +113,22 @@ extension VolumeRules {
 
     /// The values that the driver takes for true (`strconv.ParseBool`).
     static let truths: Set<String> = ["1", "t", "T", "true", "TRUE", "True"]
+    /// The values that the driver takes for false.
+    static let falsehoods: Set<String> = ["0", "f", "F", "false", "FALSE", "False"]
 
-    func isWanted(_ volume: PersistentVolume) throws -> Bool {
-        switch volume.metadata.annotations?[Self.annotation] {
-        case nil: return !isOptIn
+    func isWanted(_ volume: PersistentVolume) throws(Problem) -> Bool {
+        try Self.flag(Self.annotation, of: volume) ?? !isOptIn
+    }
+
+    /// - Returns: nil if the volume does not have the annotation.
+    private static func flag(_ annotation: String, of volume: PersistentVolume) throws(Problem) -> Bool? {
+        switch volume.metadata.annotations?[annotation] {
+        case nil: return nil
         case "true": return true
         case "false": return false
         case let text?:
-            throw Self.invalid(
-                "metadata.annotations[\(Self.annotation)]",
+            throw invalid(
+                "metadata.annotations[\(annotation)]",
                 "\"\(text.prefix(40))\" is neither \"true\" nor \"false\""
             )
         }
@@ -148,13 +165,15 @@ extension VolumeRules {
             place: Place(pool: try attribute("pool", "name the pool of the image"), namespace: namespace),
             image: csi.volumeHandle,
             sizeBytes: size,
-            features: csi.volumeAttributes?["imageFeatures"].flatMap(Self.features),
+            features: csi.volumeAttributes?["imageFeatures"].map(Self.features),
             fields: .init(
                 pool: "spec.csi.volumeAttributes.pool",
                 image: "spec.csi.volumeHandle",
                 features: "spec.csi.volumeAttributes.imageFeatures",
                 cluster: "spec.csi.volumeAttributes.clusterID"
-            )
+            ),
+            isCSI: true,
+            dataPool: csi.volumeAttributes?["dataPool"].flatMap { $0.isEmpty ? nil : $0 }
         )
     }
 
@@ -175,10 +194,8 @@ extension VolumeRules {
         )
     }
 
-    /// - Returns: nil if the list is empty.
-    private static func features(_ list: String) -> [String]? {
+    private static func features(_ list: String) -> [String] {
         let names = list.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }.filter { !$0.isEmpty }
-        guard !names.isEmpty else { return nil }
         return names.reduce(into: []) { unique, name in
             if !unique.contains(name) { unique.append(name) }
         }
@@ -194,7 +211,7 @@ extension VolumeRules {
             .poolNotAllowed,
             demand.fields.pool,
             "pool \"\(demand.place.pool)\" may not hold images of volumes",
-            hint: "\(choice), or add it to the service's setting kubernetes-pools"
+            hint: demand.hintOnNamespaceInPool ?? "\(choice), or add it to the service's setting kubernetes-pools"
         )
     }
 

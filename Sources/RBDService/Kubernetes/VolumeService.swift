@@ -51,23 +51,51 @@ struct VolumeService: Sendable {
             size: ByteCount(demand.sizeBytes),
             features: demand.features ?? VolumeDemand.plainFeatures
         )
+        if let objection = demand.objectionToFeatures {
+            // An existing image keeps its features, whatever the volume says.
+            guard let image = try await complete(demand) else { throw objection }
+            return try adopt(image, demand, isDryRun)
+        }
         if isDryRun {
             if let image = try await images.images.existing(name, in: place), !image.isBeingRemoved {
                 return try adopt(image, demand, isDryRun)
             }
             _ = try await images.put(name, properties, in: place, isDryRun: true)
-            return created(demand, sizeBytes: demand.sizeBytes, features: properties.features ?? [], isDryRun)
+            return created(
+                demand,
+                sizeBytes: demand.sizeBytes,
+                features: properties.features ?? [],
+                dataPool: nil,
+                isDryRun
+            )
         }
         let (image, isNew) = try await images.findOrCreate(name, properties, in: place)
         guard isNew else { return try adopt(image, demand, isDryRun) }
         AuditNotes.current?.after(AuditImage(image))
-        return created(demand, sizeBytes: image.sizeBytes, features: image.features.names, isDryRun)
+        return created(
+            demand,
+            sizeBytes: image.sizeBytes,
+            features: image.features.names,
+            dataPool: image.dataPool,
+            isDryRun
+        )
+    }
+
+    /// The volume's image, if it exists and is complete.
+    private func complete(_ demand: VolumeDemand) async throws -> ImageInfo? {
+        do {
+            let image = try await images.images.existing(demand.image, in: demand.place)
+            return image.flatMap { $0.isBeingRemoved ? nil : $0 }
+        } catch let error as CephError where error.code == .imageIncomplete {
+            return nil
+        }
     }
 
     private func created(
         _ demand: VolumeDemand,
         sizeBytes: UInt64,
         features: [String],
+        dataPool: String?,
         _ isDryRun: Bool
     ) -> VolumeOutcome {
         let spec = demand.place.image(demand.image).description
