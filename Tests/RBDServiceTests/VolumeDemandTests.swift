@@ -111,24 +111,24 @@ struct VolumeDemandTests {
 
     /// A static volume of Ceph's driver under another name is not passed over silently.
     @Test func aDriverOfCephThatIsNotConfiguredIsTold() throws {
-        func hints(_ json: String, isOptIn: Bool = false) throws -> [String] {
+        func warnings(_ json: String, isOptIn: Bool = false) throws -> [String] {
             var rules = rules
             rules.isOptIn = isOptIn
-            return rules.hints(on: try JSONDecoder().decode(PersistentVolume.self, from: Data(json.utf8)))
+            return rules.warnings(onSkipped: try JSONDecoder().decode(PersistentVolume.self, from: Data(json.utf8)))
         }
         let rook = "rook-ceph.rbd.csi.ceph.com"
-        let told = try hints(volume(driver: rook))
+        let told = try warnings(volume(driver: rook))
         #expect(told.count == 1)
         #expect(told.first?.contains(rook) == true)
         #expect(told.first?.contains("kubernetes-drivers") == true)
-        #expect(try hints(volume(driver: rook, annotation: "true"), isOptIn: true).count == 1)
+        #expect(try warnings(volume(driver: rook, annotation: "true"), isOptIn: true).count == 1)
         for silent in [
             volume(), volume(driver: "ebs.csi.aws.com"), volume(attributes: ["staticVolume": nil], driver: rook),
             volume(driver: rook, annotation: "false"), inTree(#"{"image": "img"}"#),
         ] {
-            #expect(try hints(silent).isEmpty)
+            #expect(try warnings(silent).isEmpty)
         }
-        #expect(try hints(volume(driver: rook), isOptIn: true).isEmpty)
+        #expect(try warnings(volume(driver: rook), isOptIn: true).isEmpty)
     }
 
     /// With `staticVolume`, the driver takes the handle for the name of the image. So the image would be an empty one.

@@ -392,8 +392,8 @@ def pods(*paths):
 # Conditions
 
 
-def truths():
-    text = constant("Kubernetes/VolumeDemand.swift", r"truths: Set<String> = \[([^\]]+)\]")
+def words(name):
+    text = constant("Kubernetes/VolumeDemand.swift", rf"{name}: Set<String> = \[([^\]]+)\]")
     return re.findall(r'"([^"]+)"', text)
 
 
@@ -405,13 +405,15 @@ def includes(drivers, name):
 
 
 def is_ours(volume, drivers):
-    """The rule of the daemon (VolumeRules.demand)."""
+    """The rule of the daemon: VolumeRules.demand, and the warnings about volumes that it skips."""
     spec, annotations = volume.get("spec") or {}, (volume.get("metadata") or {}).get("annotations") or {}
     if annotations.get("rbd-rest-api.io/ensure") == "false":
         return False
     csi = spec.get("csi")
-    if csi and includes(drivers, csi.get("driver")) and (csi.get("volumeAttributes") or {}).get("staticVolume") in truths():
-        return True
+    if csi and includes(drivers, csi.get("driver")):
+        attributes = csi.get("volumeAttributes") or {}
+        if "staticVolume" in attributes and attributes["staticVolume"] not in words("falsehoods"):
+            return True
     provisioner = constant("Kubernetes/VolumeDemand.swift", r'static let provisioner = "([^"]+)"')
     return "rbd" in spec and (provisioner not in annotations or annotations.get("rbd-rest-api.io/ensure") == "true")
 
@@ -423,8 +425,8 @@ def made_up_volumes():
     def build(**members):
         return {name: member for name, member in members.items() if member is not absent}
 
-    words = truths() + ["false", "0", "f", "False", "yes", "on", "tRUE", " true", "true ", ""]
-    attributes = [absent, {}, {"pool": "rbd"}] + [{"pool": "rbd", "staticVolume": word} for word in words]
+    values = words("truths") + words("falsehoods") + ["yes", "on", "tRUE", " true", "true ", ""]
+    attributes = [absent, {}, {"pool": "rbd"}] + [{"pool": "rbd", "staticVolume": value} for value in values]
     sources = [absent, {}] + [
         build(driver=driver, volumeHandle="a", volumeAttributes=attribute)
         for driver in (
@@ -474,7 +476,8 @@ def conditions(*paths):
         }
         expression = webhook["matchConditions"][0]["expression"]
         lists = [re.findall(r"'([^']*)'", text) for text in re.findall(r" in \[([^\]]*)\]", expression)]
-        expect(lists == [truths()], f"the conditions list {lists}, the daemon {truths()}")
+        daemon = [words("falsehoods")]
+        expect(lists == daemon, f"the conditions list {lists}, the daemon {daemon}")
 
         def matches(volume):
             verdicts = []

@@ -72,6 +72,7 @@ extension VolumeRules {
             try Self.requireAttachable(csi)
             demand = try self.demand(of: csi, size, fsid)
             demand.mayLackLayering = try Self.flag(Self.withoutLayering, of: volume) ?? false
+            demand.warnings = Self.warnings(on: csi, in: demand.place)
         } else if let rbd {
             demand = try Self.demand(of: rbd, size)
         } else {

@@ -16,15 +16,8 @@ extension VolumeRules {
         drivers.contains { $0.hasPrefix("*.") ? name.hasSuffix($0.dropFirst()) : name == $0 }
     }
 
-    /// A sentence about a volume that gets no image although its author may expect one: a static volume of a driver of
-    /// Ceph that the service does not know.
-    func hints(on volume: PersistentVolume) -> [String] {
-        guard let csi = volume.spec.csi, csi.driver == Self.cephDriver || csi.driver.hasSuffix(".\(Self.cephDriver)"),
-            !includes(driver: csi.driver), let text = csi.volumeAttributes?["staticVolume"],
-            Self.truths.contains(text), (try? isWanted(volume)) == true
-        else { return [] }
-        return [
-            "no image is made for this static volume: the service's setting kubernetes-drivers does not name \(csi.driver)"
-        ]
+    /// Whether the name of a CSI driver says that it is Ceph's driver for RBD.
+    static func isOfCeph(driver name: String) -> Bool {
+        name == cephDriver || name.hasSuffix(".\(cephDriver)")
     }
 }

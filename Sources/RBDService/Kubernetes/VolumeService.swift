@@ -27,8 +27,8 @@ struct VolumeService: Sendable {
     ) async throws -> VolumeOutcome {
         let demand = try rules.demand(of: volume) { try images.images.connection.cluster().fsid }
         guard let demand else {
-            let hints = rules.hints(on: volume)
-            return VolumeOutcome(volume: volume.name, outcome: .skipped, dryRun: isDryRun, warnings: hints)
+            let warnings = rules.warnings(onSkipped: volume)
+            return VolumeOutcome(volume: volume.name, outcome: .skipped, dryRun: isDryRun, warnings: warnings)
         }
         try authorize(demand)
         try rules.requireAllowed(demand)
@@ -108,7 +108,7 @@ struct VolumeService: Sendable {
             image: spec,
             sizeBytes: sizeBytes,
             features: features,
-            warnings: (isQuiet ? [] : [told]) + demand.warnings
+            warnings: (isQuiet ? [] : [told]) + demand.dataPoolWarnings(dataPool, isNew: true) + demand.warnings
         )
     }
 
@@ -138,7 +138,8 @@ struct VolumeService: Sendable {
             image: spec,
             sizeBytes: image.sizeBytes,
             features: image.features.names,
-            warnings: (isQuiet && !isLarger ? [] : [found]) + missing(image, demand, spec) + demand.warnings
+            warnings: (isQuiet && !isLarger ? [] : [found]) + missing(image, demand, spec)
+                + demand.dataPoolWarnings(image.dataPool, isNew: false) + demand.warnings
         )
     }
 
