@@ -59,6 +59,24 @@ extension Pool {
         }
     }
 
+    /// Whether an image has this name in the pool's directory. If the client's map does not have the pool, the monitors
+    /// are not asked, and the answer is no. The same holds for a namespace that does not exist.
+    /// - C function: rados_pool_list, rados_read_op_operate (`dir_get_id` of `rbd_directory`), rados_stat
+    public func hasImage(named name: String) async throws -> Bool {
+        // The pool and not the image: callers ask this about images that are not their subject.
+        let resource: CephError.Resource = self.resource
+        return try await cluster.run(.readImage, on: resource) { rados throws(CephError) in
+            guard try rados.mapPools(resource).contains(self.name) else { return false }
+            let context = try IOContext(place, rados: rados)
+            let reader = ImageReader(context)
+            switch try DirectoryRead.image(named: RawName(name), in: reader.context, on: resource) {
+            case .image: return true
+            case .perhapsFormat1: return try reader.format1Image(named: name) != nil
+            case .nobody: return false
+            }
+        }
+    }
+
     /// Images sorted by name.
     /// - Parameters:
     ///   - prefix: only names that begin with it.

@@ -36,6 +36,7 @@ struct VolumeService: Sendable {
         do {
             var outcome = try await ensure(demand, isDryRun: isDryRun)
             outcome.volume = volume.name
+            outcome.warnings += await warnings(onNamesakesOf: demand)
             return outcome
         } catch let error as CephError {
             RequestNotes.current?.set(error)
