@@ -17,6 +17,30 @@ extension VolumeRules {
             hint: "leave it out; a static volume needs only nodeStageSecretRef"
         )
     }
+
+    /// Kubernetes does not tell two volumes of the same driver with the same handle apart: it refuses to attach one of
+    /// them (Multi-Attach), or mounts the wrong image.
+    ///
+    /// A review has only one volume. So only code that knows the other volumes of the API server can call this.
+    /// - Parameter others: the volumes that exist. A volume of the same name is the same volume.
+    /// - Throws: `Problem` with `invalid-persistent-volume`.
+    static func requireUniqueHandle(
+        of volume: PersistentVolume,
+        among others: some Sequence<PersistentVolume>
+    ) throws(Problem) {
+        guard let csi = volume.spec.csi else { return }
+        let names = others.filter { other in
+            guard let source = other.spec.csi else { return false }
+            let isSame = source.driver == csi.driver && source.volumeHandle == csi.volumeHandle
+            return isSame && (volume.name.isEmpty || other.name != volume.name)
+        }.map(\.name)
+        guard let name = names.min() else { return }
+        throw invalid(
+            "spec.csi.volumeHandle",
+            "volume \"\(name)\" has the same driver and the same handle, and Kubernetes can't tell the two apart",
+            hint: "use volume \"\(name)\", or write the name of another image"
+        )
+    }
 }
 
 extension VolumeDemand {
