@@ -131,6 +131,12 @@ extension KubernetesTests {
                     (volume("cluster") { $0.fsid = "another" }, "Forbidden", ["\"another\"", fsid]),
                     (volume("nonsense") { $0.features = "fast-diff" }, "Forbidden", ["imageFeatures"]),
                     (volume("unknown") { $0.features = "teleport" }, "Forbidden", ["imageFeatures", "teleport"]),
+                    (
+                        volume("attached") { $0.secrets.append("controllerPublishSecretRef") }, "Forbidden",
+                        ["spec.csi.controllerPublishSecretRef"]
+                    ),
+                    (volume("unlayered") { $0.features = "" }, "Forbidden", ["imageFeatures", "without-layering"]),
+                    (volume("almost-static") { $0.staticVolume = "yes" }, nil, ["volumeAttributes.staticVolume is"]),
                     (volume("opted-out") { $0.annotations = ["rbd-rest-api.io/ensure": "false"] }, nil, []),
                 ]
                 for isDryRun in [true, false] {

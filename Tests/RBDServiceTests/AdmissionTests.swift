@@ -158,6 +158,28 @@ struct AdmissionTests {
         }
     }
 
+    @Test func aVolumeThatCanNeverBeAttachedIsDenied() async throws {
+        var volume = TestVolume(pool: "rbd", fsid: "ba68226a-672f-4ba5-97bc-22840318b2ec")
+        volume.secrets.append("controllerPublishSecretRef")
+        try await withClient { [volume] client in
+            let status = try verdict(try await ask(client, volume.review())).status
+            #expect(status?.reason == "Forbidden")
+            #expect(status?.message.hasPrefix("spec.csi.controllerPublishSecretRef: ") == true)
+            #expect(status?.details?.causes?.map(\.field) == ["spec.csi.controllerPublishSecretRef"])
+        }
+    }
+
+    @Test func aVolumeThatIsAlmostStaticIsAllowedWithAWarning() async throws {
+        var volume = TestVolume(pool: "rbd", fsid: "ba68226a-672f-4ba5-97bc-22840318b2ec")
+        volume.staticVolume = "yes"
+        try await withClient { [volume] client in
+            let verdict = try verdict(try await ask(client, volume.review()))
+            #expect(verdict.allowed)
+            #expect(verdict.warnings?.count == 1)
+            #expect(verdict.warnings?.first?.contains("staticVolume is \"yes\"") == true)
+        }
+    }
+
     @Test func aPoolThatIsNotListedIsDenied() async throws {
         try await withClient([
             "kubernetes-pools": "kube", "kubernetes-cluster-ids": "ba68226a-672f-4ba5-97bc-22840318b2ec",
