@@ -67,6 +67,42 @@ struct VolumeReviewTests {
         }
     }
 
+    /// Nothing enlarges the image of a static volume. A change is allowed, and does not touch the image.
+    @Test(arguments: [false, true])
+    func aVolumeThatOutgrowsItsImageIsTold(isInTree: Bool) async throws {
+        try await withVolumeSetting(["kubernetes-quiet": "true"]) { setting in
+            var small = setting.volume()
+            small.isInTree = isInTree
+            var large = small
+            large.storage = "2Gi"
+            let spec = "\(setting.pool)/vol"
+            func warnings(from old: TestVolume, to new: TestVolume, isDryRun: Bool = false) async throws -> [String] {
+                let verdict = try await setting.review(new.review(dryRun: isDryRun, replacing: old))
+                #expect(verdict.allowed)
+                return verdict.warnings ?? []
+            }
+            // No image is created for a change.
+            #expect(try await warnings(from: small, to: large).isEmpty)
+            #expect(try await setting.images().isEmpty)
+            #expect(try await setting.review(small.review()).allowed)
+            for isDryRun in [true, false] {
+                let told = try await warnings(from: small, to: large, isDryRun: isDryRun)
+                #expect(
+                    told == [
+                        "spec.capacity.storage is now 2GiB, but image \(spec) has only 1GiB, and nothing enlarges it; "
+                            + "run rbdctl image resize \(spec) 2GiB"
+                    ]
+                )
+            }
+            let info = try await RBDInfo.read(spec)
+            #expect(info.size == 1 << 30)
+            #expect(try await warnings(from: large, to: small).isEmpty)
+            #expect(try await warnings(from: large, to: large).isEmpty)
+            try await TestCluster.run("rbd", ["resize", "--no-progress", "--size", "2G", spec])
+            #expect(try await warnings(from: small, to: large).isEmpty)
+        }
+    }
+
     /// With `kubernetes-quiet`, a volume whose image is as it should be gets no warning.
     @Test func quietWarningsNameOnlyWhatIsUnusual() async throws {
         try await withVolumeSetting(["kubernetes-quiet": "true"]) { setting in

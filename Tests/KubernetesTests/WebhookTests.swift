@@ -220,6 +220,40 @@ extension KubernetesTests {
             }
         }
 
+        /// A capacity can always be raised. API servers before 1.28 do not call the webhook for it.
+        @Test func aVolumeThatOutgrowsItsImageIsTold() async throws {
+            let configuration = "validatingwebhookconfiguration/rbd-rest-api"
+            let names = try await APIServer.value("{.webhooks[*].name}", of: configuration).split(separator: " ")
+            try await Replicas.serving { replicas, pool, fsid in
+                let label = TestCluster.uniqueName("outgrown")
+                var volume = TestVolume(pool: pool, fsid: fsid, image: label)
+                volume.labels = ["test": label]
+                let made = try await APIServer.applyPatiently([volume])
+                try #require(made.status == 0, "\(made.standardError)")
+                func raise(to storage: String) async throws -> Subprocess {
+                    let patch = #"{"spec":{"capacity":{"storage":"\#(storage)"}}}"#
+                    return try await APIServer.kubectl(
+                        "patch",
+                        "pv/\(volume.name)",
+                        "--type",
+                        "merge",
+                        "--patch",
+                        patch
+                    )
+                }
+                let raised = try await raise(to: "2Gi")
+                #expect(raised.status == 0, "\(raised.standardError)")
+                let isTold = raised.standardError.contains("run rbdctl image resize \(pool)/\(label) 2GiB")
+                #expect(isTold == (names.count == 2), "\(raised.standardError)")
+                #expect(try await RBDInfo.read("\(pool)/\(label)").size == 1 << 30)
+
+                for number in 0..<Replicas.count { await replicas.stop(number, by: SIGKILL) }
+                let alone = try await raise(to: "3Gi")
+                #expect(alone.status == 0, "\(alone.standardError)")
+                try await Self.deleteVolumes(labelled: label)
+            }
+        }
+
         /// Deletes them in one request, because kubectl would send only five per second.
         static func deleteVolumes(labelled label: String) async throws {
             let selector = "/api/v1/persistentvolumes?labelSelector=test%3D\(label)"

@@ -137,6 +137,43 @@ struct AdmissionTests {
         }
     }
 
+    /// A change is never denied, and an image that can't be checked is no reason for it either.
+    @Test func aChangedCapacityIsAllowed() async throws {
+        let fsid = "ba68226a-672f-4ba5-97bc-22840318b2ec"
+        let old = TestVolume(pool: "rbd", fsid: fsid)
+        func review(_ change: (inout TestVolume) -> Void) -> String {
+            var new = old
+            change(&new)
+            return new.review(replacing: old)
+        }
+        let ours = ["kubernetes-cluster-ids": fsid]
+        let raised = review { $0.storage = "2Gi" }
+        try await withClient(ours) { client in
+            let verdict = try verdict(try await ask(client, raised))
+            #expect(verdict.allowed)
+            #expect(verdict.warnings?.count == 1)
+            #expect(verdict.warnings?.first?.contains("compare them with rbdctl image get rbd/vol") == true)
+        }
+        let unconcerned = [
+            review { $0.storage = "1024Mi" }, review { $0.storage = "1Mi" }, review { $0.storage = "nonsense" },
+            review { ($0.storage, $0.staticVolume) = ("2Gi", "false") },
+            review { ($0.storage, $0.annotations) = ("2Gi", ["rbd-rest-api.io/ensure": "false"]) },
+        ]
+        let others = [
+            ["kubernetes-cluster-ids": "mine"], ["kubernetes-cluster-ids": fsid, "kubernetes-pools": "kube"],
+            ["kubernetes-cluster-ids": fsid, "kubernetes-opt-in": "true"],
+        ]
+        var cases = unconcerned.map { (ours, $0) }
+        cases += others.map { ($0, raised) }
+        for (settings, text) in cases {
+            try await withClient(settings) { client in
+                let verdict = try verdict(try await ask(client, text))
+                #expect(verdict.allowed)
+                #expect(verdict.warnings == nil, "\(settings) \(text)")
+            }
+        }
+    }
+
     /// It is allowed, but its author is told that it has no image.
     @Test func aStaticVolumeOfADriverThatIsNotConfiguredIsToldSo() async throws {
         let review = try recorded("pv-csi-static-create").replacing(

@@ -45,10 +45,13 @@ public struct TestVolume: Sendable {
     }
 
     /// The review that an API server would send for it.
-    public func review(dryRun: Bool = false, uid: String = "u-1") -> String {
-        #"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"\#(uid)","resource":{"group":"","#
-            + #""version":"v1","resource":"persistentvolumes"},"operation":"CREATE","userInfo":{"username":"alice"},"#
-            + #""object":\#(json),"oldObject":null,"dryRun":\#(dryRun)}}"#
+    /// - Parameter old: the volume before the change; nil for a new volume.
+    public func review(dryRun: Bool = false, uid: String = "u-1", replacing old: TestVolume? = nil) -> String {
+        let operation = old == nil ? "CREATE" : "UPDATE"
+        return
+            #"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"\#(uid)","resource":{"group":"","#
+            + #""version":"v1","resource":"persistentvolumes"},"operation":"\#(operation)","#
+            + #""userInfo":{"username":"alice"},"object":\#(json),"oldObject":\#(old?.json ?? "null"),"dryRun":\#(dryRun)}}"#
     }
 
     private static func object(_ members: [String: String]) -> String {

@@ -283,7 +283,7 @@ def wire(items):
             expect(file in made.get(source, {}), f"{name} names {text}, but {source} has no such file")
 
     (configuration,) = known(items, "ValidatingWebhookConfiguration")
-    (webhook,) = configuration["webhooks"]
+    webhook, *others = configuration["webhooks"]
     client = webhook["clientConfig"]["service"]
     expect(
         client["path"] == constant("Kubernetes/AdmissionController.swift", r'Endpoint\(\s*\.post,\s*"([^"]+)"'),
@@ -310,6 +310,16 @@ def wire(items):
     )
     # Five seconds leave four to the daemon. A minute is the API server's own limit for a request.
     expect(5 <= webhook["timeoutSeconds"] <= 30, f"timeoutSeconds is {webhook['timeoutSeconds']}")
+    # Without conditions, the webhook for changes would be called for each change of each volume.
+    expect(len(others) == ("matchConditions" in webhook), f"there are {len(others)} webhooks for changes")
+    for other in others:
+        for field in ("admissionReviewVersions", "clientConfig", "matchPolicy"):
+            expect(other[field] == webhook[field], f"the webhooks differ in {field}")
+        expect(other["rules"] == [{**rule, "operations": ["UPDATE"]}], "the rules for changes are others")
+        expect(
+            other["sideEffects"] == "None" and other["failurePolicy"] == "Ignore" and other["timeoutSeconds"] == 5,
+            "a change of a volume depends on the service",
+        )
 
     for item in items:
         namespace = item["metadata"].get("namespace")
@@ -468,27 +478,30 @@ def conditions(*paths):
         # The conditions admit all drivers of Ceph, whatever the setting chooses among them.
         of_ceph = [name for driver in default for name in (driver, f"*.{driver}")]
         (configuration,) = known(items, "ValidatingWebhookConfiguration")
-        (webhook,) = configuration["webhooks"]
+        webhook, changes = configuration["webhooks"]
+        *same_conditions, capacity = changes["matchConditions"]
+        expect(same_conditions == webhook["matchConditions"], "changes have other conditions than new volumes")
         # Google's CEL, as strict as the API server's: reading below a missing field is an error, even in has().
-        environment_of_cel = cel.NewEnv(variables={"object": cel.Type.DYN})
+        environment_of_cel = cel.NewEnv(variables={"object": cel.Type.DYN, "oldObject": cel.Type.DYN})
         programs = {
-            entry["name"]: environment_of_cel.compile(entry["expression"]) for entry in webhook["matchConditions"]
+            entry["name"]: environment_of_cel.compile(entry["expression"]) for entry in changes["matchConditions"]
         }
         expression = webhook["matchConditions"][0]["expression"]
         lists = [re.findall(r"'([^']*)'", text) for text in re.findall(r" in \[([^\]]*)\]", expression)]
         daemon = [words("falsehoods")]
         expect(lists == daemon, f"the conditions list {lists}, the daemon {daemon}")
 
+        def holds(condition, volume, old):
+            result = programs[condition["name"]].eval(data={"object": volume, "oldObject": old})
+            expect(
+                result.type() == cel.Type.BOOL,
+                f"condition {condition['name']} comes to {result.value()} for {json.dumps([old, volume])}",
+            )
+            return result.value()
+
         def matches(volume):
-            verdicts = []
-            for name, program in programs.items():
-                result = program.eval(data={"object": volume})
-                expect(
-                    result.type() == cel.Type.BOOL,
-                    f"condition {name} comes to {result.value()} for {json.dumps(volume)}",
-                )
-                verdicts.append(result.value())
-            return all(verdicts)
+            # All of them are evaluated, because none may fail.
+            return all([holds(condition, volume, volume) for condition in webhook["matchConditions"]])
 
         count = 0
         for volume in made_up_volumes():
@@ -501,6 +514,14 @@ def conditions(*paths):
             )
             count += 1
         expect(count > 1000, "too few volumes were made up")
+        specs = [None, {}, {"capacity": {}}, *({"capacity": {"storage": size}} for size in ("1Gi", "2Gi", "2048Mi"))]
+        for old, new in itertools.product(specs, repeat=2):
+            old, new = ({} if spec is None else {"spec": spec} for spec in (old, new))
+            was, wanted = (item.get("spec", {}).get("capacity", {}).get("storage") for item in (old, new))
+            expect(
+                holds(capacity, new, old) == (wanted is not None and wanted != was),
+                f"the condition for changes is wrong about {json.dumps([old, new])}",
+            )
 
         reviews = {
             file.name: json.loads(file.read_text())["request"]

@@ -9,7 +9,8 @@ import RBDAPI
 
 /// `POST /kubernetes/v1/admission/persistentvolumes`: a validating admission webhook of `admission.k8s.io/v1`.
 ///
-/// It never refuses volumes that it is not responsible for, and never changes the object. It only creates the image.
+/// It never refuses volumes that it is not responsible for, and never changes the object. It only creates the image. It
+/// allows every change of an existing volume, and warns if the volume outgrows its image.
 struct AdmissionController: Sendable {
     /// An API server accepts 3 MiB from its clients. A review contains the object twice, with managed fields.
     static let maximumBodyBytes = 8 << 20
@@ -50,8 +51,9 @@ struct AdmissionController: Sendable {
         guard let admission = review.request else { throw Problem(.malformedBody, "request", "it is missing") }
         guard !admission.uid.isEmpty else { throw Problem(.malformedBody, "request.uid", "it is empty") }
         guard admission.isNewVolume else {
+            let told = await Deadline.$current.withValue(deadline) { await warnings(onChange: admission) }
             metrics.allowed(.skipped, isDryRun: admission.dryRun ?? false)
-            return .json(AdmissionAnswer.allowed(admission.uid))
+            return .json(AdmissionAnswer.allowed(admission.uid, warnings: told.map(AdmissionWarning.text)))
         }
         // The timeout includes the wait for the audit log.
         AuditNotes.current?.set(deadline: deadline)
@@ -69,6 +71,13 @@ struct AdmissionController: Sendable {
                 AdmissionAnswer.denied(admission.uid, problem, volume: volume, requestID: call.context.requestID)
             )
         }
+    }
+
+    private func warnings(onChange admission: AdmissionReview.Request) async -> [String] {
+        guard admission.isChangedVolume, let old = try? admission.oldObject?.volume.get(),
+            let new = try? admission.object?.volume.get()
+        else { return [] }
+        return await service.warnings(onChangeOf: old, to: new)
     }
 
     private func ensure(_ admission: AdmissionReview.Request) async throws -> VolumeOutcome {

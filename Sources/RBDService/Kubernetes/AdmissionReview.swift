@@ -21,6 +21,8 @@ struct AdmissionReview: Decodable {
         var dryRun: Bool?
         var userInfo: UserInfo?
         var object: Object?
+        /// The object before the change; nil for a new one.
+        var oldObject: Object?
 
         struct Resource: Decodable, Hashable {
             var group: String
@@ -46,9 +48,12 @@ struct AdmissionReview: Decodable {
             }
         }
 
-        var isNewVolume: Bool {
-            operation == "CREATE" && resource.group.isEmpty && resource.resource == "persistentvolumes"
-                && (subResource ?? "").isEmpty
+        var isNewVolume: Bool { operation == "CREATE" && isOfVolume }
+
+        var isChangedVolume: Bool { operation == "UPDATE" && isOfVolume }
+
+        private var isOfVolume: Bool {
+            resource.group.isEmpty && resource.resource == "persistentvolumes" && (subResource ?? "").isEmpty
         }
     }
 }

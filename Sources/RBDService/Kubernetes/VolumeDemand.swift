@@ -91,7 +91,9 @@ extension VolumeRules {
         return demand
     }
 
-    private static func size(of volume: PersistentVolume) throws -> UInt64 {
+    /// The capacity in bytes.
+    /// - Throws: `Problem` with `invalid-persistent-volume`.
+    static func size(of volume: PersistentVolume) throws -> UInt64 {
         guard let text = volume.spec.capacity?.storage?.text else {
             throw invalid(VolumeDemand.Fields.size, "it is missing", hint: "write the size, such as 10Gi")
         }
