@@ -140,7 +140,7 @@ extension RadosHandle {
                 values.append("crush-failure-domain=\(failureDomain)")
             }
             // Setting it again would be refused if another release of Ceph set it with other defaults.
-            if let there = try erasureCodeProfile(named: name, pool: pool), there.k == "\(data)",
+            if let there = try erasureCodeProfile(named: name, .createPool, on: .pool(pool)), there.k == "\(data)",
                 there.m == "\(coding)",
                 failureDomain == nil || there.failureDomain == failureDomain
             {
@@ -149,18 +149,6 @@ extension RadosHandle {
             let arguments: [String: MonitorValue] = ["name": .string(name), "profile": .strings(values)]
             _ = try command("osd erasure-code-profile set", with: arguments, .createPool, on: .pool(pool))
             return name
-        }
-    }
-
-    /// - Returns: nil if there is no profile of that name.
-    private func erasureCodeProfile(named name: String, pool: String) throws(CephError) -> ErasureCodeProfile? {
-        do throws(CephError) {
-            let arguments: [String: MonitorValue] = ["name": .string(name)]
-            let command = "osd erasure-code-profile get"
-            let profile: ErasureCodeProfile = try answer(to: command, with: arguments, .createPool, on: .pool(pool))
-            return profile
-        } catch  where error.errno == ENOENT {
-            return nil
         }
     }
 
@@ -204,17 +192,5 @@ extension RadosHandle {
             throw CephError(.poolNotFound, .deletePool, on: .pool(name))
         }
         try check(rados_wait_for_latest_osdmap(pointer), .deletePool, on: .pool(name))
-    }
-}
-
-/// The parts of a monitor's answer about a profile that are needed.
-private struct ErasureCodeProfile: Decodable {
-    var k: String?
-    var m: String?
-    var failureDomain: String?
-
-    private enum CodingKeys: String, CodingKey {
-        case k, m
-        case failureDomain = "crush-failure-domain"
     }
 }

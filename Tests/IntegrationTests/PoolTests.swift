@@ -99,6 +99,43 @@ struct PoolTests {
         }
     }
 
+    /// Ceph keeps the CRUSH rule of an erasure-coded pool that is deleted, and uses it for the next pool of that name.
+    @Test func aFormerPoolsRuleDoesNotDecideOverANewPool() async throws {
+        try await TestServer.withCluster { server in
+            let name = TestCluster.uniqueName()
+            func pool(_ fields: String, dryRun: Bool = false) async throws -> TestServer.Answer {
+                let body = #"{"name":"\#(name)","type":"erasure",\#(fields),"pgNum":1}"#
+                return try await server.post("/v1/pools\(dryRun ? "?dryRun=true" : "")", body)
+            }
+            let ceph = TestCluster.run
+            let profile = ["osd", "erasure-code-profile", "set", "\(name)-profile", "k=2", "m=1"]
+            _ = try await ceph("ceph", profile + ["crush-failure-domain=osd"])
+            _ = try await ceph("ceph", ["osd", "crush", "rule", "create-erasure", name, "\(name)-profile"])
+            let chunks = #""dataChunks":2,"codingChunks":1,"failureDomain":"#
+            for fields in [#"\#(chunks)"host""#, #""dataChunks":2,"codingChunks":1"#] {
+                for dryRun in [true, false] {
+                    let refused = try await pool(fields, dryRun: dryRun).problem
+                    #expect(refused.code == "invalid-pool-option")
+                    #expect(refused.field == "failureDomain")
+                    #expect(refused.detail.contains(#"its failure domain is "osd" in "default", and not "host""#))
+                    #expect(refused.hint?.contains("ceph osd crush rule rm \(name)") == true)
+                }
+            }
+            #expect(try await server.get("/v1/pools/\(name)").status == 404)
+            // With the same failure domain, the rule is as good as a new one.
+            for fields in [#"\#(chunks)"osd""#, #""erasureCodeProfile":"\#(name)-profile""#] {
+                #expect(try await pool(fields, dryRun: true).status == 200)
+            }
+            // After this, an OSD with memstore refuses to enable overwrites of parts of objects.
+            let made = try await pool(#"\#(chunks)"osd""#)
+            #expect([201, 202].contains(made.status) || made.text.contains("bluestore"), "\(made.text)")
+            #expect(try await pool(#"\#(chunks)"host""#).problem.code == "pool-exists")
+            _ = try await server.delete("/v1/pools/\(name)?confirm=\(name)")
+            _ = try await ceph("ceph", ["osd", "crush", "rule", "rm", name])
+            _ = try await ceph("ceph", ["osd", "erasure-code-profile", "rm", "\(name)-profile"])
+        }
+    }
+
     /// What the monitors refuse, and the command that helps in each case.
     @Test(
         arguments: [

@@ -65,6 +65,11 @@ enum PoolRules {
         return .chunks(data: data, coding: coding, failureDomain: request.failureDomain)
     }
 
+    /// The field that decides over what the chunks of a new pool are spread.
+    static func field(of code: ErasureCode) -> String {
+        if case .profile = code { "erasureCodeProfile" } else { "failureDomain" }
+    }
+
     /// The text becomes a part of a name or a command.
     private static func checkWord(_ text: String, field: String) throws(Problem) {
         if let objection = Names.objection(to: text) { throw invalid(field, "it \(objection)") }

@@ -25,6 +25,7 @@ struct PoolService: Sendable {
         try Access.current.require(.admin, .pool(request.name))
         let options = try PoolRules.options(request)
         let cluster = try connection.cluster()
+        if let code = options.erasureCode { try await requireRule(of: code, forPool: request.name, in: cluster) }
         if isDryRun { return Attempt(try await creationSteps(request.name, options, in: cluster)) }
         do {
             let pool = cluster.pool(try await cluster.createPool(named: request.name, options: options).name)
@@ -38,6 +39,22 @@ struct PoolService: Sendable {
             }
             throw problem
         }
+    }
+
+    /// Ceph keeps the CRUSH rule of an erasure-coded pool that is deleted, and uses it for the next pool of that name,
+    /// whatever its profile says. Then all chunks of an object could be on one host.
+    private func requireRule(of code: ErasureCode, forPool name: String, in cluster: Cluster) async throws {
+        guard let former = try await cluster.crushRule(named: name),
+            let requested = try await cluster.crushRule(for: code), former != requested,
+            try await !cluster.pools().contains(where: { $0.name == name })
+        else { return }
+        throw PoolRules.invalid(
+            PoolRules.field(of: code),
+            "the cluster has a CRUSH rule \"\(name)\", perhaps of a former pool, which Ceph would use: its failure domain is "
+                + "\"\(former.failureDomain)\" in \"\(former.root)\", and not \"\(requested.failureDomain)\" in "
+                + "\"\(requested.root)\"",
+            hint: "choose another name; or remove the rule if no pool uses it: ceph osd crush rule rm \(name)"
+        )
     }
 
     /// This does not check what only the monitors know, such as how many placement groups they allow.
