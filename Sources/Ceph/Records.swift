@@ -54,10 +54,10 @@ public struct Records: Sendable {
 
     /// A state of the records. Each change creates a new one.
     public struct Version: Hashable, Sendable {
-        fileprivate let number: UInt64
+        let number: UInt64
     }
 
-    private func withObject<Value: Sendable>(
+    func withObject<Value: Sendable>(
         _ operation: CephError.Operation = .readRecord,
         _ body: @escaping @Sendable (borrowing RecordObject) throws(CephError) -> Value
     ) async throws -> Value {

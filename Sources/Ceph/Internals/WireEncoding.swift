@@ -12,6 +12,9 @@ struct WireReader {
         self.bytes = bytes
     }
 
+    /// All of the bytes, whatever was read. Valid as long as the bytes of the reader.
+    var all: UnsafeRawBufferPointer { bytes }
+
     /// Whether everything was read.
     var isAtEnd: Bool { offset == bytes.count }
 
