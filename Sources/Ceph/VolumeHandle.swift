@@ -29,6 +29,7 @@ public struct VolumeHandle: Hashable, Sendable, CustomStringConvertible {
 
     /// - Returns: nil if the text is not such a handle. The handle of a static volume is the image's name.
     public init?(parsing text: String) {
+        guard text.utf8.count <= Self.maximumLength else { return nil }
         let bytes = Array(text.utf8)
         func part(_ start: Int, _ length: Int) -> String? {
             guard start + length <= bytes.count else { return nil }

@@ -163,7 +163,7 @@ extension VolumeRules {
             )
         }
         guard !csi.volumeHandle.isEmpty else { throw Self.invalid("spec.csi.volumeHandle", "it names no image") }
-        try VolumeHandle.requireImageName(csi.volumeHandle)
+        try Self.requireImageName(csi.volumeHandle)
         return VolumeDemand(
             place: Place(pool: try attribute("pool", "name the pool of the image"), namespace: namespace),
             image: csi.volumeHandle,

@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
 import Naming
 import RBDAPI
 
@@ -15,6 +16,18 @@ extension VolumeRules {
             "spec.csi.controllerPublishSecretRef",
             "with it, the CSI driver can't attach a static volume",
             hint: "leave it out; a static volume needs only nodeStageSecretRef"
+        )
+    }
+
+    /// The driver uses a static volume's handle as the name of its image. So it would not find the data of the volume
+    /// that the handle is from.
+    /// - Throws: `Problem` with `invalid-persistent-volume` for a handle that the driver has composed.
+    static func requireImageName(_ handle: String) throws(Problem) {
+        guard VolumeHandle(parsing: handle) != nil else { return }
+        throw invalid(
+            "spec.csi.volumeHandle",
+            "it is a handle that the CSI driver has composed, and not the name of an image",
+            hint: "remove staticVolume, so that the driver finds the volume's image; or write the name of the image"
         )
     }
 
