@@ -19,6 +19,7 @@ extension Plan {
         public var description: String { rawValue }
 
         public static let addImageToGroup = Action("add-image-to-group")
+        public static let adoptImage = Action("adopt-image")
         public static let allowOverwrites = Action("allow-overwrites")
         public static let askOthers = Action("ask-others")
         public static let breakClone = Action("break-clone")
@@ -56,6 +57,7 @@ extension Plan {
         public static let protectSnapshot = Action("protect-snapshot")
         public static let purgeImage = Action("purge-image")
         public static let rebuildObjectMap = Action("rebuild-object-map")
+        public static let releaseImage = Action("release-image")
         public static let removeImageFromGroup = Action("remove-image-from-group")
         public static let removeLock = Action("remove-lock")
         public static let removeMetadata = Action("remove-metadata")
@@ -79,13 +81,13 @@ extension Plan {
 
         /// All actions that this release knows. `openapi.yaml` lists the same; a test compares them.
         public static let allCases: [Action] = [
-            .addImageToGroup, .allowOverwrites, .askOthers, .breakClone, .breakLock, .breakMigration,
+            .addImageToGroup, .adoptImage, .allowOverwrites, .askOthers, .breakClone, .breakLock, .breakMigration,
             .cancelOperation, .clearRemnant, .cloneImage, .copyImage, .createErasureCodeProfile, .createGroup,
             .createGroupSnapshot, .createImage, .createNamespace, .createPool, .createSnapshot, .deleteGroup,
-            .deleteGroupSnapshot, .deleteNamespace, .deletePool, .deleteSnapshot, .destroyContents,
-            .destroyImageData, .disableFeatures, .enableFeatures, .endClient, .endMigration, .endMirroring,
-            .evictClient, .flattenClone, .flattenImage, .growImage, .initializePool, .moveToTrash, .protectSnapshot,
-            .purgeImage, .rebuildObjectMap, .removeImageFromGroup, .removeLock, .removeMetadata, .renameGroup,
+            .deleteGroupSnapshot, .deleteNamespace, .deletePool, .deleteSnapshot, .destroyContents, .destroyImageData,
+            .disableFeatures, .enableFeatures, .endClient, .endMigration, .endMirroring, .evictClient, .flattenClone,
+            .flattenImage, .growImage, .initializePool, .moveToTrash, .protectSnapshot, .purgeImage,
+            .rebuildObjectMap, .releaseImage, .removeImageFromGroup, .removeLock, .removeMetadata, .renameGroup,
             .renameImage, .renamePool, .renameSnapshot, .restoreImage, .rollbackImage, .setAutoscale, .setMetadata,
             .setMinSize, .setPGNum, .setQoS, .setQuota, .setSize, .setSnapshotLimit, .shrinkImage, .sparsifyImage,
             .unprotectSnapshot,

@@ -134,6 +134,15 @@ public struct ProblemCode: Hashable, Sendable {
     public static let groupChanged = Self("group-changed", 409, "The group's images have changed since the snapshot")
     public static let snapshotProtected = Self("snapshot-protected", 409, "The snapshot is protected")
     public static let snapshotHasClones = Self("snapshot-has-clones", 409, "The snapshot has clones")
+    public static let volumeNotFound = Self("volume-not-found", 404, "The image is not a volume")
+    public static let volumeOwned = Self("volume-owned", 409, "The image is a volume already")
+    public static let claimTaken = Self("claim-taken", 409, "The claim has another volume")
+    public static let volumeNotAdopted = Self("volume-not-adopted", 409, "The volume was not adopted like this")
+    public static let volumeHasDependents = Self(
+        "volume-has-dependents",
+        409,
+        "The volume has snapshots or clones of ceph-csi"
+    )
     public static let poolFull = Self("pool-full", 507, "The pool is full")
 
     // The cluster or the service can't do it.

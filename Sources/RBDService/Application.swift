@@ -232,6 +232,7 @@ public struct RBDService: Sendable {
             + NamespaceController(service: NamespaceService(connection: connection)).endpoints
             + SnapshotController(service: SnapshotService(images: access, work: work)).endpoints
             + VolumeController(service: volumes).endpoints
+            + AdoptionController(service: AdoptionService(rules: configuration.volumes, images: access)).endpoints
     }
 
     /// The endpoints of the webhook's own port.

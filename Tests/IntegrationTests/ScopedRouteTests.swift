@@ -58,6 +58,7 @@ struct ScopedRouteTests {
             case "POST snapshots": #"{"name":"s2"}"#
             case "PATCH {snapshot}": #"{"protected":true}"#
             case "PUT snapshot-limit": #"{"limit":10}"#
+            case "PUT volume": #"{"claimNamespace":"apps","claimName":"data"}"#
             case "POST restore": "{}"
             case "PATCH {id}": #"{"name":"a-renamed"}"#
             case "POST persistentvolumes":

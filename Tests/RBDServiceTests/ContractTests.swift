@@ -107,7 +107,7 @@ struct ContractTests {
         let types: [(schema: String, type: any Decodable.Type)] = [
             ("Image", Image.self), ("ImageQoS", ImageQoS.self), ("ParentImage", ParentImage.self),
             ("ImageUsage", RBDAPI.ImageUsage.self), ("ImageGroup", ImageGroup.self),
-            ("VolumeOutcome", VolumeOutcome.self),
+            ("VolumeOutcome", VolumeOutcome.self), ("KubernetesVolume", KubernetesVolume.self),
             ("Pool", RBDAPI.Pool.self),
             ("PoolQuota", PoolQuota.self), ("PoolUsage", PoolUsage.self), ("ClusterStatus", ClusterStatus.self),
             ("ClusterHealth", ClusterHealth.self), ("HealthCheck", HealthCheck.self),
@@ -150,6 +150,7 @@ struct ContractTests {
             ("SnapshotChanges", SnapshotChanges.fieldNames),
             ("SetSnapshotLimitRequest", SetSnapshotLimitRequest.fieldNames),
             ("CreateNamespaceRequest", CreateNamespaceRequest.fieldNames),
+            ("AdoptImageRequest", AdoptImageRequest.fieldNames),
         ]
     )
     func requestsHaveTheFieldsOfTheTypes(schema: String, fields: [String]) throws {

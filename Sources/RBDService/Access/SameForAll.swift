@@ -21,3 +21,4 @@ extension ImageWatchers: SameForAll {}
 extension SnapshotLimit: SameForAll {}
 extension RBDAPI.GroupImage: SameForAll {}
 extension VolumeOutcome: SameForAll {}
+extension KubernetesVolume: SameForAll {}

@@ -13,6 +13,9 @@ enum Location {
 
     static func image(_ image: ImageSpec) -> String { path(in: image.place, "images", image.image) }
 
+    /// An image as a volume of Kubernetes.
+    static func volume(of image: ImageSpec) -> String { path(in: image.place, "images", image.image, "volume") }
+
     static func snapshot(_ snapshot: SnapshotSpec) -> String {
         path(in: snapshot.image.place, "images", snapshot.image.image, "snapshots", snapshot.snapshot)
     }

@@ -15,6 +15,7 @@ import RBDAPI
 /// - `claim.…`: the unfinished operation that has the image;
 /// - `held.…`: which replica works on an image, a name, a group or an operation right now; `session.…`: that this
 ///   replica is alive (``Claims``);
+/// - `volume.<namespace>/<image id>`: an image that was made a volume of Kubernetes (``Adoption``);
 /// - `cancel.<id>`: the operation must be cancelled;
 /// - `finished.<time>.<id>`: when the record expires.
 extension Records {

@@ -8,7 +8,9 @@ struct KubernetesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kubernetes",
         abstract: "Images of Kubernetes volumes.",
-        subcommands: [KubernetesPrehook.self]
+        subcommands: [
+            KubernetesPrehook.self, KubernetesAdopt.self, KubernetesRelease.self, KubernetesManifest.self,
+        ]
     )
 }
 

@@ -1,0 +1,209 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Naming
+import RBDAPI
+
+/// What an adoption requires, and what it writes.
+extension AdoptionService {
+    /// The metadata that ceph-csi sets on images that it encrypts; the second key is that of old releases.
+    private static let encryptionKeys = ["rbd.csi.ceph.com/encrypted", ".rbd.csi.ceph.com/encrypted"]
+
+    /// - Throws: `CephError` with `.imageNotFound`; `Problem` with `image-not-found` if the image is in the trash.
+    func requireFound(_ spec: ImageSpec) async throws {
+        let (pool, name) = (try images.pool(spec.place), spec.image)
+        do {
+            _ = try await pool.image(named: name)
+        } catch let error as CephError where error.code == .imageNotFound {
+            let trashed = try await pool.trash(where: { $0 == name }).map(\.entry)
+            guard let last = trashed.max(by: { $0.deletedAt < $1.deletedAt }) else { throw error }
+            throw Problem(
+                .imageNotFound,
+                detail: "image \"\(spec)\" is in the trash",
+                field: "image",
+                errno: error.errno,
+                remedy: .restore(spec.place.image(last.id))
+            )
+        }
+    }
+
+    /// Requires an image that may become a volume.
+    func requireAdoptable(
+        _ image: ImageInfo,
+        _ spec: ImageSpec,
+        _ request: AdoptImageRequest,
+        in pool: Ceph.Pool
+    ) async throws {
+        if image.isBeingRemoved { throw Problem.beingRemoved(.image(spec), errno: nil) }
+        guard !image.id.isEmpty else {
+            throw VolumeRules.invalid(
+                "image",
+                "an image of the old format 1 has no id, which the journal needs",
+                hint: "convert it to format 2: rbd migration prepare, then execute and commit"
+            )
+        }
+        // ceph-csi joins the names of the pool and the image, and passes them to rbd.
+        guard !image.name.contains(where: { "/@".contains($0) || $0.isNewline }) else {
+            throw VolumeRules.invalid("image", "ceph-csi can't use an image of this name", hint: "rename it first")
+        }
+        guard !image.features.contains(.migrating) else {
+            throw Problem(
+                .imageMigrating,
+                detail: "image \"\(spec)\" is being migrated, and gets another id",
+                field: "image",
+                hint: "end the migration: rbd migration commit or rbd migration abort"
+            )
+        }
+        let details = try await pool.details(.mirroring, ofImage: image.name, id: image.id)
+        if details.mirroring?.isPrimary == false {
+            throw Ceph.ImageMirroring.refusal(.changeImage, on: .image(spec))
+        }
+        let isEncrypted = Self.encryptionKeys.contains { image.metadata?[$0].map { !$0.isEmpty } ?? false }
+        guard !isEncrypted || request.encryptionKMSID != nil else {
+            throw VolumeRules.invalid(
+                "encryptionKmsId",
+                "it is missing: ceph-csi has encrypted the image",
+                hint: "name the key management service that has the image's passphrase"
+            )
+        }
+    }
+
+    /// Requires that an image is not adopted for another claim.
+    static func requireSame(_ adoption: Adoption, _ request: AdoptImageRequest, _ spec: ImageSpec) throws {
+        let then = adoption.request
+        let claim = "\(request.claimNamespace)/\(request.claimName)"
+        let terms: [(field: String, requested: String, actual: String)] = [
+            ("claimName", claim, adoption.claim), ("claimUid", request.claimUID ?? "", then.claimUID ?? ""),
+            ("static", "\(request.isStatic ?? false)", "\(then.isStatic ?? false)"),
+            ("instance", request.instance ?? VolumeJournal.usualInstance, adoption.instance),
+            ("encryptionKmsId", request.encryptionKMSID ?? "", then.encryptionKMSID ?? ""),
+            ("encryptionType", request.encryptionType ?? "block", then.encryptionType ?? "block"),
+        ]
+        let differences = terms.filter { $0.requested != $0.actual }.map {
+            Problem.Difference(field: $0.field, requested: $0.requested, actual: $0.actual)
+        }
+        guard differences.isEmpty, adoption.imageName == spec.image else {
+            throw Problem.adopted(spec, as: adoption, differences)
+        }
+    }
+
+    /// Requires that nothing else has the image, and no other image has the claim.
+    func requireFree(_ adoption: Adoption, _ image: ImageInfo, _ spec: ImageSpec, in pool: Ceph.Pool) async throws {
+        if let owner = try await JournalSearch(pool, instance: adoption.instance).owner(of: image) {
+            throw Problem.owned(spec, by: owner)
+        }
+        if let former = try await AdoptionStore(pool).adoption(ofImageNamed: image.name) {
+            throw Problem.adopted(spec, as: former.adoption, [])
+        }
+        guard let uuid = adoption.uuid else { return }
+        let journal = VolumeJournal(pool, instance: adoption.instance)
+        for kind in JournalKind.allCases {
+            guard try await journal.entry(kind, uuid: uuid) == nil else { throw Problem.uuidTaken(spec, kind, uuid) }
+        }
+        guard try await journal.value(ofRequest: adoption.requestName) == nil else {
+            throw Problem.claimTaken(adoption)
+        }
+    }
+
+    /// Writes an adoption, and what is missing of its entries. The adoption is stored first: whatever happens then, the
+    /// entries can be told from those of others.
+    func write(
+        _ adoption: Adoption,
+        replacing known: StoredAdoption?,
+        _ spec: ImageSpec,
+        in pool: Ceph.Pool
+    ) async throws {
+        let store = AdoptionStore(pool)
+        var adoption = adoption
+        let stored = try await store.save(adoption, replacing: known)
+        if let uuid = adoption.uuid {
+            do {
+                if try await enter(adoption, uuid, spec, in: pool) { adoption.hasMadeDirectory = true }
+            } catch let problem as Problem {
+                // Somebody else was faster, and nothing of this adoption is left in the journal.
+                if known == nil { try await store.remove(stored) }
+                throw problem
+            }
+        }
+        adoption.isComplete = true
+        if stored.adoption != adoption { _ = try await store.save(adoption, replacing: stored) }
+    }
+
+    /// Enters a volume into the journal, in the order of ceph-csi: first its own entry, which reserves the UUID, then
+    /// the request.
+    /// - Returns: whether the directory was created.
+    /// - Throws: `Problem` with `volume-owned` or `claim-taken`. Then nothing was changed.
+    private func enter(
+        _ adoption: Adoption,
+        _ uuid: String,
+        _ spec: ImageSpec,
+        in pool: Ceph.Pool
+    ) async throws -> Bool {
+        let journal = VolumeJournal(pool, instance: adoption.instance)
+        let isNew = try await journal.create(adoption.entry, uuid: uuid)
+        if !isNew {
+            let found = try await journal.entry(.volumes, uuid: uuid)?.entry
+            guard found.map(adoption.hasWritten) == true else { throw Problem.uuidTaken(spec, .volumes, uuid) }
+        }
+        switch try await journal.list(adoption.requestName, uuid: uuid) {
+        case .first: return true
+        case .added, .present: return false
+        case .taken:
+            if isNew, let own = try await journal.entry(.volumes, uuid: uuid), adoption.hasWritten(own.entry) {
+                _ = try await journal.remove(own, uuid: uuid)
+            }
+            throw Problem.claimTaken(adoption)
+        }
+    }
+}
+
+extension AdoptImageRequest {
+    /// - Throws: `Problem` with `invalid-persistent-volume`.
+    func check() throws(Problem) {
+        guard KubernetesName.isLabel(claimNamespace) else {
+            throw VolumeRules.invalid("claimNamespace", "it is not the name of a namespace")
+        }
+        guard KubernetesName.isSubdomain(claimName) else {
+            throw VolumeRules.invalid("claimName", "it is not the name of a claim")
+        }
+        if let claimUID, !VolumeUUID.isValid(claimUID) {
+            throw VolumeRules.invalid("claimUid", "it is not a UUID")
+        }
+        if let instance, !KubernetesName.isSubdomain(instance) {
+            throw VolumeRules.invalid("instance", "it is not the name of an instance of ceph-csi")
+        }
+        guard encryptionType.map({ ["block", "file"].contains($0) }) ?? true else {
+            throw VolumeRules.invalid("encryptionType", "it must be block or file")
+        }
+        guard encryptionKMSID?.isEmpty != true, encryptionKMSID != nil || encryptionType == nil else {
+            throw VolumeRules.invalid("encryptionKmsId", "it is missing")
+        }
+        guard isStatic != true || encryptionKMSID == nil else {
+            throw VolumeRules.invalid("encryptionKmsId", "a static volume has no passphrase in ceph-csi's journal")
+        }
+    }
+
+    /// The parameters of a query that replace fields of the request.
+    static let parameters: Set<String> = [
+        "claimNamespace", "claimName", "instance", "clusterId", "driver", "storageClass", "nodeStageSecret",
+        "controllerExpandSecret", "fsType", "volumeMode", "accessModes",
+    ]
+
+    /// The request with what a query says instead.
+    func replacing(_ query: Query) -> AdoptImageRequest {
+        var request = self
+        request.claimNamespace = query["claimNamespace"] ?? claimNamespace
+        request.claimName = query["claimName"] ?? claimName
+        request.instance = query["instance"] ?? instance
+        request.clusterID = query["clusterId"] ?? clusterID
+        request.driver = query["driver"] ?? driver
+        request.storageClass = query["storageClass"] ?? storageClass
+        request.nodeStageSecret = query["nodeStageSecret"] ?? nodeStageSecret
+        request.controllerExpandSecret = query["controllerExpandSecret"] ?? controllerExpandSecret
+        request.fsType = query["fsType"] ?? fsType
+        request.volumeMode = query["volumeMode"] ?? volumeMode
+        request.accessModes = query["accessModes"].map { $0.split(separator: ",").map(String.init) } ?? accessModes
+        return request
+    }
+}
