@@ -1,0 +1,209 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Ceph
+import Foundation
+import RBDAPI
+import TestSupport
+import Testing
+
+/// Images that must not become volumes, and adoptions that can't be taken back.
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
+struct AdoptionRefusalTests {
+    /// Expects that a request is refused, as a dry run as well, and that the journal stays as it is.
+    private func expectRefusal(
+        _ code: String,
+        of image: String,
+        _ setting: AdoptionSetting,
+        _ body: String = AdoptionSetting.body
+    ) async throws {
+        let before = try await setting.journal()
+        for isDryRun in [true, false] {
+            let answer = try await setting.adopt(image, body, isDryRun: isDryRun)
+            #expect((try? answer.problem.code) == code, "\(image): \(answer.text)")
+        }
+        #expect(try await setting.journal() == before, "\(image)")
+    }
+
+    @Test func aSecondOwnerIsRefused() async throws {
+        try await withAdoptions { setting in
+            let uuid = AdoptionSetting.uuid
+            let others = (1...6).map { "0000000\($0)-6d2f-4c8e-9b7a-0f1e2d3c4b5a" }
+            // By the name that ceph-csi gives.
+            let usual = try await setting.create("csi-vol-\(uuid)")
+            try await setting.putVolume(uuid, request: "pvc-1", image: "csi-vol-\(uuid)", imageID: usual)
+            try await expectRefusal("volume-owned", of: "csi-vol-\(uuid)", setting)
+            // By a name that only the journal has, and by the id after a rename.
+            let odd = try await setting.create("odd")
+            try await setting.putVolume(others[0], request: "pvc-2", image: "odd", imageID: odd)
+            try await expectRefusal("volume-owned", of: "odd", setting)
+            try await setting.rbd("rename", "\(setting.pool)/odd", "\(setting.pool)/renamed")
+            try await expectRefusal("volume-owned", of: "renamed", setting)
+            // By an entry that ceph-csi has not listed in the directory, and has not finished.
+            _ = try await setting.create("csi-vol-\(others[1])")
+            try await setting.put(["csi.volname": "pvc-3"], into: "csi.volume.\(others[1])")
+            try await expectRefusal("volume-owned", of: "csi-vol-\(others[1])", setting)
+            // As a snapshot, and as what a clone is made through.
+            _ = try await setting.create("csi-snap-\(others[2])")
+            try await setting.putSnapshot(
+                others[2],
+                request: "snapshot-1",
+                source: "odd",
+                image: "csi-snap-\(others[2])"
+            )
+            try await expectRefusal("volume-owned", of: "csi-snap-\(others[2])", setting)
+            _ = try await setting.create("csi-vol-\(uuid)-temp")
+            try await expectRefusal("volume-owned", of: "csi-vol-\(uuid)-temp", setting)
+            // ceph-csi would delete the entry of the first image with this one.
+            _ = try await setting.create("copy-\(uuid)")
+            try await expectRefusal("volume-owned", of: "copy-\(uuid)", setting)
+            // All of these are not adopted, so they can't be released.
+            #expect(try await setting.release("csi-vol-\(uuid)").problem.code == "volume-not-adopted")
+            #expect(try await setting.release("csi-snap-\(others[2])").problem.code == "volume-not-found")
+        }
+    }
+
+    /// The directory is read in pages.
+    @Test func aSecondOwnerIsFoundAmongMany() async throws {
+        try await withAdoptions { setting in
+            let pool = try await TestCluster.connect().pool(setting.pool)
+            let directory = Records(pool: pool, object: "csi.volumes.default")
+            var change = Records.Change()
+            for number in 10_000..<12_500 {
+                change.set("csi.volume.pvc-\(number)", to: Array("000\(number)-6d2f-4c8e-9b7a-0f1e2d3c4b5a".utf8))
+            }
+            #expect(try await directory.apply(change))
+            let id = try await setting.create("vol")
+            try await setting.putVolume(AdoptionSetting.uuid, request: "pvc-99", image: "vol", imageID: id)
+            let refused = try await setting.adopt("vol")
+            #expect(try refused.problem.code == "volume-owned")
+            _ = try await setting.create("free")
+            #expect(try await setting.adopt("free").status == 201)
+        }
+    }
+
+    @Test func whatIsNoWholeImageIsRefused() async throws {
+        try await withAdoptions { setting in
+            try await expectRefusal("image-not-found", of: "none", setting)
+            _ = try await setting.create("gone")
+            let deleted = try await setting.server.delete("/v1/pools/\(setting.pool)/images/gone")
+            #expect(deleted.status == 200)
+            let trashed = try await setting.adopt("gone").problem
+            #expect(trashed.code == "image-not-found")
+            #expect(trashed.detail.hasSuffix("is in the trash"))
+            #expect(trashed.remedy?.action == .restore)
+            _ = try await setting.create("copy")
+            try await setting.rbd("mirror", "pool", "enable", setting.pool, "image")
+            try await setting.rbd("mirror", "image", "enable", "\(setting.pool)/copy", "snapshot")
+            try await setting.rbd("mirror", "image", "demote", "\(setting.pool)/copy")
+            try await expectRefusal("image-read-only", of: "copy", setting)
+            _ = try await setting.create("secret")
+            try await setting.rbd(
+                "image-meta",
+                "set",
+                "\(setting.pool)/secret",
+                "rbd.csi.ceph.com/encrypted",
+                "encrypted"
+            )
+            try await expectRefusal("invalid-persistent-volume", of: "secret", setting)
+            let body = AdoptionSetting.body.replacing("}", with: #","encryptionKmsId":"vault"}"#)
+            let adopted: KubernetesVolume = try await setting.adopt("secret", body).decoded()
+            let uuid = try #require(adopted.uuid)
+            let entry = try await setting.journal()["csi.volume.\(uuid)"]
+            #expect(entry?["csi.volume.encryptKMS"] == "vault")
+            #expect(entry?["csi.volume.encryptionType"] == "block")
+            #expect(adopted.persistentVolume.spec.csi.volumeAttributes.values["encrypted"] == "true")
+        }
+    }
+
+    @Test func anotherClaimOrPoolOrClusterIsRefused() async throws {
+        try await withAdoptions { setting in
+            for image in ["one", "two"] { _ = try await setting.create(image) }
+            #expect(try await setting.adopt("one").status == 201)
+            try await expectRefusal("claim-taken", of: "two", setting)
+            let other = try await setting.adopt("one", setting.claim("others")).problem
+            #expect(other.code == "volume-owned")
+            #expect(
+                other.differences == [
+                    Problem.Difference(field: "claimName", requested: "shop/others", actual: "shop/orders")
+                ]
+            )
+            let cluster = AdoptionSetting.body.replacing("}", with: #","clusterId":"west"}"#)
+            try await expectRefusal("other-cluster", of: "two", setting, cluster)
+            // The claim of another Kubernetes cluster has another UID.
+            let uid = AdoptionSetting.body.replacing("}", with: #","claimUid":"\#(AdoptionSetting.uuid)"}"#)
+            let second: KubernetesVolume = try await setting.adopt("two", uid).decoded()
+            #expect(second.persistentVolume.metadata.name == "pvc-\(AdoptionSetting.uuid)")
+        }
+        try await withAdoptions(["kubernetes-pools": "other"]) { setting in
+            _ = try await setting.create("vol")
+            try await expectRefusal("pool-not-allowed", of: "vol", setting)
+        }
+    }
+
+    @Test func whatOthersHaveChangedIsNotReleased() async throws {
+        try await withAdoptions { setting in
+            _ = try await setting.create("vol")
+            let volume: KubernetesVolume = try await setting.adopt("vol").decoded()
+            let uuid = try #require(volume.uuid)
+            let object = "csi.volume.\(uuid)"
+            func expectRefusal(_ code: String) async throws {
+                let before = try await setting.journal()
+                #expect(try await setting.release("vol").problem.code == code)
+                #expect(try await setting.journal() == before)
+            }
+            // The volume was added to a group.
+            try await setting.put(["csi.groupid": "g"], into: object)
+            try await expectRefusal("volume-not-adopted")
+            try await TestCluster.run("rados", ["--pool", setting.pool, "rmomapkey", object, "csi.groupid"])
+            // The entry is another image's now.
+            try await setting.put(["csi.imagename": "other"], into: object)
+            try await expectRefusal("volume-not-adopted")
+            // Another claim got the volume, which changes nothing of the adoption.
+            try await setting.put(["csi.imagename": "vol", "csi.volume.owner": "office"], into: object)
+            // A snapshot of ceph-csi would lose its source.
+            try await setting.putSnapshot(
+                AdoptionSetting.uuid,
+                request: "snapshot-1",
+                source: "vol",
+                image: "csi-snap-\(AdoptionSetting.uuid)"
+            )
+            try await expectRefusal("volume-has-dependents")
+            let plan: Plan = try await setting.release("vol", isDryRun: true).decoded()
+            #expect(!plan.allowed)
+            #expect(plan.blockers == [Problem.Blocker(.snapshot, name: "snapshot-1")])
+            try await TestCluster.run("rados", ["--pool", setting.pool, "rm", "csi.snap.\(AdoptionSetting.uuid)"])
+            #expect(try await setting.release("vol").status == 204)
+        }
+    }
+
+    @Test func aCloneOfCephCSIIsADependent() async throws {
+        try await withAdoptions { setting in
+            _ = try await setting.create("vol")
+            #expect(try await setting.adopt("vol").status == 201)
+            let (parent, clone) = ("\(setting.pool)/vol@s", "csi-vol-\(AdoptionSetting.uuid)")
+            try await setting.rbd("snap", "create", "--no-progress", parent)
+            try await setting.rbd("clone", "--rbd-default-clone-format", "2", parent, "\(setting.pool)/mine")
+            try await setting.rbd("clone", "--rbd-default-clone-format", "2", parent, "\(setting.pool)/\(clone)")
+            try await setting.putVolume(AdoptionSetting.uuid, request: "pvc-1", image: clone, imageID: "1")
+            let refused = try await setting.release("vol").problem
+            #expect(refused.code == "volume-has-dependents")
+            #expect(refused.blockers == [Problem.Blocker(.clone, name: "\(setting.pool)/\(clone)")])
+        }
+    }
+
+    /// The image may be gone, but its entries are not.
+    @Test func theEntriesOfADeletedImageAreReleased() async throws {
+        try await withAdoptions { setting in
+            _ = try await setting.create("vol")
+            #expect(try await setting.adopt("vol").status == 201)
+            try await setting.rbd("rm", "--no-progress", "\(setting.pool)/vol")
+            _ = try await setting.create("vol")
+            // The journal would give this image to the claim of the former one.
+            try await expectRefusal("volume-owned", of: "vol", setting)
+            try await setting.rbd("rm", "--no-progress", "\(setting.pool)/vol")
+            #expect(try await setting.release("vol").status == 204)
+            #expect(try await setting.journal().isEmpty)
+        }
+    }
+}
