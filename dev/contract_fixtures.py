@@ -52,6 +52,13 @@ def clone():
     return name
 
 
+def adopted():
+    """An image that was made a volume of Kubernetes."""
+    name = image()
+    call("PUT", f"/v1/pools/{POOL}/images/{name}/volume", {"claimNamespace": "shop", "claimName": name})
+    return name
+
+
 def trashed():
     """The id of an image in the trash."""
     return call("DELETE", f"/v1/pools/{POOL}/images/{image()}").get("id", "none")
@@ -153,6 +160,16 @@ def prepare(name, case):
         copy_here(case.body)
     if name == "ensureVolume" and isinstance(case.body, dict) and next(serial) % 2:
         want_image(case.body)
+    if name in ("getVolume", "releaseImage") and next(serial) % 2:
+        in_default_namespace(path, query)
+        path["image"] = adopted()
+        for term in ("clusterId", "driver", "storageClass", "nodeStageSecret", "controllerExpandSecret", "fsType",
+                     "volumeMode", "accessModes"):
+            (query or {}).pop(term, None)
+    if name == "adoptImage" and isinstance(case.body, dict) and next(serial) % 2:
+        in_default_namespace(path, query)
+        path["image"] = image()
+        adopt_here(case.body)
     if name == "restoreImage" and isinstance(case.body, dict) and isinstance(case.body.get("name"), str):
         case.body["name"] = f"{case.body['name'][:80]}-{next(serial)}"
 
@@ -193,6 +210,13 @@ def change_here(body):
         body["size"] = SIZE
     if isinstance(body.get("metadata"), dict):
         body["metadata"] = {key: value for key, value in body["metadata"].items() if not key.startswith("conf_")}
+
+
+def adopt_here(body):
+    """A claim that has no volume yet, and nothing that this cluster does not have."""
+    body["claimName"] = f"claim-{next(serial)}"
+    for field in ("claimUid", "clusterId", "encryptionType", "encryptionKmsId", "accessModes"):
+        body.pop(field, None)
 
 
 def want_image(volume):
