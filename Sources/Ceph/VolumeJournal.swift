@@ -53,6 +53,13 @@ public struct VolumeJournal: Sendable {
             .map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// Whether there is a directory of volumes, even an empty one.
+    /// - C function: rados_read_op_omap_get_vals2, rados_get_last_version
+    public func hasDirectory() async throws -> Bool {
+        // Only the version is of interest. No request has such a name.
+        try await directory(.volumes).versionAndValues(prefix: JournalKind.volumes.key(of: " ")).version != nil
+    }
+
     /// A page of the entries that the directory lists, with their UUIDs. Entries whose images are in other pools, and
     /// entries that are gone, are left out.
     /// - Parameter position: where the previous page ended; empty for the first page.

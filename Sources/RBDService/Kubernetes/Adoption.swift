@@ -18,9 +18,10 @@ struct Adoption: Codable, Hashable, Sendable {
     /// The name of the CSI request, and of the PersistentVolume.
     var requestName: String
     var request: AdoptImageRequest
-    /// Whether the journal's directory did not exist before.
+    /// Whether the journal's directory did not exist before. Known before it is created, so that an interrupted
+    /// adoption leaves no empty directory behind.
     var hasMadeDirectory = false
-    /// Whether all is written.
+    /// Whether the entries are written. False again as soon as a release begins.
     var isComplete = false
 
     var instance: String { request.instance ?? VolumeJournal.usualInstance }
@@ -76,7 +77,7 @@ struct AdoptionStore: Sendable {
         return try await records.value(key).map { try Self.read(key, $0) }
     }
 
-    /// The adoption of whatever image had this name then.
+    /// The adoption of the image that had this name when it was adopted.
     func adoption(ofImageNamed name: String) async throws -> StoredAdoption? {
         try await records.values(prefix: prefix).lazy.compactMap { try? Self.read($0.key, $0.value) }
             .first { $0.adoption.imageName.utf8.elementsEqual(name.utf8) }

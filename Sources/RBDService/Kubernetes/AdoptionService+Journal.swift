@@ -90,12 +90,12 @@ extension AdoptionService {
 
     /// Requires that nothing else has the image, and no other image has the claim.
     func requireFree(_ adoption: Adoption, _ image: ImageInfo, _ spec: ImageSpec, in pool: Ceph.Pool) async throws {
-        if let owner = try await JournalSearch(pool, instance: adoption.instance).owner(of: image) {
-            throw Problem.owned(spec, by: owner)
+        // The journal has the name of such an image. So this is found first: the problem says more.
+        if let former = try await AdoptionStore(pool).adoption(ofImageNamed: image.name)?.adoption {
+            try await requireGone(former, for: spec, in: pool)
+            throw Problem.adopted(spec, as: former, [])
         }
-        if let former = try await AdoptionStore(pool).adoption(ofImageNamed: image.name) {
-            throw Problem.adopted(spec, as: former.adoption, [])
-        }
+        try await requireUnowned(image, spec, adoption, isNew: true, in: pool)
         guard let uuid = adoption.uuid else { return }
         let journal = VolumeJournal(pool, instance: adoption.instance)
         for kind in JournalKind.allCases {
@@ -103,6 +103,32 @@ extension AdoptionService {
         }
         guard try await journal.value(ofRequest: adoption.requestName) == nil else {
             throw Problem.claimTaken(adoption)
+        }
+    }
+
+    /// Requires that the image belongs to no entry of the journal.
+    /// - Parameter isNew: whether the adoption can't have an entry yet. Otherwise its own entry is no obstacle.
+    func requireUnowned(
+        _ image: ImageInfo,
+        _ spec: ImageSpec,
+        _ adoption: Adoption,
+        isNew: Bool,
+        in pool: Ceph.Pool
+    ) async throws {
+        let search = JournalSearch(pool, instance: adoption.instance)
+        guard let owner = try await search.owner(of: image) else { return }
+        if !isNew, owner.kind == .volumes, owner.role == .image, owner.uuid == adoption.uuid { return }
+        throw Problem.owned(spec, by: owner)
+    }
+
+    /// Requires that the image of an adoption no longer exists. Its former name may be another image's now.
+    /// - Throws: `Problem` with `volume-owned` if it was renamed.
+    func requireGone(_ adoption: Adoption, for spec: ImageSpec, in pool: Ceph.Pool) async throws {
+        do {
+            let image = try await pool.image(id: adoption.imageID)
+            throw Problem.renamed(spec, to: spec.place.image(image.name))
+        } catch let error as CephError where error.code == .imageNotFound {
+            // Also if it is in the trash.
         }
     }
 
@@ -116,13 +142,15 @@ extension AdoptionService {
     ) async throws {
         let store = AdoptionStore(pool)
         var adoption = adoption
+        // A complete adoption may be in use, so nothing of it is taken back.
+        let isRevocable = !adoption.isComplete
         let stored = try await store.save(adoption, replacing: known)
         if let uuid = adoption.uuid {
             do {
                 if try await enter(adoption, uuid, spec, in: pool) { adoption.hasMadeDirectory = true }
             } catch let problem as Problem {
-                // Somebody else was faster, and nothing of this adoption is left in the journal.
-                if known == nil { try await store.remove(stored) }
+                // Somebody else was faster.
+                if isRevocable, try await withdraw(adoption, uuid, in: pool) { try await store.remove(stored) }
                 throw problem
             }
         }
@@ -133,7 +161,7 @@ extension AdoptionService {
     /// Enters a volume into the journal, in the order of ceph-csi: first its own entry, which reserves the UUID, then
     /// the request.
     /// - Returns: whether the directory was created.
-    /// - Throws: `Problem` with `volume-owned` or `claim-taken`. Then nothing was changed.
+    /// - Throws: `Problem` with `volume-owned` or `claim-taken`.
     private func enter(
         _ adoption: Adoption,
         _ uuid: String,
@@ -141,20 +169,27 @@ extension AdoptionService {
         in pool: Ceph.Pool
     ) async throws -> Bool {
         let journal = VolumeJournal(pool, instance: adoption.instance)
-        let isNew = try await journal.create(adoption.entry, uuid: uuid)
-        if !isNew {
+        if try await !journal.create(adoption.entry, uuid: uuid) {
             let found = try await journal.entry(.volumes, uuid: uuid)?.entry
             guard found.map(adoption.hasWritten) == true else { throw Problem.uuidTaken(spec, .volumes, uuid) }
         }
         switch try await journal.list(adoption.requestName, uuid: uuid) {
         case .first: return true
         case .added, .present: return false
-        case .taken:
-            if isNew, let own = try await journal.entry(.volumes, uuid: uuid), adoption.hasWritten(own.entry) {
-                _ = try await journal.remove(own, uuid: uuid)
-            }
-            throw Problem.claimTaken(adoption)
+        case .taken: throw Problem.claimTaken(adoption)
         }
+    }
+
+    /// Removes the entry of an adoption that was refused, unless the directory lists it.
+    /// - Returns: whether nothing of the adoption is left in the journal.
+    private func withdraw(_ adoption: Adoption, _ uuid: String, in pool: Ceph.Pool) async throws -> Bool {
+        let journal = VolumeJournal(pool, instance: adoption.instance)
+        guard try await journal.value(ofRequest: adoption.requestName) != uuid else { return false }
+        guard let found = try await journal.entry(.volumes, uuid: uuid), adoption.hasWritten(found.entry) else {
+            return true
+        }
+        guard found.entry.otherKeys.isEmpty else { return false }
+        return try await journal.remove(found, uuid: uuid)
     }
 }
 

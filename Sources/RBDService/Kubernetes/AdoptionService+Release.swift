@@ -29,23 +29,40 @@ extension AdoptionService {
             return .planned(Plan(allowed: dependents.isEmpty, steps: [step], blockers: dependents))
         }
         guard dependents.isEmpty else { throw Problem.hasDependents(spec, dependents) }
-        try await remove(entries, of: stored.adoption, spec, in: pool)
-        try await AdoptionStore(pool).remove(stored)
+        let begun = try await begin(stored, in: pool)
+        try await remove(entries, of: begun.adoption, spec, in: pool)
+        try await AdoptionStore(pool).remove(begun)
         return .done(())
     }
 
+    /// Records that the entries are no longer complete. If the release is interrupted, nobody takes the rest for a
+    /// volume, and a repeated request continues.
+    private func begin(_ stored: StoredAdoption, in pool: Ceph.Pool) async throws -> StoredAdoption {
+        guard stored.adoption.isComplete else { return stored }
+        var adoption = stored.adoption
+        adoption.isComplete = false
+        return try await AdoptionStore(pool).save(adoption, replacing: stored)
+    }
+
     /// The adoption of an image, or of a former image of this name.
+    /// - Throws: `Problem` with `volume-owned` if the former image has another name now: the caller names another
+    ///   image.
     private func adoption(of spec: ImageSpec, in pool: Ceph.Pool) async throws -> StoredAdoption {
         let store = AdoptionStore(pool)
+        func former() async throws -> StoredAdoption? {
+            guard let stored = try await store.adoption(ofImageNamed: spec.image) else { return nil }
+            try await requireGone(stored.adoption, for: spec, in: pool)
+            return stored
+        }
         let image: ImageInfo
         do {
             image = try await pool.image(named: spec.image)
         } catch let error as CephError where error.code == .imageNotFound {
-            guard let stored = try await store.adoption(ofImageNamed: spec.image) else { throw error }
+            guard let stored = try await former() else { throw error }
             return stored
         }
         if let stored = try await store.adoption(ofImageID: image.id) { return stored }
-        if let stored = try await store.adoption(ofImageNamed: spec.image) { return stored }
+        if let stored = try await former() { return stored }
         let owner = try await JournalSearch(pool, instance: VolumeJournal.usualInstance).owner(of: image)
         guard let owner, owner.kind == .volumes, owner.role == .image else { throw Problem.notAVolume(spec) }
         throw Problem.notAdopted(spec, "the service has not adopted it: ceph-csi has made the volume")
@@ -85,8 +102,9 @@ extension AdoptionService {
         guard adoption.uuid != nil else { return [] }
         var clones: [ImageClone] = []
         do {
-            let image = try await pool.image(named: adoption.imageName)
-            if image.id == adoption.imageID { clones = try await pool.clones(ofImage: adoption.imageName) }
+            // The image may have been renamed since.
+            let image = try await pool.image(id: adoption.imageID)
+            clones = try await pool.clones(ofImage: image.name)
         } catch let error as CephError where error.code == .imageNotFound {
             // An image that is gone has no clones.
         }

@@ -48,6 +48,8 @@ struct AdoptionService: Sendable {
             adoption = known.adoption
             // How Kubernetes names things may change: the journal has nothing of it.
             adoption.request = request
+            // Since the interruption, something else may have got the image.
+            if !adoption.isComplete { try await requireUnowned(image, spec, adoption, isNew: false, in: pool) }
         } else {
             adoption = try await newAdoption(image, request, in: pool)
             try await requireFree(adoption, image, spec, in: pool)
@@ -82,6 +84,7 @@ struct AdoptionService: Sendable {
             request: request
         )
         guard request.isStatic != true else { return adoption }
+        adoption.hasMadeDirectory = try await !VolumeJournal(pool, instance: adoption.instance).hasDirectory()
         // With the UUID at the end of its name, ceph-csi can delete the image later.
         if let uuid = VolumeUUID.suffix(of: image.name) {
             adoption.uuid = uuid

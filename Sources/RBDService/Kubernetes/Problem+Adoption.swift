@@ -28,7 +28,8 @@ extension Problem {
         case (_, .temporaryClone):
             return Problem(
                 .volumeOwned,
-                detail: "ceph-csi clones the volume \"\(request)\" through image \"\(image)\" (\(object))",
+                // The volume is another image, which may be out of the caller's scopes.
+                detail: "ceph-csi clones a volume through image \"\(image)\"",
                 field: "image",
                 hint: "ceph-csi removes it when it needs it no longer"
             )
@@ -49,14 +50,32 @@ extension Problem {
     /// The image is adopted, but not like this.
     static func adopted(_ image: ImageSpec, as adoption: Adoption, _ differences: [Difference]) -> Problem {
         let name = image.place.image(adoption.imageName)
-        let former = name == image ? "" : " under the name \"\(name)\""
+        // The former name may be out of the caller's scopes.
+        let former =
+            name == image ? "" : Access.current.sees(name) ? " under the name \"\(name)\"" : " under another name"
         return Problem(
             .volumeOwned,
             detail: "image \"\(image)\" is adopted already\(former), for the claim \(adoption.claim)",
             field: differences.first?.field ?? "image",
-            hint: former.isEmpty
-                ? "release it first: rbdctl kubernetes release \(image)" : "rename it back, or release it first",
+            hint: (former.isEmpty ? "" : "rename it back, or ")
+                + "release it first: rbdctl kubernetes release \(image)",
             differences: differences.isEmpty ? nil : differences
+        )
+    }
+
+    /// The journal has the name of an image for an adopted image that was renamed since. Its new name may be out of the
+    /// caller's scopes.
+    static func renamed(_ image: ImageSpec, to name: ImageSpec) -> Problem {
+        let isSeen = Access.current.sees(name)
+        return Problem(
+            .volumeOwned,
+            detail:
+                "ceph-csi's journal has the name of image \"\(image)\" for an adopted image that was renamed"
+                + (isSeen ? " to \"\(name)\"" : ""),
+            field: "image",
+            hint: isSeen
+                ? "rename that image back, or release it: rbdctl kubernetes release \(name)"
+                : "ask the service's operator to release the image that was renamed"
         )
     }
 
