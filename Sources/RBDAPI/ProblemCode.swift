@@ -134,6 +134,7 @@ public struct ProblemCode: Hashable, Sendable {
     public static let groupChanged = Self("group-changed", 409, "The group's images have changed since the snapshot")
     public static let snapshotProtected = Self("snapshot-protected", 409, "The snapshot is protected")
     public static let snapshotHasClones = Self("snapshot-has-clones", 409, "The snapshot has clones")
+    public static let imageAdopted = Self("image-adopted", 409, "The image is a volume of Kubernetes")
     public static let volumeNotFound = Self("volume-not-found", 404, "The image is not a volume")
     public static let volumeOwned = Self("volume-owned", 409, "The image is a volume already")
     public static let claimTaken = Self("claim-taken", 409, "The claim has another volume")

@@ -88,6 +88,8 @@ struct ImageByID: Sendable {
             guard image.fullName != target else {
                 return .unchanged(RBDAPI.Image(image, in: place), isDryRun: isDryRun)
             }
+            let store = AdoptionStore(try images.pool(place))
+            try await store.requireNone(ofImageID: id, place.image(image.name), newName: newName)
             if isDryRun {
                 try await images.requireFree(newName, in: place, for: .changeImage)
                 let detail = "to \(place.image(newName))"

@@ -70,6 +70,7 @@ struct ImageDeletion: Sendable {
         }
         let records = Records(of: pool)
         async let asked = records.timeOfChange()
+        try await AdoptionStore(pool).requireNone(ofImageID: image.id, place.image(image.name))
         try await requireFree(image, in: place)
         // Otherwise its parent snapshot could be removed while the image is in the trash.
         if image.parent != nil { try await repair.completeClone(image, in: pool) }
@@ -222,6 +223,11 @@ struct ImageDeletion: Sendable {
         let cloned = await CloneSnapshots(of: clones, images)
         var steps = DeletionSteps(use, snapshots, clones, cloned, of: place.image(name)).steps
         let spec = "\(place.image(name))"
+        let adoption =
+            image.isBeingRemoved ? nil : try await AdoptionStore(pool).adoption(ofImageID: image.id)?.adoption
+        if let adoption {
+            steps.insert(Plan.Step(.releaseImage, spec, detail: "from the claim \(adoption.claim)"), at: 0)
+        }
         // Mirroring of an image that can't be opened can't be read.
         if !image.isBeingRemoved, !steps.contains(where: { $0.action == .endMirroring }),
             let mirroring = try? await pool.details(.mirroring, ofImage: name, id: image.id).mirroring
@@ -239,7 +245,7 @@ struct ImageDeletion: Sendable {
         } else {
             steps.append(Plan.Step(.purgeImage, spec, detail: "its data is removed permanently"))
         }
-        return Plan(allowed: blockers.isEmpty, steps: steps, blockers: blockers)
+        return Plan(allowed: blockers.isEmpty && adoption == nil, steps: steps, blockers: blockers)
     }
 
     /// - Parameter missing: the error that says why there is no complete image.

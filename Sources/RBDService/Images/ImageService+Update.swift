@@ -30,6 +30,10 @@ extension ImageService {
         return try await images.changing(name, and: newNames(request), in: place, isDryRun: isDryRun) { _ in
             let (image, update, begun) = try await prepared(name, request, in: place, if: precondition)
             if let begun { return .unchanged(.shrinking(begun), isDryRun: isDryRun) }
+            if update.name != image.name {
+                let store = AdoptionStore(try images.pool(place))
+                try await store.requireNone(ofImageID: image.id, place.image(name), newName: update.name)
+            }
             if isDryRun { return Attempt(try await steps(of: update, image, in: place)) }
             let pool = try images.pool(place)
             let isChange = !update.steps.isEmpty || update.shrink != nil

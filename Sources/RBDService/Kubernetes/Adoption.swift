@@ -3,6 +3,7 @@
 
 import Ceph
 import FoundationEssentials
+import Naming
 import RBDAPI
 
 /// The adoption of an image: what this service has written into ceph-csi's journal, and why.
@@ -81,6 +82,16 @@ struct AdoptionStore: Sendable {
     func adoption(ofImageNamed name: String) async throws -> StoredAdoption? {
         try await records.values(prefix: prefix).lazy.compactMap { try? Self.read($0.key, $0.value) }
             .first { $0.adoption.imageName.utf8.elementsEqual(name.utf8) }
+    }
+
+    /// Requires that an image is not adopted, because it is to be deleted or renamed: ceph-csi's journal has its name.
+    /// The image is claimed, so it can't be adopted meanwhile.
+    /// - Parameter newName: nil for a deletion. An image may get back the name that it had when it was adopted.
+    /// - Throws: `Problem` with `image-adopted`.
+    func requireNone(ofImageID id: String, _ spec: ImageSpec, newName: String? = nil) async throws {
+        guard let adoption = try await adoption(ofImageID: id)?.adoption else { return }
+        if let newName, newName.utf8.elementsEqual(adoption.imageName.utf8) { return }
+        throw Problem.isAdopted(spec, adoption)
     }
 
     /// - Parameter old: what is replaced; nil if there must be none.

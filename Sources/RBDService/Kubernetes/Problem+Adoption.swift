@@ -79,6 +79,15 @@ extension Problem {
         )
     }
 
+    /// The image is to be deleted or renamed, but is a volume.
+    static func isAdopted(_ image: ImageSpec, _ adoption: Adoption) -> Problem {
+        Problem(
+            .imageAdopted,
+            detail: "image \"\(image)\" is a volume of Kubernetes, for the claim \(adoption.claim)",
+            hint: "release it first: rbdctl kubernetes release \(image)"
+        )
+    }
+
     static func claimTaken(_ adoption: Adoption) -> Problem {
         Problem(
             .claimTaken,

@@ -97,6 +97,10 @@ struct TrashService: Sendable {
             )
         }
         try Self.requireNoMigration(found.entry, in: place)
+        if let newName, RawName(newName) != found.entry.rawName {
+            let store = AdoptionStore(try images.pool(place))
+            try await store.requireNone(ofImageID: id, place.image(found.entry.name), newName: newName)
+        }
         try await operations.store.requireNoOperation(onImage: id, spec: place.image(found.entry.name))
         if !mayBeMoving, let state = found.entry.state, state != .normal {
             try await requireStale(found.entry, in: place)
