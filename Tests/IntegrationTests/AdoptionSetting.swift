@@ -79,6 +79,20 @@ struct AdoptionSetting: Sendable {
         try await put(["csi.snap.\(request)": uuid], into: "csi.snaps.default")
     }
 
+    /// The name of the CSI request of an adoption, from its record.
+    func requestName(of image: String) async throws -> String? {
+        struct Record: Decodable {
+            var imageName: String
+            var requestName: String
+        }
+        for key in try await records() {
+            let value = try await TestCluster.value(of: key, in: "rbd_rest_api.operations", pool: pool)
+            let record = try JSONDecoder().decode(Record.self, from: value)
+            if record.imageName == image { return record.requestName }
+        }
+        return nil
+    }
+
     /// The keys of the records that adoptions have beside the pool's operations.
     func records() async throws -> [String] {
         let object = "rbd_rest_api.operations"
