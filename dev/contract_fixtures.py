@@ -163,8 +163,8 @@ def prepare(name, case):
     if name in ("getVolume", "releaseImage") and next(serial) % 2:
         in_default_namespace(path, query)
         path["image"] = adopted()
-        for term in ("clusterId", "driver", "storageClass", "nodeStageSecret", "controllerExpandSecret", "fsType",
-                     "volumeMode", "accessModes"):
+        for term in ("claimNamespace", "claimName", "clusterId", "driver", "storageClass", "nodeStageSecret",
+                     "controllerExpandSecret", "fsType", "volumeMode", "accessModes"):
             (query or {}).pop(term, None)
     if name == "adoptImage" and isinstance(case.body, dict) and next(serial) % 2:
         in_default_namespace(path, query)

@@ -4,6 +4,7 @@
 import Ceph
 import Foundation
 import RBDAPI
+import RBDService
 import TestSupport
 import Testing
 
@@ -230,6 +231,45 @@ struct AdoptionRefusalTests {
             try await expectRefusal("volume-owned", of: "moved", setting)
             #expect(try await setting.release("moved").status == 204)
             #expect(try await setting.journal().isEmpty)
+        }
+    }
+
+    /// Answers about a tenant's images do not name others.
+    @Test func tenantsLearnNothingOfOtherImages() async throws {
+        try await withAdoptions { setting in
+            let pool = setting.pool
+            let identities = try TestIdentities(["tenant": ["all:\(pool)/a-*"]])
+            let file = identities.path
+            try await TestServer.withCluster(change: { $0.tokenFile = file }) { server in
+                let mine = server.with(token: identities.token(of: "tenant"))
+                let tenant = AdoptionSetting(server: mine, pool: pool, fsid: setting.fsid)
+                func expect(_ code: String, _ answer: TestServer.Answer) {
+                    #expect(((try? answer.problem.code) ?? "\(answer.status)") == code, "\(answer.text)")
+                    #expect(!answer.text.contains("secret"), "\(answer.text)")
+                }
+                _ = try await setting.create("secret-1")
+                #expect(try await setting.adopt("secret-1").status == 201)
+                for name in ["secret-1", "secret-0"] {
+                    for answer in [
+                        try await tenant.adopt(name), try await tenant.release(name),
+                        try await mine.get(tenant.path(name)),
+                    ] { #expect(try answer.problem.code == "image-not-found") }
+                }
+                // The claim has an image that the tenant must not see.
+                _ = try await setting.create("a-1")
+                expect("claim-taken", try await tenant.adopt("a-1"))
+                // An image of the tenant was renamed out of its scopes.
+                expect("201", try await tenant.adopt("a-1", setting.claim("one")))
+                try await setting.rbd("rename", "\(pool)/a-1", "\(pool)/secret-2")
+                expect("volume-owned", try await tenant.release("a-1"))
+                _ = try await setting.create("a-1")
+                expect("volume-owned", try await tenant.release("a-1"))
+                expect("volume-owned", try await tenant.adopt("a-1", setting.claim("two")))
+                // An image of others was renamed into its scopes.
+                try await setting.rbd("rename", "\(pool)/secret-1", "\(pool)/a-2")
+                expect("volume-owned", try await tenant.adopt("a-2", setting.claim("two")))
+                expect("200", try await mine.get(tenant.path("a-2")))
+            }
         }
     }
 

@@ -62,6 +62,12 @@ struct AdoptionTests {
             let asked: KubernetesVolume = try await setting.server.get(setting.path("vol") + query).decoded()
             #expect(asked.persistentVolume.spec.storageClassName == "slow")
             #expect(asked.persistentVolume.spec.csi.fsType == "xfs")
+            let another = "?claimNamespace=shop-2&claimName=orders"
+            let moved: KubernetesVolume = try await setting.server.get(setting.path("vol") + another).decoded()
+            #expect(moved.persistentVolume.spec.claimRef?.namespace == "shop-2")
+            #expect(moved.persistentVolumeClaim?.metadata.namespace == "shop-2")
+            let invalid = try await setting.server.get(setting.path("vol") + "?claimName=Orders")
+            #expect(try invalid.problem.field == "claimName")
             #expect(try await setting.journal() == journal)
         }
     }

@@ -48,6 +48,22 @@ struct VolumeTermsTests {
         #expect(terms.nodeStageSecret == nil)
     }
 
+    @Test(
+        arguments: [
+            (["*.rbd.csi.ceph.com"], nil), (["*.rbd.csi.ceph.com", "a.rbd.csi.ceph.com"], "a.rbd.csi.ceph.com"),
+            (["*.rbd.csi.ceph.com", "rbd.csi.ceph.com", "other"], "rbd.csi.ceph.com"), (["a", "b"], nil), ([], nil),
+        ] as [(Set<String>, String?)]
+    )
+    func theEndOfNamesIsNoDriver(configured: Set<String>, driver: String?) throws {
+        let rules = VolumeRules(drivers: configured)
+        #expect(try terms(rules) { $0.driver = "given" }.driver == "given")
+        guard let driver else {
+            #expect(problem { _ = try terms(rules) }?.field == "driver")
+            return
+        }
+        #expect(try terms(rules).driver == driver)
+    }
+
     @Test func theNodesSecretIsTheControllersToo() throws {
         let one = try terms { $0.nodeStageSecret = "ceph-csi/user" }
         #expect(one.controllerExpandSecret == Secret(namespace: "ceph-csi", name: "user"))
@@ -92,6 +108,8 @@ struct VolumeTermsTests {
         let claims: [(field: String, change: (inout AdoptImageRequest) -> Void)] = [
             ("claimNamespace", { $0.claimNamespace = "a.b" }), ("claimName", { $0.claimName = "Orders" }),
             ("claimName", { $0.claimName = "" }), ("claimUid", { $0.claimUID = "1" }),
+            ("claimUid", { $0.claimUID = Self.uuid.uppercased() }),
+            ("encryptionKmsId", { $0.encryptionKMSID = "a\0b" }),
             ("instance", { $0.instance = "a b" }), ("encryptionType", { $0.encryptionType = "luks" }),
             ("encryptionKmsId", { $0.encryptionType = "file" }),
             ("encryptionKmsId", { ($0.isStatic, $0.encryptionKMSID) = (true, "vault") }),

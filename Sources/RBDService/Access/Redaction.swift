@@ -181,8 +181,8 @@ extension Problem: Redacted {
         guard seen != blockers else { return problem }
         problem.blockers = seen
         switch kind {
-        // The details of these problems name the blockers, too.
-        case .imageInGroup, .snapshotHasClones, .snapshotProtected:
+        // The details of these problems name the blockers, too, or their number.
+        case .imageInGroup, .snapshotHasClones, .snapshotProtected, .volumeHasDependents:
             problem.detail = "\(title.prefix(1).lowercased())\(title.dropFirst()), and some of that is out of scope"
             problem.advise("ask the service's operator about the objects that are out of scope")
         default: break

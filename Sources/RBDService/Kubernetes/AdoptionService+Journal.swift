@@ -196,14 +196,10 @@ extension AdoptionService {
 extension AdoptImageRequest {
     /// - Throws: `Problem` with `invalid-persistent-volume`.
     func check() throws(Problem) {
-        guard KubernetesName.isLabel(claimNamespace) else {
-            throw VolumeRules.invalid("claimNamespace", "it is not the name of a namespace")
-        }
-        guard KubernetesName.isSubdomain(claimName) else {
-            throw VolumeRules.invalid("claimName", "it is not the name of a claim")
-        }
-        if let claimUID, !VolumeUUID.isValid(claimUID) {
-            throw VolumeRules.invalid("claimUid", "it is not a UUID")
+        try checkClaim()
+        // It becomes a part of the PersistentVolume's name, which has no capital letters.
+        if let claimUID, !VolumeUUID.isValid(claimUID) || claimUID != claimUID.lowercased() {
+            throw VolumeRules.invalid("claimUid", "it is not a UUID in lower case")
         }
         if let instance, !KubernetesName.isSubdomain(instance) {
             throw VolumeRules.invalid("instance", "it is not the name of an instance of ceph-csi")
@@ -214,8 +210,21 @@ extension AdoptImageRequest {
         guard encryptionKMSID?.isEmpty != true, encryptionKMSID != nil || encryptionType == nil else {
             throw VolumeRules.invalid("encryptionKmsId", "it is missing")
         }
+        if encryptionKMSID?.unicodeScalars.contains("\0") == true {
+            throw VolumeRules.invalid("encryptionKmsId", "it contains a zero byte")
+        }
         guard isStatic != true || encryptionKMSID == nil else {
             throw VolumeRules.invalid("encryptionKmsId", "a static volume has no passphrase in ceph-csi's journal")
+        }
+    }
+
+    /// - Throws: `Problem` with `invalid-persistent-volume`.
+    private func checkClaim() throws(Problem) {
+        guard KubernetesName.isLabel(claimNamespace) else {
+            throw VolumeRules.invalid("claimNamespace", "it is not the name of a namespace")
+        }
+        guard KubernetesName.isSubdomain(claimName) else {
+            throw VolumeRules.invalid("claimName", "it is not the name of a claim")
         }
     }
 
@@ -226,7 +235,8 @@ extension AdoptImageRequest {
     ]
 
     /// The request with what a query says instead.
-    func replacing(_ query: Query) -> AdoptImageRequest {
+    /// - Throws: `Problem` with `invalid-persistent-volume` if the query names no valid claim.
+    func replacing(_ query: Query) throws(Problem) -> AdoptImageRequest {
         var request = self
         request.claimNamespace = query["claimNamespace"] ?? claimNamespace
         request.claimName = query["claimName"] ?? claimName
@@ -239,6 +249,9 @@ extension AdoptImageRequest {
         request.fsType = query["fsType"] ?? fsType
         request.volumeMode = query["volumeMode"] ?? volumeMode
         request.accessModes = query["accessModes"].map { $0.split(separator: ",").map(String.init) } ?? accessModes
+        if query["claimNamespace"] != nil || query["claimName"] != nil { try request.checkClaim() }
+        // The UID is that of one claim.
+        if request.claimNamespace != claimNamespace || request.claimName != claimName { request.claimUID = nil }
         return request
     }
 }

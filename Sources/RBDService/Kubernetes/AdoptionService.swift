@@ -135,12 +135,15 @@ struct AdoptionService: Sendable {
     func volume(of spec: ImageSpec, _ query: Query) async throws -> KubernetesVolume {
         let pool = try images.pool(spec.place)
         let image = try await pool.image(named: spec.image)
-        if let known = try await AdoptionStore(pool).adoption(ofImageID: image.id)?.adoption {
+        if var known = try await AdoptionStore(pool).adoption(ofImageID: image.id)?.adoption {
             guard known.isComplete else { throw Problem.interrupted(spec) }
-            let terms = try VolumeTerms(known.request.replacing(query), rules, in: spec.place, fsid: fsid)
-            return try await describe(known, terms, in: pool).objects(image, spec, terms)
+            known.request = try known.request.replacing(query)
+            let terms = try VolumeTerms(known.request, rules, in: spec.place, fsid: fsid)
+            var volume = try await describe(known, terms, in: pool)
+            if known.imageName != image.name { volume.warnings.append(Self.renamed(known.imageName, spec)) }
+            return volume.objects(image, spec, terms)
         }
-        let request = AdoptImageRequest(claimNamespace: "", claimName: "").replacing(query)
+        let request = try AdoptImageRequest(claimNamespace: "", claimName: "").replacing(query)
         let journal = VolumeJournal(pool, instance: request.instance ?? VolumeJournal.usualInstance)
         guard let owner = try await JournalSearch(pool, instance: journal.instance).owner(of: image),
             owner.kind == .volumes, owner.role == .image,
@@ -149,6 +152,12 @@ struct AdoptionService: Sendable {
         let terms = try VolumeTerms(request, rules, in: spec.place, fsid: fsid)
         let volume = try await describe(entry, owner.uuid, image, request, terms, in: pool)
         return volume.objects(image, spec, terms)
+    }
+
+    /// The warning that ceph-csi does not find an image. The former name may be out of the caller's scopes.
+    private static func renamed(_ former: String, _ spec: ImageSpec) -> String {
+        let name = Access.current.sees(spec.place.image(former)) ? " \"\(former)\"" : ""
+        return "the journal has the image under its former name\(name), so ceph-csi does not find it: rename it back"
     }
 
     /// A volume that ceph-csi has made. With `--setmetadata`, ceph-csi writes the names of the objects to the image.
@@ -174,7 +183,7 @@ struct AdoptionService: Sendable {
         )
         if name.isEmpty { volume.warnings.append("the journal has no name for the PersistentVolume") }
         if entry.imageName != image.name {
-            volume.warnings.append("the journal has the image under its former name \"\(entry.imageName)\"")
+            volume.warnings.append(Self.renamed(entry.imageName, pool.place.image(image.name)))
         }
         if let id = entry.journalPoolID { volume.journalPool = try await pool.cluster.pool(id: id).name }
         let isGiven = !request.claimName.isEmpty
