@@ -136,6 +136,22 @@ struct AdoptionRefusalTests {
             let second: KubernetesVolume = try await setting.adopt("two", uid).decoded()
             #expect(second.persistentVolume.metadata.name == "pvc-\(AdoptionSetting.uuid)")
         }
+        // The PersistentVolume has the name of the claim, also if the volume is a static one.
+        try await withAdoptions { setting in
+            for image in ["one", "two", "three"] { _ = try await setting.create(image) }
+            let body = AdoptionSetting.body.replacing("}", with: #","static":true}"#)
+            #expect(try await setting.adopt("one", body).status == 201)
+            try await expectRefusal("claim-taken", of: "two", setting, body)
+            try await expectRefusal("claim-taken", of: "two", setting)
+            let taken = try await setting.adopt("two").problem
+            #expect(taken.hint?.hasSuffix("rbdctl kubernetes release \(setting.pool)/one") == true)
+            #expect(try await setting.release("one").status == 204)
+            async let two = setting.adopt("two", body)
+            async let three = setting.adopt("three", body)
+            let answers = try await [two, three]
+            #expect(Set(answers.map(\.status)) == [201, 409], "\(answers.map(\.text))")
+            #expect(answers.contains { (try? $0.problem.code) == "claim-taken" })
+        }
         try await withAdoptions(["kubernetes-pools": "other"]) { setting in
             _ = try await setting.create("vol")
             try await expectRefusal("pool-not-allowed", of: "vol", setting)

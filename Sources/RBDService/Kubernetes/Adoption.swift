@@ -59,17 +59,20 @@ struct StoredAdoption: Sendable {
     var bytes: [UInt8]
 }
 
-/// The adoptions of a place.
+/// The adoptions of a place. Beside each record is a key of its claim, so that no claim gets two images, whether or not
+/// the volumes are in the journal.
 struct AdoptionStore: Sendable {
     private let pool: Ceph.Pool
     private let records: Records
     private let prefix: String
+    private let claimPrefix: String
 
     init(_ pool: Ceph.Pool) {
         self.pool = pool
         records = Records(of: pool)
         // Names of namespaces have no slash.
         prefix = "volume.\(pool.namespace)/"
+        claimPrefix = "volume-claim.\(pool.namespace)/"
     }
 
     /// - Throws: `Problem` with `volume-owned` if a newer release has written it.
@@ -84,6 +87,14 @@ struct AdoptionStore: Sendable {
             .first { $0.adoption.imageName.utf8.elementsEqual(name.utf8) }
     }
 
+    /// Requires that no image is adopted for the claim.
+    /// - Throws: `Problem` with `claim-taken`.
+    func requireFree(_ adoption: Adoption) async throws {
+        guard let id = try await records.value(claimPrefix + adoption.requestName) else { return }
+        let other = try? await self.adoption(ofImageID: String(decoding: id, as: UTF8.self))?.adoption
+        throw Problem.claimTaken(adoption, by: other.map { pool.place.image($0.imageName) })
+    }
+
     /// Requires that an image is not adopted, because it is to be deleted or renamed: ceph-csi's journal has its name.
     /// The image is claimed, so it can't be adopted meanwhile.
     /// - Parameter newName: nil for a deletion. An image may get back the name that it had when it was adopted.
@@ -95,16 +106,27 @@ struct AdoptionStore: Sendable {
     }
 
     /// - Parameter old: what is replaced; nil if there must be none.
-    /// - Throws: `CephError` with `.imageChanged` if another replica has written meanwhile.
+    /// - Throws: `Problem` with `claim-taken` if another image was adopted for the claim meanwhile; `CephError` with
+    ///   `.imageChanged` if another replica has written the same adoption.
     func save(_ adoption: Adoption, replacing old: StoredAdoption?) async throws -> StoredAdoption {
         let key = prefix + adoption.imageID
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let bytes = Array(try encoder.encode(adoption))
         var change = Records.Change()
-        if let old { change.require(key, equals: old.bytes) } else { change.require(absent: key) }
+        if let old {
+            change.require(key, equals: old.bytes)
+        } else {
+            let claim = claimPrefix + adoption.requestName
+            change.require(absent: key)
+            change.require(absent: claim)
+            change.set(claim, to: Array(adoption.imageID.utf8))
+        }
         change.set(key, to: bytes)
-        guard try await records.apply(change) else { throw changed(adoption) }
+        guard try await records.apply(change) else {
+            if old == nil, try await records.value(key) == nil { try await requireFree(adoption) }
+            throw changed(adoption)
+        }
         return StoredAdoption(adoption: adoption, key: key, bytes: bytes)
     }
 
@@ -113,6 +135,7 @@ struct AdoptionStore: Sendable {
         var change = Records.Change()
         change.require(stored.key, equals: stored.bytes)
         change.remove(stored.key)
+        change.remove(claimPrefix + stored.adoption.requestName)
         guard try await records.apply(change) else { throw changed(stored.adoption) }
     }
 

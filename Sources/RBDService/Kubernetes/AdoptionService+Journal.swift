@@ -96,6 +96,7 @@ extension AdoptionService {
             throw Problem.adopted(spec, as: former, [])
         }
         try await requireUnowned(image, spec, adoption, isNew: true, in: pool)
+        try await AdoptionStore(pool).requireFree(adoption)
         guard let uuid = adoption.uuid else { return }
         let journal = VolumeJournal(pool, instance: adoption.instance)
         for kind in JournalKind.allCases {

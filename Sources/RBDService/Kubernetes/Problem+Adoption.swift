@@ -88,12 +88,17 @@ extension Problem {
         )
     }
 
-    static func claimTaken(_ adoption: Adoption) -> Problem {
-        Problem(
+    /// - Parameter other: the adopted image that has the claim, if there is one. It may be out of the caller's scopes.
+    static func claimTaken(_ adoption: Adoption, by other: ImageSpec? = nil) -> Problem {
+        let seen = other.flatMap { Access.current.sees($0) ? $0 : nil }
+        let release = seen.map { "; or release that image: rbdctl kubernetes release \($0)" } ?? ""
+        return Problem(
             .claimTaken,
-            detail: "another image is the volume \"\(adoption.requestName)\" of the claim \(adoption.claim)",
+            detail:
+                "\(seen.map { "image \"\($0)\"" } ?? "another image") is the volume \"\(adoption.requestName)\" of the "
+                + "claim \(adoption.claim)",
             field: "claimName",
-            hint: "name another claim; if it is a claim of another Kubernetes cluster, give its UID"
+            hint: "name another claim; if it is a claim of another Kubernetes cluster, give its UID" + release
         )
     }
 

@@ -16,6 +16,7 @@ import RBDAPI
 /// - `held.…`: which replica works on an image, a name, a group or an operation right now; `session.…`: that this
 ///   replica is alive (``Claims``);
 /// - `volume.<namespace>/<image id>`: an image that was made a volume of Kubernetes (``Adoption``);
+///   `volume-claim.<namespace>/<PersistentVolume>`: the same, by its claim;
 /// - `cancel.<id>`: the operation must be cancelled;
 /// - `finished.<time>.<id>`: when the record expires.
 extension Records {
