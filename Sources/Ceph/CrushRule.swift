@@ -13,8 +13,8 @@ public struct CrushRule: Hashable, Sendable {
 }
 
 extension Cluster {
-    /// The CRUSH rule with a name. Ceph gives a new erasure-coded pool the rule that has the pool's name, and keeps that
-    /// rule when the pool is deleted.
+    /// The CRUSH rule with a name. Ceph gives a new erasure-coded pool the rule that has the pool's name, and keeps
+    /// that rule when the pool is deleted.
     /// - Returns: nil if there is none, or if it does not choose a place for each chunk.
     /// - C function: rados_mon_command (`osd crush rule dump`)
     public func crushRule(named name: String) async throws -> CrushRule? {
@@ -104,13 +104,18 @@ private struct RuleAnswer: Decodable {
     struct Step: Decodable {
         var op: String
         var type: String?
-        var item_name: String?
+        var item: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case op, type
+            case item = "item_name"
+        }
     }
 
     var steps: [Step]
 
     var rule: CrushRule? {
-        guard let root = steps.first(where: { $0.op == "take" })?.item_name,
+        guard let root = steps.first(where: { $0.op == "take" })?.item,
             let failureDomain = steps.last(where: { $0.op.hasPrefix("choose") })?.type
         else { return nil }
         return CrushRule(failureDomain: failureDomain, root: root)
