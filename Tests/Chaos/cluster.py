@@ -52,6 +52,13 @@ class Cluster:
         for begin in range(0, len(objects), 1000):
             self.tool("rados", "-p", pool, "--force-full", "rm", *objects[begin:begin + 1000], timeout=300)
 
+    def claims(self, pool: str) -> list[str]:
+        """The keys of the claims that replicas hold in a pool."""
+        records = "rbd_rest_api.operations"
+        if records not in self.tool("rados", "-p", pool, "ls").split("\n"):
+            return []
+        return [key for key in self.tool("rados", "-p", pool, "listomapkeys", records).split("\n") if key.startswith("held.")]
+
     def await_clean(self) -> None:
         """Waits until every placement group is active and clean, so that one scenario does not affect the next."""
         def is_clean() -> bool:

@@ -226,12 +226,17 @@ def client_stuck(rehearsal: Rehearsal) -> Report:
         with rehearsal.load(daemon, {pool: 6 for pool in pools}) as load:
             time.sleep(2)
             before = cluster.addresses_of_service()
-            with frozen_client(pid) as threads:
-                frozen = time.perf_counter()
-                # The claims of the first client are taken over after a lease.
-                time.sleep(taken_over + scale.after)
-                after = cluster.addresses_of_service()
-                result: Result = load.finish()
+            threads = 0
+            while not threads:
+                with frozen_client(pid) as found:
+                    # Without a claim, the first client could do no harm, and nobody would blocklist it.
+                    if not any(cluster.claims(pool) for pool in pools):
+                        continue
+                    threads, frozen = found, time.perf_counter()
+                    # The claims of the first client are taken over after a lease.
+                    time.sleep(taken_over + scale.after)
+                    after = cluster.addresses_of_service()
+                    result: Result = load.finish()
             time.sleep(scale.after)
         take(report, result)
         report.notes.append(
