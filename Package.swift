@@ -67,6 +67,20 @@ let package = Package(
             // Linked statically, so that no binary needs libyaml where it runs.
             linkerSettings: [.linkedLibrary(":libyaml.a", .when(platforms: [.linux]))]
         ),
+        // A client of the Kubernetes API. It knows nothing of Ceph.
+        .target(
+            name: "Kubernetes",
+            dependencies: [
+                "YAML",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict
+        ),
         .target(name: "RBDAPI", dependencies: ["Naming"], swiftSettings: strict),
         .target(
             name: "RBDService",
@@ -145,6 +159,12 @@ let package = Package(
         ),
         .testTarget(name: "CephTests", dependencies: ["Ceph", "Naming"], swiftSettings: strict),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: strict),
+        // What needs no API server.
+        .testTarget(
+            name: "KubernetesClientTests",
+            dependencies: ["Kubernetes", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "RBDServiceTests",
             dependencies: [
