@@ -1,0 +1,68 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import Kubernetes
+
+@Suite struct EventSeriesTests {
+    private let start = ContinuousClock.now
+    private let time = KubernetesTime(microseconds: 1_700_000_000_000_000)
+
+    private func report(_ message: String, about name: String = "data") -> EventSeries.Report {
+        let object = PersistentVolume(named: name).reference
+        return EventSeries.Report(
+            object: EventSeries.Target(object),
+            severity: .warning,
+            reason: "Failed",
+            message: message
+        )
+    }
+
+    @Test func theSameReportRaisesTheCount() {
+        var events = EventSeries()
+        for _ in 0..<3 { _ = events.note(report("a"), at: start, time: time) }
+        let first = events.next()
+        #expect(first?.series.count == 3)
+        let isEmpty = events.next() == nil
+        #expect(isEmpty)
+        events.sent(report("a"), as: "data.1")
+        _ = events.note(report("a"), at: start + .seconds(500), time: time)
+        let next = events.next()
+        #expect(next?.series.count == 4)
+        #expect(next?.series.event == "data.1")
+    }
+
+    @Test func aReportAfterAQuietTimeIsANewEvent() {
+        var events = EventSeries()
+        _ = events.note(report("a"), at: start, time: time)
+        _ = events.next()
+        events.sent(report("a"), as: "data.1")
+        _ = events.note(report("a"), at: start + .seconds(600), time: time)
+        let next = events.next()
+        #expect(next?.series.count == 1)
+        #expect(next?.series.event == nil)
+    }
+
+    @Test func anObjectHasALimitedNumberOfEvents() {
+        var events = EventSeries()
+        let taken = (0..<40).count { events.note(report("\($0)"), at: start, time: time) }
+        #expect(taken == 25)
+        #expect(events.dropped == 15)
+        let isOtherTaken = events.note(report("a", about: "other"), at: start, time: time)
+        #expect(isOtherTaken)
+        let isLaterTaken = events.note(report("later"), at: start + .seconds(300), time: time)
+        #expect(isLaterTaken)
+        let isTooEarlyTaken = events.note(report("too early"), at: start + .seconds(301), time: time)
+        #expect(!isTooEarlyTaken)
+    }
+
+    @Test func memoryIsLimited() {
+        var events = EventSeries(maximum: 10)
+        for number in 0..<20 { _ = events.note(report("a", about: "\(number)"), at: start, time: time) }
+        #expect(events.dropped == 10)
+        while let next = events.next() { events.sent(next.report, as: "event") }
+        let isTaken = events.note(report("a", about: "new"), at: start + .seconds(600), time: time)
+        #expect(isTaken)
+    }
+}
