@@ -36,6 +36,14 @@ import Testing
         #expect(volume.phase == "Bound")
     }
 
+    @Test func aPartOfAnObjectIsKept() throws {
+        let volume = try volume()
+        let kept = volume.spec.keeping(["capacity", "claimRef"])
+        #expect(kept.members.map(\.key) == ["capacity"])
+        #expect(kept[object: "capacity"] == volume.spec[object: "capacity"])
+        #expect(volume.rbd == nil)
+    }
+
     @Test func unknownFieldsSurviveAChange() throws {
         var volume = try volume()
         volume.capacity = "2Gi"

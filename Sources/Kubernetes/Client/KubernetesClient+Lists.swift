@@ -11,17 +11,20 @@ extension KubernetesClient {
     /// Lists objects, page by page. All pages show the same moment. If the moment is too old for the API server before
     /// the last page, the whole list is read at once.
     /// - Parameters:
-    ///   - onPage: called after each page.
     ///   - timeLimit: of each page.
+    ///   - keep: the part of an object that is kept, so that a long list does not take the memory of whole objects.
+    ///   - onPage: called after each page.
     /// - Throws: ``KubernetesError``, `CancellationError`.
     public func list<Object: KubernetesObject>(
         _ type: Object.Type = Object.self,
         _ selection: Selection = Selection(),
         pageSize: Int = defaultPageSize,
         timeLimit: Duration = defaultTimeLimit,
+        keeping keep: @Sendable (Object) -> Object = { $0 },
         onPage: @Sendable () -> Void = {}
     ) async throws -> ObjectList<Object> {
         var list: ObjectList<Object> = try await self.page(selection, limit: pageSize, timeLimit: timeLimit)
+        list.items = list.items.map(keep)
         onPage()
         while let next = list.next {
             do {
@@ -31,11 +34,12 @@ extension KubernetesClient {
                     continuing: next,
                     timeLimit: timeLimit
                 )
-                list.items += page.items
+                list.items += page.items.map(keep)
                 list.next = page.next
                 onPage()
             } catch let error as KubernetesError where error.isExpired {
                 list = try await self.page(selection, limit: nil, timeLimit: timeLimit)
+                list.items = list.items.map(keep)
                 onPage()
             }
         }

@@ -47,6 +47,13 @@ public struct JSONObject: Sendable {
     }
 }
 
+extension JSONObject {
+    /// The object with some of its members only.
+    public func keeping(_ keys: Set<String>) -> JSONObject {
+        JSONObject(members.filter { keys.contains($0.key) })
+    }
+}
+
 extension JSONObject: Equatable {
     public static func == (one: JSONObject, other: JSONObject) -> Bool {
         one.members.count == other.members.count && one.members.allSatisfy { other[$0.key] == $0.value }

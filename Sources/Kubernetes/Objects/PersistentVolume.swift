@@ -61,6 +61,9 @@ public struct PersistentVolume: KubernetesObject {
         set { spec["csi"] = newValue.map { .object($0.json) } }
     }
 
+    /// `spec.rbd` of the plugin that Kubernetes had until 1.31; nil for volumes of other kinds.
+    public var rbd: JSONObject? { spec["rbd"]?.object }
+
     /// `Pending`, `Available`, `Bound`, `Released` or `Failed`.
     public var phase: String? { status[string: "phase"] }
 }

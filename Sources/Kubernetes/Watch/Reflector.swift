@@ -17,24 +17,29 @@ public final class Reflector<Object: KubernetesObject>: Sendable {
         var statistics = ReflectorStatistics()
     }
 
-    /// What is known. The records of who has set which field (`managedFields`) are left out: they are half of an
-    /// object, and an update without them keeps them.
+    /// What is known, as far as it is kept. The records of who has set which field (`managedFields`) are always left
+    /// out: they are half of an object, and an update without them keeps them.
     public let store = ObjectStore<Object>()
     private let client: KubernetesClient
     private let selection: Selection
     private let configuration: ReflectorConfiguration
     private let logger: Logger
+    private let keep: @Sendable (Object) -> Object
     private let onChange: @Sendable (ObjectChange<Object>) -> Void
     private let contact = LastContact()
     private let state = Mutex(State())
 
-    /// - Parameter onChange: called for each change, one at a time, after the store has it. It must return quickly:
-    ///   usually it adds a key to a ``WorkQueue``.
+    /// - Parameters:
+    ///   - keep: the part of an object that the store keeps. It must have the names, the `uid` and the
+    ///     `resourceVersion`.
+    ///   - onChange: called for each change, one at a time, after the store has it. It must return quickly: usually it
+    ///     adds a key to a ``WorkQueue``.
     public init(
         _ client: KubernetesClient,
         _ selection: Selection = Selection(),
         configuration: ReflectorConfiguration = ReflectorConfiguration(),
         logger: Logger,
+        keeping keep: @escaping @Sendable (Object) -> Object = { $0 },
         onChange: @escaping @Sendable (ObjectChange<Object>) -> Void
     ) {
         self.client = client
@@ -43,6 +48,7 @@ public final class Reflector<Object: KubernetesObject>: Sendable {
         var logger = logger
         logger[metadataKey: "kubernetes.resource"] = "\(Object.resource.plural)"
         self.logger = logger
+        self.keep = keep
         self.onChange = onChange
     }
 
@@ -83,9 +89,10 @@ public final class Reflector<Object: KubernetesObject>: Sendable {
             selection,
             pageSize: configuration.pageSize,
             timeLimit: configuration.listTimeLimit,
+            keeping: { [keep] in keep(Self.trimmed($0)) },
             onPage: { [contact] in contact.note() }
         )
-        let changes = store.replace(with: list.items.map(Self.trimmed))
+        let changes = store.replace(with: list.items)
         state.withLock { state in
             state.version = list.resourceVersion
             state.statistics.lists += 1
@@ -146,10 +153,10 @@ public final class Reflector<Object: KubernetesObject>: Sendable {
         let version: String
         switch event {
         case .added(let object), .modified(let object):
-            outcome = store.put(Self.trimmed(object), after: known)
+            outcome = store.put(keep(Self.trimmed(object)), after: known)
             version = object.metadata.resourceVersion
         case .deleted(let object):
-            outcome = store.remove(Self.trimmed(object))
+            outcome = store.remove(keep(Self.trimmed(object)))
             version = object.metadata.resourceVersion
         case .bookmark(let new):
             outcome = .changes([])
