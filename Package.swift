@@ -85,7 +85,7 @@ let package = Package(
         .target(
             name: "RBDService",
             dependencies: [
-                "CLinux", "Ceph", "Naming", "RBDAPI", "YAML",
+                "CLinux", "Ceph", "Kubernetes", "Naming", "RBDAPI", "YAML",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -168,7 +168,7 @@ let package = Package(
         .testTarget(
             name: "RBDServiceTests",
             dependencies: [
-                "RBDService", "YAML",
+                "Kubernetes", "RBDService", "YAML",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

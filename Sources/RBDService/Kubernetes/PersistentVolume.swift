@@ -31,6 +31,10 @@ struct PersistentVolume: Decodable, Sendable {
     struct QuantityText: Decodable, Sendable {
         var text: String
 
+        init(text: String) {
+            self.text = text
+        }
+
         init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
             // Exact, unlike a floating point number.

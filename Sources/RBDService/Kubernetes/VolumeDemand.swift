@@ -14,6 +14,8 @@ struct VolumeRules: Hashable, Sendable {
     var clusters: [String: String]?
     /// Whether only volumes with the annotation get an image.
     var isOptIn = false
+    /// Whether a controller moves the images of deleted volumes to the trash.
+    var hasController = false
 
     static let annotation = "rbd-rest-api.io/ensure"
     /// The annotation of a volume whose image may be created without the feature `layering`.
@@ -82,7 +84,9 @@ extension VolumeRules {
         for (field, name) in [(demand.fields.pool, demand.place.pool), (demand.fields.image, demand.image)] {
             if name.unicodeScalars.contains("\0") { throw Self.invalid(field, "it contains a zero byte") }
         }
-        if csi != nil, volume.spec.persistentVolumeReclaimPolicy == "Delete" {
+        // With the annotation, the controller does what the driver can't do.
+        let isReclaimed = hasController && annotations[WatchedVolume.reclaimAnnotation] == "trash"
+        if csi != nil, volume.spec.persistentVolumeReclaimPolicy == "Delete", !isReclaimed {
             demand.warnings.append(
                 "spec.persistentVolumeReclaimPolicy is Delete, but nothing deletes the image of a static volume: when its "
                     + "claim is deleted, the volume becomes Failed and the image stays; write Retain"

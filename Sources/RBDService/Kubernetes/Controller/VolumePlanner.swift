@@ -1,0 +1,104 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import RBDAPI
+
+/// Decides what the controller does next about a volume. It looks at states only and never at changes, so that events
+/// that are repeated, lost or out of order make no difference.
+enum VolumePlanner {
+    static func next(_ situation: VolumeSituation) -> VolumeStep {
+        let volume = situation.volume
+        if volume.isBeingDeleted { return volume.isHeld ? ending(situation) : .nothing }
+        switch volume.need {
+        case .nothing: return volume.isHeld ? .release : .nothing
+        case .invalid(let problem): return invalid(problem, volume)
+        case .image(let demand): return living(situation, demand)
+        }
+    }
+
+    // MARK: Volumes that are there
+
+    private static func living(_ situation: VolumeSituation, _ demand: VolumeDemand) -> VolumeStep {
+        let volume = situation.volume
+        if case .unknown(let text) = volume.reclaim { return .report(.unknownReclaim(text)) }
+        if volume.reclaim == .retain, volume.isHeld { return .release }
+        switch situation.image {
+        case nil: return .nothing
+        case .beingRemoved: return .report(.imageBeingRemoved)
+        case .missing(.inTrash(let id)): return .report(.imageInTrash(id: id))
+        case .missing(.lost): return .report(.imageLost)
+        // Nobody can use the volume again, so it needs no image.
+        case .missing(.neverSeen): return volume.isReleased ? .nothing : .createImage
+        case .there(let id, let size):
+            if volume.reclaim == .trash {
+                if let expected = volume.imageID, expected != id {
+                    return .report(.imageReplaced(expected: expected, found: id))
+                }
+                // An image of the old format has no id, and the trash can't hold it.
+                if !id.isEmpty, !volume.isHeld || volume.imageID == nil { return .hold(imageID: id) }
+                if volume.isHeld, volume.isReleased, volume.endsWithClaim, situation.claim == nil {
+                    return .deleteVolume
+                }
+            }
+            return growth(situation, demand, imageBytes: size)
+        }
+    }
+
+    /// The order is that of Kubernetes' external-resizer, except that the volume's capacity comes first: it is what
+    /// makes a static volume grow.
+    private static func growth(
+        _ situation: VolumeSituation,
+        _ demand: VolumeDemand,
+        imageBytes: UInt64
+    ) -> VolumeStep {
+        let capacity = demand.sizeBytes
+        guard let claim = situation.claim else { return imageBytes < capacity ? .growImage : .nothing }
+        if imageBytes < capacity {
+            return claim.saysGrowing(to: capacity, from: imageBytes) ? .growImage : .beginGrowth
+        }
+        if claim.capacityBytes ?? 0 < capacity {
+            if situation.volume.isBlock { return .finishGrowth }
+            return claim.isLeftToNode(capacity) ? .nothing : .leaveToNode
+        }
+        if let request = claim.requestBytes, request > capacity { return .report(.claimAsksMore(bytes: request)) }
+        return claim.hasLeftovers ? .finishGrowth : .nothing
+    }
+
+    private static func invalid(_ problem: Problem, _ volume: WatchedVolume) -> VolumeStep {
+        // Another cluster's volumes, and pools of others, are nobody's mistake.
+        let isOfOthers = problem.kind == .otherCluster || problem.kind == .poolNotAllowed
+        if isOfOthers, !volume.insists { return .nothing }
+        return .report(.invalid(VolumeProblem(detail: problem.detail, hint: problem.hint)))
+    }
+
+    // MARK: Volumes that are being deleted
+
+    /// The volume exists only for its image now.
+    private static func ending(_ situation: VolumeSituation) -> VolumeStep {
+        let volume = situation.volume
+        switch volume.reclaim {
+        case .retain: return .release
+        case .unknown(let text): return .report(.unknownReclaim(text))
+        case .trash: break
+        }
+        switch volume.need {
+        case .nothing: return .release
+        case .invalid(let problem):
+            return .report(.invalid(VolumeProblem(detail: problem.detail, hint: problem.hint)))
+        case .image: break
+        }
+        // Pods may use the volume as long as it has its claim. An event tells when that has ended.
+        if volume.isBound || situation.claim != nil { return .nothing }
+        switch situation.image {
+        case nil: return .nothing
+        case .missing, .beingRemoved: return .release
+        case .there(let id, _):
+            if let expected = volume.imageID, expected != id {
+                return .report(.imageReplaced(expected: expected, found: id))
+            }
+            if !situation.others.isEmpty { return .wait(.others(situation.others)) }
+            if let clients = situation.clients, !clients.isEmpty { return .wait(.clients(clients)) }
+            return .moveToTrash(imageID: id)
+        }
+    }
+}
