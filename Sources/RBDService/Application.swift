@@ -20,16 +20,19 @@ public struct RBDService: Sendable {
     private let tls: TLSCredentials?
     private let webhookTLS: TLSCredentials?
     private let claims: Claims
+    private let images: ImageService
     private let repair: ImageRepair
     private let operations: OperationService
     private let creations: PoolCreations
     private let answerMemory: MemoryBudget
     private let keeper: TrashKeeper
+    private let controller: KubernetesController?
     private let shutdownDelay: ShutdownDelay
 
     /// - Parameter metrics: shown at /metrics. The daemon has one registry for the process; in tests each service has
     ///   its own.
-    /// - Throws: `ConfigurationError` if the token file, a certificate or the audit log can't be used.
+    /// - Throws: `ConfigurationError` if the token file, a certificate, the audit log or the controller's credentials
+    ///   can't be used.
     public init(
         configuration: ServiceConfiguration,
         logger: Logger,
@@ -116,11 +119,37 @@ public struct RBDService: Sendable {
         operations = OperationService(store: store, runner: runner)
         repair = ImageRepair(remnants: remnants, search: RemainsSearch(), operations: operations)
         self.keeper = keeper
+        let access = ImageAccess(
+            connection: connection,
+            claims: claims,
+            store: store,
+            largestImage: configuration.largestImage
+        )
+        let images = ImageService(images: access, repair: repair, operations: operations, keeper: keeper)
+        self.images = images
+        if let settings = configuration.controller {
+            controller = try KubernetesController(
+                settings,
+                images: VolumeImages(
+                    VolumeService(rules: configuration.volumes, images: images),
+                    trashDelay: configuration.trashDelay,
+                    audit: audit,
+                    logger: logger
+                ),
+                connection: connection,
+                registry: metrics,
+                timeLimit: configuration.requestTimeout,
+                logger: logger
+            )
+        } else {
+            controller = nil
+        }
         telemetry.sample { [operationTelemetry.sample] }
         telemetry.watch(connection)
         telemetry.sample { [claims] in [MetricSample(.takeovers, Double(claims.takeovers))] }
         telemetry.sample { [gate] in [MetricSample(.requestsWaiting, Double(gate.places.waiting))] }
         telemetry.sample { [audit] in [MetricSample(.auditLinesPending, Double(audit.pending))] }
+        if let controller { telemetry.sample { controller.samples } }
     }
 
     /// What an address is listened on for.
@@ -149,6 +178,7 @@ public struct RBDService: Sendable {
         }
         // The first service stops last.
         var services: [any Service] = [audit, connection, claims, creations, operations.runner]
+        if let controller { services.append(controller) }
         // The API and the webhook can't use up each other's connections.
         let reserved = configuration.webhook == nil ? 0 : max(connections / 4, 1)
         var api = Listener(
@@ -197,20 +227,9 @@ public struct RBDService: Sendable {
     /// Kubelets and load balancers send a few requests per second.
     private static let healthConnections = 64
 
-    private var images: ImageService {
-        let access = ImageAccess(
-            connection: connection,
-            claims: claims,
-            store: operations.store,
-            largestImage: configuration.largestImage
-        )
-        return ImageService(images: access, repair: repair, operations: operations, keeper: keeper)
-    }
-
     private var volumes: VolumeService { VolumeService(rules: configuration.volumes, images: images) }
 
     var endpoints: [Endpoint] {
-        let images = images
         let access = images.images
         let trash = TrashService(images: access, operations: operations, keeper: keeper, repair: repair)
         let work = ImageWorkService(images: access, operations: operations)

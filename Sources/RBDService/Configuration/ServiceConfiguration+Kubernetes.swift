@@ -10,6 +10,42 @@ public struct WebhookConfiguration: Sendable {
 }
 
 extension ServiceConfiguration {
+    static func controller(_ settings: ParsedSettings) throws(ConfigurationError) -> ControllerConfiguration? {
+        let parts = settings.kubernetesLease.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, parts.allSatisfy(isKubernetesName) else {
+            throw settings.error(
+                \.kubernetesLease,
+                "\"\(settings.kubernetesLease)\" is not NAMESPACE/NAME, such as rbd-rest-api/rbd-rest-api-controller"
+            )
+        }
+        guard settings.kubernetesController else { return nil }
+        // Whoever may create volumes can have images created, and moved to the trash. So the pools must be set
+        // explicitly, even to all.
+        guard settings.kubernetesPools != nil else {
+            throw settings.error(
+                \.kubernetesPools,
+                "the controller creates images and moves them to the trash; name the pools for that, or write * for all"
+            )
+        }
+        return ControllerConfiguration(
+            kubeconfig: settings.kubernetesKubeconfig,
+            leaseNamespace: parts[0],
+            leaseName: parts[1]
+        )
+    }
+
+    /// Names of objects: lower-case letters, digits, points and dashes.
+    private static func isKubernetesName(_ text: String) -> Bool {
+        let ends = [text.utf8.first, text.utf8.last]
+        return (1...253).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch UnicodeScalar(byte) {
+                case "a"..."z", "0"..."9", "-", ".": true
+                default: false
+                }
+            } && ends.allSatisfy { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: ".") }
+    }
+
     static func volumes(_ settings: ParsedSettings) throws(ConfigurationError) -> VolumeRules {
         var rules = VolumeRules(drivers: Set(settings.kubernetesDrivers), isOptIn: settings.kubernetesOptIn)
         if let text = settings.kubernetesDrivers.first(where: { !VolumeRules.isDriver($0) }) {
@@ -18,6 +54,7 @@ extension ServiceConfiguration {
                 "\"\(text)\" is neither the name of a driver nor *. and the end of names, such as *.rbd.csi.ceph.com"
             )
         }
+        rules.hasController = settings.kubernetesController
         let pools = settings.kubernetesPools ?? []
         if !pools.isEmpty, pools != ["*"] { rules.pools = Set(pools) }
         guard pools == ["*"] || !pools.contains("*") else {

@@ -18,6 +18,8 @@ public struct ServiceConfiguration: Sendable {
     /// Nil if there is no webhook.
     public var webhook: WebhookConfiguration?
     var volumes: VolumeRules
+    /// Nil if this process has no controller for PersistentVolumes.
+    var controller: ControllerConfiguration?
     public var cluster: ClusterConfiguration
     /// How long the remains of an interrupted create must have existed before they are removed. It is longer than any
     /// step of a create that another replica may still be running.
@@ -47,6 +49,7 @@ public struct ServiceConfiguration: Sendable {
         tls = try Self.tls(settings)
         volumes = try Self.volumes(settings)
         webhook = try Self.webhook(settings)
+        controller = try Self.controller(settings)
         cluster = try Self.cluster(settings)
         remnantPatience = .seconds(2 * cluster.timeouts.osd)
         let perAddress = settings.connectionsPerAddress

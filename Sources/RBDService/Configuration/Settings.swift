@@ -81,6 +81,20 @@ public struct Settings: Sendable {
     public let kubernetesQuiet = Setting("kubernetes-quiet", .flag, default: "false") {
         "The webhook's warnings name only what is unusual, and not that an image was created or found as it should be."
     }
+    public let kubernetesController = Setting("kubernetes-controller", .flag, default: "false") {
+        "Look after static PersistentVolumes all their life: create missing images, grow images with their volumes, and move "
+            + "images to the trash with their volumes if these ask for that. Needs kubernetes-pools."
+    }
+    public let kubernetesKubeconfig = Setting("kubernetes-kubeconfig", .text("FILE")) {
+        "The kubeconfig of the controller. Unset: the service account of the pod."
+    }
+    public let kubernetesLease = Setting(
+        "kubernetes-lease",
+        .text("NAMESPACE/NAME"),
+        default: "rbd-rest-api/rbd-rest-api-controller"
+    ) {
+        "The Lease by which the replicas elect the one whose controller works."
+    }
     public let cephConf = Setting("ceph-conf", .text("FILE")) {
         "Ceph's configuration file. Unset: the file in CEPH_CONF, otherwise Ceph's default paths such as "
             + "/etc/ceph/ceph.conf."

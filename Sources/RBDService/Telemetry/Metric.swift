@@ -52,6 +52,30 @@ extension Metric {
         "Kubernetes' admission reviews: created, adopted, skipped (not for this service) or denied. For denied ones, "
             + "code is the problem's."
     )
+    static let controllerLeader = Metric(
+        "rbd_rest_api_kubernetes_leader",
+        .gauge,
+        "1 while this process is the one whose controller looks after PersistentVolumes."
+    )
+    static let controllerQueueLength = Metric(
+        "rbd_rest_api_kubernetes_queue_length",
+        .gauge,
+        labels: ["state"],
+        "PersistentVolumes that the controller has to look at: ready, delayed or running."
+    )
+    static let controllerWork = Metric(
+        "rbd_rest_api_kubernetes_work_total",
+        .counter,
+        labels: ["outcome"],
+        "Steps of the controller: created, grown, trashed (images), claim-updated, held, released, deleted (volumes), or "
+            + "unchanged, waiting, reported, failed."
+    )
+    static let controllerWatchAge = Metric(
+        "rbd_rest_api_kubernetes_watch_age_seconds",
+        .gauge,
+        labels: ["resource"],
+        "Time since the API server has last told the controller anything; it does so at least once a minute."
+    )
     static let cephCallDuration = Metric(
         "rbd_rest_api_ceph_call_duration_seconds",
         .histogram,
@@ -146,7 +170,8 @@ extension Metric {
 
     /// All metrics, in the order of `docs/metrics.md`.
     static let all: [Metric] = [
-        httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, admissionReviews, cephCallDuration,
+        httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, admissionReviews,
+        controllerLeader, controllerQueueLength, controllerWork, controllerWatchAge, cephCallDuration,
         callThreads,
         callThreadsRunning,
         callThreadsStuck, callQueueLength, breakerOpen, breakerOpenings, operationsRunning,

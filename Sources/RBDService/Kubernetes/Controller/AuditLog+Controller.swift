@@ -1,0 +1,51 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Naming
+import RBDAPI
+
+extension AuditLog {
+    /// What the lines of the controller have as their identity and their route.
+    static let controller = "kubernetes-controller"
+
+    /// Makes a change that no request asks for, and writes its line.
+    /// - Parameter volume: the PersistentVolume that the change is for.
+    /// - Throws: `Problem` with `audit-unavailable` if the change can't be logged; what the change throws.
+    func recording<Value: Sendable>(
+        _ verb: Verb,
+        _ image: ImageSpec,
+        volume: String,
+        logger: Logger,
+        _ change: () async throws -> Value
+    ) async throws -> Value {
+        let notes = AuditNotes(log: self, isMutation: true)
+        try await notes.begin()
+        let start = ContinuousClock.now
+        var line = AuditLine(
+            identity: Self.controller,
+            verb: verb,
+            method: "",
+            route: Self.controller,
+            object: image.description,
+            parameters: ["volume": .text(volume)],
+            outcome: .succeeded,
+            status: 200,
+            duration: .zero
+        )
+        let result: Result<Value, any Error>
+        do {
+            result = .success(try await AuditNotes.$current.withValue(notes) { try await change() })
+        } catch {
+            let problem = Problem(thrown: error, logger: logger)
+            (line.outcome, line.status) = (problem.status == 403 ? .refused : .failed, problem.status)
+            (line.code, line.errno) = (problem.code, problem.errno)
+            result = .failure(error)
+        }
+        let gathered = notes.gathered
+        line.duration = .now - start
+        (line.before, line.after, line.operations) = (gathered.before, gathered.after, gathered.operations)
+        await record(line, isAdmitted: gathered.isAdmitted)
+        return try result.get()
+    }
+}

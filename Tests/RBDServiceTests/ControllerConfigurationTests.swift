@@ -1,0 +1,60 @@
+// rbd-rest-api: Ceph block storage over HTTP
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import RBDService
+
+struct ControllerConfigurationTests {
+    private func configuration(_ options: [String: String]) throws -> ServiceConfiguration {
+        try ServiceConfiguration(try SettingValues(commandLine: options, environment: [:], file: nil))
+    }
+
+    @Test func theControllerIsOffByDefault() throws {
+        #expect(try configuration([:]).controller == nil)
+        #expect(try configuration(["kubernetes-kubeconfig": "/kube"]).controller == nil)
+    }
+
+    @Test func theControllerHasItsLease() throws {
+        let on = ["kubernetes-controller": "true", "kubernetes-pools": "rbd"]
+        let standard = ControllerConfiguration(leaseNamespace: "rbd-rest-api", leaseName: "rbd-rest-api-controller")
+        #expect(try configuration(on).controller == standard)
+        let other = try configuration(on.merging(["kubernetes-lease": "a/b", "kubernetes-kubeconfig": "/k"]) { $1 })
+        #expect(
+            other.controller == ControllerConfiguration(kubeconfig: "/k", leaseNamespace: "a", leaseName: "b")
+        )
+    }
+
+    @Test func thePoolsMustBeNamed() {
+        #expect(throws: ConfigurationError.self) { try configuration(["kubernetes-controller": "true"]) }
+    }
+
+    @Test(arguments: ["a", "a/b/c", "/b", "a/", "A/b", "a/b_c", "-a/b", ""])
+    func aLeaseIsANamespaceAndAName(text: String) {
+        #expect(throws: ConfigurationError.self) { try configuration(["kubernetes-lease": text]) }
+    }
+
+    /// Kubernetes itself can't delete the image of a static volume; the controller can.
+    @Test func thePolicyDeleteIsFineWithTheController() throws {
+        func warnings(_ rules: VolumeRules, _ reclaim: String) throws -> [String] {
+            let volume = PersistentVolume(
+                metadata: PersistentVolume.Metadata(name: "pv", annotations: ["rbd-rest-api.io/reclaim": reclaim]),
+                spec: PersistentVolume.Spec(
+                    capacity: PersistentVolume.Capacity(storage: PersistentVolume.QuantityText(text: "1Gi")),
+                    persistentVolumeReclaimPolicy: "Delete",
+                    csi: PersistentVolume.CSI(
+                        driver: "d",
+                        volumeHandle: "data",
+                        volumeAttributes: ["clusterID": "c", "pool": "rbd", "staticVolume": "true"]
+                    )
+                )
+            )
+            return try rules.demand(of: volume) { "c" }?.warnings.filter { $0.contains("Delete") } ?? []
+        }
+        var rules = VolumeRules(drivers: ["d"])
+        #expect(try warnings(rules, "trash").count == 1)
+        rules.hasController = true
+        #expect(try warnings(rules, "trash").isEmpty)
+        #expect(try warnings(rules, "retain").count == 1)
+    }
+}
