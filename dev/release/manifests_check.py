@@ -28,6 +28,11 @@ FOREIGN = {"cert-manager.io/v1", "monitoring.coreos.com/v1"}
 # others.
 MADE_ELSEWHERE = {f"{NAME}-webhook-tls", f"{NAME}-metrics-token", f"{NAME}-prehook-token"}
 
+# Kinds whose objects belong to the whole cluster.
+WITHOUT_NAMESPACE = {
+    "Namespace", "ValidatingWebhookConfiguration", "PersistentVolume", "ClusterRole", "ClusterRoleBinding",
+}
+
 
 class Wrong(Exception):
     pass
@@ -323,7 +328,7 @@ def wire(items):
 
     for item in items:
         namespace = item["metadata"].get("namespace")
-        if item["kind"] in ("Namespace", "ValidatingWebhookConfiguration", "PersistentVolume"):
+        if item["kind"] in WITHOUT_NAMESPACE:
             expect(namespace is None, f"{label(item)} belongs to no namespace")
         else:
             expect(namespace == NAME, f"{label(item)} is in namespace {namespace}")
