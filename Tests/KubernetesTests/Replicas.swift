@@ -88,6 +88,26 @@ final class Replicas: Sendable {
         if signal == SIGTERM { #expect(end.status == 0, "\(end.standardError)") }
     }
 
+    /// Sends a signal, such as SIGSTOP, and goes on.
+    func signal(_ number: Int, _ signal: Int32) {
+        daemons.withLock { $0[number] }?.process.signal(signal)
+    }
+
+    /// The number of the replica whose controller works.
+    /// - Parameter stopped: a replica that can't be asked.
+    func leader(except stopped: Int? = nil, within seconds: Double = 60) async throws -> Int {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {
+            for (number, daemon) in daemons.withLock({ $0 }).enumerated() where number != stopped {
+                guard let daemon, let answer = try? await daemon.server.get("/metrics") else { continue }
+                let exposition = try Exposition(answer.text)
+                if exposition.values("rbd_rest_api_kubernetes_leader", [:]) == [1] { return number }
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        throw TestCluster.Failure(description: "no replica became the leader")
+    }
+
     private static let route = "/kubernetes/v1/admission/persistentvolumes"
 
     /// The values of a metric of the webhook for both replicas, or of all requests if the metric does not distinguish
