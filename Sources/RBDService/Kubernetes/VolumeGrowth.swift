@@ -9,6 +9,8 @@ extension VolumeService {
     /// Warns if the capacity of a volume is raised above the size of its image. Kubernetes accepts that, but the CSI
     /// driver does not enlarge the image of a static volume. Nothing is changed, and no error denies the change.
     func warnings(onChangeOf old: PersistentVolume, to new: PersistentVolume) async -> [String] {
+        // The controller enlarges it in a moment.
+        if rules.hasController, new.spec.csi != nil { return [] }
         guard let size = try? VolumeRules.size(of: new), size > ((try? VolumeRules.size(of: old)) ?? 0),
             let demand = try? rules.demand(of: new, fsid: { try images.images.connection.cluster().fsid }),
             (try? rules.requireAllowed(demand)) != nil
