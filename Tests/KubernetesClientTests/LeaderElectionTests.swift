@@ -28,6 +28,8 @@ private struct Contest {
 
     func isLeader(_ name: String) -> Bool { candidates[name]?.election.isLeader(at: now) ?? false }
 
+    func terms(_ name: String) -> UInt64 { candidates[name]?.election.terms ?? 0 }
+
     /// One attempt of a candidate. Another one's write between its reading and its writing is a conflict.
     mutating func attempt(_ name: String, isAnswerLost: Bool = false) {
         guard var candidate = candidates[name] else { return }
@@ -149,6 +151,29 @@ private struct Contest {
         contest.lease?.holder = "c"
         contest.attempt("a")
         #expect(!contest.isLeader("a"))
+    }
+
+    /// What the first term has in memory may be out of date then.
+    @Test func aLeaderAfterAnotherOneBeginsANewTerm() {
+        var contest = contest()
+        contest.attempt("a")
+        contest.wait(2)
+        contest.attempt("a")
+        #expect(contest.terms("a") == 1)
+        // It was stopped, but nobody else was leader.
+        contest.wait(60)
+        contest.attempt("a")
+        #expect(contest.isLeader("a"))
+        #expect(contest.terms("a") == 1)
+        // It was stopped, and another one was leader meanwhile, but is not any more.
+        contest.attempt("b")
+        contest.wait(15)
+        contest.attempt("b")
+        #expect(contest.terms("b") == 1)
+        contest.release("b")
+        contest.attempt("a")
+        #expect(contest.isLeader("a"))
+        #expect(contest.terms("a") == 2)
     }
 
     @Test func aDeletedLeaseIsCreatedAgain() {

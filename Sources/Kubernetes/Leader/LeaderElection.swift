@@ -14,6 +14,8 @@ struct LeaderElection: Sendable {
     private(set) var seen: (lease: Lease, since: Instant)?
     /// When the request of the last successful renewal was sent. Others count from a later time.
     private(set) var lastRenewal: Instant?
+    /// How often the lease was taken. A renewal counts only if another one was seen to hold the lease before it.
+    private(set) var terms: UInt64 = 0
 
     init(identity: String, timing: LeaseTiming) {
         self.identity = identity
@@ -43,7 +45,8 @@ struct LeaderElection: Sendable {
 
     /// - Parameters:
     ///   - lease: as it was just read; nil if it does not exist.
-    ///   - now: when the reading was started.
+    ///   - now: when the answer was there. A process that was stopped before must not count that time as the holder's
+    ///     silence.
     ///   - time: by the system's clock, for the Lease's fields.
     mutating func step(
         _ lease: Lease?,
@@ -74,7 +77,12 @@ struct LeaderElection: Sendable {
     /// - Parameter start: when the request was sent.
     mutating func succeeded(_ lease: Lease, start: Instant) {
         seen = (lease, start)
-        lastRenewal = lease.holder == identity ? start : nil
+        guard lease.holder == identity else {
+            lastRenewal = nil
+            return
+        }
+        if lastRenewal == nil { terms += 1 }
+        lastRenewal = start
     }
 
     /// Gives up the leadership.
@@ -102,7 +110,7 @@ struct LeaderElection: Sendable {
     }
 
     private func duration(of lease: Lease) -> Duration {
-        lease.durationSeconds.map { .seconds($0) } ?? timing.leaseDuration
+        lease.durationSeconds.map { Duration.seconds($0) } ?? timing.leaseDuration
     }
 }
 

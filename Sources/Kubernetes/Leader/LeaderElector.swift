@@ -17,7 +17,6 @@ public final class LeaderElector: Sendable {
     private let timing: LeaseTiming
     private let logger: Logger
     private let election: Mutex<LeaderElection>
-    private let terms = Mutex<UInt64>(0)
 
     /// - Parameters:
     ///   - name: of the Lease.
@@ -51,20 +50,22 @@ public final class LeaderElector: Sendable {
     public var holder: String? { election.withLock { $0.holder } }
 
     /// How often this process has become leader.
-    public var termCount: UInt64 { terms.withLock { $0 } }
+    public var termCount: UInt64 { election.withLock { $0.terms } }
 
     /// Takes part in the election until the task is cancelled, and then releases the lease.
     /// - Parameter body: runs while this process is leader. It is cancelled when the lease is lost, or the task is
-    ///   cancelled, and must then end soon: until it has ended, this process does not become leader again.
+    ///   cancelled, and must then end soon: until it has ended, this process does not become leader again. If another
+    ///   process was leader in between, the body is cancelled and starts again.
     public func run(whileLeading body: @escaping @Sendable () async -> Void) async {
-        var leading: Task<Void, Never>?
+        var leading: (term: UInt64, task: Task<Void, Never>)?
         while !Task.isCancelled {
             do {
                 try await attempt()
             } catch {
                 if !Task.isCancelled { report(error) }
             }
-            if let task = leading, !isLeader {
+            let (isLeader, term) = election.withLock { ($0.isLeader(at: .now), $0.terms) }
+            if let (begun, task) = leading, !isLeader || begun != term {
                 logger.warning("this replica is no longer the leader", metadata: metadata)
                 task.cancel()
                 await task.value
@@ -72,14 +73,13 @@ public final class LeaderElector: Sendable {
                 continue
             }
             if leading == nil, isLeader {
-                terms.withLock { $0 += 1 }
                 logger.notice("this replica is now the leader", metadata: metadata)
-                leading = Task { await body() }
+                leading = (term, Task { await body() })
             }
             try? await Task.sleep(for: pause)
         }
-        leading?.cancel()
-        await leading?.value
+        leading?.task.cancel()
+        await leading?.task.value
         await release()
     }
 
@@ -102,7 +102,6 @@ public final class LeaderElector: Sendable {
     }
 
     private func attempt(limit: Duration) async throws {
-        let read = ContinuousClock.now
         var lease: Lease?
         do {
             lease = try await client.get(Lease.self, named: name, in: namespace, timeLimit: limit)
@@ -111,7 +110,7 @@ public final class LeaderElector: Sendable {
         }
         let (found, time) = (lease, KubernetesTime.now)
         let step = election.withLock {
-            $0.step(found, in: namespace, named: name, at: read, time: time)
+            $0.step(found, in: namespace, named: name, at: .now, time: time)
         }
         let options = WriteOptions(timeLimit: limit)
         let start = ContinuousClock.now
