@@ -274,6 +274,8 @@ struct VolumePlannerTests {
         #expect(VolumePlanner.next(Self.ending { $0.volume.phase = "Bound" }) == .nothing)
         #expect(VolumePlanner.next(Self.ending { $0.claim = Self.claim(2) }) == .nothing)
         #expect(VolumePlanner.next(Self.ending { $0.others = ["other"] }) == .wait(.others(["other"])))
+        // Another volume may have been created of which the watch has not told yet.
+        #expect(VolumePlanner.next(Self.ending { $0.others = nil }) == .wait(.watch))
     }
 
     @Test func onlyTheImageOfTheVolumeGoesToTheTrash() {

@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Kubernetes
 import Logging
 import Naming
 import RBDAPI
@@ -37,7 +38,7 @@ extension AuditLog {
         do {
             result = .success(try await AuditNotes.$current.withValue(notes) { try await change() })
         } catch {
-            let problem = Problem(thrown: error, logger: logger)
+            let problem = Self.problem(error, logger)
             (line.outcome, line.status) = (problem.status == 403 ? .refused : .failed, problem.status)
             (line.code, line.errno) = (problem.code, problem.errno)
             result = .failure(error)
@@ -47,5 +48,11 @@ extension AuditLog {
         (line.before, line.after, line.operations) = (gathered.before, gathered.after, gathered.operations)
         await record(line, isAdmitted: gathered.isAdmitted)
         return try result.get()
+    }
+
+    private static func problem(_ error: any Error, _ logger: Logger) -> Problem {
+        guard let error = error as? KubernetesError else { return Problem(thrown: error, logger: logger) }
+        // The last look at the volume, before its image was touched.
+        return Problem(.changeInProgress, detail: "nothing was changed: \(error)")
     }
 }

@@ -155,13 +155,14 @@ struct VolumeImages: Sendable {
     }
 
     /// Moves the image to the trash, if it still is the image with the id, and nothing uses it.
-    /// - Parameter isAllowed: called while the image is claimed, before it is moved. It throws if it must not be moved.
+    /// - Parameter requireAllowed: called while the image is claimed, before it is moved. It throws if it must not be
+    ///   moved.
     /// - Returns: the entry in the trash; nil if the image was only a name.
     func moveToTrash(
         _ demand: VolumeDemand,
         imageID: String,
         volume: String,
-        isAllowed: () throws -> Void
+        requireAllowed: () async throws -> Void
     ) async throws -> RBDAPI.TrashedImage? {
         let (place, name) = (demand.place, demand.image)
         let spec = place.image(name)
@@ -170,7 +171,7 @@ struct VolumeImages: Sendable {
             try await access.changing(name, in: place, for: .deleteImage, .moveToTrash, isQuiet: true) {
                 (image: ImageInfo) async throws -> Attempt<ImageDeletion.Outcome> in
                 guard image.id == imageID else { throw CephError(.imageChanged, .moveToTrash, on: .image(spec)) }
-                try isAllowed()
+                try await requireAllowed()
                 return try await volumes.images.deletion.delete(
                     image,
                     in: place,

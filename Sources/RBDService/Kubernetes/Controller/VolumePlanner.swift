@@ -96,7 +96,8 @@ enum VolumePlanner {
             if let expected = volume.imageID, expected != id {
                 return .report(.imageReplaced(expected: expected, found: id))
             }
-            if !situation.others.isEmpty { return .wait(.others(situation.others)) }
+            guard let others = situation.others else { return .wait(.watch) }
+            if !others.isEmpty { return .wait(.others(others)) }
             if let clients = situation.clients, !clients.isEmpty { return .wait(.clients(clients)) }
             return .moveToTrash(imageID: id)
         }

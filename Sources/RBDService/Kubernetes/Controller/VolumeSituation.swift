@@ -10,8 +10,8 @@ struct VolumeSituation: Hashable, Sendable {
     var image: ImageFact?
     /// Who uses the image; nil if nobody has looked.
     var clients: [ImageClient]?
-    /// The names of other volumes that may have the same image.
-    var others: [String] = []
+    /// The names of other volumes that may have the same image; nil as long as it is not certain that all are known.
+    var others: [String]? = []
 }
 
 /// What is known of a volume's image.
@@ -83,6 +83,8 @@ enum VolumeStep: Hashable, Sendable {
 /// What keeps an image from the trash.
 enum VolumeWait: Hashable, Sendable {
     case clients([ImageClient])
+    /// The watch has not yet told what was read, so it may not have told of other volumes either.
+    case watch
     /// Other volumes that have the same image.
     case others([String])
 }

@@ -42,12 +42,30 @@ extension VolumeWorker {
             metrics.count(.grown)
             report(VolumeWords.grown(demand), on: objects.volume)
         case .moveToTrash(let id):
-            let entry = try await images.moveToTrash(demand, imageID: id, volume: name, isAllowed: requireLeadership)
+            let entry = try await images.moveToTrash(demand, imageID: id, volume: name) {
+                try await requireUnchanged(objects.volume)
+                try requireLeadership()
+            }
             metrics.count(.trashed)
             report(VolumeWords.trashed(demand, entry), on: objects.volume)
         default: break
         }
         return objects
+    }
+
+    /// Waiting for the image takes time. In that time, a user may have decided to keep the image, or to let the volume
+    /// go without it.
+    /// - Throws: `KubernetesError` with `Conflict` if the volume is not as it was read.
+    private func requireUnchanged(_ volume: StoredVolume) async throws {
+        let known = volume.metadata
+        do {
+            let current: StoredVolume = try await client.get(named: known.name, timeLimit: Self.lastLookLimit)
+            let (uid, version) = (current.metadata.uid, current.metadata.resourceVersion)
+            if uid == known.uid, version == known.resourceVersion { return }
+        } catch KubernetesError.Reason.notFound {
+            // It is gone, or another one has its name.
+        }
+        throw KubernetesError(.conflict, message: "the volume has changed since it was decided to move its image")
     }
 
     // MARK: Volumes

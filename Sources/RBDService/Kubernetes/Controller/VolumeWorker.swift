@@ -38,6 +38,9 @@ struct VolumeWorker: Sendable {
     /// How soon other waits are looked at again, if no event comes.
     private static let waitInterval = Duration.seconds(60)
 
+    /// How long the last look at a volume may take, during which nobody else can change its image.
+    static let lastLookLimit = Duration.seconds(5)
+
     /// Others change the objects as fast as they are read.
     struct TooManySteps: Error, CustomStringConvertible {
         var description: String { "the volume has changed too often while it was looked after" }
@@ -88,7 +91,7 @@ struct VolumeWorker: Sendable {
         var situation = VolumeSituation(volume: volume, claim: claim.flatMap { $0.isBound(to: volume) ? $0 : nil })
         if let demand = volume.demand, !volume.isBeingDeleted || volume.isHeld {
             do {
-                try await look(at: demand, isFresh: isFresh, &situation)
+                try await look(at: demand, objects, isFresh: isFresh, &situation)
             } catch {
                 throw failed(.nothing, demand, objects, error)
             }
@@ -101,15 +104,25 @@ struct VolumeWorker: Sendable {
         try WatchedVolume(object, images.rules, fsid: images.fsid)
     }
 
-    private func look(at demand: VolumeDemand, isFresh: Bool, _ situation: inout VolumeSituation) async throws {
+    private func look(
+        at demand: VolumeDemand,
+        _ objects: Objects,
+        isFresh: Bool,
+        _ situation: inout VolumeSituation
+    ) async throws {
         let volume = situation.volume
         let image = try await images.fact(of: demand, for: volume, isFresh: isFresh || volume.isBeingDeleted)
         situation.image = image
         guard volume.isBeingDeleted, volume.reclaim == .trash, !volume.isBound, situation.claim == nil,
             case .there(let id, _) = image
         else { return }
-        situation.others = others(of: demand, volume)
+        situation.others = isTold(objects.volume) ? others(of: demand, volume) : nil
         situation.clients = try await images.clients(ofImageID: id, demand)
+    }
+
+    /// Whether the watch has told of this version of a volume. Then it has also told of all earlier changes of others.
+    private func isTold(_ object: StoredVolume) -> Bool {
+        volumes[object.key]?.metadata.resourceVersion == object.metadata.resourceVersion
     }
 
     /// The other volumes for which the image must stay. Two volumes that are both being deleted do not wait for each
@@ -153,6 +166,9 @@ struct VolumeWorker: Sendable {
             if let demand = volume.demand, let place = await users.place(of: clients, volume) {
                 report(VolumeWords.inUse(demand, clients, place: place), on: objects.volume)
             }
+            return .again(after: Self.useInterval)
+        case .wait(.watch):
+            metrics.count(.waiting)
             return .again(after: Self.useInterval)
         case .wait(.others(let others)):
             metrics.count(.waiting)
