@@ -80,6 +80,8 @@ final class ControllerTerm: Sendable {
         } catch {
             return
         }
+        // Another leader may have changed the images since an earlier term.
+        images.keepOnly([], Set(volumes.store.all.map(\.metadata.uid)))
         // Most volumes need nothing, and that is known without a call for each.
         await refresh()
         logger.info(
@@ -104,19 +106,20 @@ final class ControllerTerm: Sendable {
 
     /// Reads the sizes of all images, and works on the volumes whose images differ from what was known.
     private func refresh() async {
-        var images: [Place: [String: [String]]] = [:]
+        var images: [Place: [String: [ObjectMeta]]] = [:]
         var specs: Set<ImageSpec> = []
-        for object in volumes.store.all {
-            guard let volume = try? worker.watched(object), let demand = volume.demand else { continue }
-            images[demand.place, default: [:]][demand.image, default: []].append(volume.name)
+        let objects = volumes.store.all
+        for object in objects {
+            guard let demand = (try? worker.watched(object))?.demand else { continue }
+            images[demand.place, default: [:]][demand.image, default: []].append(object.metadata)
             specs.insert(demand.place.image(demand.image))
         }
-        self.images.keepOnly(specs)
+        self.images.keepOnly(specs, Set(objects.map(\.metadata.uid)))
         for (place, volumes) in images {
             do {
-                let names = Set(volumes.keys)
-                for name in try await self.images.refresh(names, in: place, batchLimit: timeLimit) {
-                    for volume in volumes[name] ?? [] { queue.add(volume) }
+                let owners = volumes.mapValues { $0.map(\.uid) }
+                for name in try await self.images.refresh(owners, in: place, batchLimit: timeLimit) {
+                    for volume in volumes[name] ?? [] { queue.add(volume.name) }
                 }
             } catch {
                 if Task.isCancelled { return }

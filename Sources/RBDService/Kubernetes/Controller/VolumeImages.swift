@@ -16,13 +16,11 @@ struct VolumeImages: Sendable {
     private let audit: AuditLog
     private let logger: Logger
     private let known = KnownImages()
-    private let memory = Memory()
+    private let lastFsid = LastFsid()
 
-    /// What outlasts a connection to the cluster.
-    private final class Memory: Sendable {
-        /// The ids of images, by the uids of their volumes. An image that was there once is never created again.
-        let seen = Mutex<[String: String]>([:])
-        let fsid = Mutex<String?>(nil)
+    /// It outlasts a connection to the cluster.
+    private final class LastFsid: Sendable {
+        let value = Mutex<String?>(nil)
     }
 
     /// - Parameter trashDelay: how long an image can be restored.
@@ -39,17 +37,17 @@ struct VolumeImages: Sendable {
     func fsid() throws -> String {
         do {
             let fsid = try access.connection.cluster().fsid
-            memory.fsid.withLock { $0 = fsid }
+            lastFsid.value.withLock { $0 = fsid }
             return fsid
         } catch {
-            guard let last = memory.fsid.withLock({ $0 }) else { throw error }
+            guard let last = lastFsid.value.withLock({ $0 }) else { throw error }
             return last
         }
     }
 
     /// The volume is gone.
     func forget(uid: String) {
-        memory.seen.withLock { $0[uid] = nil }
+        known.forget(uid: uid)
     }
 
     // MARK: Reading
@@ -57,7 +55,9 @@ struct VolumeImages: Sendable {
     /// - Parameter isFresh: whether the image must be read now.
     func fact(of demand: VolumeDemand, for volume: WatchedVolume, isFresh: Bool) async throws -> ImageFact {
         let spec = demand.place.image(demand.image)
-        if !isFresh, let image = known[spec] { return there(image, volume) }
+        if !isFresh, let image = known.image(spec, of: volume.uid) {
+            return .there(id: image.id, sizeBytes: image.sizeBytes)
+        }
         let found: ImageInfo?
         do {
             found = try await access.existing(demand.image, in: demand.place)
@@ -68,26 +68,19 @@ struct VolumeImages: Sendable {
             return .missing(.neverSeen)
         }
         guard let found else {
-            known.note(spec, nil)
+            known.forget(spec)
             return .missing(try await absence(of: demand, volume))
         }
         if found.isBeingRemoved {
-            known.note(spec, nil)
+            known.forget(spec)
             return .beingRemoved
         }
-        let image = KnownImages.Image(id: found.id, sizeBytes: found.sizeBytes)
-        known.note(spec, image)
-        return there(image, volume)
+        known.note(spec, .init(id: found.id, sizeBytes: found.sizeBytes), for: [volume.uid])
+        return .there(id: found.id, sizeBytes: found.sizeBytes)
     }
 
-    private func there(_ image: KnownImages.Image, _ volume: WatchedVolume) -> ImageFact {
-        if !image.id.isEmpty { memory.seen.withLock { $0[volume.uid] = image.id } }
-        return .there(id: image.id, sizeBytes: image.sizeBytes)
-    }
-
-    private func expectedID(_ volume: WatchedVolume) -> String? {
-        volume.imageID ?? memory.seen.withLock { $0[volume.uid] }
-    }
+    /// The image that the volume had. An image that was there once is never created again.
+    private func expectedID(_ volume: WatchedVolume) -> String? { volume.imageID ?? known.seenID(volume.uid) }
 
     private func absence(of demand: VolumeDemand, _ volume: WatchedVolume) async throws -> ImageFact.Absence {
         // Nothing is made for it any more.
@@ -118,16 +111,20 @@ struct VolumeImages: Sendable {
 
     /// Reads the sizes of many images at once.
     /// - Parameters:
-    ///   - names: the names of the images in the place.
+    ///   - volumes: the uids of volumes, by the names of their images in the place.
     ///   - batchLimit: how long the read of a batch may take.
     /// - Returns: the names of the images that differ from what was known.
-    func refresh(_ names: Set<String>, in place: Place, batchLimit: Duration) async throws -> Set<String> {
-        try await known.refresh(names, in: access.pool(place), batchLimit: batchLimit)
+    func refresh(
+        _ volumes: [String: [String]],
+        in place: Place,
+        batchLimit: Duration
+    ) async throws -> Set<String> {
+        try await known.refresh(volumes, in: access.pool(place), batchLimit: batchLimit)
     }
 
-    /// Drops what is known of all other images.
-    func keepOnly(_ specs: Set<ImageSpec>) {
-        known.keepOnly(specs)
+    /// Drops what is known of all other images and volumes.
+    func keepOnly(_ specs: Set<ImageSpec>, _ uids: Set<String>) {
+        known.keepOnly(specs, uids)
     }
 
     // MARK: Changing
@@ -135,7 +132,7 @@ struct VolumeImages: Sendable {
     /// Creates the image, as the webhook does.
     func create(_ object: StoredVolume, _ demand: VolumeDemand) async throws {
         let spec = demand.place.image(demand.image)
-        defer { known.note(spec, nil) }
+        defer { known.forget(spec) }
         try await audit.recording(.create, spec, volume: object.metadata.name, logger: logger) {
             _ = try await volumes.ensure(PersistentVolume(object), isDryRun: false)
         }
@@ -145,7 +142,7 @@ struct VolumeImages: Sendable {
     /// image that has grown even more meanwhile stays as it is.
     func grow(_ demand: VolumeDemand, volume: String) async throws {
         let spec = demand.place.image(demand.image)
-        defer { known.note(spec, nil) }
+        defer { known.forget(spec) }
         var request = UpdateImageRequest()
         request.size = ByteCount(demand.sizeBytes)
         let change = request
@@ -166,7 +163,7 @@ struct VolumeImages: Sendable {
     ) async throws -> RBDAPI.TrashedImage? {
         let (place, name) = (demand.place, demand.image)
         let spec = place.image(name)
-        defer { known.note(spec, nil) }
+        defer { known.forget(spec) }
         let outcome = try await audit.recording(.delete, spec, volume: volume, logger: logger) {
             try await access.changing(name, in: place, for: .deleteImage, .moveToTrash, isQuiet: true) {
                 (image: ImageInfo) async throws -> Attempt<ImageDeletion.Outcome> in
