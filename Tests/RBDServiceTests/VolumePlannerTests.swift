@@ -115,8 +115,9 @@ struct VolumePlannerTests {
         let begun: [WatchedClaim] = [
             Self.claim(1, allocated: 2, "ControllerResizeInProgress", ["Resizing"]),
             Self.claim(1, allocated: 2, "ControllerResizeInProgress"),
-            // An API server that drops the newer fields.
+            // API servers that drop the newer fields, or one of them.
             Self.claim(1, nil, ["Resizing"]),
+            Self.claim(1, allocated: 2, nil, ["Resizing"]),
         ]
         for claim in begun {
             #expect(VolumePlanner.next(Self.situation(Self.small) { $0.claim = claim }) == .growImage)
@@ -127,6 +128,7 @@ struct VolumePlannerTests {
             Self.claim(1, allocated: 2, "ControllerResizeInfeasible", ["Resizing"]),
             Self.claim(1, allocated: 1, "NodeResizePending", ["FileSystemResizePending"]),
             Self.claim(1, nil, ["FileSystemResizePending"]),
+            Self.claim(1, allocated: 3, nil, ["Resizing"]),
             // A claim that says more than its image has would never have its file system grown.
             Self.claim(2, allocated: 2, "ControllerResizeInProgress", ["Resizing"]),
             Self.claim(2),

@@ -70,8 +70,8 @@ extension WatchedClaim {
     /// - Parameter imageBytes: the size of the image.
     func saysGrowing(to bytes: UInt64, from imageBytes: UInt64) -> Bool {
         guard capacityBytes ?? 0 <= imageBytes else { return false }
-        // API servers may drop the newer fields without a word. The condition alone says it then.
-        guard let growth else { return allocatedBytes == nil && conditions.contains(Self.resizing) }
+        // API servers may drop one or both of the newer fields without a word. The condition alone says it then.
+        guard let growth else { return allocatedBytes ?? bytes == bytes && conditions.contains(Self.resizing) }
         return growth == .controllerInProgress && allocatedBytes == bytes
     }
 
