@@ -45,6 +45,12 @@ public struct VolumeHandle: Hashable, Sendable, CustomStringConvertible {
         self.init(clusterID: clusterID, poolID: pool, uuid: uuid)
     }
 
+    /// The name of the image of a volume that ceph-csi has made, where nothing else has it.
+    /// - Parameter prefix: the StorageClass's `volumeNamePrefix`; nil if it has none.
+    public func imageName(prefix: String?) -> String {
+        prefix.map { $0 + uuid } ?? JournalKind.volumes.usualImage(of: uuid)
+    }
+
     public var description: String {
         let length = Hexadecimal.text(UInt64(clusterID.utf8.count), digits: 4)
         return [Self.version, length, clusterID, Hexadecimal.text(ofPool: poolID), uuid].joined(separator: "-")

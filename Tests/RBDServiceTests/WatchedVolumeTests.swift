@@ -20,6 +20,7 @@ struct WatchedVolumeTests {
     private func volume(
         _ name: String = "pv",
         driver: String = "rbd.csi.ceph.com",
+        handle: String = "data",
         attributes: String = #""clusterID":"\#(fsid)","pool":"rbd","staticVolume":"true""#,
         metadata: String = "",
         spec: String = ""
@@ -29,7 +30,7 @@ struct WatchedVolumeTests {
                 #"""
                 {"metadata":{"name":"\#(name)","uid":"u1","resourceVersion":"7"\#(metadata)},"spec":{
                 "capacity":{"storage":"2Gi"},"accessModes":["ReadWriteOnce"]\#(spec),
-                "csi":{"driver":"\#(driver)","volumeHandle":"data","nodeStageSecretRef":{"name":"s","namespace":"n"},
+                "csi":{"driver":"\#(driver)","volumeHandle":"\#(handle)","nodeStageSecretRef":{"name":"s","namespace":"n"},
                 "volumeAttributes":{\#(attributes)}}},"status":{"phase":"Bound","message":"m"}}
                 """#
             )
@@ -113,6 +114,14 @@ struct WatchedVolumeTests {
         index.note(.added(dynamic))
         #expect(index.volumes(of: image, except: "own") == ["dynamic", "other"])
         #expect(index.volumes(of: ImageSpec(pool: "rbd", image: "data-2"), except: "own") == [])
+        // Old releases of the driver did not write the name of the image.
+        let uuid = "b0285c97-a0ce-11eb-8c66-0242ac110002"
+        let handle = "0001-0009-rook-ceph-0000000000000002-\(uuid)"
+        index.note(.added(try volume("old", handle: handle, attributes: #""pool":"rbd""#)))
+        #expect(index.volumes(of: ImageSpec(pool: "rbd", image: "csi-vol-\(uuid)"), except: "own") == ["old"])
+        let prefixed = #""pool":"rbd","volumeNamePrefix":"shop-""#
+        index.note(.added(try volume("prefixed", handle: handle, attributes: prefixed)))
+        #expect(index.volumes(of: ImageSpec(pool: "rbd", image: "shop-\(uuid)"), except: "own") == ["prefixed"])
         #expect(index.note(.deleted(other)).sorted() == ["dynamic", "own", "team"])
         index.note(.deleted(dynamic))
         #expect(index.volumes(of: image, except: "own") == [])

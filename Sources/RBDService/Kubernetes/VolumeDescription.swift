@@ -28,9 +28,6 @@ struct VolumeDescription: Sendable {
         .layering, .exclusiveLock, .objectMap, .fastDiff, .deepFlatten, .journaling,
     ]
 
-    /// ceph-csi puts this before the UUID if the StorageClass names nothing else.
-    private static let usualPrefix = "csi-vol-"
-
     /// The volume as objects that can be applied.
     func objects(_ image: ImageInfo, _ spec: ImageSpec, _ terms: VolumeTerms) -> KubernetesVolume {
         let size = StorageQuantity(bytes: image.sizeBytes)
@@ -90,7 +87,7 @@ struct VolumeDescription: Sendable {
         var attributes = ["clusterID": terms.clusterID, "pool": place.pool]
         let features = image.features.intersection(Self.features).names.joined(separator: ",")
         if !features.isEmpty { attributes["imageFeatures"] = features }
-        guard let uuid, handle != nil else {
+        guard let uuid, let handle else {
             attributes["staticVolume"] = "true"
             return attributes
         }
@@ -98,7 +95,7 @@ struct VolumeDescription: Sendable {
         attributes["imageName"] = image.name
         if !place.namespace.isEmpty { attributes["radosNamespace"] = place.namespace }
         attributes["dataPool"] = image.dataPool
-        if image.name.hasSuffix(uuid), image.name != Self.usualPrefix + uuid {
+        if image.name.hasSuffix(uuid), image.name != handle.imageName(prefix: nil) {
             // ceph-csi makes the image's name from it if the journal is lost.
             attributes["volumeNamePrefix"] = String(image.name.dropLast(uuid.count))
         }

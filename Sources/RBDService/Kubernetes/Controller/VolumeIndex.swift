@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
 import Kubernetes
 import Naming
 import Synchronization
@@ -83,8 +84,12 @@ final class VolumeIndex: Sendable {
         if let csi = volume.csi {
             let attributes = csi.volumeAttributes
             guard let pool = attributes["pool"] else { return nil }
-            // Volumes that the driver has provisioned have handles of another kind, and this attribute.
-            return Name(pool: pool, image: attributes["imageName"] ?? csi.volumeHandle)
+            // Volumes that the driver has provisioned have a composed handle, and this attribute. Old releases of the
+            // driver did not write the attribute.
+            let image =
+                attributes["imageName"]
+                ?? VolumeHandle(parsing: csi.volumeHandle)?.imageName(prefix: attributes["volumeNamePrefix"])
+            return Name(pool: pool, image: image ?? csi.volumeHandle)
         }
         guard let rbd = volume.rbd, let image = rbd[string: "image"] else { return nil }
         return Name(pool: rbd[string: "pool"] ?? "rbd", image: image)
