@@ -138,16 +138,22 @@ struct VolumeImages: Sendable {
         }
     }
 
-    /// Makes the image as large as its volume. The service never makes an image smaller without a confirmation, so an
-    /// image that has grown even more meanwhile stays as it is.
-    func grow(_ demand: VolumeDemand, volume: String) async throws {
+    /// Makes the image as large as its volume. An image that has grown even more meanwhile stays as it is: the service
+    /// never makes one smaller without a confirmation.
+    /// - Returns: whether the image was enlarged, or had the size already.
+    func grow(_ demand: VolumeDemand, volume: String) async throws -> Bool {
         let spec = demand.place.image(demand.image)
         defer { known.forget(spec) }
         var request = UpdateImageRequest()
         request.size = ByteCount(demand.sizeBytes)
         let change = request
-        try await audit.recording(.modify, spec, volume: volume, logger: logger) {
-            _ = try await volumes.images.update(demand.image, change, in: demand.place, if: .none, isDryRun: false)
+        return try await audit.recording(.modify, spec, volume: volume, logger: logger) {
+            do {
+                _ = try await volumes.images.update(demand.image, change, in: demand.place, if: .none, isDryRun: false)
+                return true
+            } catch let problem as Problem where problem.kind == .confirmationRequired {
+                return false
+            }
         }
     }
 

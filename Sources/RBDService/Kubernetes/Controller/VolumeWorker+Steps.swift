@@ -38,9 +38,10 @@ extension VolumeWorker {
             metrics.count(.created)
             report(VolumeWords.created(demand), on: objects.volume)
         case .growImage:
-            try await images.grow(demand, volume: name)
-            metrics.count(.grown)
-            report(VolumeWords.grown(demand), on: objects.volume)
+            if try await images.grow(demand, volume: name) {
+                metrics.count(.grown)
+                report(VolumeWords.grown(demand), on: objects.volume)
+            }
         case .moveToTrash(let id):
             let entry = try await images.moveToTrash(demand, imageID: id, volume: name) {
                 try await requireUnchanged(objects.volume)

@@ -192,13 +192,15 @@ struct VolumeWorker: Sendable {
 
     /// Reports a failure in words that its user understands.
     func failed(_ step: VolumeStep, _ demand: VolumeDemand, _ objects: Objects, _ error: any Error) -> any Error {
-        let problem: Problem
+        var problem: Problem
         switch error {
         case let error as CephError: problem = Problem(error).speaking(of: demand)
         case let error as Problem: problem = error.speaking(of: demand)
         // The API server's own errors are in the log: users can't do anything about them.
         default: return error
         }
+        // That is for users of the webhook. The controller tries again by itself.
+        if problem.hint?.hasPrefix("apply the volume again") ?? false { problem.hint = nil }
         let words = VolumeWords.failed(step, demand, problem)
         report(words, on: objects.volume)
         if step == .growImage, let claim = objects.claim { report(words, on: claim) }
