@@ -29,6 +29,14 @@ struct ControllerConfigurationTests {
         #expect(throws: ConfigurationError.self) { try configuration(["kubernetes-controller": "true"]) }
     }
 
+    /// Otherwise the deletion of a volume would destroy its data.
+    @Test func imagesMustStayInTheTrashForATime() throws {
+        let on = ["kubernetes-controller": "true", "kubernetes-pools": "rbd"]
+        #expect(throws: ConfigurationError.self) { try configuration(on.merging(["trash-delay": "0s"]) { $1 }) }
+        #expect(try configuration(on.merging(["trash-delay": "1h"]) { $1 }).controller != nil)
+        #expect(try configuration(["trash-delay": "0s"]).controller == nil)
+    }
+
     @Test(arguments: ["a", "a/b/c", "/b", "a/", "A/b", "a/b_c", "-a/b", ""])
     func aLeaseIsANamespaceAndAName(text: String) {
         #expect(throws: ConfigurationError.self) { try configuration(["kubernetes-lease": text]) }

@@ -27,6 +27,14 @@ extension ServiceConfiguration {
                 "the controller creates images and moves them to the trash; name the pools for that, or write * for all"
             )
         }
+        // Nobody could take back the deletion of a volume.
+        guard settings.trashDelay > .zero else {
+            throw settings.error(
+                \.trashDelay,
+                "the images of volumes that the controller moves to the trash would be purged immediately; set a time for "
+                    + "which they can be restored"
+            )
+        }
         return ControllerConfiguration(
             kubeconfig: settings.kubernetesKubeconfig,
             leaseNamespace: parts[0],
