@@ -57,6 +57,14 @@ import Testing
         #expect(!isTooEarlyTaken)
     }
 
+    @Test(arguments: [("data", 4), (String(repeating: "a", count: 253), 200)])
+    func theNameOfAnEventBeginsWithThatOfTheObject(name: String, length: Int) {
+        #expect(EventRecorder.stem(of: name) == name.prefix(length))
+        // An API server refuses names with a part that ends in a dash.
+        let long = String(repeating: "a", count: 198) + "-." + name
+        #expect(EventRecorder.stem(of: long) == long.prefix(198))
+    }
+
     @Test func memoryIsLimited() {
         var events = EventSeries(maximum: 10)
         for number in 0..<20 { _ = events.note(report("a", about: "\(number)"), at: start, time: time) }

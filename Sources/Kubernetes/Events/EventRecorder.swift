@@ -98,10 +98,9 @@ public final class EventRecorder: Sendable {
                 // API servers remove Events after an hour; so another one is created.
             }
         }
-        // The name of an object may be as long as the name of an Event, so it is cut.
         let suffix = String(UInt64(bitPattern: series.last.microseconds), radix: 16)
         let random = String(UInt32.random(in: 0...UInt32.max), radix: 16)
-        var event = KubernetesEvent(named: "\(report.object.name.prefix(200)).\(suffix)\(random)", in: namespace)
+        var event = KubernetesEvent(named: "\(Self.stem(of: report.object.name)).\(suffix)\(random)", in: namespace)
         event.object = report.object.reference
         event.severity = report.severity
         event.reason = report.reason
@@ -111,6 +110,14 @@ public final class EventRecorder: Sendable {
         event.lastTimestamp = series.last
         event.setSource(component: component, host: host)
         return try await client.create(event, options).metadata.name
+    }
+
+    /// The beginning of an Event's name. The name of an object may be as long as that of an Event, so it is cut. No
+    /// part of a name may end in a dash.
+    static func stem(of name: String) -> Substring {
+        var stem = name.prefix(200)
+        while stem.last == "-" || stem.last == "." { stem.removeLast() }
+        return stem
     }
 
     private static func cut(_ message: String) -> String {
