@@ -37,7 +37,7 @@ struct ControllerConfigurationTests {
         #expect(try configuration(["trash-delay": "0s"]).controller == nil)
     }
 
-    @Test(arguments: ["a", "a/b/c", "/b", "a/", "A/b", "a/b_c", "-a/b", ""])
+    @Test(arguments: ["a", "a/b/c", "/b", "a/", "A/b", "a/b_c", "-a/b", "a.b/c", ""])
     func aLeaseIsANamespaceAndAName(text: String) {
         #expect(throws: ConfigurationError.self) { try configuration(["kubernetes-lease": text]) }
     }

@@ -11,8 +11,7 @@ public struct WebhookConfiguration: Sendable {
 
 extension ServiceConfiguration {
     static func controller(_ settings: ParsedSettings) throws(ConfigurationError) -> ControllerConfiguration? {
-        let parts = settings.kubernetesLease.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2, parts.allSatisfy(isKubernetesName) else {
+        guard let lease = KubernetesName.pair(settings.kubernetesLease) else {
             throw settings.error(
                 \.kubernetesLease,
                 "\"\(settings.kubernetesLease)\" is not NAMESPACE/NAME, such as rbd-rest-api/rbd-rest-api-controller"
@@ -37,21 +36,9 @@ extension ServiceConfiguration {
         }
         return ControllerConfiguration(
             kubeconfig: settings.kubernetesKubeconfig,
-            leaseNamespace: parts[0],
-            leaseName: parts[1]
+            leaseNamespace: lease.namespace,
+            leaseName: lease.name
         )
-    }
-
-    /// Names of objects: lower-case letters, digits, points and dashes.
-    private static func isKubernetesName(_ text: String) -> Bool {
-        let ends = [text.utf8.first, text.utf8.last]
-        return (1...253).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch UnicodeScalar(byte) {
-                case "a"..."z", "0"..."9", "-", ".": true
-                default: false
-                }
-            } && ends.allSatisfy { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: ".") }
     }
 
     static func volumes(_ settings: ParsedSettings) throws(ConfigurationError) -> VolumeRules {
