@@ -81,6 +81,11 @@ final class Replicas: Sendable {
         daemons.withLock { $0[number] = daemon }
     }
 
+    /// The API of the first replica that runs.
+    var server: TestServer {
+        get throws { try #require(daemons.withLock { $0 }.lazy.compactMap { $0 }.first).server }
+    }
+
     func stop(_ number: Int, by signal: Int32) async {
         guard let daemon = daemons.withLock({ daemons in daemons[number].take() }) else { return }
         daemon.process.signal(signal)

@@ -280,6 +280,24 @@ struct VolumePlannerTests {
         #expect(VolumePlanner.next(Self.ending { $0.others = nil }) == .wait(.watch))
     }
 
+    @Test func anAdoptedImageStays() {
+        let wait = VolumeStep.wait(.adoption(claim: "shop/orders"))
+        #expect(VolumePlanner.next(Self.ending { $0.adopter = "shop/orders" }) == wait)
+        // The other volume may be the one that has got the image. It must not be named as one to delete.
+        for others in [nil, ["other"]] {
+            let situation = Self.ending { situation in
+                situation.adopter = "shop/orders"
+                situation.others = others
+            }
+            #expect(VolumePlanner.next(situation) == wait)
+        }
+        let kept = Self.ending { situation in
+            situation.adopter = "shop/orders"
+            situation.volume.reclaim = .retain
+        }
+        #expect(VolumePlanner.next(kept) == .release)
+    }
+
     @Test func onlyTheImageOfTheVolumeGoesToTheTrash() {
         let other = Self.ending(.there(id: "b2", sizeBytes: 1))
         #expect(VolumePlanner.next(other) == .report(.imageReplaced(expected: "a1", found: "b2")))

@@ -54,10 +54,13 @@ struct ImageDeletion: Sendable {
     }
 
     /// Deletes an image, which is claimed unless this is a dry run.
+    /// - Parameter volume: the static PersistentVolume that ends with the image. If the image was adopted as this one,
+    ///   the adoption ends, too.
     func delete(
         _ image: ImageInfo,
         in place: Place,
         keptFor delay: Duration?,
+        with volume: String? = nil,
         isDryRun: Bool
     ) async throws -> Attempt<Outcome> {
         if isDryRun { return .planned(try await plan(image, in: place, keptFor: delay)) }
@@ -70,7 +73,12 @@ struct ImageDeletion: Sendable {
         }
         let records = Records(of: pool)
         async let asked = records.timeOfChange()
-        try await AdoptionStore(pool).requireNone(ofImageID: image.id, place.image(image.name))
+        let adoptions = AdoptionStore(pool)
+        let adoption = try await adoptions.requireEnding(
+            ofImageID: image.id,
+            place.image(image.name),
+            with: volume
+        )
         try await requireFree(image, in: place)
         // Otherwise its parent snapshot could be removed while the image is in the trash.
         if image.parent != nil { try await repair.completeClone(image, in: pool) }
@@ -80,6 +88,8 @@ struct ImageDeletion: Sendable {
             try await pool.removeFormat1Image(named: image.name)
             return .done(.gone)
         }
+        // Before the move: an interruption then leaves a volume without a record, and no record without a volume.
+        if let adoption { try await adoptions.remove(adoption) }
         let now = try await asked
         let entry = TrashEntry(
             id: image.id,

@@ -42,6 +42,9 @@ struct Adoption: Codable, Hashable, Sendable {
         )
     }
 
+    /// Whether the image was adopted as this static PersistentVolume. Such an adoption ends with its volume.
+    func isStaticVolume(_ name: String) -> Bool { uuid == nil && requestName == name }
+
     /// Whether an entry is the one that this adoption has written. ceph-csi sets another owner if another claim gets
     /// the volume, and adds keys if the volume becomes a member of a group.
     func hasWritten(_ found: JournalEntry) -> Bool {
@@ -95,14 +98,25 @@ struct AdoptionStore: Sendable {
         throw Problem.claimTaken(adoption, by: other.map { pool.place.image($0.imageName) })
     }
 
-    /// Requires that an image is not adopted, because it is to be deleted or renamed: ceph-csi's journal has its name.
-    /// The image is claimed, so it can't be adopted meanwhile.
-    /// - Parameter newName: nil for a deletion. An image may get back the name that it had when it was adopted.
+    /// Requires that an image is not adopted, because it is to be renamed: ceph-csi's journal has its name. The image
+    /// is claimed, so it can't be adopted meanwhile.
+    /// - Parameter newName: may be the name that the image had when it was adopted.
     /// - Throws: `Problem` with `image-adopted`.
-    func requireNone(ofImageID id: String, _ spec: ImageSpec, newName: String? = nil) async throws {
+    func requireNone(ofImageID id: String, _ spec: ImageSpec, newName: String) async throws {
         guard let adoption = try await adoption(ofImageID: id)?.adoption else { return }
-        if let newName, newName.utf8.elementsEqual(adoption.imageName.utf8) { return }
+        if newName.utf8.elementsEqual(adoption.imageName.utf8) { return }
         throw Problem.isAdopted(spec, adoption)
+    }
+
+    /// Requires that an image may be deleted: it is not adopted, or only as the static volume that ends with it. The
+    /// image is claimed, so it can't be adopted meanwhile.
+    /// - Parameter volume: the PersistentVolume that ends with the image; nil if none does.
+    /// - Returns: the adoption that ends, too.
+    /// - Throws: `Problem` with `image-adopted`.
+    func requireEnding(ofImageID id: String, _ spec: ImageSpec, with volume: String?) async throws -> StoredAdoption? {
+        guard let stored = try await adoption(ofImageID: id) else { return nil }
+        if let volume, stored.adoption.isStaticVolume(volume) { return stored }
+        throw Problem.isAdopted(spec, stored.adoption)
     }
 
     /// - Parameter old: what is replaced; nil if there must be none.

@@ -78,9 +78,11 @@ struct VolumeDescription: Sendable {
         uuid != nil && VolumeUUID.suffix(of: image.name) == uuid
     }
 
-    /// external-provisioner deletes only volumes with this annotation.
+    /// external-provisioner deletes only volumes with the annotation of their provisioner. A static volume is the
+    /// controller's, like any other one.
     private func annotations(_ image: ImageInfo, _ terms: VolumeTerms) -> SortedTexts? {
-        isDeletable(image) ? SortedTexts([VolumeRules.provisioner: terms.driver]) : nil
+        if handle == nil, terms.isOptIn { return SortedTexts([VolumeRules.annotation: "true"]) }
+        return isDeletable(image) ? SortedTexts([VolumeRules.provisioner: terms.driver]) : nil
     }
 
     private func attributes(_ image: ImageInfo, _ place: Place, _ terms: VolumeTerms) -> [String: String] {
@@ -117,7 +119,10 @@ struct VolumeDescription: Sendable {
             limits.append("storageClass is not given: claims without a class can't grow")
         }
         guard handle != nil else {
-            limits.append("a static volume can't be grown, snapshotted, cloned or deleted by ceph-csi")
+            limits.append(
+                "a static volume can't be grown, snapshotted, cloned or deleted by ceph-csi"
+                    + (terms.hasController ? "; to grow it, raise spec.capacity of the PersistentVolume" : "")
+            )
             return limits
         }
         if !image.features.contains(.layering) {

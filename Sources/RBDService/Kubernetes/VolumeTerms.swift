@@ -16,6 +16,10 @@ struct VolumeTerms: Hashable, Sendable {
     var fsType: String?
     var volumeMode: String
     var accessModes: [String]
+    /// Whether the service only cares for static volumes that ask for it (`kubernetes-opt-in`).
+    var isOptIn: Bool
+    /// Whether a controller grows static volumes, and moves their images to the trash.
+    var hasController: Bool
 
     private static let volumeModes = ["Filesystem", "Block"]
     private static let accessModes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]
@@ -33,6 +37,7 @@ struct VolumeTerms: Hashable, Sendable {
             }
             return text
         }
+        (isOptIn, hasController) = (rules.isOptIn, rules.hasController)
         clusterID = try rules.clusterID(request.clusterID, of: place, fsid: fsid)
         let named = try word("driver", request.driver, isValid: KubernetesName.isSubdomain)
         guard let driver = named ?? Self.driver(of: rules) else {

@@ -17,7 +17,8 @@ struct KubernetesAdopt: AsyncParsableCommand {
 
             The same command may be repeated, and prints the same. `rbdctl kubernetes release` takes it back.
 
-            With --static, the volume is a static one, which the driver can only mount: the journal is not changed.
+            With --static, the volume is a static one, which the driver can only mount: the journal is not changed. \
+            The service's controller can grow it, and move its image to the trash with it.
             """
     )
 

@@ -109,6 +109,14 @@ struct VolumeImages: Sendable {
         return all.filter { seen.insert($0).inserted }
     }
 
+    /// The claim for which the image is adopted; nil if it is not adopted, or only as this static volume.
+    /// - Parameter volume: the name of the volume.
+    func adopter(ofImageID id: String, _ demand: VolumeDemand, except volume: String) async throws -> String? {
+        guard !id.isEmpty else { return nil }
+        let adoption = try await AdoptionStore(access.pool(demand.place)).adoption(ofImageID: id)?.adoption
+        return adoption.flatMap { $0.isStaticVolume(volume) ? nil : $0.claim }
+    }
+
     /// Reads the sizes of many images at once.
     /// - Parameters:
     ///   - volumes: the uids of volumes, by the names of their images in the place.
@@ -179,6 +187,7 @@ struct VolumeImages: Sendable {
                     image,
                     in: place,
                     keptFor: trashDelay,
+                    with: volume,
                     isDryRun: false
                 )
             }

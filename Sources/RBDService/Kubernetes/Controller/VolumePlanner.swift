@@ -96,6 +96,8 @@ enum VolumePlanner {
             if let expected = volume.imageID, expected != id {
                 return .report(.imageReplaced(expected: expected, found: id))
             }
+            // Other volumes are looked at later: one of them may be that of the adoption, which is not to be deleted.
+            if let claim = situation.adopter { return .wait(.adoption(claim: claim)) }
             guard let others = situation.others else { return .wait(.watch) }
             if !others.isEmpty { return .wait(.others(others)) }
             if let clients = situation.clients, !clients.isEmpty { return .wait(.clients(clients)) }

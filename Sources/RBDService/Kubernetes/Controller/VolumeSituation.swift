@@ -10,6 +10,8 @@ struct VolumeSituation: Hashable, Sendable {
     var image: ImageFact?
     /// Who uses the image; nil if nobody has looked.
     var clients: [ImageClient]?
+    /// The claim for which the image is adopted as another volume than this one; nil if there is none.
+    var adopter: String?
     /// The names of other volumes that may have the same image; nil as long as it is not certain that all are known.
     var others: [String]? = []
 }
@@ -87,6 +89,8 @@ enum VolumeWait: Hashable, Sendable {
     case watch
     /// Other volumes that have the same image.
     case others([String])
+    /// The image is adopted, as the volume of a claim.
+    case adoption(claim: String)
 }
 
 /// What a user should know, and the controller does not change by itself.

@@ -66,7 +66,10 @@ enum VolumeWords {
             case .moveToTrash: ("ImageNotTrashed", "image \(spec(demand)) can't go to the trash yet")
             default: ("ImageUnreadable", "image \(spec(demand)) can't be read")
             }
-        return .warning(reason, sentence("\(failure): \(problem.detail)", problem.hint) + "; it is tried again")
+        // It was adopted a moment ago. So the Event is the one of those that were adopted before.
+        let isAdopted = problem.kind == .imageAdopted
+        let words = sentence("\(failure): \(problem.detail)", problem.hint) + "; it is tried again"
+        return .warning(isAdopted ? "ImageAdopted" : reason, words)
     }
 
     // MARK: Waits
@@ -89,6 +92,15 @@ enum VolumeWords {
             "ImageShared",
             "image \(spec(demand)) does not go to the trash, because it may also be the image of \(names); delete them "
                 + "first, or set the annotation \(WatchedVolume.reclaimAnnotation) to retain"
+        )
+    }
+
+    static func adopted(_ demand: VolumeDemand, for claim: String) -> VolumeReport {
+        .warning(
+            "ImageAdopted",
+            "image \(spec(demand)) does not go to the trash, because it is adopted as the volume of the claim \(claim); "
+                + "release it first: rbdctl kubernetes release \(spec(demand)); or set the annotation "
+                + "\(WatchedVolume.reclaimAnnotation) to retain"
         )
     }
 

@@ -116,6 +116,7 @@ struct VolumeWorker: Sendable {
         guard volume.isBeingDeleted, volume.reclaim == .trash, !volume.isBound, situation.claim == nil,
             case .there(let id, _) = image
         else { return }
+        situation.adopter = try await images.adopter(ofImageID: id, demand, except: volume.name)
         situation.others = isTold(objects.volume) ? others(of: demand, volume) : nil
         situation.clients = try await images.clients(ofImageID: id, demand)
     }
@@ -173,6 +174,10 @@ struct VolumeWorker: Sendable {
         case .wait(.others(let others)):
             metrics.count(.waiting)
             if let demand = volume.demand { report(VolumeWords.shared(demand, with: others), on: objects.volume) }
+            return .again(after: Self.waitInterval)
+        case .wait(.adoption(let claim)):
+            metrics.count(.waiting)
+            if let demand = volume.demand { report(VolumeWords.adopted(demand, for: claim), on: objects.volume) }
             return .again(after: Self.waitInterval)
         case .report(let oddity):
             metrics.count(.reported)
