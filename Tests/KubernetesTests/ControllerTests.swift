@@ -88,6 +88,31 @@ extension KubernetesTests {
             }
         }
 
+        /// Not even by a leader that has never seen the image.
+        @Test func anImageThatIsGoneIsNotReplacedByAnEmptyOne() async throws {
+            try await controlling { replicas, make in
+                let volume = make("lost")
+                try await volume.bind()
+                try await APIServer.wait(
+                    for: try await TestCluster.imageID(volume.spec),
+                    at: "{.metadata.annotations.rbd-rest-api\\.io/image-id}",
+                    of: "pv/\(volume.name)"
+                )
+                let leader = try await replicas.leader()
+                await replicas.stop(leader, by: SIGKILL)
+                try await TestCluster.run("rbd", ["rm", "--no-progress", volume.spec])
+                _ = try await replicas.leader()
+                let end = ContinuousClock.now + .seconds(30)
+                while try await !volume.events("ImageLost").contains(volume.name) {
+                    try #require(ContinuousClock.now < end, "no Event says that the image is gone")
+                    try await Task.sleep(for: .milliseconds(200))
+                }
+                #expect(try await !TestCluster.run("rbd", ["ls", volume.pool]).contains(volume.name))
+                try await replicas.start(leader)
+                try await volume.remove()
+            }
+        }
+
         @Test(arguments: ["Retain", "Delete"])
         func theImageOfADeletedVolumeGoesToTheTrash(policy: String) async throws {
             try await controlling { _, make in

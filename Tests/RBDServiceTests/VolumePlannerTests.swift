@@ -31,6 +31,7 @@ struct VolumePlannerTests {
             uid: "u1",
             phase: "Bound",
             claim: .init(namespace: "default", name: "data", uid: "c1"),
+            imageID: "a1",
             need: .image(demand)
         )
         var situation = VolumeSituation(volume: volume, image: image)
@@ -60,7 +61,6 @@ struct VolumePlannerTests {
     private static func trash(_ situation: inout VolumeSituation) {
         situation.volume.reclaim = .trash
         situation.volume.finalizers = ["kubernetes.io/pv-protection", finalizer]
-        situation.volume.imageID = "a1"
     }
 
     /// A volume that is to go to the trash, is deleted, and has lost its claim.
@@ -191,6 +191,31 @@ struct VolumePlannerTests {
     }
 
     // MARK: Holding
+
+    /// The next leader would otherwise take a volume that has lost its image for one that never had one.
+    @Test func eachVolumeSaysWhichImageItHas() {
+        for phase in ["Available", "Bound", "Released"] {
+            // Before it grows, which may fail for hours.
+            for image in [Self.large, Self.small] {
+                let situation = Self.situation(image) { situation in
+                    situation.volume.imageID = nil
+                    situation.volume.phase = phase
+                }
+                #expect(VolumePlanner.next(situation) == .remember(imageID: "a1"))
+            }
+        }
+        let old = ImageFact.there(id: "", sizeBytes: 2 * Self.gibibyte)
+        #expect(VolumePlanner.next(Self.situation(old) { $0.volume.imageID = nil }) == .nothing)
+        #expect(VolumePlanner.next(Self.situation(old)) == .nothing)
+        // Its user has decided for another image. Nothing is ever done to the former one.
+        #expect(VolumePlanner.next(Self.situation { $0.volume.imageID = "b2" }) == .remember(imageID: "a1"))
+        // One patch is enough.
+        let held = Self.situation { situation in
+            situation.volume.imageID = nil
+            situation.volume.reclaim = .trash
+        }
+        #expect(VolumePlanner.next(held) == .hold(imageID: "a1"))
+    }
 
     @Test func aVolumeThatIsToGoToTheTrashIsHeld() {
         func next(_ change: (inout VolumeSituation) -> Void) -> VolumeStep {

@@ -67,8 +67,8 @@ extension Metric {
         "rbd_rest_api_kubernetes_work_total",
         .counter,
         labels: ["outcome"],
-        "Steps of the controller: created, grown, trashed (images), claim-updated, held, released, deleted (volumes), or "
-            + "unchanged, waiting, reported, failed."
+        "Steps of the controller: created, grown, trashed (images), claim-updated, noted (which image a volume has), held, "
+            + "released, deleted (volumes), or unchanged, waiting, reported, failed."
     )
     static let controllerWatchAge = Metric(
         "rbd_rest_api_kubernetes_watch_age_seconds",

@@ -7,7 +7,7 @@ import CoreMetrics
 final class ControllerMetrics: Sendable {
     /// What the work on a volume has done, or why it has done nothing.
     enum Outcome: String, CaseIterable, Sendable {
-        case created, grown, trashed, held, released, deleted
+        case created, grown, trashed, noted, held, released, deleted
         case claimUpdated = "claim-updated"
         case unchanged, waiting, reported, failed
     }

@@ -30,18 +30,24 @@ enum VolumePlanner {
         // Nobody can use the volume again, so it needs no image.
         case .missing(.neverSeen): return volume.isReleased ? .nothing : .createImage
         case .there(let id, let size):
-            if volume.reclaim == .trash {
-                if let expected = volume.imageID, expected != id {
-                    return .report(.imageReplaced(expected: expected, found: id))
-                }
-                // An image of the old format has no id, and the trash can't hold it.
-                if !id.isEmpty, !volume.isHeld || volume.imageID == nil { return .hold(imageID: id) }
-                if volume.isHeld, volume.isReleased, volume.endsWithClaim, situation.claim == nil {
-                    return .deleteVolume
-                }
-            }
-            return growth(situation, demand, imageBytes: size)
+            return tie(situation, imageID: id) ?? growth(situation, demand, imageBytes: size)
         }
+    }
+
+    /// What keeps the volume and its image together, before anything else. An image of the old format has no id that
+    /// tells it from others, and the trash can't hold it.
+    private static func tie(_ situation: VolumeSituation, imageID id: String) -> VolumeStep? {
+        let volume = situation.volume
+        guard volume.reclaim == .trash else {
+            // Nothing is ever done to the former image. So the volume gets along with the one that it has.
+            return id.isEmpty || volume.imageID == id ? nil : .remember(imageID: id)
+        }
+        if let expected = volume.imageID, expected != id {
+            return .report(.imageReplaced(expected: expected, found: id))
+        }
+        if !id.isEmpty, !volume.isHeld || volume.imageID == nil { return .hold(imageID: id) }
+        if volume.isHeld, volume.isReleased, volume.endsWithClaim, situation.claim == nil { return .deleteVolume }
+        return nil
     }
 
     /// The order is that of Kubernetes' external-resizer, except that the volume's capacity comes first: it is what

@@ -56,6 +56,8 @@ enum VolumeStep: Hashable, Sendable {
     case nothing
     /// Create the missing image, as the webhook does.
     case createImage
+    /// Write down which image the volume has.
+    case remember(imageID: String)
     /// Add the finalizer, with the id of the image that it is for.
     case hold(imageID: String)
     /// Remove the finalizer.
@@ -99,7 +101,7 @@ enum VolumeOddity: Hashable, Sendable {
     case imageInTrash(id: String)
     case imageLost
     case imageBeingRemoved
-    /// The name leads to another image than the one that the volume was held for.
+    /// The name leads to another image than the one that the volume had.
     case imageReplaced(expected: String, found: String)
     case unknownReclaim(String)
     /// The claim asks for more than the volume has. Only the volume's capacity makes a static volume grow.

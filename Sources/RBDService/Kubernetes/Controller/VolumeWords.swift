@@ -56,6 +56,15 @@ enum VolumeWords {
         )
     }
 
+    /// The volume must not lose an image in silence.
+    static func replaced(_ demand: VolumeDemand, _ former: String, by id: String) -> VolumeReport {
+        .warning(
+            "ImageReplaced",
+            "image \(spec(demand)) is another one (\(id)) than the one that the volume had (\(former)); the volume uses it "
+                + "from now on"
+        )
+    }
+
     // MARK: Failures
 
     static func failed(_ step: VolumeStep, _ demand: VolumeDemand, _ problem: Problem) -> VolumeReport {

@@ -19,6 +19,12 @@ extension VolumeWorker {
             } catch {
                 throw failed(step, demand, objects, error)
             }
+        case .remember(let id):
+            let changed = try await patch(objects, imageID: id, .noted)
+            if let former = situation.volume.imageID {
+                report(VolumeWords.replaced(demand, former, by: id), on: objects.volume)
+            }
+            return changed
         case .hold(let id): return try await hold(objects, imageID: id)
         case .release: return try await release(objects)
         case .beginGrowth, .leaveToNode, .finishGrowth: return try await changeClaim(step, situation, objects)
@@ -73,15 +79,16 @@ extension VolumeWorker {
 
     private func hold(_ objects: Objects, imageID: String) async throws -> Objects {
         let finalizers = objects.volume.metadata.finalizers.filter { $0 != WatchedVolume.finalizer }
-        return try await patch(objects, finalizers + [WatchedVolume.finalizer], imageID: imageID, .held)
+        return try await patch(objects, finalizers: finalizers + [WatchedVolume.finalizer], imageID: imageID, .held)
     }
 
+    /// The volume still says which image it had.
     private func release(_ objects: Objects) async throws -> Objects? {
         let metadata = objects.volume.metadata
         let finalizers = metadata.finalizers.filter { $0 != WatchedVolume.finalizer }
         let changed: Objects
         do {
-            changed = try await patch(objects, finalizers, imageID: nil, .released)
+            changed = try await patch(objects, finalizers: finalizers, .released)
         } catch KubernetesError.Reason.notFound {
             return nil
         }
@@ -89,21 +96,17 @@ extension VolumeWorker {
         return metadata.deletionTimestamp == nil ? changed : nil
     }
 
+    /// Changes only what is given.
     private func patch(
         _ objects: Objects,
-        _ finalizers: [String],
-        imageID: String?,
+        finalizers: [String]? = nil,
+        imageID: String? = nil,
         _ outcome: ControllerMetrics.Outcome
     ) async throws -> Objects {
         let metadata = objects.volume.metadata
-        let annotations: JSONObject = [
-            WatchedVolume.imageAnnotation: imageID.map { JSONValue.string($0) } ?? JSONValue.null
-        ]
-        let change: JSONObject = [
-            "resourceVersion": .string(metadata.resourceVersion),
-            "finalizers": .array(finalizers.map { JSONValue.string($0) }),
-            "annotations": .object(annotations),
-        ]
+        var change: JSONObject = ["resourceVersion": .string(metadata.resourceVersion)]
+        if let finalizers { change["finalizers"] = .array(finalizers.map { JSONValue.string($0) }) }
+        if let imageID { change["annotations"] = .object([WatchedVolume.imageAnnotation: .string(imageID)]) }
         try requireLeadership()
         var changed = objects
         changed.volume = try await client.patch(

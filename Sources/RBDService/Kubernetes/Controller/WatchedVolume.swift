@@ -15,7 +15,8 @@ struct WatchedVolume: Hashable, Sendable {
     static let finalizer = "rbd-rest-api.io/reclaim"
     /// The annotation by which a volume says what becomes of its image.
     static let reclaimAnnotation = "rbd-rest-api.io/reclaim"
-    /// The annotation with the id of the image that is to go to the trash. Another image may get the same name later.
+    /// The annotation with the id of the volume's image, which outlasts the leader. Another image may get the same name
+    /// later. And a volume that has had an image never gets an empty one instead.
     static let imageAnnotation = "rbd-rest-api.io/image-id"
 
     /// What becomes of the image when the volume is deleted.
