@@ -1,6 +1,8 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Logging
+import Synchronization
 import Testing
 
 @testable import Kubernetes
@@ -55,6 +57,32 @@ import Testing
         #expect(isLaterTaken)
         let isTooEarlyTaken = events.note(report("too early"), at: start + .seconds(301), time: time)
         #expect(!isTooEarlyTaken)
+    }
+
+    @Test func reportsThatBecomeNoEventAreTold() async throws {
+        let text = """
+            current-context: main
+            contexts: [{name: main, context: {cluster: c, user: u}}]
+            clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+            users: [{name: u, user: {token: secret}}]
+            """
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let settings = try CredentialSettings.kubeconfig(text, path: "/kubeconfig", context: nil)
+        let client = KubernetesClient(try Credentials(settings, logger: logger), program: "test")
+        let losses = Losses()
+        let recorder = EventRecorder(client, component: "test", host: "here", logger: logger) { losses.note($0) }
+        let object = PersistentVolume(named: "data").reference
+        for number in 0..<40 { recorder.report(.warning, "Failed", "\(number)", about: object) }
+        #expect(losses.all == Array(repeating: .limit, count: 15))
+        await client.shutdown()
+    }
+
+    private final class Losses: Sendable {
+        private let losses = Mutex<[EventRecorder.Loss]>([])
+
+        var all: [EventRecorder.Loss] { losses.withLock { $0 } }
+
+        func note(_ loss: EventRecorder.Loss) { losses.withLock { $0.append(loss) } }
     }
 
     @Test(arguments: [("data", 4), (String(repeating: "a", count: 253), 200)])

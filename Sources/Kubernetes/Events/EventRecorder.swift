@@ -6,13 +6,22 @@ import Synchronization
 
 /// Reports what happens to objects as `core/v1` Events, which `kubectl describe` and `kubectl events` show.
 ///
-/// The same report within ten minutes raises the count of one Event. Reports are dropped, and counted, if there are too
-/// many. If an Event can't be written, that is only logged: reports never stop the work.
+/// The same report within ten minutes raises the count of one Event. Reports are dropped if there are too many. If an
+/// Event can't be written, that is only logged: reports never stop the work.
 public final class EventRecorder: Sendable {
+    /// Why a report has become no Event.
+    public enum Loss: String, CaseIterable, Sendable {
+        /// The object has had too many Events in a short time, or too many objects have had some.
+        case limit
+        /// The API server has not taken it.
+        case failure
+    }
+
     private let client: KubernetesClient
     private let component: String
     private let host: String
     private let logger: Logger
+    private let onLoss: @Sendable (Loss) -> Void
     private let state = Mutex(EventSeries())
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
@@ -25,11 +34,19 @@ public final class EventRecorder: Sendable {
     /// - Parameters:
     ///   - component: the name of the program in Events.
     ///   - host: where it runs, such as the name of its pod.
-    public init(_ client: KubernetesClient, component: String, host: String, logger: Logger) {
+    ///   - onLoss: called for each report that becomes no Event.
+    public init(
+        _ client: KubernetesClient,
+        component: String,
+        host: String,
+        logger: Logger,
+        onLoss: @escaping @Sendable (Loss) -> Void = { _ in }
+    ) {
         self.client = client
         self.component = component
         self.host = host
         self.logger = logger
+        self.onLoss = onLoss
         (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -50,11 +67,9 @@ public final class EventRecorder: Sendable {
             message: Self.cut(message)
         )
         let time = KubernetesTime.now
-        if state.withLock({ $0.note(report, at: .now, time: time) }) { signal.yield() }
+        guard state.withLock({ $0.note(report, at: .now, time: time) }) else { return onLoss(.limit) }
+        signal.yield()
     }
-
-    /// The number of reports that were dropped.
-    public var droppedCount: UInt64 { state.withLock { $0.dropped } }
 
     /// Sends what is reported until the task is cancelled. It can run once.
     public func run() async {
@@ -65,6 +80,7 @@ public final class EventRecorder: Sendable {
                     state.withLock { $0.sent(report, as: name) }
                 } catch {
                     if Task.isCancelled { return }
+                    onLoss(.failure)
                     logger.warning(
                         "an Event could not be written",
                         metadata: [

@@ -76,6 +76,13 @@ extension Metric {
         labels: ["resource"],
         "Time since the API server has last told the controller anything; it does so at least once a minute."
     )
+    static let controllerEventsLost = Metric(
+        "rbd_rest_api_kubernetes_events_lost_total",
+        .counter,
+        labels: ["reason"],
+        "Reports of the controller that became no Event: limit (too many about one volume or claim, or about too many of "
+            + "them) or failure (the API server has not taken it)."
+    )
     static let cephCallDuration = Metric(
         "rbd_rest_api_ceph_call_duration_seconds",
         .histogram,
@@ -171,7 +178,8 @@ extension Metric {
     /// All metrics, in the order of `docs/metrics.md`.
     static let all: [Metric] = [
         httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, admissionReviews,
-        controllerLeader, controllerQueueLength, controllerWork, controllerWatchAge, cephCallDuration,
+        controllerLeader, controllerQueueLength, controllerWork, controllerWatchAge, controllerEventsLost,
+        cephCallDuration,
         callThreads,
         callThreadsRunning,
         callThreadsStuck, callQueueLength, breakerOpen, breakerOpenings, operationsRunning,

@@ -44,7 +44,13 @@ final class ControllerTerm: Sendable {
         let claims = Reflector<PersistentVolumeClaim>(client, logger: logger, keeping: WatchedClaim.kept) { change in
             if let volume = change.object.volumeName { queue.add(volume) }
         }
-        let recorder = EventRecorder(client, component: "rbd-rest-api", host: host, logger: logger)
+        let recorder = EventRecorder(
+            client,
+            component: "rbd-rest-api",
+            host: host,
+            logger: logger,
+            onLoss: { metrics.count($0) }
+        )
         worker = VolumeWorker(
             client: client,
             volumes: volumes.store,
