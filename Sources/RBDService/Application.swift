@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Ceph
-import HTTPTypes
 import Hummingbird
 public import Logging
 import NIOPosix
@@ -15,19 +14,19 @@ public struct RBDService: Sendable {
     let logger: Logger
     let connection: ClusterConnection
     let telemetry: Telemetry
-    private let audit: AuditLog
-    private let gate: AccessGate
+    let audit: AuditLog
+    let gate: AccessGate
     private let tls: TLSCredentials?
     private let webhookTLS: TLSCredentials?
     private let claims: Claims
-    private let images: ImageService
-    private let repair: ImageRepair
-    private let operations: OperationService
-    private let creations: PoolCreations
-    private let answerMemory: MemoryBudget
-    private let keeper: TrashKeeper
+    let images: ImageService
+    let repair: ImageRepair
+    let operations: OperationService
+    let creations: PoolCreations
+    let answerMemory: MemoryBudget
+    let keeper: TrashKeeper
     private let controller: KubernetesController?
-    private let shutdownDelay: ShutdownDelay
+    let shutdownDelay: ShutdownDelay
 
     /// - Parameter metrics: shown at /metrics. The daemon has one registry for the process; in tests each service has
     ///   its own.
@@ -226,102 +225,4 @@ public struct RBDService: Sendable {
 
     /// Kubelets and load balancers send a few requests per second.
     private static let healthConnections = 64
-
-    private var volumes: VolumeService { VolumeService(rules: configuration.volumes, images: images) }
-
-    var endpoints: [Endpoint] {
-        let access = images.images
-        let trash = TrashService(images: access, operations: operations, keeper: keeper, repair: repair)
-        let work = ImageWorkService(images: access, operations: operations)
-        let groups = GroupController(
-            groups: GroupService(images: access, operations: operations.store),
-            snapshots: GroupSnapshotService(images: access, operations: operations)
-        )
-        let pools = PoolService(connection: connection, creations: creations, operations: operations)
-        let clients = ImageClientService(images: access, operations: operations.store)
-        return ClusterController(connection: connection, shutdownDelay: shutdownDelay).endpoints
-            + MetricsController(telemetry: telemetry).endpoints
-            + PoolController(service: pools).endpoints
-            + ImageController(service: images, work: work, trashDelay: configuration.trashDelay).endpoints
-            + ImageWorkController(service: work).endpoints
-            + TrashController(service: trash).endpoints
-            + OperationController(service: operations).endpoints
-            + ImageClientController(service: clients).endpoints
-            + groups.endpoints
-            + NamespaceController(service: NamespaceService(connection: connection)).endpoints
-            + SnapshotController(service: SnapshotService(images: access, work: work)).endpoints
-            + VolumeController(service: volumes).endpoints
-            + AdoptionController(service: AdoptionService(rules: configuration.volumes, images: access)).endpoints
-    }
-
-    /// The endpoints of the webhook's own port.
-    var webhookEndpoints: [Endpoint] {
-        var service = volumes
-        service.isQuiet = configuration.kubernetesQuiet
-        return AdmissionController(
-            service: service,
-            timeout: configuration.requestTimeout,
-            metrics: ReviewMetrics(registry: telemetry.registry)
-        ).endpoints
-    }
-
-    func buildRouter() -> Router<ServiceRequestContext> {
-        var endpoints = endpoints
-        let answers = AnswerBudget(budget: answerMemory)
-        for index in endpoints.indices where endpoints[index].method == .get {
-            endpoints[index].handler = answers.bounding(endpoints[index].handler)
-        }
-        return router(endpoints, origins: configuration.origins, timeout: configuration.requestTimeout, behind: gate)
-    }
-
-    /// This port has no authentication but TLS: the API server's certificate.
-    func buildWebhookRouter() -> Router<ServiceRequestContext> {
-        router(webhookEndpoints, origins: [], timeout: nil, behind: nil)
-    }
-
-    /// The probes, which need no authentication.
-    func buildHealthRouter() -> Router<ServiceRequestContext> {
-        let probes = ClusterController(connection: connection, shutdownDelay: shutdownDelay).probes
-        return router(probes, origins: [], timeout: nil, behind: nil)
-    }
-
-    /// A router with the middleware that all requests pass.
-    /// - Parameters:
-    ///   - timeout: how long a request may take, unless its own header says less; nil for endpoints that do not call
-    ///     the cluster.
-    ///   - gate: nil to admit every request.
-    private func router(
-        _ endpoints: [Endpoint],
-        origins: Set<String>,
-        timeout: Duration?,
-        behind gate: AccessGate?
-    ) -> Router<ServiceRequestContext> {
-        let router = Router(context: ServiceRequestContext.self, options: [.autoGenerateHeadEndpoints])
-        let table = EndpointTable(endpoints)
-        // The builder makes one type of all of them. Added one by one, each would be called through closures, and a
-        // short request would cost twice as much.
-        router.addMiddleware {
-            TurnMiddleware()
-            RequestIDMiddleware()
-            if !origins.isEmpty { OriginMiddleware(origins: origins) }
-            TelemetryMiddleware(metrics: telemetry.requests)
-            AuditMiddleware(log: audit, endpoints: table)
-            CompressionMiddleware()
-            ProblemMiddleware(endpoints: table)
-            if let timeout { DeadlineMiddleware(timeout: timeout) }
-        }
-        for endpoint in endpoints {
-            let limits = Call.Limits(
-                bodyBytes: endpoint.bodyLimit ?? configuration.maximumBodyBytes,
-                pageItems: configuration.largestPage
-            )
-            let gate = endpoint.rule.verb == nil ? nil : gate
-            router.on(RouterPath(endpoint.path), method: endpoint.method) {
-                (request: Request, context: ServiceRequestContext) async throws -> Response in
-                guard let gate else { return try await endpoint.answer(try Call(request, context, limits)) }
-                return try await gate.enter(endpoint, request, context, limits)
-            }
-        }
-        return router
-    }
 }
