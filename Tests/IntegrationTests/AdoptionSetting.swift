@@ -43,6 +43,20 @@ struct AdoptionSetting: Sendable {
         try await server.delete("\(path(image))\(isDryRun ? "?dryRun=true" : "")")
     }
 
+    /// Expects that a request is refused, as a dry run as well, and that the journal stays as it is.
+    func expectRefusal(
+        _ code: String,
+        of image: String,
+        _ body: String = AdoptionSetting.body
+    ) async throws {
+        let before = try await journal()
+        for isDryRun in [true, false] {
+            let answer = try await adopt(image, body, isDryRun: isDryRun)
+            #expect((try? answer.problem.code) == code, "\(image): \(answer.text)")
+        }
+        #expect(try await journal() == before, "\(image)")
+    }
+
     /// The objects of the journal with their values.
     func journal(namespace: String = "") async throws -> [String: [String: String]] {
         let listed = try await TestCluster.run("rados", ["--pool", pool, "--namespace", namespace, "ls"])
