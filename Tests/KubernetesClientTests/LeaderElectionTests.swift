@@ -22,8 +22,12 @@ private struct Contest {
         candidates[name] = Candidate(election: election, clockError: clockError)
     }
 
+    /// The seconds by the system's clock, which runs on with the other one.
+    private var seconds: Int64 = 1_700_000_000
+
     mutating func wait(_ seconds: Int) {
         now += .seconds(seconds)
+        self.seconds += Int64(seconds)
     }
 
     func isLeader(_ name: String) -> Bool { candidates[name]?.election.isLeader(at: now) ?? false }
@@ -33,7 +37,7 @@ private struct Contest {
     /// One attempt of a candidate. Another one's write between its reading and its writing is a conflict.
     mutating func attempt(_ name: String, isAnswerLost: Bool = false) {
         guard var candidate = candidates[name] else { return }
-        let time = KubernetesTime(microseconds: 1_700_000_000_000_000 + candidate.clockError * 1_000_000)
+        let time = KubernetesTime(microseconds: (seconds + candidate.clockError) * 1_000_000)
         let step = candidate.election.step(lease, in: "n", named: "l", at: now, time: time)
         switch step {
         case .wait: break

@@ -159,7 +159,7 @@ extension KubernetesTests {
                 }
                 #expect(try await APIServer.kubectl("get", "pv/\(volume.name)").status == 0)
                 #expect(try await TestCluster.run("rbd", ["ls", volume.pool]).contains(volume.name))
-                client.signal(SIGTERM)
+                try client.endInput()
                 _ = await client.finish()
                 while try await TestCluster.run("rbd", ["status", volume.spec]).contains("watcher=") {
                     try await Task.sleep(for: .milliseconds(50))
