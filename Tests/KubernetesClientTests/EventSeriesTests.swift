@@ -7,7 +7,8 @@ import Testing
 
 @testable import Kubernetes
 
-@Suite struct EventSeriesTests {
+@Suite(.timeLimit(.minutes(5)))
+struct EventSeriesTests {
     private let start = ContinuousClock.now
     private let time = KubernetesTime(microseconds: 1_700_000_000_000_000)
 
