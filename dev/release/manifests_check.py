@@ -405,7 +405,9 @@ def rights(*paths):
             )
             for item in bindings:
                 expect(item["subjects"] == [subject], f"{label(item)} is for somebody else than the pods")
-            for item in roles.values():
+            for name, item in roles.items():
+                # An existing role of this name would be replaced.
+                expect(name.startswith(NAME), f"{label(item)} may be somebody else's")
                 expect(set(item) <= {"apiVersion", "kind", "metadata", "rules"}, f"{label(item)} has more than rules")
                 for rule in item["rules"]:
                     extra = set(rule) - {"apiGroups", "resources", "verbs", "resourceNames"}
