@@ -279,3 +279,38 @@ stop_service() {
 }
 
 service_is_gone() { ! service_lives; }
+
+# balance ADDRESS PORT…: starts a balancer at port 443 of the address, in front of the replicas at these ports of
+# 127.0.0.1. Needs a work directory, root and the package haproxy.
+balancer=''
+balance() {
+    local address=$1 port
+    shift
+    cat >"$work/haproxy.cfg" <<CFG
+defaults
+    mode tcp
+    timeout connect 2s
+    timeout client 200s
+    timeout server 200s
+    option redispatch
+listen webhook
+    bind $address:443
+    balance roundrobin
+CFG
+    for port in "$@"; do
+        printf '    server replica-%s 127.0.0.1:%s check inter 200ms fall 1 rise 1\n' "$port" "$port"
+    done >>"$work/haproxy.cfg"
+    setsid haproxy -db -f "$work/haproxy.cfg" </dev/null >"$work/haproxy.log" 2>&1 &
+    balancer=$!
+    if ! within 10 listens "$address" || ! kill -0 "$balancer" 2>/dev/null; then
+        show_end "$work/haproxy.log"
+        die "haproxy does not listen on $address; above is why"
+    fi
+}
+listens() { kill -0 "$balancer" 2>/dev/null && (exec 3<>"/dev/tcp/$1/443") 2>/dev/null; }
+end_balance() {
+    [[ -n $balancer ]] || return 0
+    kill "$balancer" 2>/dev/null || true
+    wait "$balancer" 2>/dev/null || true
+    balancer=''
+}

@@ -46,8 +46,8 @@ enum ControllerAccount {
 
     /// Grants the rights, and writes a kubeconfig with a token of the account.
     private static func kubeconfig() async throws -> String {
-        let rights = overlay.appendingPathComponent("rights.yaml").path
-        let granted = try await APIServer.kubectl("apply", "-f", rights)
+        let rights = ["rights.yaml", "names-of-clients.yaml"].map { overlay.appendingPathComponent($0).path }
+        let granted = try await APIServer.kubectl(["apply"] + rights.flatMap { ["-f", $0] })
         try #require(granted.status == 0, "\(granted.standardError)")
 
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).json")

@@ -106,6 +106,14 @@ struct VolumePlannerTests {
         }
         #expect(next { $0.volume.reclaim = .retain } == .release)
         #expect(next { $0.volume.need = .nothing } == .release)
+        for code in [ProblemCode.otherCluster, .poolNotAllowed, .invalidPersistentVolume] {
+            let problem = Problem(code, detail: "another one", field: "pool")
+            let step = next { situation in
+                situation.volume.reclaim = .retain
+                situation.volume.need = .invalid(problem)
+            }
+            #expect(step == .release)
+        }
         #expect(next { $0.volume.reclaim = .unknown("Trash") } == .report(.unknownReclaim("Trash")))
     }
 

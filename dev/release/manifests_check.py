@@ -6,6 +6,7 @@ same FILE FILE          two renderings have the same objects
 schema VERSION,… FILE…  the objects are valid for these versions of Kubernetes
 settings FILE…          the daemon's environment has only existing settings
 wiring FILE…            ports, paths, labels, volumes and times agree with each other and with the code
+rights FILE…            the controller's rights are those of docs/security.md, and nothing else has any
 pods FILE…              pods meet Pod Security's `restricted` level, and only they can read their secrets
 conditions FILE…        the webhook's matchConditions select the same volumes as the daemon, and never fail
 """
@@ -354,6 +355,94 @@ def wire(items):
         expect(endpoint["authorization"]["credentials"]["name"] in MADE_ELSEWHERE, "the token's Secret is another")
 
 
+# Rights
+
+
+def kinds_of_the_code():
+    """The API groups of the resources that the code has types for."""
+    found = {}
+    for file in (ROOT / "Sources/Kubernetes/Objects").glob("*.swift"):
+        for match in re.finditer(r"ResourceKind\(([^)]*plural:[^)]*)\)", file.read_text()):
+            arguments = dict(re.findall(r'(\w+): "([^"]*)"', match[1]))
+            found[arguments["plural"]] = arguments.get("group", "")
+    expect(len(found) > 5, "Sources/Kubernetes/Objects has changed its form; adapt dev/release/manifests_check.py")
+    return found
+
+
+def rights_of_the_page():
+    """The table of docs/security.md: whether in the own namespace only, the resource, the verb, the object's name."""
+    page = (ROOT / "docs/security.md").read_text()
+    table = page.partition("| may | on | for |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    found = set()
+    for row in table.splitlines():
+        may, on, _ = [cell.strip() for cell in row.strip("|").split("|", 2)]
+        resources, own, _ = on.partition(" in its own namespace")
+        for part in may.split("; "):
+            verbs, _, name = part.partition(" of `")
+            for verb, resource in itertools.product(re.split(", | and ", verbs), resources.split(", ")):
+                right = (bool(own), resource, verb, name.rstrip("`"))
+                expect(right not in found, f"docs/security.md has {right} twice")
+                found.add(right)
+    expect(len(found) > 5, "docs/security.md has no table of rights, or another one; adapt dev/release/manifests_check.py")
+    return found
+
+
+def rights(*paths):
+    groups = kinds_of_the_code()
+    for path in paths:
+        items = objects(path)
+        (account,) = known(items, "ServiceAccount")
+        subject = {"kind": "ServiceAccount", "namespace": NAME, "name": account["metadata"]["name"]}
+        found = set()
+        for kind in ("Role", "ClusterRole"):
+            roles = {item["metadata"]["name"]: item for item in known(items, kind)}
+            bindings = known(items, f"{kind}Binding")
+            references = [item["roleRef"] for item in bindings]
+            expect(
+                sorted(reference["name"] for reference in references) == sorted(roles)
+                and all((item["kind"], item["apiGroup"]) == (kind, "rbac.authorization.k8s.io") for item in references),
+                f"not each {kind} is bound once",
+            )
+            for item in bindings:
+                expect(item["subjects"] == [subject], f"{label(item)} is for somebody else than the pods")
+            for name, item in roles.items():
+                # An existing role of this name would be replaced.
+                expect(name.startswith(NAME), f"{label(item)} may be somebody else's")
+                expect(set(item) <= {"apiVersion", "kind", "metadata", "rules"}, f"{label(item)} has more than rules")
+                for rule in item["rules"]:
+                    extra = set(rule) - {"apiGroups", "resources", "verbs", "resourceNames"}
+                    expect(not extra, f"{label(item)} has a rule about {sorted(extra)}")
+                    (group,) = rule["apiGroups"]
+                    for resource in rule["resources"]:
+                        expect(
+                            groups.get(resource.partition("/")[0]) == group,
+                            f"{label(item)}: the code has no type for {resource} of the API group \"{group}\"",
+                        )
+                    names = rule.get("resourceNames", [""])
+                    for right in itertools.product([kind == "Role"], rule["resources"], rule["verbs"], names):
+                        expect(right not in found, f"{label(item)} gives {right} a second time")
+                        found.add(right)
+        asks = environment(items).get("RBD_REST_API_KUBERNETES_CONTROLLER") == "true"
+        page = rights_of_the_page() if asks else set()
+        differences = sorted(found ^ page)
+        where = "docs/security.md has other rights" if asks else "there are rights without a controller"
+        expect(not differences, f"{where}: {differences}")
+        lease = settings_of_the_code()["RBD_REST_API_KUBERNETES_LEASE"]
+        for own, resource, _, name in found:
+            expect(not name or (own, resource, f"{NAME}/{name}") == (True, "leases", lease), f"the Lease is {lease}")
+        (deployment,) = known(items, "Deployment")
+        pod = deployment["spec"]["template"]["spec"]
+        tokens = [volume for volume in pod["volumes"] if "projected" in volume]
+        expect(bool(tokens) == asks, "the pod has a token, or needs one")
+        folder = constant(
+            "../Kubernetes/Credentials/CredentialSettings+InCluster.swift", r'serviceAccountDirectory = "([^"]+)"'
+        )
+        for volume in tokens:
+            (container,) = pod["containers"]
+            mounts = [entry["mountPath"] for entry in container["volumeMounts"] if entry["name"] == volume["name"]]
+            expect(mounts == [folder], f"the token is in {mounts}, the daemon reads {folder}")
+
+
 # Pods
 
 
@@ -548,6 +637,7 @@ COMMANDS = {
     "schema": schema,
     "settings": settings,
     "wiring": wiring,
+    "rights": rights,
     "pods": pods,
     "conditions": conditions,
 }

@@ -9,6 +9,8 @@ enum VolumePlanner {
     static func next(_ situation: VolumeSituation) -> VolumeStep {
         let volume = situation.volume
         if volume.isBeingDeleted { return volume.isHeld ? ending(situation) : .nothing }
+        // Also if the volume can't be understood: its user lets go of it before the controller is switched off.
+        if volume.reclaim == .retain, volume.isHeld { return .release }
         switch volume.need {
         case .nothing: return volume.isHeld ? .release : .nothing
         case .invalid(let problem): return invalid(problem, volume)
@@ -21,7 +23,6 @@ enum VolumePlanner {
     private static func living(_ situation: VolumeSituation, _ demand: VolumeDemand) -> VolumeStep {
         let volume = situation.volume
         if case .unknown(let text) = volume.reclaim { return .report(.unknownReclaim(text)) }
-        if volume.reclaim == .retain, volume.isHeld { return .release }
         switch situation.image {
         case nil: return .nothing
         case .beingRemoved: return .report(.imageBeingRemoved)
