@@ -47,6 +47,15 @@ struct ClaimedVolume {
         try await APIServer.wait(for: "Bound", at: "{.status.phase}", of: "pvc/\(name)")
     }
 
+    /// Waits until the volume waits for the controller when it is deleted.
+    func waitUntilHeld(within seconds: Double = 60) async throws {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while try await !APIServer.value("{.metadata.finalizers}", of: "pv/\(name)").contains("rbd-rest-api.io") {
+            try #require(ContinuousClock.now < end, "the volume \(name) has no finalizer of the controller")
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
     /// Waits until the volume says which image it has. If the image is to go to the trash, the volume is then held.
     func waitUntilKnown() async throws {
         let id = try await TestCluster.imageID(spec)

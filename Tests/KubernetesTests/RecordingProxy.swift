@@ -32,6 +32,8 @@ final class RecordingProxy: Sendable {
         var holds: [HeldRequest] = []
         var isScrambling = false
         var pageSize: Int?
+        /// The resources whose next watch asks for a version that the API server no longer has.
+        var expired: Set<String> = []
         var count = 0
 
         mutating func number() -> Int {
@@ -121,6 +123,13 @@ final class RecordingProxy: Sendable {
         state.withLock { $0.pageSize = size }
     }
 
+    /// Breaks all watches. The next one of each resource asks for the first version of all, as if the controller had
+    /// been away for long.
+    func expireWatches() {
+        state.withLock { $0.expired = ["persistentvolumes", "persistentvolumeclaims"] }
+        cut()
+    }
+
     /// Closes all connections of the controller.
     func cut() {
         for channel in state.withLock({ Array($0.connections.values) }) { channel.close(promise: nil) }
@@ -186,7 +195,7 @@ final class RecordingProxy: Sendable {
         }
         // Tests look at earlier requests to decide.
         let hold = holds.first { $0.takes(request) }
-        let forwarded = forwarded(head, body)
+        let forwarded = forwarded(head, body, request)
         if request.isWatch { return try await relay(request, forwarded, output) }
         // What the controller has sent is on its way, even if the controller is gone.
         let work = Task { () throws -> (HTTPClientResponse, ByteBuffer)? in
@@ -203,11 +212,14 @@ final class RecordingProxy: Sendable {
         try await output.write(.end(nil))
     }
 
-    private func forwarded(_ head: HTTPRequestHead, _ body: ByteBuffer) -> HTTPClientRequest {
+    private func forwarded(_ head: HTTPRequestHead, _ body: ByteBuffer, _ request: ProxiedRequest) -> HTTPClientRequest
+    {
         var uri = head.uri
-        if let size = state.withLock({ $0.pageSize }) {
-            uri = uri.replacing(/([?&])limit=[0-9]+/) { "\($0.output.1)limit=\(size)" }
+        let (pageSize, isExpired) = state.withLock { state in
+            (state.pageSize, request.isWatch && state.expired.remove(request.resource) != nil)
         }
+        if let pageSize { uri = uri.replacing(/([?&])limit=[0-9]+/) { "\($0.output.1)limit=\(pageSize)" } }
+        if isExpired { uri = uri.replacing(/([?&])resourceVersion=[0-9]+/) { "\($0.output.1)resourceVersion=1" } }
         var request = HTTPClientRequest(url: upstream + uri)
         request.method = head.method
         request.headers = head.headers
@@ -270,30 +282,5 @@ final class RecordingProxy: Sendable {
             group.cancelAll()
         }
         try await output.write(.end(nil))
-    }
-}
-
-/// The events of a moment.
-private final class KeptLines: Sendable {
-    private let lines = Mutex<[ByteBuffer]>([])
-
-    func add(_ more: [ByteBuffer]) {
-        lines.withLock { $0 += more }
-    }
-
-    /// All lines, in no order. None are left.
-    func take() -> [ByteBuffer] {
-        lines.withLock { lines in
-            defer { lines = [] }
-            return lines.shuffled()
-        }
-    }
-}
-
-extension ByteBuffer {
-    /// The next line with its line feed; nil if it is not complete.
-    fileprivate mutating func readLine() -> ByteBuffer? {
-        guard let end = readableBytesView.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-        return readSlice(length: end - readerIndex + 1)
     }
 }
