@@ -98,8 +98,7 @@ class Replica:
         """Waits until the controller has had nothing to do for two seconds."""
         end, idle_since = time.monotonic() + seconds, time.monotonic()
         while time.monotonic() - idle_since < 2:
-            states = [self.metric(f'rbd_rest_api_kubernetes_queue_length{{state="{state}"}}') for state in ("ready", "running", "delayed")]
-            if any(states):
+            if any(self.metric(f'rbd_rest_api_kubernetes_queue_length{{state="{state}"}}') for state in ("ready", "running", "delayed")):
                 idle_since = time.monotonic()
             if time.monotonic() > end:
                 raise RuntimeError(f"the controller does not come to rest; see {self.path}")
@@ -114,4 +113,4 @@ class Replica:
     def resident_mib(self) -> tuple[float, float]:
         """The resident memory now, and its peak."""
         status = dict(line.split(":", 1) for line in Path(f"/proc/{self.running().pid}/status").read_text().splitlines())
-        return tuple(int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
+        return int(status["VmRSS"].split()[0]) / 1024, int(status["VmHWM"].split()[0]) / 1024

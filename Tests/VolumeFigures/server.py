@@ -10,6 +10,7 @@ import json
 import os
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 
 # The number of requests at a time.
 WIDTH = 16
+# The API server closes connections that were idle for 90 seconds.
+IDLE_SECONDS = 30
 
 
 def in_parallel(names: list[str], body: Callable[[str], None]) -> None:
@@ -41,6 +44,10 @@ class Server:
         if not hasattr(self.local, "connection"):
             url = urlsplit(self.cluster["server"])
             self.local.connection = http.client.HTTPSConnection(url.hostname or "", url.port, context=self.tls, timeout=120)
+        elif time.monotonic() - self.local.used > IDLE_SECONDS:
+            # It opens again by itself.
+            self.local.connection.close()
+        self.local.used = time.monotonic()
         return self.local.connection
 
     def ask(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> tuple[int, Any]:
