@@ -195,7 +195,15 @@ let package = Package(
         // Run by dev/kubernetes, which starts an API server for them.
         .testTarget(
             name: "KubernetesTests",
-            dependencies: ["Ceph", "RBDService", "rbd-rest-api"] + testing,
+            dependencies: [
+                "Ceph", "Kubernetes", "RBDService", "rbd-rest-api",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ] + testing,
             swiftSettings: strict
         ),
     ],

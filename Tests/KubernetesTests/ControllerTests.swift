@@ -28,6 +28,11 @@ extension KubernetesTests {
                 let volume = make("grow")
                 try await volume.bind()
                 #expect(try await RBDInfo.read(volume.spec).size == 1 << 30)
+                // A new volume has not grown.
+                try await volume.waitUntilKnown()
+                for reason in ["Resizing", "FileSystemResizeRequired", "VolumeResizeSuccessful"] {
+                    #expect(try await volume.events(reason) == "")
+                }
                 try await volume.setCapacity("2Gi")
                 try await volume.waitForSize(2 << 30, within: 2)
                 let claim = "pvc/\(volume.name)"
@@ -88,27 +93,21 @@ extension KubernetesTests {
             }
         }
 
-        /// Not even by a leader that has never seen the image.
+        /// Not even by a replica that has never seen the image.
         @Test func anImageThatIsGoneIsNotReplacedByAnEmptyOne() async throws {
             try await controlling { replicas, make in
                 let volume = make("lost")
                 try await volume.bind()
-                try await APIServer.wait(
-                    for: try await TestCluster.imageID(volume.spec),
-                    at: "{.metadata.annotations.rbd-rest-api\\.io/image-id}",
-                    of: "pv/\(volume.name)"
-                )
-                let leader = try await replicas.leader()
-                await replicas.stop(leader, by: SIGKILL)
+                try await volume.waitUntilKnown()
+                for number in 0..<Replicas.count { await replicas.stop(number, by: SIGTERM) }
                 try await TestCluster.run("rbd", ["rm", "--no-progress", volume.spec])
-                _ = try await replicas.leader()
+                for number in 0..<Replicas.count { try await replicas.start(number) }
                 let end = ContinuousClock.now + .seconds(30)
                 while try await !volume.events("ImageLost").contains(volume.name) {
                     try #require(ContinuousClock.now < end, "no Event says that the image is gone")
                     try await Task.sleep(for: .milliseconds(200))
                 }
                 #expect(try await !TestCluster.run("rbd", ["ls", volume.pool]).contains(volume.name))
-                try await replicas.start(leader)
                 try await volume.remove()
             }
         }
@@ -121,11 +120,7 @@ extension KubernetesTests {
                 volume.reclaimPolicy = policy
                 try await volume.bind()
                 let id = try await TestCluster.imageID(volume.spec)
-                try await APIServer.wait(
-                    for: id,
-                    at: "{.metadata.annotations.rbd-rest-api\\.io/image-id}",
-                    of: "pv/\(volume.name)"
-                )
+                try await volume.waitUntilKnown()
                 if policy == "Delete" {
                     // The volume follows its claim.
                     let deleted = try await APIServer.kubectl("delete", "pvc/\(volume.name)", "--wait=false")
@@ -140,31 +135,35 @@ extension KubernetesTests {
             }
         }
 
+        /// An Event names the client, the node and the pod. Five seconds after the client's end, the volume is gone.
         @Test func aVolumeInUseStaysUntilItsClientHasEnded() async throws {
             try await controlling { _, make in
                 var volume = make("used")
                 volume.annotations = ["rbd-rest-api.io/reclaim": "trash"]
                 try await volume.bind()
-                try await APIServer.wait(
-                    for: try await TestCluster.imageID(volume.spec),
-                    at: "{.metadata.annotations.rbd-rest-api\\.io/image-id}",
-                    of: "pv/\(volume.name)"
-                )
+                try await volume.waitUntilKnown()
                 let client = try await TestCluster.openClient(of: volume.spec)
+                try await volume.attach(to: "worker-1")
                 try await volume.delete()
+                try await volume.tearOffClaim()
                 let end = ContinuousClock.now + .seconds(30)
                 while try await !volume.events("ImageInUse").contains("client.") {
                     try #require(ContinuousClock.now < end, "no Event names the client")
                     try await Task.sleep(for: .milliseconds(200))
                 }
+                let event = try await volume.events("ImageInUse")
+                let words = "image \(volume.spec) can't go to the trash: client."
+                #expect(event.contains(words) && event.contains(" at 127.0.0.1 "), "\(event)")
+                #expect(event.contains("(node worker-1, pod default/\(volume.name)) uses it"), "\(event)")
+                // The controller looks again and again.
+                try await Task.sleep(for: .seconds(5))
                 #expect(try await APIServer.kubectl("get", "pv/\(volume.name)").status == 0)
                 #expect(try await TestCluster.run("rbd", ["ls", volume.pool]).contains(volume.name))
                 try client.endInput()
                 _ = await client.finish()
-                while try await TestCluster.run("rbd", ["status", volume.spec]).contains("watcher=") {
-                    try await Task.sleep(for: .milliseconds(50))
-                }
                 try await volume.waitUntilGone(within: 5)
+                #expect(try await TestCluster.run("rbd", ["trash", "ls", volume.pool]).contains(volume.name))
+                try await volume.detach()
             }
         }
 
@@ -173,11 +172,7 @@ extension KubernetesTests {
                 var volume = make("shared")
                 volume.annotations = ["rbd-rest-api.io/reclaim": "trash"]
                 try await volume.bind()
-                try await APIServer.wait(
-                    for: try await TestCluster.imageID(volume.spec),
-                    at: "{.metadata.annotations.rbd-rest-api\\.io/image-id}",
-                    of: "pv/\(volume.name)"
-                )
+                try await volume.waitUntilKnown()
                 var other = TestVolume(pool: volume.pool, fsid: volume.fsid, image: volume.name)
                 other.isInTree = true
                 let applied = try await APIServer.apply([other])
@@ -193,49 +188,5 @@ extension KubernetesTests {
                 try await volume.waitUntilGone(within: 10)
             }
         }
-
-        /// The leader is stopped for longer than its lease, or killed, while volumes grow.
-        @Test(arguments: [SIGSTOP, SIGKILL])
-        func anotherReplicaTakesOver(signal: Int32) async throws {
-            try await controlling { replicas, make in
-                let volumes = (0..<20).map { _ in make("leader") }
-                for volume in volumes { try await volume.bind() }
-                let leader = try await replicas.leader()
-                for volume in volumes[..<10] { try await volume.setCapacity("2Gi") }
-                if signal == SIGKILL {
-                    await replicas.stop(leader, by: SIGKILL)
-                } else {
-                    replicas.signal(leader, signal)
-                }
-                for volume in volumes[10...] { try await volume.setCapacity("2Gi") }
-                let next = try await replicas.leader(except: leader)
-                #expect(next != leader)
-                for volume in volumes { try await volume.waitForSize(2 << 30, within: 30) }
-                if signal == SIGKILL {
-                    try await replicas.start(leader)
-                } else {
-                    replicas.signal(leader, SIGCONT)
-                }
-                for volume in volumes { try await volume.setCapacity("3Gi") }
-                for volume in volumes { try await volume.waitForSize(3 << 30, within: 30) }
-                for volume in volumes {
-                    let claim = "pvc/\(volume.name)"
-                    try await APIServer.wait(for: "FileSystemResizePending", at: Self.conditions, of: claim)
-                }
-                #expect(try await replicas.leader() == next)
-                for volume in volumes { try await volume.remove() }
-            }
-        }
-    }
-}
-
-extension TestCluster {
-    /// The id of an image, by Ceph's own tool.
-    fileprivate static func imageID(_ spec: String) async throws -> String {
-        struct Info: Decodable {
-            var id: String
-        }
-        let text = try await run("rbd", ["info", "--format", "json", spec])
-        return try JSONDecoder().decode(Info.self, from: Data(text.utf8)).id
     }
 }

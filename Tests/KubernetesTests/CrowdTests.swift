@@ -47,7 +47,7 @@ extension KubernetesTests {
                 #expect(told.count == count, "\(warnings.count)")
                 let answered = try await replicas.reviews()
                 #expect(answered.allSatisfy { $0 > 0 }, "\(answered)")
-                let sizes = try await self.sizes(in: pool)
+                let sizes = try await TestCluster.imageSizes(in: pool)
                 #expect(
                     sizes
                         == Dictionary(
@@ -74,21 +74,6 @@ extension KubernetesTests {
                     """
                 )
                 try await WebhookTests.deleteVolumes(labelled: label)
-            }
-        }
-
-        private struct Listed: Decodable {
-            var image: String
-            var size: UInt64
-        }
-
-        /// The sizes of all images, according to librbd.
-        private func sizes(in pool: String) async throws -> [String: UInt64] {
-            let text = try await TestCluster.run("rbd", ["ls", "--long", "--format", "json", pool])
-            let images = try JSONDecoder().decode([Listed].self, from: Data(text.utf8))
-            return Dictionary(images.map { ($0.image, $0.size) }) { first, _ in
-                Issue.record("\(first) exists twice")
-                return first
             }
         }
     }

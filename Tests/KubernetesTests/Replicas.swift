@@ -12,32 +12,48 @@ import Testing
 final class Replicas: Sendable {
     static let count = 2
 
-    private let options: [String]
+    /// Of each replica.
+    private let options: [[String]]
     private let daemons: Mutex<[RunningDaemon?]>
 
-    private init(options: [String]) {
+    private init(options: [[String]]) {
         self.options = options
         daemons = Mutex(Array(repeating: nil, count: Self.count))
     }
 
     /// Runs the body while both replicas serve, with a pool of its own that is allowed for volumes.
+    /// - Parameters:
+    ///   - options: of both replicas.
+    ///   - each: further options of each.
     static func serving(
         _ options: [String] = [],
+        each: [[String]] = Array(repeating: [], count: count),
         _ body: (_ replicas: Replicas, _ pool: String, _ fsid: String) async throws -> Void
     ) async throws {
         try await TestCluster.withPool { pool, cluster in
             // The pool "rbd" exists for the examples. The pool "absent" does not exist.
-            let replicas = Replicas(options: ["--kubernetes-pools", "\(pool),rbd,absent"] + options)
+            let common = ["--kubernetes-pools", "\(pool),rbd,absent"] + options
+            let replicas = Replicas(options: each.map { common + $0 })
             let result: Result<Void, any Error>
             do {
                 try await mountCertificate()
-                for number in 0..<count { try await replicas.start(number) }
+                try await replicas.forEach { try await replicas.start($0) }
                 result = .success(try await body(replicas, pool, cluster.fsid))
             } catch {
                 result = .failure(error)
             }
-            for number in 0..<count { await replicas.stop(number, by: SIGTERM) }
+            // One that a failed test has stopped would never end.
+            for number in 0..<count { replicas.signal(number, SIGCONT) }
+            try await replicas.forEach { await replicas.stop($0, by: SIGTERM) }
             try result.get()
+        }
+    }
+
+    /// Runs the body for both replicas at once.
+    private func forEach(_ body: @escaping @Sendable (_ number: Int) async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<Self.count { group.addTask { try await body(number) } }
+            try await group.waitForAll()
         }
     }
 
@@ -70,11 +86,13 @@ final class Replicas: Sendable {
         let environment = ProcessInfo.processInfo.environment
         let ports = try #require(environment["RBD_REST_API_TEST_WEBHOOK_PORTS"]).split(separator: ",")
         let certificate = try Self.certificate
+        let own = options[number]
+        let audit = own.contains("--audit-log") ? [] : ["--audit-log", "off"]
         let daemon = try await RunningDaemon.start(
             [
                 "--webhook-port", String(ports[number]), "--webhook-tls-certificate", "\(certificate)/tls.crt",
-                "--webhook-tls-key", "\(certificate)/tls.key", "--audit-log", "off",
-            ] + options,
+                "--webhook-tls-key", "\(certificate)/tls.key",
+            ] + audit + own,
             path: environment["RBD_REST_API_TEST_DAEMON"] ?? RunningDaemon.path,
             waitsForCluster: waitsForCluster
         )
@@ -84,6 +102,16 @@ final class Replicas: Sendable {
     /// The API of the first replica that runs.
     var server: TestServer {
         get throws { try #require(daemons.withLock { $0 }.lazy.compactMap { $0 }.first).server }
+    }
+
+    /// The process of a replica; nil if it was stopped.
+    func process(_ number: Int) -> Int32? {
+        daemons.withLock { $0[number] }?.process.processIdentifier
+    }
+
+    /// How often the controllers of both replicas have done something since they were started.
+    func work(_ outcome: String) async throws -> Int {
+        try await values("rbd_rest_api_kubernetes_work_total", ["outcome": outcome]).reduce(0) { $0 + Int($1) }
     }
 
     func stop(_ number: Int, by signal: Int32) async {
@@ -115,9 +143,8 @@ final class Replicas: Sendable {
 
     private static let route = "/kubernetes/v1/admission/persistentvolumes"
 
-    /// The values of a metric of the webhook for both replicas, or of all requests if the metric does not distinguish
-    /// them.
-    private func values(_ metric: String, _ labels: [String: String]) async throws -> [Double] {
+    /// The values of a metric for each replica that runs, summed up over all other labels.
+    func values(_ metric: String, _ labels: [String: String] = [:]) async throws -> [Double] {
         var values: [Double] = []
         for case let daemon? in daemons.withLock({ $0 }) {
             let exposition = try Exposition(try await daemon.server.get("/metrics").text)
@@ -133,6 +160,6 @@ final class Replicas: Sendable {
 
     /// The number of requests in flight, without the one that reads it.
     func requestsInFlight() async throws -> Int {
-        try await values("rbd_rest_api_http_requests_in_flight", [:]).reduce(0) { $0 + Int($1) - 1 }
+        try await values("rbd_rest_api_http_requests_in_flight").reduce(0) { $0 + Int($1) - 1 }
     }
 }

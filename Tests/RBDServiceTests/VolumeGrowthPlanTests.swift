@@ -13,6 +13,20 @@ struct VolumeGrowthPlanTests {
         #expect(VolumePlanner.next(Planned.situation(Planned.small)) == .growImage)
     }
 
+    /// The volume is new: the controller that binds the claim has not yet written its status.
+    @Test func aClaimThatHasNothingYetDoesNotGrow() {
+        var claim = Planned.claim(2)
+        claim.capacityBytes = nil
+        for isBlock in [false, true] {
+            let situation = Planned.situation { situation in
+                situation.volume.isBlock = isBlock
+                situation.claim = claim
+            }
+            #expect(VolumePlanner.next(situation) == .nothing)
+        }
+        #expect(VolumePlanner.next(Planned.situation(Planned.small) { $0.claim = claim }) == .growImage)
+    }
+
     @Test func theClaimSaysFirstThatTheVolumeGrows() {
         let begun: [WatchedClaim] = [
             Planned.claim(1, allocated: 2, "ControllerResizeInProgress", ["Resizing"]),

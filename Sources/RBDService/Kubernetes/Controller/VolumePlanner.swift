@@ -59,11 +59,15 @@ enum VolumePlanner {
         imageBytes: UInt64
     ) -> VolumeStep {
         let capacity = demand.sizeBytes
-        guard let claim = situation.claim else { return imageBytes < capacity ? .growImage : .nothing }
+        // A claim gets its first capacity from the controller that binds it, a moment after it is bound, and that is the
+        // volume's. Until then, its user has nothing that could grow.
+        guard let claim = situation.claim, let claimBytes = claim.capacityBytes else {
+            return imageBytes < capacity ? .growImage : .nothing
+        }
         if imageBytes < capacity {
             return claim.saysGrowing(to: capacity, from: imageBytes) ? .growImage : .beginGrowth
         }
-        if claim.capacityBytes ?? 0 < capacity {
+        if claimBytes < capacity {
             if situation.volume.isBlock { return .finishGrowth }
             return claim.isLeftToNode(capacity) ? .nothing : .leaveToNode
         }

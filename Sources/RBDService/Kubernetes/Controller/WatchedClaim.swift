@@ -11,7 +11,7 @@ struct WatchedClaim: Hashable, Sendable {
     var volume: String?
     /// What the claim asks for; nil if it says nothing that is a size.
     var requestBytes: UInt64?
-    /// What the claim's user has.
+    /// What the claim's user has; nil until the claim has got its volume.
     var capacityBytes: UInt64?
     /// What the volume grows to.
     var allocatedBytes: UInt64?
