@@ -93,6 +93,9 @@ final class KubernetesController: Service {
         state.withLock { $0.term = nil }
     }
 
+    /// The uid of the Lease by which the replicas elect their leader; nil as long as it was not read.
+    var leaseUID: String? { state.withLock { $0.elector }?.leaseUID }
+
     var samples: [MetricSample] {
         let (elector, term) = state.withLock { ($0.elector, $0.term) }
         return [MetricSample(.controllerLeader, elector?.isLeader == true ? 1 : 0)] + (term?.samples ?? [])
