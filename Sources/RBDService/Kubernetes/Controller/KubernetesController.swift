@@ -83,8 +83,10 @@ final class KubernetesController: Service {
             connection: connection,
             metrics: metrics,
             host: host,
+            orphanPolicy: configuration.orphans,
             timeLimit: timeLimit,
             logger: logger,
+            leaseUID: { elector.leaseUID },
             // The lease is lost, or about to be. The work is cancelled, and the next leader does it.
             requireLeadership: { if !elector.isLeader { throw CancellationError() } }
         )
