@@ -228,14 +228,3 @@ extension KubernetesTests {
         }
     }
 }
-
-extension TestCluster {
-    /// The id of an image, by Ceph's own tool.
-    fileprivate static func imageID(_ spec: String) async throws -> String {
-        struct Info: Decodable {
-            var id: String
-        }
-        let text = try await run("rbd", ["info", "--format", "json", spec])
-        return try JSONDecoder().decode(Info.self, from: Data(text.utf8)).id
-    }
-}

@@ -115,9 +115,8 @@ final class Replicas: Sendable {
 
     private static let route = "/kubernetes/v1/admission/persistentvolumes"
 
-    /// The values of a metric of the webhook for both replicas, or of all requests if the metric does not distinguish
-    /// them.
-    private func values(_ metric: String, _ labels: [String: String]) async throws -> [Double] {
+    /// The values of a metric for both replicas.
+    func values(_ metric: String, _ labels: [String: String]) async throws -> [Double] {
         var values: [Double] = []
         for case let daemon? in daemons.withLock({ $0 }) {
             let exposition = try Exposition(try await daemon.server.get("/metrics").text)
