@@ -3,11 +3,11 @@
 
 internal import Glibc
 
-/// The versions of the two objects that every image has. Each write to an object changes its version, and an object that
-/// is made again does not get a former one. Reading an image, watching it, and writing data to it change neither.
+/// The versions of the two objects that every image has. Each write to an object changes its version, and an object
+/// that is made again does not get a former one. Reading an image, watching it, and writing data to it change neither.
 public struct ImageVersions: Codable, Hashable, Sendable {
-    /// Of `rbd_id.<name>`. It is another one after the image was renamed, or was in the trash, even if the image has its
-    /// name again.
+    /// Of `rbd_id.<name>`. It is another one after the image was renamed, or was in the trash, even if the image has
+    /// its name again.
     public var name: UInt64
     /// Of `rbd_header.<id>`. It is another one after a change of the size, the features, the flags or the metadata, a
     /// snapshot, a group, or a lock.

@@ -64,7 +64,7 @@ extension KubernetesTests {
                     try await replicas.values("rbd_rest_api_kubernetes_orphaned_images", ["state": state])
                         .reduce(0, +)
                 }
-                try await wait("the used image is not reported", within: 180) { try await count("doubtful") == 1 }
+                try await wait("the used image is not reported", within: 240) { try await count("doubtful") == 1 }
                 if handling == "trash" {
                     try await wait("the unused image stays", within: 60) { try await !images(pool).contains(unused) }
                     // It can be restored, and stays then.

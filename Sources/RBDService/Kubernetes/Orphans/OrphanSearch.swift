@@ -15,6 +15,9 @@ final class OrphanSearch: Sendable {
         var volume: String
     }
 
+    /// How long an API server works on a request, by default: `--request-timeout`.
+    private static let requestLimit = Duration.seconds(60)
+
     private let client: KubernetesClient
     private let volumes: Reflector<StoredVolume>
     private let index: VolumeIndex
@@ -56,7 +59,7 @@ final class OrphanSearch: Sendable {
             let listCount = volumes.statistics.lists
             if lists != listCount { sightings.noteGap() }
             lists = listCount
-            await search(&sightings)
+            await search(&sightings, listCount)
             // Replicas of several clusters do not begin at the same moment.
             let pause = policy.interval * Double.random(in: 0.9...1.1)
             guard (try? await Task.sleep(for: pause)) != nil else { return }
@@ -65,7 +68,8 @@ final class OrphanSearch: Sendable {
 
     // MARK: Searching
 
-    private func search(_ sightings: inout MarkSightings) async {
+    /// - Parameter listCount: how often the volumes were listed before.
+    private func search(_ sightings: inout MarkSightings, _ listCount: UInt64) async {
         var marks: [StoredMark] = []
         var isComplete = true
         do {
@@ -85,7 +89,8 @@ final class OrphanSearch: Sendable {
         // After the marks: a mark is written before its volume is stored.
         let deleted = gone.take()
         if !isComplete { gone.giveBack(deleted) }
-        if !deleted.isComplete { sightings.noteGap() }
+        let hasGap = !deleted.isComplete || volumes.statistics.lists != listCount
+        if hasGap { sightings.noteGap() }
         var uids = Set(volumes.store.all.map(\.metadata.uid))
         uids.formUnion(deleted.uids)
 
@@ -99,9 +104,9 @@ final class OrphanSearch: Sendable {
                 mark: mark,
                 lease: leaseUID(),
                 hasVolume: uids.contains(mark.volumeUID) || isNamed(stored.place.image(mark.image)),
-                // The gap is only known now.
-                isOlderThanWatch: sightings.isOld(stored) || !deleted.isComplete,
-                isDue: sightings.age(of: stored, at: .now) >= policy.age
+                // The gap was not known when the marks were read.
+                isOlderThanWatch: sightings.isOld(stored) || hasGap,
+                isDue: isDue(sightings.age(of: stored, at: .now))
             )
             do {
                 let finding = try await limited { try await self.look(at: stored, situation) }
@@ -132,6 +137,14 @@ final class OrphanSearch: Sendable {
         }
         let current = found
         reports.withLock { $0 = current }
+    }
+
+    /// Whether the volume must have been stored by now, if it is stored at all, and the watch must have told of it. The
+    /// API server tells everything in its order, so what it tells last proves that it has told everything before.
+    /// - Parameter age: how long the mark has not changed.
+    private func isDue(_ age: Duration) -> Bool {
+        guard age >= policy.age, let silence = volumes.ageOfLastContact else { return false }
+        return silence + Self.requestLimit <= age
     }
 
     /// - Returns: nil if it is too early to say.

@@ -5,7 +5,8 @@ import Ceph
 import FoundationEssentials
 import Naming
 
-/// What a review of a new volume writes down about the image that it makes, until it is known that the volume was stored.
+/// What a review of a new volume writes down about the image that it makes, until it is known that the volume was
+/// stored.
 ///
 /// It is stored beside the pool's records of operations and not in the image's metadata: clones and copies take over
 /// metadata, and images keep it when they are renamed, or restored from the trash. None of those is ever taken for an
@@ -25,8 +26,8 @@ struct ReviewMark: Codable, Hashable, Sendable {
     var volumeUID: String
     /// The uid of the review that was last about the image. So every review changes the mark.
     var review: String
-    /// The uid of the Lease of the controllers that look for the volume: no other Lease has it, in whatever cluster. Nil
-    /// if the replica did not know it yet, or if reviews of several clusters are about the image.
+    /// The uid of the Lease of the controllers that look for the volume: no other Lease has it, in whatever cluster.
+    /// Nil if the replica did not know it yet.
     var lease: String?
     var sizeBytes: UInt64
     /// Nil until the image is made. If the replica dies before that is written, it is not known who has made the image.

@@ -121,7 +121,7 @@ extension VolumeImages {
                     keptFor: trashDelay,
                     isDryRun: false
                 )
-                // If this fails, the next search finds no image with the name, and removes the mark.
+                // If this fails, later searches take the mark back, find no image with the name, and remove the mark.
                 _ = try? await marks.remove(marked)
                 return moved
             }
