@@ -40,7 +40,8 @@ extension RBDService {
         return AdmissionController(
             service: service,
             timeout: configuration.requestTimeout,
-            metrics: ReviewMetrics(registry: telemetry.registry)
+            metrics: ReviewMetrics(registry: telemetry.registry),
+            leaseUID: { [controller] in controller?.leaseUID }
         ).endpoints
     }
 

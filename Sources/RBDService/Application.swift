@@ -25,7 +25,7 @@ public struct RBDService: Sendable {
     let creations: PoolCreations
     let answerMemory: MemoryBudget
     let keeper: TrashKeeper
-    private let controller: KubernetesController?
+    let controller: KubernetesController?
     let shutdownDelay: ShutdownDelay
 
     /// - Parameter metrics: shown at /metrics. The daemon has one registry for the process; in tests each service has

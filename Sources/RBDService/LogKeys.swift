@@ -17,12 +17,16 @@ enum LogKeys {
     static let pool = "pool"
     static let namespace = "namespace"
     static let image = "image"
+    /// The id of an image in the trash.
+    static let trashID = "trash.id"
     static let group = "group"
     static let client = "client"
     static let snapshot = "snapshot"
     static let error = "error"
     /// A PersistentVolume of Kubernetes.
     static let volume = "kubernetes.volume"
+    /// What speaks against moving an image without a volume to the trash.
+    static let doubts = "kubernetes.doubts"
     static let identity = "identity"
     /// `outside` if the request names something that is out of the caller's scope.
     static let access = "access"

@@ -37,6 +37,21 @@ struct ControllerConfigurationTests {
         #expect(try configuration(["trash-delay": "0s"]).controller == nil)
     }
 
+    /// Only the operator knows whose webhook it is.
+    @Test func imagesWithoutAVolumeAreReported() throws {
+        let on = ["kubernetes-controller": "true", "kubernetes-pools": "rbd"]
+        #expect(try configuration(on).controller?.orphans == OrphanPolicy(handling: .report, age: .seconds(600)))
+        let other = ["kubernetes-orphans": "trash", "kubernetes-orphan-age": "2h"]
+        let policy = try configuration(on.merging(other) { $1 }).controller?.orphans
+        #expect(policy == OrphanPolicy(handling: .trash, age: .seconds(7200)))
+        // An API server may wait for other webhooks meanwhile.
+        for (name, value) in [("kubernetes-orphans", "purge"), ("kubernetes-orphan-age", "59s")] {
+            #expect(throws: ConfigurationError.self) { try configuration(on.merging([name: value]) { $1 }) }
+        }
+        #expect(OrphanPolicy(age: .seconds(60)).interval == .seconds(15))
+        #expect(OrphanPolicy(age: .seconds(86_400)).interval == .seconds(300))
+    }
+
     @Test(arguments: ["a", "a/b/c", "/b", "a/", "A/b", "a/b_c", "-a/b", "a.b/c", ""])
     func aLeaseIsANamespaceAndAName(text: String) {
         #expect(throws: ConfigurationError.self) { try configuration(["kubernetes-lease": text]) }

@@ -77,6 +77,9 @@ extension TestCluster {
         }
     }
 
+    /// The id of an image, as librbd tells it.
+    public static func imageID(_ spec: String) async throws -> String { try await RBDInfo.read(spec).id }
+
     /// The checksum of all data of an image or a snapshot.
     public static func checksum(_ spec: String) async throws -> String {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path

@@ -33,6 +33,9 @@ struct LeaderElection: Sendable {
     /// Who holds the lease, as far as is known.
     var holder: String? { seen?.lease.holder }
 
+    /// The uid of the Lease; nil as long as it was not read.
+    var leaseUID: String? { seen.flatMap { $0.lease.metadata.uid.isEmpty ? nil : $0.lease.metadata.uid } }
+
     /// What to do next.
     enum Step: Equatable, Sendable {
         /// There is no Lease: create this one.

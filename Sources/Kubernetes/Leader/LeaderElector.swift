@@ -49,6 +49,9 @@ public final class LeaderElector: Sendable {
     /// Who holds the lease, as far as is known; nil if nobody does.
     public var holder: String? { election.withLock { $0.holder } }
 
+    /// The uid of the Lease, which no other Lease of any cluster has; nil as long as the Lease was not read.
+    public var leaseUID: String? { election.withLock { $0.leaseUID } }
+
     /// How often this process has become leader.
     public var termCount: UInt64 { election.withLock { $0.terms } }
 

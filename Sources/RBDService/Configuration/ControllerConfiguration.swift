@@ -7,4 +7,5 @@ struct ControllerConfiguration: Hashable, Sendable {
     var kubeconfig: String?
     var leaseNamespace: String
     var leaseName: String
+    var orphans = OrphanPolicy()
 }

@@ -37,7 +37,8 @@ extension ServiceConfiguration {
         return ControllerConfiguration(
             kubeconfig: settings.kubernetesKubeconfig,
             leaseNamespace: lease.namespace,
-            leaseName: lease.name
+            leaseName: lease.name,
+            orphans: OrphanPolicy(handling: settings.kubernetesOrphans, age: settings.kubernetesOrphanAge)
         )
     }
 

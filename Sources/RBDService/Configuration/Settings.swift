@@ -95,6 +95,23 @@ public struct Settings: Sendable {
     ) {
         "The Lease by which the replicas elect the one whose controller works."
     }
+    public let kubernetesOrphans: Setting<OrphanHandling> = Setting(
+        "kubernetes-orphans",
+        .choice("HANDLING"),
+        default: "report"
+    ) {
+        "What the controller does with an image that the webhook has made for a PersistentVolume that does not exist: "
+            + "report it, or move it to the trash if it is certainly empty and unused. trash is only for a webhook "
+            + "that no other Kubernetes cluster calls."
+    }
+    public let kubernetesOrphanAge = Setting(
+        "kubernetes-orphan-age",
+        .duration(in: .seconds(60)...DurationText.maximum),
+        default: "10m"
+    ) {
+        "How old such an image must be. The API server stores a PersistentVolume soon after the webhook has made its "
+            + "image."
+    }
     public let cephConf = Setting("ceph-conf", .text("FILE")) {
         "Ceph's configuration file. Unset: the file in CEPH_CONF, otherwise Ceph's default paths such as "
             + "/etc/ceph/ceph.conf."

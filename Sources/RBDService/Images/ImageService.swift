@@ -80,14 +80,17 @@ struct ImageService: Sendable {
 
     /// Finds the image with this name, whatever its properties, or creates it. It looks for the image first: a full
     /// pool, or a name that could not be created, is no reason to refuse an existing image.
+    /// - Parameter announce: called before the image is created, if there is none. Another request may still be faster.
     /// - Returns: the image, and whether this request has created it.
     func findOrCreate(
         _ name: String,
         _ properties: ImageProperties,
-        in place: Place
+        in place: Place,
+        announce: () async throws -> Void = {}
     ) async throws -> (image: ImageInfo, isNew: Bool) {
         if let image = try await whole(name, in: place) { return (image, false) }
         try ImageRules.checkName(name, field: "image", what: "image")
+        try await announce()
         return try await ensure(name, ImageRules(properties: properties), in: place)
     }
 

@@ -19,6 +19,8 @@ struct AdmissionController: Sendable {
     /// The service's timeout for any request.
     let timeout: Duration
     let metrics: ReviewMetrics
+    /// The uid of the Lease of this service's controllers; nil if there are none, or as long as it is not known.
+    let leaseUID: @Sendable () -> String?
 
     /// The webhook's own port authenticates callers by TLS only. Most reviews are about volumes of other drivers, so
     /// the handler decides which of them are audited.
@@ -90,6 +92,12 @@ struct AdmissionController: Sendable {
         return try await service.ensure(
             object,
             isDryRun: isDryRun,
+            review: VolumeReview(
+                volume: object.name,
+                volumeUID: object.metadata.uid ?? "",
+                uid: admission.uid,
+                lease: leaseUID()
+            ),
             admit: { demand in
                 AuditNotes.current?.set(object: demand.place.image(demand.image))
                 if !isDryRun { try await AuditNotes.current?.begin(.create) }

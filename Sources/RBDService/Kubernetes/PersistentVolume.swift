@@ -14,6 +14,8 @@ struct PersistentVolume: Decodable, Sendable {
         /// Nil if the API server generates the name (`generateName`).
         var name: String?
         var annotations: [String: String]?
+        /// In reviews of API servers.
+        var uid: String?
     }
 
     struct Spec: Decodable, Sendable {

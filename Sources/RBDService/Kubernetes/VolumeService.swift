@@ -16,12 +16,14 @@ struct VolumeService: Sendable {
     /// Creates the image if it is missing. An existing image is never changed.
     /// - Parameters:
     ///   - isDryRun: whether to only report what would be done.
+    ///   - review: the review of the volume, which is not stored yet; nil if it is no review.
     ///   - authorize: called as soon as the image's name is known. It throws if the caller may not create the image.
     ///   - admit: called before the first request to the cluster.
     /// - Throws: `Problem`, in terms of the volume's fields, if the image can't be provided.
     func ensure(
         _ volume: PersistentVolume,
         isDryRun: Bool,
+        review: VolumeReview? = nil,
         authorize: (VolumeDemand) throws -> Void = { _ in },
         admit: (VolumeDemand) async throws -> Void = { _ in }
     ) async throws -> VolumeOutcome {
@@ -34,7 +36,7 @@ struct VolumeService: Sendable {
         try rules.requireAllowed(demand)
         try await admit(demand)
         do {
-            var outcome = try await ensure(demand, isDryRun: isDryRun)
+            var outcome = try await ensure(demand, isDryRun: isDryRun, review)
             outcome.volume = volume.name
             outcome.warnings += await warnings(onNamesakesOf: demand)
             return outcome
@@ -46,8 +48,16 @@ struct VolumeService: Sendable {
         }
     }
 
-    private func ensure(_ demand: VolumeDemand, isDryRun: Bool) async throws -> VolumeOutcome {
+    private func ensure(
+        _ demand: VolumeDemand,
+        isDryRun: Bool,
+        _ review: VolumeReview?
+    ) async throws -> VolumeOutcome {
         let (name, place) = (demand.image, demand.place)
+        // Only the controller reads the marks.
+        let isMarked = rules.hasController && !isDryRun
+        let marking = isMarked ? try ReviewMarking(demand, for: review, images.images) : nil
+        let earlier = try await marking?.arrive()
         let properties = ImageProperties(
             size: ByteCount(demand.sizeBytes),
             features: demand.features ?? VolumeDemand.plainFeatures
@@ -70,7 +80,7 @@ struct VolumeService: Sendable {
                 isDryRun
             )
         }
-        let (image, isNew) = try await images.findOrCreate(name, properties, in: place)
+        let (image, isNew) = try await findOrCreate(demand, properties, marking, earlier)
         guard isNew else { return try adopt(image, demand, isDryRun) }
         AuditNotes.current?.after(AuditImage(image))
         return created(
@@ -80,6 +90,33 @@ struct VolumeService: Sendable {
             dataPool: image.dataPool,
             isDryRun
         )
+    }
+
+    /// - Parameter earlier: the mark that the image has.
+    private func findOrCreate(
+        _ demand: VolumeDemand,
+        _ properties: ImageProperties,
+        _ marking: ReviewMarking?,
+        _ earlier: StoredMark?
+    ) async throws -> (image: ImageInfo, isNew: Bool) {
+        guard let marking else { return try await images.findOrCreate(demand.image, properties, in: demand.place) }
+        var announced: StoredMark?
+        do {
+            let found = try await images.findOrCreate(demand.image, properties, in: demand.place) {
+                announced = try await marking.announce(over: earlier)
+            }
+            // The volume has its image. If this is not written, the controller only can't prove who has made it.
+            if found.isNew {
+                try? await marking.note(found.image)
+            } else if let announced {
+                try? await marking.withdraw(announced)
+            }
+            return found
+        } catch {
+            let isCertain = (error as? CephError).map { !$0.code.leavesDoubt } ?? (error is Problem)
+            if let announced, isCertain { try? await marking.withdraw(announced) }
+            throw error
+        }
     }
 
     /// The volume's image, if it exists and is complete.

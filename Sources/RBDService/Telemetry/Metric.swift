@@ -68,7 +68,8 @@ extension Metric {
         .counter,
         labels: ["outcome"],
         "Steps of the controller: created, grown, trashed (images), claim-updated, noted (which image a volume has), held, "
-            + "released, deleted (volumes), or unchanged, waiting, reported, failed."
+            + "released, deleted (volumes), orphan-trashed (images without a volume), or unchanged, waiting, reported, "
+            + "failed."
     )
     static let controllerWatchAge = Metric(
         "rbd_rest_api_kubernetes_watch_age_seconds",
@@ -82,6 +83,12 @@ extension Metric {
         labels: ["reason"],
         "Reports of the controller that became no Event: limit (too many about one volume or claim, or about too many of "
             + "them) or failure (the API server has not taken it)."
+    )
+    static let orphanedImages = Metric(
+        "rbd_rest_api_kubernetes_orphaned_images",
+        .gauge,
+        labels: ["state"],
+        "Images that the webhook has made for volumes that do not exist: unused if that is certain, or doubtful."
     )
     static let cephCallDuration = Metric(
         "rbd_rest_api_ceph_call_duration_seconds",
@@ -179,6 +186,7 @@ extension Metric {
     static let all: [Metric] = [
         httpRequests, httpRequestDuration, httpRequestsInFlight, httpRefusals, admissionReviews,
         controllerLeader, controllerQueueLength, controllerWork, controllerWatchAge, controllerEventsLost,
+        orphanedImages,
         cephCallDuration,
         callThreads,
         callThreadsRunning,

@@ -11,25 +11,30 @@ extension AuditLog {
     static let controller = "kubernetes-controller"
 
     /// Makes a change that no request asks for, and writes its line.
-    /// - Parameter volume: the PersistentVolume that the change is for.
+    /// - Parameters:
+    ///   - volume: the PersistentVolume that the change is for.
+    ///   - reason: why the change is made, if the volume does not ask for it.
     /// - Throws: `Problem` with `audit-unavailable` if the change can't be logged; what the change throws.
     func recording<Value: Sendable>(
         _ verb: Verb,
         _ image: ImageSpec,
         volume: String,
+        reason: String? = nil,
         logger: Logger,
         _ change: () async throws -> Value
     ) async throws -> Value {
         let notes = AuditNotes(log: self, isMutation: true)
         try await notes.begin()
         let start = ContinuousClock.now
+        var parameters: [String: AuditValue] = ["volume": .text(volume)]
+        if let reason { parameters["reason"] = .text(reason) }
         var line = AuditLine(
             identity: Self.controller,
             verb: verb,
             method: "",
             route: Self.controller,
             object: image.description,
-            parameters: ["volume": .text(volume)],
+            parameters: parameters,
             outcome: .succeeded,
             status: 200,
             duration: .zero

@@ -10,6 +10,7 @@ final class ControllerMetrics: Sendable {
     enum Outcome: String, CaseIterable, Sendable {
         case created, grown, trashed, noted, held, released, deleted
         case claimUpdated = "claim-updated"
+        case orphanTrashed = "orphan-trashed"
         case unchanged, waiting, reported, failed
     }
 

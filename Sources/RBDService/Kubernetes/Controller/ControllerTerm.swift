@@ -14,6 +14,7 @@ final class ControllerTerm: Sendable {
     private let queue: WorkQueue<String>
     private let recorder: EventRecorder
     private let worker: VolumeWorker
+    private let orphans: OrphanSearch
     private let images: VolumeImages
     private let connection: ClusterConnection
     private let timeLimit: Duration
@@ -30,14 +31,20 @@ final class ControllerTerm: Sendable {
         connection: ClusterConnection,
         metrics: ControllerMetrics,
         host: String,
+        orphanPolicy: OrphanPolicy,
         timeLimit: Duration,
         logger: Logger,
+        leaseUID: @escaping @Sendable () -> String?,
         requireLeadership: @escaping @Sendable () throws -> Void
     ) {
+        let gone = WatchedUIDs()
         let queue = WorkQueue<String>(named: "volumes", logger: logger)
         let index = VolumeIndex(rules: images.rules)
         let volumes = Reflector<StoredVolume>(client, logger: logger, keeping: WatchedVolume.kept) { change in
-            if case .deleted(let volume) = change { images.forget(uid: volume.metadata.uid) }
+            if case .deleted(let volume) = change {
+                images.forget(uid: volume.metadata.uid)
+                gone.note(volume.metadata.uid)
+            }
             for other in index.note(change) { queue.add(other) }
             queue.add(change.object.metadata.name)
         }
@@ -62,6 +69,19 @@ final class ControllerTerm: Sendable {
             metrics: metrics,
             requireLeadership: requireLeadership,
             timeLimit: timeLimit
+        )
+        orphans = OrphanSearch(
+            client,
+            volumes: volumes,
+            index: index,
+            gone: gone,
+            images: images,
+            policy: orphanPolicy,
+            metrics: metrics,
+            timeLimit: timeLimit,
+            logger: logger,
+            leaseUID: leaseUID,
+            requireLeadership: requireLeadership
         )
         (self.volumes, self.claims, self.queue, self.recorder) = (volumes, claims, queue, recorder)
         (self.images, self.connection) = (images, connection)
@@ -99,6 +119,7 @@ final class ControllerTerm: Sendable {
                 await self.queue.run(workers: Self.workers) { try await self.worker.work(on: $0) }
             }
             group.addTask { await self.tend() }
+            group.addTask { await self.orphans.run() }
         }
     }
 
@@ -153,6 +174,6 @@ final class ControllerTerm: Sendable {
         for case (let resource, let age?) in ages {
             samples.append(MetricSample(.controllerWatchAge, labels: [resource], age / .seconds(1)))
         }
-        return samples
+        return samples + orphans.samples
     }
 }

@@ -83,8 +83,10 @@ final class KubernetesController: Service {
             connection: connection,
             metrics: metrics,
             host: host,
+            orphanPolicy: configuration.orphans,
             timeLimit: timeLimit,
             logger: logger,
+            leaseUID: { elector.leaseUID },
             // The lease is lost, or about to be. The work is cancelled, and the next leader does it.
             requireLeadership: { if !elector.isLeader { throw CancellationError() } }
         )
@@ -92,6 +94,9 @@ final class KubernetesController: Service {
         await term.run()
         state.withLock { $0.term = nil }
     }
+
+    /// The uid of the Lease by which the replicas elect their leader; nil as long as it was not read.
+    var leaseUID: String? { state.withLock { $0.elector }?.leaseUID }
 
     var samples: [MetricSample] {
         let (elector, term) = state.withLock { ($0.elector, $0.term) }

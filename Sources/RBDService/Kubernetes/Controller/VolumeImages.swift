@@ -11,11 +11,11 @@ import Synchronization
 
 /// The images of volumes. They are changed only by the services that the HTTP API and the webhook use.
 struct VolumeImages: Sendable {
-    private let volumes: VolumeService
-    private let trashDelay: Duration
-    private let audit: AuditLog
-    private let logger: Logger
-    private let known = KnownImages()
+    let volumes: VolumeService
+    let trashDelay: Duration
+    let audit: AuditLog
+    let logger: Logger
+    let known = KnownImages()
     private let lastFsid = LastFsid()
 
     /// It outlasts a connection to the cluster.
@@ -30,7 +30,7 @@ struct VolumeImages: Sendable {
 
     var rules: VolumeRules { volumes.rules }
 
-    private var access: ImageAccess { volumes.images.images }
+    var access: ImageAccess { volumes.images.images }
 
     /// The cluster's fsid. While there is no connection, it is the one of the last connection.
     /// - Throws: `CephError` with `.clusterUnreachable` before the first connection.
