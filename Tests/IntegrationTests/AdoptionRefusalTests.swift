@@ -78,11 +78,6 @@ struct AdoptionRefusalTests {
             #expect(trashed.code == "image-not-found")
             #expect(trashed.detail.hasSuffix("is in the trash"))
             #expect(trashed.remedy?.action == .restore)
-            _ = try await setting.create("copy")
-            try await setting.rbd("mirror", "pool", "enable", setting.pool, "image")
-            try await setting.rbd("mirror", "image", "enable", "\(setting.pool)/copy", "snapshot")
-            try await setting.rbd("mirror", "image", "demote", "\(setting.pool)/copy")
-            try await setting.expectRefusal("image-read-only", of: "copy")
             _ = try await setting.create("secret")
             try await setting.rbd(
                 "image-meta",
@@ -99,6 +94,16 @@ struct AdoptionRefusalTests {
             #expect(entry?["csi.volume.encryptKMS"] == "vault")
             #expect(entry?["csi.volume.encryptionType"] == "block")
             #expect(adopted.persistentVolume.spec.csi.volumeAttributes.values["encrypted"] == "true")
+        }
+    }
+
+    @Test func theCopyOfAMirroredImageIsRefused() async throws {
+        try await withAdoptions { setting in
+            _ = try await setting.create("copy")
+            try await setting.rbd("mirror", "pool", "enable", setting.pool, "image")
+            try await setting.rbd("mirror", "image", "enable", "\(setting.pool)/copy", "snapshot")
+            try await setting.rbd("mirror", "image", "demote", "\(setting.pool)/copy")
+            try await setting.expectRefusal("image-read-only", of: "copy")
         }
     }
 

@@ -52,7 +52,7 @@ struct AdoptionReleaseTests {
             _ = try await setting.create("vol")
             #expect(try await setting.adopt("vol").status == 201)
             let (parent, clone) = ("\(setting.pool)/vol@s", "csi-vol-\(AdoptionSetting.uuid)")
-            try await setting.rbd("snap", "create", "--no-progress", parent)
+            try await setting.rbd("snap", "create", parent)
             try await setting.rbd("clone", "--rbd-default-clone-format", "2", parent, "\(setting.pool)/mine")
             try await setting.rbd("clone", "--rbd-default-clone-format", "2", parent, "\(setting.pool)/\(clone)")
             try await setting.putVolume(AdoptionSetting.uuid, request: "pvc-1", image: clone, imageID: "1")
