@@ -44,7 +44,7 @@ extension KubernetesTests {
             }
         }
 
-        @Test(arguments: ["trash", "report"])
+        @Test(arguments: Rehearsal.isLong ? ["trash", "report"] : ["trash"])
         func anImageWhoseVolumeWasNotStoredIsFound(handling: String) async throws {
             let options = ["--kubernetes-orphans", handling, "--kubernetes-orphan-age", "1m"]
             try await Replicas.serving(try await ControllerAccount.options() + options) { replicas, pool, fsid in

@@ -127,7 +127,8 @@ struct VolumeGroup: Sendable {
         Object(json: try #require(try JSONValue(parsing: text).object))
     }
 
-    /// Repeats what the service denies because Ceph does not answer in time, as the documentation tells users to.
+    /// Repeats what the service denies because Ceph does not answer in time, as the documentation tells users to, and
+    /// what did not reach it: the API server keeps connections, also to replicas that have just been stopped.
     private static func patiently(_ body: () async throws -> some Sendable) async throws {
         let end = ContinuousClock.now + .seconds(60)
         while true {
@@ -135,10 +136,11 @@ struct VolumeGroup: Sendable {
                 _ = try await body()
                 return
             } catch let error as KubernetesError {
-                let isForNow = [.timeout, .serviceUnavailable].contains(error.reason)
-                guard isForNow, error.message.contains("denied the request: "), ContinuousClock.now < end else {
-                    throw error
-                }
+                let isDenied =
+                    [.timeout, .serviceUnavailable].contains(error.reason)
+                    && error.message.contains("denied the request: ")
+                let isForNow = isDenied || error.message.contains("failed calling webhook")
+                guard isForNow, ContinuousClock.now < end else { throw error }
             }
             try await Task.sleep(for: .milliseconds(500))
         }

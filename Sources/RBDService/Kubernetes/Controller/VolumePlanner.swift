@@ -59,8 +59,8 @@ enum VolumePlanner {
         imageBytes: UInt64
     ) -> VolumeStep {
         let capacity = demand.sizeBytes
-        // A claim gets its first capacity from the controller that binds it, a moment after it is bound, and that is the
-        // volume's. Until then, its user has nothing that could grow.
+        // The controller that binds a claim gives it its first capacity, a moment later: the volume's. Until then, its
+        // user has nothing that could grow.
         guard let claim = situation.claim, let claimBytes = claim.capacityBytes else {
             return imageBytes < capacity ? .growImage : .nothing
         }
