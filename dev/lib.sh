@@ -12,7 +12,7 @@ readonly build_packages=(librados-dev librbd-dev libyaml-dev zlib1g-dev git ca-c
 readonly cluster_packages=(ceph-mon ceph-mgr ceph-osd ceph-common jq)
 readonly peer_packages=(ceph-mgr-dashboard python3-rbd)
 readonly plot_packages=(gnuplot-nox)
-readonly test_packages=(openssl python3-venv shellcheck)
+readonly test_packages=(openssl python3-venv shellcheck gdb procps)
 
 # How the measured and shipped binaries are built: with the Swift runtime inside, and with identical functions folded
 # into one. They have their own directory: otherwise the static runtime and the tests' build would evict each other.

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// `GET /v1/pools/{pool}/images`: which images it lists, in which order, and in which form.
-@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct ImageListTests {
     private static let sizes: [(name: String, mebibytes: Int)] = [
         ("alpha", 30), ("beta", 10), ("delta", 20), ("gamma-1", 20), ("gamma-2", 5), ("omega", 10),

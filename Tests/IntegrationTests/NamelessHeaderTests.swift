@@ -8,7 +8,7 @@ import Testing
 
 /// Headers without a name: some are removed, others are kept. `dev/chaos --scenario late-creates` rehearses how creates
 /// leave them behind when an OSD is slow.
-@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct NamelessHeaderTests {
     private func rados(_ pool: String, _ arguments: String...) async throws -> String {
         try await TestCluster.run("rados", ["--pool", pool] + arguments)

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Names that are not UTF-8. No path and no JSON can contain them, so their images are requested by id.
-@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct RawNameTests {
     private func withRawName(
         _ body: @escaping @Sendable (_ server: TestServer, _ pool: String, _ id: String) async throws -> Void

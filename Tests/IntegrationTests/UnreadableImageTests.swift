@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Images that can't be read completely. A list shows them with the reason, and shows all others as usual.
-@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable))
+@Suite(.tags(.cluster), .enabled(if: TestCluster.isAvailable), .timeLimit(.minutes(5)))
 struct UnreadableImageTests {
     /// Ways in which an image's objects can be damaged.
     enum Damage: String, CaseIterable {

@@ -7,7 +7,8 @@ import Testing
 
 @testable import rbdctl
 
-@Suite struct CommandLineTests {
+@Suite(.timeLimit(.minutes(5)))
+struct CommandLineTests {
     private func parse<Command>(_ type: Command.Type, _ line: String) throws -> Command {
         try #require(Rbdctl.command(for: words(line)) as? Command)
     }
@@ -235,7 +236,8 @@ import Testing
     }
 }
 
-@Suite struct ServerAddressTests {
+@Suite(.timeLimit(.minutes(5)))
+struct ServerAddressTests {
     @Test(arguments: [
         ("http://a", "http://a"), ("https://a:8443/", "https://a:8443"), ("HTTP://a//", "HTTP://a"),
         ("http://[::1]:8080", "http://[::1]:8080"), ("https://a/ceph/", "https://a/ceph"),

@@ -7,7 +7,8 @@ import Testing
 
 @testable import rbdctl
 
-@Suite struct ExitStatusTests {
+@Suite(.timeLimit(.minutes(5)))
+struct ExitStatusTests {
     /// Repeated here on purpose: the numbers are a contract, so a change must be made in two places.
     static let expected: [String: Int32] = [
         "malformed-request": 4, "request-timeout": 4, "header-too-large": 4, "expectation-failed": 4,

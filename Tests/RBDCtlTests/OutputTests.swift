@@ -32,7 +32,8 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
     )
 }
 
-@Suite struct OutputTests {
+@Suite(.timeLimit(.minutes(5)))
+struct OutputTests {
     @Test func aTableIsAligned() throws {
         let parent = ParentImage(spec: ImageSpec(pool: "rbd", image: "p"), imageID: "1", snapshot: "s", overlapBytes: 1)
         let text = try OutputFormat.table.render([image("v"), image("long-name", size: 10 << 30, parent: parent)])
@@ -178,7 +179,8 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
     }
 }
 
-@Suite struct FailureTests {
+@Suite(.timeLimit(.minutes(5)))
+struct FailureTests {
     @Test func differencesAndHintHaveTheirOwnLines() {
         let problem = Problem(
             .imageDiffers,
@@ -233,7 +235,8 @@ private func image(_ name: String, size: UInt64 = 3 << 29, parent: ParentImage? 
     }
 }
 
-@Suite struct ConsoleTests {
+@Suite(.timeLimit(.minutes(5)))
+struct ConsoleTests {
     @Test(.enabled(if: access("/dev/full", W_OK) == 0))
     func aFullDiskIsAFailure() throws {
         let descriptor = open("/dev/full", O_WRONLY)

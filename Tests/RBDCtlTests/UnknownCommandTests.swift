@@ -5,7 +5,8 @@ import Testing
 
 @testable import rbdctl
 
-@Suite struct UnknownCommandTests {
+@Suite(.timeLimit(.minutes(5)))
+struct UnknownCommandTests {
     private func words(_ line: String) -> [String] { line.split(separator: " ").map(String.init) }
 
     @Test(arguments: [

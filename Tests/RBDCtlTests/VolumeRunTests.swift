@@ -7,7 +7,8 @@ import Testing
 @testable import rbdctl
 
 /// The output of `rbdctl kubernetes prehook` for several volumes, however the run ends.
-@Suite struct VolumeRunTests {
+@Suite(.timeLimit(.minutes(5)))
+struct VolumeRunTests {
     private let silent = Console(descriptor: -1)
 
     private func manifests(_ names: String...) throws -> [VolumeManifest] {

@@ -14,6 +14,7 @@ import Testing
 @testable import RBDService
 
 /// The webhook's protocol, as far as it needs no cluster. The reviews are recorded from API servers.
+@Suite(.timeLimit(.minutes(5)))
 struct AdmissionTests {
     struct Verdict: Decodable {
         struct Response: Decodable {

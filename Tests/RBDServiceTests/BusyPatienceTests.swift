@@ -6,6 +6,7 @@ import Testing
 @testable import RBDService
 
 /// How long an operation waits for an image that is in use, with a simulated clock.
+@Suite(.timeLimit(.minutes(5)))
 struct BusyPatienceTests {
     private let start = ContinuousClock.now
     private var patience = BusyPatience()

@@ -11,6 +11,7 @@ import Testing
 @testable import RBDService
 
 /// Which web pages may use the service from a browser: none, unless their origin is listed.
+@Suite(.timeLimit(.minutes(5)))
 struct OriginTests {
     private static let listed = "https://console.example.com"
 

@@ -7,6 +7,7 @@ import Testing
 
 @testable import RBDService
 
+@Suite(.timeLimit(.minutes(5)))
 struct PrometheusTests {
     private let registry = PrometheusRegistry(declared: [
         Metric("jobs_total", .counter, labels: ["kind"], "Jobs.\nWith a \\ in \"it\"."),
@@ -160,6 +161,7 @@ struct PrometheusTests {
 }
 
 /// The parser that the other tests rely on refuses invalid input.
+@Suite(.timeLimit(.minutes(5)))
 struct ExpositionTests {
     @Test(arguments: [
         "# TYPE a gauge\na 1", "# TYPE a gauge\na one\n", "a 1\n", "# TYPE a gauge\na 1\na 2\n",

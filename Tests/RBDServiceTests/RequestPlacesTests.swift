@@ -8,6 +8,7 @@ import Testing
 
 @testable import RBDService
 
+@Suite(.timeLimit(.minutes(5)))
 struct RequestPlacesTests {
     /// A request that is served until the test ends it.
     private final class Request: Sendable {

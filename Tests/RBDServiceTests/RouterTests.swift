@@ -14,6 +14,7 @@ import Testing
 
 /// The service through its router, without a cluster: requests that are refused before Ceph is contacted, and answers
 /// while there is no cluster.
+@Suite(.timeLimit(.minutes(5)))
 struct RouterTests {
     private func withClient(_ body: @escaping @Sendable (any TestClientProtocol) async throws -> Void) async throws {
         let values = try SettingValues(commandLine: ["audit-log": "off"], environment: [:], file: nil)

@@ -8,6 +8,7 @@ import Testing
 @testable import RBDService
 
 /// The metrics and the log show threads that hang.
+@Suite(.timeLimit(.minutes(5)))
 struct StuckThreadsTests {
     @Test func metricsCountThem() async throws {
         let calls = BlockingPool(limits: .init(threads: 1, queue: 1))

@@ -15,6 +15,7 @@ import Testing
 @testable import RBDService
 
 /// Metrics and log lines of requests, through the router and without a cluster.
+@Suite(.timeLimit(.minutes(5)))
 struct TelemetryTests {
     private let recorder = LogRecorder()
 

@@ -14,6 +14,7 @@ import Testing
 @testable import RBDService
 
 /// Authentication: which callers are let in. What the routes do then is tested with a cluster.
+@Suite(.timeLimit(.minutes(5)))
 struct TokenTests {
     /// A token file that only its owner can read, removed with its object.
     final class File: Sendable {

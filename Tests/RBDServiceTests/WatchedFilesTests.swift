@@ -8,6 +8,7 @@ import Testing
 
 @testable import RBDService
 
+@Suite(.timeLimit(.minutes(5)))
 struct WatchedFilesTests {
     private final class Shared<Value: Sendable>: Sendable {
         private let value: Mutex<Value>

@@ -33,6 +33,7 @@ public struct Subprocess: Sendable {
 /// A program that runs while the test continues.
 public final class RunningProcess: Sendable {
     private let end: Task<Int32, Never>
+    private let ends: AsyncStream<Int32>.Continuation
     private let input: FileHandle?
     private let output: OutputFile
     private let error: OutputFile
@@ -66,6 +67,7 @@ public final class RunningProcess: Sendable {
             continuation.yield(process.terminationStatus)
             continuation.finish()
         }
+        self.ends = continuation
         end = Task { await ends.first { _ in true } ?? -1 }
         try process.run()
         processIdentifier = process.processIdentifier
@@ -90,9 +92,16 @@ public final class RunningProcess: Sendable {
         throw TestCluster.Failure(description: "no \"\(text)\" in: \(output.text) \(error.text)")
     }
 
-    /// Waits until the program ends.
+    /// Waits until the program ends. If the task is cancelled, because the test has reached its time limit, the program
+    /// is killed: a program that hangs must not hang the whole run.
+    /// - Returns: the status is -1 if the program was killed because of that.
     public func finish() async -> Subprocess {
-        let status = await end.value
+        let status = await withTaskCancellationHandler {
+            await end.value
+        } onCancel: {
+            signal(SIGKILL)
+            ends.yield(-1)
+        }
         return Subprocess(status: status, standardOutput: output.text, standardError: error.text)
     }
 }
