@@ -93,11 +93,6 @@ struct AdoptionRefusalTests {
             #expect(trashed.code == "image-not-found")
             #expect(trashed.detail.hasSuffix("is in the trash"))
             #expect(trashed.remedy?.action == .restore)
-            _ = try await setting.create("copy")
-            try await setting.rbd("mirror", "pool", "enable", setting.pool, "image")
-            try await setting.rbd("mirror", "image", "enable", "\(setting.pool)/copy", "snapshot")
-            try await setting.rbd("mirror", "image", "demote", "\(setting.pool)/copy")
-            try await expectRefusal("image-read-only", of: "copy", setting)
             _ = try await setting.create("secret")
             try await setting.rbd(
                 "image-meta",
@@ -114,6 +109,16 @@ struct AdoptionRefusalTests {
             #expect(entry?["csi.volume.encryptKMS"] == "vault")
             #expect(entry?["csi.volume.encryptionType"] == "block")
             #expect(adopted.persistentVolume.spec.csi.volumeAttributes.values["encrypted"] == "true")
+        }
+    }
+
+    @Test func theCopyOfAMirroredImageIsRefused() async throws {
+        try await withAdoptions { setting in
+            _ = try await setting.create("copy")
+            try await setting.rbd("mirror", "pool", "enable", setting.pool, "image")
+            try await setting.rbd("mirror", "image", "enable", "\(setting.pool)/copy", "snapshot")
+            try await setting.rbd("mirror", "image", "demote", "\(setting.pool)/copy")
+            try await expectRefusal("image-read-only", of: "copy", setting)
         }
     }
 
@@ -199,7 +204,7 @@ struct AdoptionRefusalTests {
             _ = try await setting.create("vol")
             #expect(try await setting.adopt("vol").status == 201)
             let (parent, clone) = ("\(setting.pool)/vol@s", "csi-vol-\(AdoptionSetting.uuid)")
-            try await setting.rbd("snap", "create", "--no-progress", parent)
+            try await setting.rbd("snap", "create", parent)
             try await setting.rbd("clone", "--rbd-default-clone-format", "2", parent, "\(setting.pool)/mine")
             try await setting.rbd("clone", "--rbd-default-clone-format", "2", parent, "\(setting.pool)/\(clone)")
             try await setting.putVolume(AdoptionSetting.uuid, request: "pvc-1", image: clone, imageID: "1")
