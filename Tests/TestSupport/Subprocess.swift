@@ -68,9 +68,30 @@ public final class RunningProcess: Sendable {
             continuation.finish()
         }
         self.ends = continuation
-        end = Task { await ends.first { _ in true } ?? -1 }
         try process.run()
-        processIdentifier = process.processIdentifier
+        let identifier = process.processIdentifier
+        processIdentifier = identifier
+        // Foundation learns of a program's end from a socket that the program has inherited. If something else has
+        // inherited it as well, such as a server that the program has started, Foundation waits for that, too.
+        let watch = Task.detached {
+            while !Task.isCancelled {
+                if let status = Self.exitStatus(of: identifier) { continuation.yield(status) }
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+        }
+        end = Task {
+            defer { watch.cancel() }
+            return await ends.first { _ in true } ?? -1
+        }
+    }
+
+    /// - Returns: nil if the program runs, or if Foundation has already taken its status.
+    private static func exitStatus(of process: Int32) -> Int32? {
+        var information = siginfo_t()
+        // WNOWAIT leaves the status to Foundation.
+        guard waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT) == 0 else { return nil }
+        let child = information._sifields._sigchld
+        return child.si_pid == process ? child.si_status : nil
     }
 
     /// Closes the standard input.
