@@ -1,6 +1,7 @@
 // rbd-rest-api: Ceph block storage over HTTP
 // SPDX-License-Identifier: Apache-2.0
 
+import Ceph
 import Foundation
 import RBDAPI
 import TestSupport
@@ -134,14 +135,18 @@ struct ImageClientTests {
             let broken = try await server.delete("\(path)/locks/\(lock.client)?confirm=\(lock.client)")
             #expect(broken.status == 204, "\(broken.text)")
             #expect(try await isShutOut(lock.address))
-            // The client would write for hours, and keep its watch and its lock.
+            // The client would write for hours. Its message, if any, depends on the tool. The one of Ceph 14 does not
+            // always end.
+            let endsItself = try await TestCluster.release().major >= 16
+            if endsItself { #expect(await writer.finish().status != 0) }
             while try await !watchers(server, path).isEmpty { try await Task.sleep(for: .milliseconds(50)) }
             #expect(try await locks(server, path).isEmpty)
             #expect(try await server.delete("\(path)?purge=true&wait=60s").status == 204)
             try await letIn(lock.address)
-            // `rbd bench` calls exit() in one of librbd's threads when a write fails, and does not always survive that.
-            writer.signal(SIGKILL)
-            #expect(await writer.finish().status != 0)
+            if !endsItself {
+                writer.signal(SIGKILL)
+                _ = await writer.finish()
+            }
         }
     }
 

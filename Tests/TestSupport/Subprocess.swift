@@ -87,11 +87,18 @@ public final class RunningProcess: Sendable {
 
     /// - Returns: nil if the program runs, or if Foundation has already taken its status.
     private static func exitStatus(of process: Int32) -> Int32? {
+        guard let child = child(process), !child.runs else { return nil }
+        return child.status
+    }
+
+    /// What the kernel tells of a child of the tests. As long as it tells something, nobody else has the number.
+    /// - Returns: nil if Foundation has already taken its status.
+    private static func child(_ process: Int32) -> (runs: Bool, status: Int32)? {
         var information = siginfo_t()
         // WNOWAIT leaves the status to Foundation.
         guard waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT) == 0 else { return nil }
         let child = information._sifields._sigchld
-        return child.si_pid == process ? child.si_status : nil
+        return (child.si_pid != process, child.si_status)
     }
 
     /// Closes the standard input.
@@ -120,6 +127,8 @@ public final class RunningProcess: Sendable {
         let status = await withTaskCancellationHandler {
             await end.value
         } onCancel: {
+            // Another program may have the number of one that has ended.
+            guard Self.child(processIdentifier)?.runs == true else { return }
             signal(SIGKILL)
             ends.yield(-1)
         }
