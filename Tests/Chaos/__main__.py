@@ -97,6 +97,11 @@ def rehearse(name: str, rehearsal: Rehearsal) -> Report:
     finally:
         cluster.resume_all()
     report.name = name
+    log = rehearsal.logs / f"{name}.log"
+    if not report.passed and log.exists():
+        # Who reads the output of another machine does not have the file.
+        lines = log.read_text(errors="replace").splitlines()[-30:]
+        say("\n".join([f"the end of the daemon's log, of the scenario {name}:", *lines]))
     return report
 
 

@@ -8,11 +8,18 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+PTRACE_DETACH, PTRACE_SYSCALL, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 24, 0x4206, 0x4207
 WALL = 0x40000000
+# The numbers of the system calls that wait for other threads or for the network. In these, a thread has no lock of the C library.
+WAITING = {
+    "x86_64": {0: "read", 7: "poll", 45: "recvfrom", 46: "sendmsg", 47: "recvmsg", 202: "futex", 230: "clock_nanosleep",
+               232: "epoll_wait", 271: "ppoll", 281: "epoll_pwait"},
+    "aarch64": {22: "epoll_pwait", 63: "read", 73: "ppoll", 98: "futex", 115: "clock_nanosleep", 207: "recvfrom", 211: "sendmsg",
+                212: "recvmsg"},
+}[os.uname().machine]
 # The names of the threads of librados, librbd and their libraries begin with these.
 CEPH_THREADS = ("msgr-worker", "ms_dispatch", "ms_local", "safe_timer", "io_context_pool", "fn-", "fn_", "taskfin", "log", "service")
 
@@ -28,8 +35,33 @@ def trace(request: int, thread: int) -> None:
 
 
 def ceph_threads(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task")
-    return [int(task.name) for task in tasks.iterdir() if (task / "comm").read_text().startswith(CEPH_THREADS)]
+    threads = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        # Other threads end at any time.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if (task / "comm").read_text().startswith(CEPH_THREADS):
+                threads.append(int(task.name))
+    return threads
+
+
+def waits(pid: int, thread: int) -> bool:
+    """Whether a stopped thread is in one of the system calls that wait."""
+    call = Path(f"/proc/{pid}/task/{thread}/syscall").read_text().split()[0]
+    return int(call) in WAITING
+
+
+def freeze(pid: int, thread: int) -> None:
+    """Stops a thread at the next system call that waits, as a deadlock of librados does.
+
+    In any other place, it may have the lock of malloc, and the whole process would soon wait for that.
+    """
+    trace(PTRACE_SEIZE, thread)
+    trace(PTRACE_INTERRUPT, thread)
+    os.waitpid(thread, WALL)
+    while not waits(pid, thread):
+        # It goes on to the beginning or the end of its next system call.
+        trace(PTRACE_SYSCALL, thread)
+        os.waitpid(thread, WALL)
 
 
 @contextmanager
@@ -37,9 +69,7 @@ def frozen_client(pid: int) -> Iterator[int]:
     """Freezes the threads until the end of the block. Yields how many. Only the thread that froze them can release them."""
     threads = ceph_threads(pid)
     for thread in threads:
-        trace(PTRACE_SEIZE, thread)
-        trace(PTRACE_INTERRUPT, thread)
-        os.waitpid(thread, WALL)
+        freeze(pid, thread)
     try:
         yield len(threads)
     finally:
