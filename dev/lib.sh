@@ -41,29 +41,47 @@ trap_signals() {
 }
 
 # in_group COMMAND…: runs a long command in its own process group and waits for it. Bash handles a signal only after its
-# foreground child has ended, but `wait` returns at once. The EXIT trap calls end_group, so nothing is left behind.
-group=''
+# foreground child has ended, but `wait` returns at once. The EXIT trap calls end_groups, so nothing is left behind.
 in_group() {
-    set -m
-    "$@" </dev/null &
-    group=$!
-    set +m
-    local code=0
-    wait "$group" || code=$?
-    group=''
-    return "$code"
+    start_group "$@"
+    wait_for_group "$started_group"
 }
 
-# end_group: ends a command that in_group still runs, and waits for its clean-up. It sends SIGINT as Ctrl-C does: on
-# SIGTERM the swift command leaves its children behind.
-end_group() {
-    [[ -n $group ]] || return 0
-    kill -INT -- "-$group" 2>/dev/null || true
-    within 60 group_is_gone || kill -KILL -- "-$group" 2>/dev/null || true
-    wait "$group" 2>/dev/null || true
-    group=''
+# start_group COMMAND…: starts a long command in its own process group, beside others. Its number is in started_group.
+groups=()
+start_group() {
+    set -m
+    "$@" </dev/null &
+    started_group=$!
+    groups+=("$started_group")
+    set +m
 }
-group_is_gone() { ! kill -0 -- "-$group" 2>/dev/null; }
+
+# wait_for_group NUMBER: returns the exit code of the group's command.
+wait_for_group() {
+    local code=0
+    wait "$1" || code=$?
+    forget_group "$1"
+    return "$code"
+}
+forget_group() {
+    local other kept=()
+    for other in "${groups[@]}"; do if [[ $other != "$1" ]]; then kept+=("$other"); fi; done
+    groups=("${kept[@]}")
+}
+
+# end_groups: ends the commands that in_group and start_group have started, and waits for their clean-up. It sends SIGINT
+# as Ctrl-C does: on SIGTERM the swift command leaves its children behind.
+end_groups() {
+    local number
+    for number in "${groups[@]}"; do kill -INT -- "-$number" 2>/dev/null || true; done
+    for number in "${groups[@]}"; do
+        within 60 group_is_gone "$number" || kill -KILL -- "-$number" 2>/dev/null || true
+        wait "$number" 2>/dev/null || true
+    done
+    groups=()
+}
+group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 
 # within SECONDS COMMAND…: repeats COMMAND until it succeeds; fails if that takes too long.
 within() {
@@ -76,7 +94,7 @@ within() {
 }
 
 # end_strays DIR: kills the remaining processes that have DIR in their environment. Foundation starts processes in
-# groups of their own, which end_group does not know.
+# groups of their own, which end_groups does not know.
 end_strays() {
     local process
     for process in /proc/[0-9]*; do
