@@ -67,10 +67,11 @@ def freeze(pid: int, thread: int) -> None:
 @contextmanager
 def frozen_client(pid: int) -> Iterator[int]:
     """Freezes the threads until the end of the block. Yields how many. Only the thread that froze them can release them."""
-    threads = ceph_threads(pid)
-    for thread in threads:
-        freeze(pid, thread)
+    threads = []
     try:
+        for thread in ceph_threads(pid):
+            freeze(pid, thread)
+            threads.append(thread)
         yield len(threads)
     finally:
         for thread in threads:
