@@ -130,10 +130,17 @@ public struct TestServer: Sendable {
 
     /// A client that does not ask for compressed answers, as the shared one does. The shared one refuses answers that
     /// shrink as much as a list.
-    private static let client = HTTPClient(
-        eventLoopGroupProvider: .singleton,
-        configuration: .init(redirectConfiguration: .disallow)
-    )
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        // By default, the ninth of simultaneous requests waits for a connection, and fails after ten seconds. So all of
+        // them reach the server at once, however slow the machine is.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
+        configuration.timeout.connect = timeLimit
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
+    /// How long a request may take, on the slowest machine.
+    private static let timeLimit = TimeAmount.seconds(120)
 
     public func send(
         _ method: String,
@@ -147,7 +154,7 @@ public struct TestServer: Sendable {
             request.headers.add(name: name, value: value)
         }
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
-        let response = try await Self.client.execute(request, timeout: .seconds(120))
+        let response = try await Self.client.execute(request, timeout: Self.timeLimit)
         let content = try await response.body.collect(upTo: 64 << 20)
         return Answer(
             status: Int(response.status.code),
